@@ -1,0 +1,248 @@
+"""The environment in which a muscle-driven body follows a reference motion."""
+
+import torch
+from rsl_rl.env import VecEnv
+from tensordict import TensorDict
+
+from msemu.config import TaskCfg
+from msemu.envs import observations, tracking_error
+from msemu.envs.rewards import RewardSum, Transition
+from msemu.errors import MsemuError
+from msemu.models.body import Body
+from msemu.motion.clip import MotionClip
+from msemu.motion.landmarks import Kinematics, LandmarkModel
+from msemu.motion.reference import ReferenceMotion
+from msemu.muscle.parameters import MuscleParameters
+from msemu.sim import Simulation, make_simulation, single_threaded
+
+
+class MotionTrackingEnv(VecEnv):
+    """Many copies of one body, each at its own place in one reference motion.
+
+    An action is mapped to muscle excitation by ``sigmoid(slope * (action - centre))``. Episodes start at a random frame of
+    the reference (reference-state initialisation), end early when the body has strayed too far, and time out at the
+    episode length or at the end of a clip that is not cyclic. Environments that ended are reset within `step`; the
+    observations from before the reset are in ``extras["terminal_observations"]``.
+
+    Attributes:
+        body: The body.
+        sim: The physics.
+        reference: The motion to follow.
+        frame: Reference frame that each environment should now be in, shape [E].
+        transition: What happened in the last step, before any reset.
+    """
+
+    def __init__(self, cfg: TaskCfg, body: Body, clip: MotionClip, seed: int = 0):
+        """Build the environment and reset every copy.
+
+        Raises:
+            MsemuError: The configuration, the body and the clip do not fit together.
+        """
+        self.cfg = cfg
+        self.body = body
+        env = cfg.env
+        self._substeps = round(1.0 / (env.control_frequency_hz * cfg.sim.timestep_s))
+        if self._substeps < 1 or abs(self._substeps * cfg.sim.timestep_s * env.control_frequency_hz - 1.0) > 1e-6:
+            raise MsemuError(
+                f"a control step of 1/{env.control_frequency_hz:g} s is no multiple of the physics step of "
+                f"{cfg.sim.timestep_s:g} s; change env.control_frequency_hz or sim.timestep_s"
+            )
+        self.sim: Simulation = make_simulation(body.model, cfg.num_envs, cfg.sim)
+        self.device = self.sim.device
+        self.reference = ReferenceMotion(clip, body, env.control_frequency_hz, self.device)
+        self.num_envs = cfg.num_envs
+        self.num_actions = body.num_muscles
+        self.max_episode_length = round(env.episode_length_s * env.control_frequency_hz)
+        self.episode_length_buf = torch.zeros(self.num_envs, dtype=torch.long, device=self.device)
+        self.frame = torch.zeros(self.num_envs, dtype=torch.long, device=self.device)
+        self._landmarks = LandmarkModel(body, self.device)
+        self._muscles = _MuscleScales(body, self.device)
+        self._body_weight = float(body.model.body_mass.sum() * abs(body.model.opt.gravity[2]))
+        self._future = torch.tensor((0, *env.future_frames), device=self.device)
+        self._reward = RewardSum(env.rewards)
+        self._excitation = torch.zeros(self.num_envs, self.num_actions, device=self.device)
+        self.transition: Transition | None = None
+        self._generator = torch.Generator(device=self.device).manual_seed(seed)
+        self._all = torch.arange(self.num_envs, device=self.device)
+        self.restart()
+
+    def excitation(self, actions: torch.Tensor) -> torch.Tensor:
+        """Map actions to muscle excitations in [0, 1], shape [E, M]."""
+        action = self.cfg.env.action
+        return torch.sigmoid(action.slope * (actions - action.centre))
+
+    def get_observations(self) -> TensorDict:
+        """Observations of the present state."""
+        return self._observations
+
+    def step(self, actions: torch.Tensor) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict]:
+        """Advance by one control step and reset what has ended.
+
+        Args:
+            actions: Shape [E, M].
+
+        Returns:
+            Observations after any reset, rewards [E], dones [E] and extras: ``time_outs`` [E],
+            ``terminal_observations`` (before any reset) and ``log``.
+        """
+        with single_threaded(self.device):
+            return self._step(actions)
+
+    def restart(self, frame: torch.Tensor | None = None) -> TensorDict:
+        """Start a new episode everywhere and return the observations.
+
+        Args:
+            frame: Frames of the reference to start in, shape [E]; random by default.
+        """
+        self._reset(torch.ones_like(self._all, dtype=torch.bool), frame)
+        self._observations = self._observe(self._all)
+        return self._observations
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Everything that the next step depends on."""
+        return {
+            "frame": self.frame.clone(),
+            "episode_length_buf": self.episode_length_buf.clone(),
+            "excitation": self._excitation.clone(),
+            "generator": self._generator.get_state(),
+            **{f"sim.{key}": value for key, value in self.sim.state_dict().items()},
+            **{f"observations.{key}": value.clone() for key, value in self._observations.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Continue from a `state_dict` of an environment with the same configuration."""
+        self.frame = state["frame"].clone()
+        self.episode_length_buf = state["episode_length_buf"].clone()
+        self._excitation = state["excitation"].clone()
+        self._generator.set_state(state["generator"].cpu())
+        self.sim.load_state_dict(_without_prefix(state, "sim."))
+        groups = _without_prefix(state, "observations.")
+        self._observations = TensorDict(groups, batch_size=[self.num_envs])
+
+    def _step(self, actions: torch.Tensor) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict]:
+        previous, self._excitation = self._excitation, self.excitation(actions)
+        self.sim.step(self._excitation, self._substeps)
+        self.frame += 1
+        self.episode_length_buf += 1
+
+        state = self._state()
+        reference = self.reference.kinematics(self.frame)
+        self.transition = Transition(
+            state=state,
+            reference=reference,
+            excitation=self._excitation,
+            previous_excitation=previous,
+            activation=self.sim.act.float(),
+            muscle_force=self._muscles.force(self.sim.muscle_force),
+            muscle_velocity=self._muscles.velocity(self.sim.muscle_velocity),
+        )
+        rewards, shares = self._reward(self.transition)
+        failed = self._failed(state, reference)
+        rewards = torch.where(failed, self.cfg.env.termination.fall_value, 0.0) + torch.nan_to_num(rewards)
+        time_outs = ~failed & self._timed_out()
+        dones = failed | time_outs
+        terminal = self._observe(self._all, state)
+        extras = {
+            "time_outs": time_outs,
+            "terminal_observations": terminal,
+            "log": self._log(shares, failed, tracking_error.summary(state, reference)),
+        }
+        self._observations = self._observe_after_reset(dones, terminal)
+        return self._observations, rewards, dones.long(), extras
+
+    def _reset(self, mask: torch.Tensor, frame: torch.Tensor | None = None) -> None:
+        if frame is None:
+            # The last frame of a clip that ends has nothing left to follow.
+            starts = self.reference.num_frames if self.reference.cyclic else self.reference.num_frames - 1
+            frame = torch.randint(starts, (self.num_envs,), generator=self._generator, device=self.device)
+        self.frame = torch.where(mask, frame, self.frame)
+        self.episode_length_buf = torch.where(mask, 0, self.episode_length_buf)
+        qpos, qvel = self.reference.state(self.frame)
+        activation = self.cfg.env.reset_activation
+        self.sim.reset(mask, qpos, qvel, torch.full_like(self.sim.act, activation))
+        self._excitation = torch.where(mask.unsqueeze(1), activation, self._excitation)
+
+    def _state(self) -> Kinematics:
+        sim = self.sim
+        return self._landmarks.read(
+            sim.qpos, sim.qvel, sim.body_position, sim.body_quaternion, sim.body_velocity, sim.center_of_mass
+        )
+
+    def _failed(self, state: Kinematics, reference: Kinematics) -> torch.Tensor:
+        distance = (state.landmark_position - reference.landmark_position).norm(dim=-1).mean(1)
+        # Written so that a distance that is not a number counts as a failure.
+        return self.sim.unstable | ~(distance < self.cfg.env.termination.body_position_deviation_m)
+
+    def _timed_out(self) -> torch.Tensor:
+        timed_out = self.episode_length_buf >= self.max_episode_length
+        if not self.reference.cyclic:
+            timed_out = timed_out | (self.frame >= self.reference.num_frames - 1)
+        return timed_out
+
+    def _observe(self, rows: torch.Tensor, state: Kinematics | None = None) -> TensorDict:
+        sim, muscles = self.sim, self._muscles
+        state = (self._state() if state is None else state)[rows]
+        frames = self.frame[rows].unsqueeze(1) + self._future
+        groups = observations.group(
+            observations.proprioception(state, sim.contact_force[rows].float() / self._body_weight),
+            observations.muscle(
+                muscles.length(sim.muscle_length)[rows],
+                muscles.velocity(sim.muscle_velocity)[rows],
+                muscles.force(sim.muscle_force)[rows],
+                sim.act[rows].float(),
+            ),
+            observations.reference(state, self.reference.kinematics(frames), self.reference.phase(self.frame[rows])),
+        )
+        # A body that has blown up must not poison the policy: its numbers are set to zero until it is reset.
+        sound = ~sim.unstable[rows].unsqueeze(1)
+        return groups.apply(lambda values: torch.where(sound, values, 0.0))
+
+    def _observe_after_reset(self, dones: torch.Tensor, terminal: TensorDict) -> TensorDict:
+        rows = self.sim.rows(dones)
+        if len(rows) == 0:
+            return terminal
+        self._reset(dones)
+        fresh = self._observe(rows)
+        after = terminal.clone()
+        keep = ~dones[rows].unsqueeze(1)
+        for name, values in after.items():
+            values[rows] = torch.where(keep, values[rows], fresh[name])
+        return after
+
+    def _log(
+        self, shares: torch.Tensor, failed: torch.Tensor, errors: dict[str, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        sound = ~self.sim.unstable
+        weight = sound / sound.sum().clamp(min=1)
+        log = {f"Error/{name}": (torch.nan_to_num(value) * weight).sum() for name, value in errors.items()}
+        mean_shares = (torch.nan_to_num(shares) * weight.unsqueeze(1)).sum(0)
+        log |= {f"Reward/{name}": share for name, share in zip(self._reward.names, mean_shares, strict=True)}
+        log["Episode/failures_per_step"] = failed.float().mean()
+        log["Episode/blow_ups_per_step"] = self.sim.unstable.float().mean()
+        return log
+
+
+class _MuscleScales:
+    """Brings the engine's muscle quantities to the scale of each muscle."""
+
+    def __init__(self, body: Body, device: torch.device):
+        parameters = MuscleParameters.of(body.model)
+        self._per_length = torch.as_tensor(1.0 / parameters.optimal_fiber_length, dtype=torch.float32, device=device)
+        self._slack = torch.as_tensor(parameters.tendon_slack_length, dtype=torch.float32, device=device)
+        self._per_force = torch.as_tensor(1.0 / parameters.max_isometric_force, dtype=torch.float32, device=device)
+
+    def length(self, muscle_length: torch.Tensor) -> torch.Tensor:
+        """Fibre length over the optimal fibre length [-]."""
+        return (muscle_length.float() - self._slack) * self._per_length
+
+    def velocity(self, muscle_velocity: torch.Tensor) -> torch.Tensor:
+        """Lengthening [optimal fibre lengths/s]."""
+        return muscle_velocity.float() * self._per_length
+
+    def force(self, muscle_force: torch.Tensor) -> torch.Tensor:
+        """Pull over the greatest isometric force [-]."""
+        return -muscle_force.float() * self._per_force
+
+
+def _without_prefix(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}

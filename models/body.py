@@ -1,0 +1,69 @@
+"""A musculoskeletal body, compiled and ready to simulate."""
+
+from dataclasses import dataclass, field
+
+import mujoco
+import numpy as np
+
+from msemu.models.couplings import Couplings
+
+LANDMARKS = (
+    "pelvis",
+    "thorax",
+    "head",
+    *(
+        f"{joint}_{side}"
+        for side in "rl"
+        for joint in ("hip", "knee", "ankle", "toe", "shoulder", "elbow", "wrist")
+    ),
+)
+"""The 17 landmarks that every recipe names: joint centres, and the middle of pelvis, thorax and head."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """A musculoskeletal body.
+
+    The root is a free joint at ``qpos[0:7]`` and ``qvel[0:6]``; every other joint is a hinge or a slide, so
+    joint ``j`` of `joint_names` stands at ``qpos[7 + j]`` and ``qvel[6 + j]``. Each landmark is a site
+    ``landmark/<name>`` whose frame is, in the neutral pose, aligned with the world (x forward, y left, z up).
+
+    Attributes:
+        name: Name of the recipe, such as ``myofullbody``.
+        model: The compiled model.
+        spec: The edited specification that `model` was compiled from.
+        neutral_qpos: Standing pose on the floor, facing +x, shape [nq].
+        joint_names: Scalar joints in the order of ``qpos``.
+        independent_joints: Indices into `joint_names` of the joints that no coupling prescribes.
+        couplings: Polynomials that give the dependent joints.
+        muscle_names: Actuators in the order of ``ctrl``.
+        inert_muscles: Indices of muscles without a moment arm about any joint, by measurement.
+        landmark_bodies: Body id of each of `LANDMARKS`, shape [L].
+        landmark_positions: Landmark origin in its body's frame [m], shape [L, 3].
+        landmark_quaternions: Landmark orientation in its body's frame (w, x, y, z), shape [L, 4].
+        contact_regions: Ids of the geoms that can touch the floor, by region: ``foot_*``, ``shank_*``,
+            ``thigh_*``, ``pelvis``, ``trunk``, ``head``, and on whole bodies ``upper_arm_*``, ``forearm_*``,
+            ``hand_*``. The net force of the floor on a region is the sensor ``contact/<region>`` [N], in the
+            world frame.
+        provenance: Where the model comes from: package or path, version, licence, sha256 of the model files.
+    """
+
+    name: str
+    model: mujoco.MjModel
+    spec: mujoco.MjSpec
+    neutral_qpos: np.ndarray
+    joint_names: tuple[str, ...]
+    independent_joints: np.ndarray
+    couplings: Couplings
+    muscle_names: tuple[str, ...]
+    inert_muscles: np.ndarray
+    landmark_bodies: np.ndarray
+    landmark_positions: np.ndarray
+    landmark_quaternions: np.ndarray
+    contact_regions: dict[str, np.ndarray]
+    provenance: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def num_muscles(self) -> int:
+        """Number of muscles."""
+        return len(self.muscle_names)

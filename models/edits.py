@@ -1,0 +1,113 @@
+"""Edits that turn a source model into a body: settings, free root, landmarks, contact."""
+
+import mujoco
+import numpy as np
+
+from msemu.errors import MsemuError
+from msemu.models.recipe import CapsuleCfg, LandmarkCfg, Recipe, RegionCfg
+
+FLOOR = "floor"
+_NET_FORCE = 3  # value of the attribute reduce="netforce" of a contact sensor
+
+
+def find_body(spec: mujoco.MjSpec, name: str) -> mujoco.MjsBody:
+    """Return a body by name.
+
+    Raises:
+        MsemuError: The model has no such body, so it is not the model that the recipe was written for.
+    """
+    body = spec.body(name)
+    if body is None:
+        raise MsemuError(
+            f"the model '{spec.modelname}' has no body '{name}'; the recipe was written for another model"
+        )
+    return body
+
+
+def apply_settings(spec: mujoco.MjSpec, recipe: Recipe) -> None:
+    """Set timestep, integrator, solver, excitation range and the corrected inertias."""
+    spec.option.timestep = recipe.timestep_s
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_EULER
+    spec.option.solver = mujoco.mjtSolver.mjSOL_NEWTON
+    for muscle in spec.actuators:
+        # Some sources allow [-1, 1], yet the activation dynamics clamps excitation to [0, 1].
+        muscle.ctrlrange = [0.0, 1.0]
+    for name, inertia in recipe.rotational_inertia.items():
+        find_body(spec, name).inertia = [inertia] * 3
+
+
+def free_root(spec: mujoco.MjSpec, body_name: str) -> None:
+    """Give a body one undamped free joint ``root`` in place of the joints it has."""
+    body = find_body(spec, body_name)
+    for joint in list(body.joints):
+        spec.delete(joint)
+    body.add_freejoint(name="root")
+
+
+def add_landmarks(
+    spec: mujoco.MjSpec, landmarks: dict[str, LandmarkCfg], model: mujoco.MjModel, data: mujoco.MjData
+) -> None:
+    """Add a site ``landmark/<name>`` for each landmark, aligned with the world in the pose of ``data``."""
+    for name, landmark in landmarks.items():
+        body = find_body(spec, landmark.body)
+        quaternion = np.zeros(4)
+        mujoco.mju_negQuat(quaternion, data.xquat[model.body(landmark.body).id])
+        body.add_site(
+            name=f"landmark/{name}", pos=landmark.position, quat=quaternion, size=[0.01, 0, 0], group=4
+        )
+
+
+def add_capsules(spec: mujoco.MjSpec, capsules: dict[str, CapsuleCfg]) -> None:
+    """Add massless contact capsules."""
+    for name, capsule in capsules.items():
+        find_body(spec, capsule.body).add_geom(
+            name=name,
+            type=mujoco.mjtGeom.mjGEOM_CAPSULE,
+            fromto=[*capsule.start, *capsule.end],
+            size=[capsule.radius_m, 0, 0],
+            mass=0.0,
+            margin=0.001,
+            group=4,
+            rgba=[0.8, 0.7, 0.5, 0.3],
+        )
+
+
+def set_contact(spec: mujoco.MjSpec, regions: dict[str, RegionCfg]) -> None:
+    """Let the regions, and nothing else, touch the floor, and measure the force on each.
+
+    A geom of a region touches the floor if it could collide in the source. Geoms of the body touch each other
+    only through the explicit pairs of the source. The sensor ``contact/<region>`` is the net force of the
+    floor on the region in the world frame [N].
+    """
+    touching = {geom for region in regions.values() for geom in _region_geoms(spec, region)}
+    for geom in spec.geoms:
+        is_floor = geom.name == FLOOR
+        collides = bool(geom.contype or geom.conaffinity)
+        geom.contype = int(is_floor or (collides and geom in touching))
+        geom.conaffinity = int(is_floor)
+    for name, region in regions.items():
+        spec.add_sensor(
+            name=f"contact/{name}",
+            type=mujoco.mjtSensor.mjSENS_CONTACT,
+            # The floor comes first: the force is the one that the first object exerts on the second.
+            objtype=mujoco.mjtObj.mjOBJ_GEOM,
+            objname=FLOOR,
+            reftype=mujoco.mjtObj.mjOBJ_BODY if region.body else mujoco.mjtObj.mjOBJ_XBODY,
+            refname=region.body or region.subtree,
+            intprm=[1 << int(mujoco.mjtConDataField.mjCONDATA_FORCE), _NET_FORCE, 1],
+        )
+
+
+def region_geom_ids(model: mujoco.MjModel, region: RegionCfg) -> np.ndarray:
+    """Return the ids of the geoms of a region that can touch the floor."""
+    bodies = {model.body(region.body or region.subtree).id}
+    if region.subtree:
+        for body in range(model.nbody):
+            if model.body_parentid[body] in bodies:
+                bodies.add(body)
+    return np.flatnonzero(np.isin(model.geom_bodyid, list(bodies)) & (model.geom_contype > 0))
+
+
+def _region_geoms(spec: mujoco.MjSpec, region: RegionCfg) -> list[mujoco.MjsGeom]:
+    body = find_body(spec, region.body or region.subtree)
+    return list(body.geoms) if region.body else list(body.find_all("geom"))

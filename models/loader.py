@@ -1,0 +1,87 @@
+"""From a recipe to a body."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from msemu.errors import MsemuError
+from msemu.models import edits, poses
+from msemu.models.body import LANDMARKS, Body
+from msemu.models.couplings import Couplings
+from msemu.models.hold import hold_subtree
+from msemu.models.moment_arms import measure_inert_muscles
+from msemu.models.recipe import Recipe, load_recipe
+from msemu.models.sources import SOURCES, read_mjcf
+
+
+def load_body(name: str, path: str | Path | None = None) -> Body:
+    """Make a body from the model that the user has installed.
+
+    All callers in a process that ask for the same body share one result: do not change it.
+
+    Args:
+        name: Name of a recipe, see `list_bodies`.
+        path: Folder or main file of the model, for a model that no package brings.
+
+    Raises:
+        MsemuError: The body is unknown, its model is not installed or is not the one that the recipe is for.
+    """
+    file, origin = SOURCES[load_recipe(name).source].find(path)
+    return _load(name, file, origin)
+
+
+@lru_cache(maxsize=8)
+def _load(name: str, file: Path, origin: str) -> Body:
+    recipe = load_recipe(name)
+    spec, sha256 = read_mjcf(file)
+    provenance = {"source": origin, "licence": SOURCES[recipe.source].licence, "sha256": sha256}
+    try:
+        return make_body(name, recipe, spec, provenance)
+    except ValueError as error:
+        raise MsemuError(f"{file} does not compile: {' '.join(str(error).split())}") from error
+
+
+def make_body(name: str, recipe: Recipe, spec: mujoco.MjSpec, provenance: dict[str, str]) -> Body:
+    """Edit the specification of a source model as the recipe says, and compile it.
+
+    Raises:
+        MsemuError: The model is not the one that the recipe is for.
+    """
+    edits.apply_settings(spec, recipe)
+    edits.free_root(spec, recipe.root_body)
+    source = spec.compile()
+    neutral = poses.pose(source, recipe.root_quaternion, recipe.neutral_joints)
+    data = mujoco.MjData(source)
+    data.qpos = neutral
+    mujoco.mj_kinematics(source, data)
+
+    for body_name in recipe.held:
+        hold_subtree(spec, body_name, source, data)
+    edits.add_landmarks(spec, recipe.landmarks, source, data)
+    edits.add_capsules(spec, recipe.contact_capsules)
+    edits.set_contact(spec, recipe.contact_regions)
+    model = spec.compile()
+
+    regions = {region: edits.region_geom_ids(model, cfg) for region, cfg in recipe.contact_regions.items()}
+    feet = np.concatenate([regions["foot_r"], regions["foot_l"]])
+    landmarks = [model.site(f"landmark/{landmark}").id for landmark in LANDMARKS]
+    joints = poses.scalar_joints(model)
+    couplings = Couplings.of(model)
+    return Body(
+        name=name,
+        model=model,
+        spec=spec,
+        neutral_qpos=poses.stand_on_floor(model, poses.carry_over(neutral, source, model), feet),
+        joint_names=tuple(model.joint(joint).name for joint in joints),
+        independent_joints=np.flatnonzero(~np.isin(model.jnt_qposadr[joints], couplings.dependent)),
+        couplings=couplings,
+        muscle_names=tuple(model.actuator(muscle).name for muscle in range(model.nu)),
+        inert_muscles=measure_inert_muscles(model),
+        landmark_bodies=model.site_bodyid[landmarks],
+        landmark_positions=model.site_pos[landmarks],
+        landmark_quaternions=model.site_quat[landmarks],
+        contact_regions=regions,
+        provenance=provenance,
+    )

@@ -1,0 +1,72 @@
+"""Poses of a model: the neutral pose, the floor under it, random poses."""
+
+import mujoco
+import numpy as np
+
+from msemu.errors import MsemuError
+from msemu.models.couplings import Couplings
+
+
+def scalar_joints(model: mujoco.MjModel) -> np.ndarray:
+    """Return the ids of all joints but the free root, shape [J]."""
+    return np.flatnonzero(model.jnt_type != mujoco.mjtJoint.mjJNT_FREE)
+
+
+def pose(model: mujoco.MjModel, root_quaternion: tuple[float, ...], joints: dict[str, float]) -> np.ndarray:
+    """Return ``qpos`` with a root orientation and named joint values, couplings applied, shape [nq].
+
+    Raises:
+        MsemuError: The model has no joint of that name.
+    """
+    qpos = model.qpos0.copy()
+    qpos[3:7] = np.array(root_quaternion) / np.linalg.norm(root_quaternion)
+    for name, value in joints.items():
+        joint = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_JOINT, name)
+        if joint < 0:
+            raise MsemuError(f"the recipe's neutral pose names a joint '{name}' that the model does not have")
+        qpos[model.jnt_qposadr[joint]] = value
+    return Couplings.of(model).project(qpos)
+
+
+def carry_over(qpos: np.ndarray, source: mujoco.MjModel, target: mujoco.MjModel) -> np.ndarray:
+    """Return a pose of ``source`` in the coordinates of ``target``, which has some of its joints [nq]."""
+    carried = target.qpos0.copy()
+    carried[:7] = qpos[:7]
+    for joint in scalar_joints(target):
+        carried[target.jnt_qposadr[joint]] = qpos[source.joint(target.joint(joint).name).qposadr[0]]
+    return carried
+
+
+def stand_on_floor(model: mujoco.MjModel, qpos: np.ndarray, geoms: np.ndarray) -> np.ndarray:
+    """Return the pose with the pelvis above the origin and the lowest of ``geoms`` touching z = 0."""
+    data = mujoco.MjData(model)
+    data.qpos = qpos
+    mujoco.mj_kinematics(model, data)
+    standing = qpos.copy()
+    standing[:2] -= data.site("landmark/pelvis").xpos[:2]
+    standing[2] -= min(_lowest_point(model, data, geom) for geom in geoms)
+    return standing
+
+
+def _lowest_point(model: mujoco.MjModel, data: mujoco.MjData, geom: int) -> float:
+    """Height of the lowest point of a capsule or ellipsoid [m]."""
+    kind, size = model.geom_type[geom], model.geom_size[geom]
+    vertical = data.geom_xmat[geom].reshape(3, 3)[2]
+    if kind == mujoco.mjtGeom.mjGEOM_CAPSULE:
+        reach = abs(vertical[2]) * size[1] + size[0]
+    elif kind == mujoco.mjtGeom.mjGEOM_ELLIPSOID:
+        reach = np.linalg.norm(vertical * size)
+    else:
+        raise MsemuError(f"the foot geom '{model.geom(geom).name}' is neither a capsule nor an ellipsoid")
+    return data.geom_xpos[geom, 2] - reach
+
+
+def random_poses(model: mujoco.MjModel, num_poses: int, seed: int) -> np.ndarray:
+    """Return poses with joints uniform in their range, couplings applied, root at rest, shape [N, nq]."""
+    joints = scalar_joints(model)
+    low, high = model.jnt_range[joints].T
+    qpos = np.tile(model.qpos0, (num_poses, 1))
+    qpos[:, model.jnt_qposadr[joints]] = np.random.default_rng(seed).uniform(
+        low, high, (num_poses, len(joints))
+    )
+    return Couplings.of(model).project(qpos)

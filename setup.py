@@ -1,0 +1,63 @@
+"""Packaging of msemu.
+
+Folders at the top of the repository are installed below the one package ``msemu``:
+``envs`` as ``msemu.envs``, ``models`` as ``msemu.models``, ``cfg`` as ``msemu.cfg``.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+MAPPED_FOLDERS = ("envs", "models", "cfg")
+
+package_dir = {"": "src"}
+packages = find_packages("src")
+for folder in MAPPED_FOLDERS:
+    package_dir[f"msemu.{folder}"] = folder
+    packages += [f"msemu.{folder}", *(f"msemu.{folder}.{name}" for name in find_packages(folder))]
+
+setup(
+    name="msemu",
+    version="0.1.0",
+    description="Muscle-driven whole-body human motion reproduction: training, viewing, measuring.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=packages,
+    package_dir=package_dir,
+    package_data={"msemu.cfg": ["**/*.yaml"], "msemu": ["py.typed"]},
+    install_requires=[
+        "torch>=2.11",  # policies, vectorised environment
+        "mujoco==4.0.*",  # CPU physics, model editing
+        "mujoco-warp==4.0.*",  # CUDA physics, released in step with mujoco
+        "warp-lang==1.19.*",  # muscle kernels
+        "rsl-rl-lib==5.5.*",  # PPO and its runner
+        "tensordict",  # observation groups of rsl-rl
+        "numpy",
+        "scipy",  # rotations, smoothing, sparse algebra
+        "pyyaml",  # configuration values
+        "tyro",  # command line from the configuration dataclasses
+        "rich",  # progress bars, tables
+        "tensorboard",  # training curves
+        "mink>=1.3",  # inverse kinematics for retargeting
+        "daqp",  # the quadratic-programme solver that mink calls
+        "viser>=1.1",  # browser viewer
+        "matplotlib",  # plots, and video frames where there is no OpenGL
+        "imageio-ffmpeg",  # mp4 writing with a bundled encoder
+        "musclemimic-models==1.0.6",  # the default body; coupling and muscle data are tested against this release
+    ],
+    extras_require={"test": ["pytest", "pytest-timeout", "hypothesis", "ruff", "build"]},
+    entry_points={
+        "console_scripts": [
+            "msemu-train = msemu.cli.train:main",
+            "msemu-play = msemu.cli.play:main",
+            "msemu-eval = msemu.cli.eval:main",
+            "msemu-motion = msemu.cli.motion:main",
+            "msemu-model = msemu.cli.model:main",
+            "msemu-bench = msemu.cli.bench:main",
+        ],
+        "msemu.tasks": ["msemu = msemu.envs.tasks:register"],
+    },
+)

@@ -1,0 +1,57 @@
+"""The figures of an evaluation."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from msemu.analysis.rollout import TrackingErrors
+
+
+@dataclass
+class Evaluation:
+    """How well a policy tracks, over episodes that start evenly through the reference.
+
+    Errors are means over all control steps before a failure; they say nothing without `survival` beside them.
+
+    Attributes:
+        joint_angle_error_deg: Mean absolute error of the independent joints [deg].
+        root_rotation_error_deg: Mean angle of the pelvis [deg].
+        body_position_error_cm: Mean distance of the landmarks, relative to the pelvis [cm].
+        root_translation_error_cm: Mean distance of the pelvis [cm].
+        survival: Share of episodes that reach their end [-].
+        survival_time_s: Mean time before a failure, or the whole episode [s].
+        episodes: Number of episodes.
+        episode_length_s: Length of an episode [s].
+        joint_angle_error_deg_by_joint: Mean absolute error by joint [deg].
+    """
+
+    joint_angle_error_deg: float
+    root_rotation_error_deg: float
+    body_position_error_cm: float
+    root_translation_error_cm: float
+    survival: float
+    survival_time_s: float
+    episodes: int
+    episode_length_s: float
+    joint_angle_error_deg_by_joint: dict[str, float]
+
+    @classmethod
+    def of(cls, errors: TrackingErrors, joint_names: list[str], control_frequency_hz: float) -> "Evaluation":
+        """Summarise the errors of many episodes."""
+        steps, episodes = errors.root_rotation_deg.shape
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # every episode may have failed in its first step
+            by_joint = np.nanmean(errors.joint_angle_deg, axis=(0, 1))
+            means = [float(np.nanmean(getattr(errors, name))) for name in _MEANS]
+        return cls(
+            *means,
+            survival=float((errors.failed_at == steps).mean()),
+            survival_time_s=float(errors.failed_at.mean() / control_frequency_hz),
+            episodes=episodes,
+            episode_length_s=steps / control_frequency_hz,
+            joint_angle_error_deg_by_joint=dict(zip(joint_names, by_joint.tolist(), strict=True)),
+        )
+
+
+_MEANS = ("joint_angle_deg", "root_rotation_deg", "body_position_cm", "root_translation_cm")

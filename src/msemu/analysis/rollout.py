@@ -1,0 +1,114 @@
+"""Letting a policy drive the body: for the evaluation and for the viewer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from tensordict import TensorDict
+
+from msemu.envs import tracking_error
+from msemu.envs.motion_tracking import MotionTrackingEnv
+from msemu.motion.recording import Recording
+
+Policy = Callable[[TensorDict], torch.Tensor]
+
+
+@dataclass
+class TrackingErrors:
+    """Errors of many episodes over time; not a number after an episode has ended.
+
+    Attributes:
+        joint_angle_deg: Error of each independent joint [deg], shape [T, E, J].
+        root_rotation_deg: Angle of the pelvis [deg], shape [T, E].
+        body_position_cm: Mean distance of the landmarks, relative to the pelvis [cm], shape [T, E].
+        root_translation_cm: Distance of the pelvis [cm], shape [T, E].
+        failed_at: Control step of each episode's failure; T when it survived, shape [E].
+    """
+
+    joint_angle_deg: np.ndarray
+    root_rotation_deg: np.ndarray
+    body_position_cm: np.ndarray
+    root_translation_cm: np.ndarray
+    failed_at: np.ndarray
+
+
+def measure_episodes(
+    env: MotionTrackingEnv, policy: Policy, steps: int, on_step: Callable[[], None] = lambda: None
+) -> TrackingErrors:
+    """Run one episode in each environment, started at evenly spaced frames of the reference.
+
+    Args:
+        env: The environment; the episode length of its configuration must not be below ``steps``.
+        policy: Deterministic policy.
+        steps: Control steps.
+        on_step: Called after every step.
+    """
+    starts = env.reference.num_frames if env.reference.cyclic else max(1, env.reference.num_frames - steps)
+    frame = torch.arange(env.num_envs, device=env.device) * starts // env.num_envs
+    alive = torch.ones(env.num_envs, dtype=torch.bool, device=env.device)
+    failed_at = torch.full((env.num_envs,), steps, device=env.device)
+    rows: list[tuple[torch.Tensor, ...]] = []
+    with torch.inference_mode():
+        observations = env.restart(frame)
+        for step in range(steps):
+            observations, _, dones, extras = env.step(policy(observations).to(env.device))
+            failed = dones.bool() & ~extras["time_outs"]
+            failed_at = torch.where(alive & failed, step, failed_at)
+            alive = alive & ~failed
+            rows.append(_errors(env, alive))
+            alive = alive & ~dones.bool()
+            on_step()
+    joint, root_rotation, body, root = (torch.stack(series).cpu().numpy() for series in zip(*rows, strict=True))
+    return TrackingErrors(joint, root_rotation, body, root, failed_at.cpu().numpy())
+
+
+def record(env: MotionTrackingEnv, policy: Policy, steps: int, title: str, start_frame: int = 0) -> Recording:
+    """Play the first environment and keep what can be seen; a failed body starts again.
+
+    Args:
+        env: The environment.
+        policy: Deterministic policy.
+        steps: Control steps.
+        title: Title of the recording.
+        start_frame: Frame of the reference to start in.
+    """
+    frames: dict[str, list[np.ndarray]] = {"qpos": [], "reference": [], "activation": [], "force": [], "start": []}
+
+    def keep(episode_start: bool) -> None:
+        frames["qpos"].append(env.sim.qpos[0].cpu().numpy().copy())
+        frames["reference"].append(env.reference.state(env.frame)[0][0].cpu().numpy())
+        frames["activation"].append(env.sim.act[0].cpu().numpy().copy())
+        frames["force"].append(env.sim.contact_force[0].cpu().numpy().copy())
+        frames["start"].append(np.array(episode_start))
+
+    with torch.inference_mode():
+        observations = env.restart(torch.full_like(env.frame, start_frame))
+        keep(True)
+        for _ in range(steps):
+            observations, _, dones, _ = env.step(policy(observations).to(env.device))
+            keep(bool(dones[0]))
+    stacked = {key: np.stack(values) for key, values in frames.items()}
+    return Recording(
+        body=env.body.name,
+        fps=env.cfg.env.control_frequency_hz,
+        qpos=stacked["qpos"],
+        reference_qpos=stacked["reference"],
+        activation=stacked["activation"],
+        contact_force=stacked["force"],
+        episode_start=stacked["start"],
+        title=title,
+    )
+
+
+def _errors(env: MotionTrackingEnv, alive: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    state, reference = env.transition.state, env.transition.reference
+    joint = tracking_error.joint_angle_error_deg(state, reference)
+    summary = tracking_error.summary(state, reference)
+    nan = torch.tensor(float("nan"), device=env.device)
+    return (
+        torch.where(alive.unsqueeze(1), joint, nan),
+        torch.where(alive, summary["root_rotation_deg"], nan),
+        torch.where(alive, summary["body_position_cm"], nan),
+        torch.where(alive, summary["root_translation_cm"], nan),
+    )

@@ -1,0 +1,98 @@
+"""``msemu-eval``: measure a trained policy in degrees and centimetres."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from msemu.cli.output import progress, write_json
+from msemu.errors import MsemuError, command
+
+if TYPE_CHECKING:
+    from msemu.analysis.evaluation import Evaluation
+
+
+@dataclass
+class EvalArgs:
+    """Measure how well a trained policy tracks its reference, in degrees and centimetres.
+
+    One episode starts at each of evenly spaced frames of the reference, without exploration noise. Errors are means over
+    the time before a failure; survival is the share of episodes without one.
+    """
+
+    run: Annotated[str, tyro.conf.Positional]
+    """Run folder, or a task id for its latest run."""
+    checkpoint: str = "best"
+    """best, last, or the path of a checkpoint of the run."""
+    episodes: int = 32
+    """Number of episodes."""
+    seconds: float | None = None
+    """Length of an episode [s]; the task's own by default, at most the clip's when it does not repeat."""
+    seed: int = 1
+    """Seed of the environment."""
+    device: str = "cpu"
+    """Where the network runs."""
+    runs_dir: str = "runs"
+    """Where run folders are looked for when a task id is given."""
+    json: Path | None = None
+    """File to write the figures to."""
+    plots: Path | None = None
+    """Folder for the plots; <run>/eval by default."""
+
+
+@command
+def main() -> None:
+    """Entry point."""
+    evaluate(tyro.cli(EvalArgs, prog="msemu-eval"))
+
+
+def evaluate(args: EvalArgs) -> None:
+    """Evaluate, print the table, write JSON and plots."""
+    from msemu.analysis.evaluation import Evaluation
+    from msemu.analysis.plots import plot_evaluation
+    from msemu.analysis.rollout import measure_episodes
+    from msemu.rl.run_folder import RunFolder
+    from msemu.rl.setup import open_policy, pick_device
+
+    if args.episodes < 1 or (args.seconds is not None and args.seconds <= 0):
+        raise MsemuError("--episodes and --seconds must be positive")
+    run = RunFolder.find(args.run, Path(args.runs_dir))
+    checkpoint = run.checkpoint(args.checkpoint)
+    env, runner = open_policy(run, checkpoint, args.episodes, pick_device(args.device), args.seed)
+    frequency = env.cfg.env.control_frequency_hz
+    steps = env.max_episode_length if args.seconds is None else round(args.seconds * frequency)
+    env.max_episode_length = steps + 1
+    if not env.reference.cyclic:
+        steps = min(steps, env.reference.num_frames - 2)
+    with progress("evaluating", steps) as advance:
+        errors = measure_episodes(env, runner.get_inference_policy(), steps, advance)
+    names = [env.body.joint_names[index] for index in env.body.independent_joints]
+    evaluation = Evaluation.of(errors, names, frequency)
+    Console().print(_table(evaluation, f"{run.task}  {checkpoint}"))
+    if args.json:
+        figures = {"task": run.task, "checkpoint": str(checkpoint), "seed": args.seed, **asdict(evaluation)}
+        write_json(args.json, figures)
+    for path in plot_evaluation(evaluation, errors, frequency, args.plots or run.path / "eval"):
+        Console().print(f"plot: {path}")
+
+
+def _table(evaluation: "Evaluation", title: str) -> Table:
+    table = Table("measure", "value", "unit", title=title)
+    rows = (
+        ("joint angle error (mean over joints)", evaluation.joint_angle_error_deg, "deg"),
+        ("root rotation error", evaluation.root_rotation_error_deg, "deg"),
+        ("body position error (relative to the pelvis)", evaluation.body_position_error_cm, "cm"),
+        ("root translation error", evaluation.root_translation_error_cm, "cm"),
+        (f"survival of {evaluation.episode_length_s:g} s", 100.0 * evaluation.survival, "%"),
+        ("time before a failure (mean)", evaluation.survival_time_s, "s"),
+    )
+    for label, value, unit in rows:
+        table.add_row(label, f"{value:.2f}", unit)
+    worst = sorted(evaluation.joint_angle_error_deg_by_joint.items(), key=lambda item: -item[1])[:5]
+    table.add_section()
+    for name, value in worst:
+        table.add_row(f"worst joints: {name}", f"{value:.2f}", "deg")
+    return table

@@ -1,0 +1,257 @@
+"""Configuration: dataclasses are the schema, YAML files the values.
+
+A YAML file may name one ``base`` file beside it; its own values then override the base's. An unknown key is an error.
+"""
+
+import dataclasses
+import difflib
+import types
+import typing
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from msemu.errors import MsemuError
+
+Config = TypeVar("Config")
+
+
+@dataclass
+class SimCfg:
+    """Physics."""
+
+    device: str = "cpu"
+    """Where the bodies are simulated; this release has the CPU engine."""
+    timestep_s: float = 0.002
+    """Physics time step [s]."""
+    num_threads: int = 0
+    """CPU threads of the engine; 0 uses every core."""
+    max_joint_speed: float = 200.0
+    """An environment with a joint faster than this [rad/s or m/s] has blown up and is reset."""
+
+
+@dataclass
+class RewardTermCfg:
+    """One named reward term: ``weight * exp(-sensitivity * value)``, or ``weight * value`` when sensitivity is 0."""
+
+    weight: float
+    """Share of the term in the reward; negative for a cost."""
+    sensitivity: float = 0.0
+    """Slope of the exponential, in 1 over the unit of the term's value."""
+    function: str = ""
+    """``module:function`` of a term of your own; empty takes the function of the term's name in msemu.envs.rewards."""
+
+
+@dataclass
+class TerminationCfg:
+    """When an episode ends early."""
+
+    body_position_deviation_m: float = 0.3
+    """Mean distance of the landmarks from the reference, in the world frame, beyond which the body has failed [m]."""
+    fall_value: float = 0.0
+    """Return that is credited from a failure onwards, added to the reward of the failing step."""
+
+
+@dataclass
+class ActionCfg:
+    """Map from the policy's output to muscle excitation: ``sigmoid(slope * (action - centre))``."""
+
+    slope: float = 5.0
+    """Steepness of the map [-]; 5 after msgym (github.com/LNSGroup/msgym)."""
+    centre: float = 0.5
+    """Output at which a muscle is half excited [-]; 0.5 makes an output of zero a weak tone of 0.08."""
+
+
+@dataclass
+class EnvCfg:
+    """The motion-tracking environment."""
+
+    control_frequency_hz: float = 50.0
+    """Decisions of the policy per second; also the frame rate of the reference."""
+    episode_length_s: float = 10.0
+    """Longest episode [s]."""
+    future_frames: tuple[int, ...] = (1, 5, 15)
+    """Reference frames ahead of the present one that the policy sees, in control steps."""
+    reset_activation: float = 0.05
+    """Activation of every muscle after a reset [-]."""
+    action: ActionCfg = field(default_factory=ActionCfg)
+    termination: TerminationCfg = field(default_factory=TerminationCfg)
+    rewards: dict[str, RewardTermCfg] = field(default_factory=dict)
+    """Reward terms by name."""
+
+
+@dataclass
+class AgentCfg:
+    """The learner; the mappings are handed to rsl-rl as they are (github.com/leggedrobotics/rsl_rl)."""
+
+    num_steps_per_env: int = 24
+    """Control steps per environment and iteration."""
+    save_interval: int = 50
+    """Iterations between checkpoints."""
+    obs_groups: dict[str, list[str]] = field(default_factory=dict)
+    """Observation groups that each network sees."""
+    algorithm: dict[str, Any] = field(default_factory=dict)
+    """``class_name`` (``module:Class``) of the algorithm and its constructor's arguments."""
+    actor: dict[str, Any] = field(default_factory=dict)
+    """``class_name`` of the policy network and its constructor's arguments."""
+    critic: dict[str, Any] = field(default_factory=dict)
+    """``class_name`` of the value network and its constructor's arguments."""
+
+
+@dataclass
+class TaskCfg:
+    """A task: a body that follows a motion."""
+
+    body: str
+    """Name of the body's recipe (see: msemu-model list)."""
+    body_path: str | None = None
+    """Folder or file of the body's model, for a body that no package brings."""
+    motion: str = ""
+    """Name in the motion catalogue, or path of a clip."""
+    num_envs: int = 64
+    """Environments stepped in parallel."""
+    sim: SimCfg = field(default_factory=SimCfg)
+    env: EnvCfg = field(default_factory=EnvCfg)
+
+
+@dataclass
+class TrainCfg(TaskCfg):
+    """A training run: a task and how it is learned."""
+
+    agent: AgentCfg = field(default_factory=AgentCfg)
+    device: str = "auto"
+    """Where the networks learn: cpu, cuda, cuda:1 ...; auto takes CUDA when there is one."""
+    seed: int = 1
+    """Seed of every random choice."""
+    iterations: int | None = None
+    """Learning iterations of this call; 1000 when neither this nor minutes is given."""
+    minutes: float | None = None
+    """Time of this call [min]; the iteration under way is finished."""
+    resume: str | None = None
+    """Run folder to continue, or latest."""
+    run_name: str = "run"
+    """Last part of the run folder's name."""
+    runs_dir: str = "runs"
+    """Where run folders are made."""
+
+
+def cfg_file(kind: str, name: str) -> Path:
+    """Path of an installed configuration file, such as ``cfg_file("task", "walk")``.
+
+    Raises:
+        MsemuError: There is no such file; the message names those that exist.
+    """
+    folder = Path(str(files("msemu.cfg"))) / kind
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        raise MsemuError(f"unknown {kind} '{name}'{_suggestion(name, cfg_names(kind))}")
+    return path
+
+
+def cfg_names(kind: str) -> list[str]:
+    """Names of the installed configuration files of one kind (``task``, ``agent``, ``body``, ``motion``)."""
+    return sorted(path.stem for path in (Path(str(files("msemu.cfg"))) / kind).glob("*.yaml"))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping and merge it over its ``base``.
+
+    Raises:
+        MsemuError: The file is missing, is not YAML, or is not a mapping.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise MsemuError(f"no configuration file at {path}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise MsemuError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise MsemuError(f"{path} must hold 'key: value' lines")
+    base = values.pop("base", None)
+    return _merge(read_yaml(Path(path).parent / base), values) if base else values
+
+
+def load(schema: type[Config], path: Path) -> Config:
+    """Read a YAML file into the dataclass ``schema``."""
+    return build(schema, read_yaml(path), str(path))
+
+
+def build(schema: type[Config], values: dict[str, Any], where: str) -> Config:
+    """Make an instance of ``schema`` from nested mappings.
+
+    Args:
+        schema: A dataclass.
+        values: Values by field name; fields that are missing keep their defaults.
+        where: What an error message calls the place of the values.
+
+    Raises:
+        MsemuError: A key is unknown, a required one is missing, or a value has the wrong type.
+    """
+    hints = typing.get_type_hints(schema)
+    known = {entry.name: entry for entry in dataclasses.fields(schema)}
+    for key in values:
+        if key not in known:
+            raise MsemuError(f"{where}: unknown key '{key}'{_suggestion(str(key), list(known))}")
+    for name, entry in known.items():
+        no_default = entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
+        if no_default and name not in values:
+            raise MsemuError(f"{where}: the key '{name}' is missing")
+    return schema(**{key: _convert(hints[key], value, f"{where}: {key}") for key, value in values.items()})
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Plain nested mappings of a configuration, ready for YAML."""
+    return yaml.safe_load(yaml.safe_dump(_plain(dataclasses.asdict(config))))
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _convert(next(kind for kind in arguments if kind is not type(None)), value, where)
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise MsemuError(f"{where}: expected 'key: value' lines, not {value!r}")
+        return build(hint, value, where)
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise MsemuError(f"{where}: expected 'key: value' lines, not {value!r}")
+        return {key: _convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if origin in (tuple, list):
+        if not isinstance(value, (list, tuple)):
+            raise MsemuError(f"{where}: expected a list, not {value!r}")
+        fixed = origin is tuple and arguments[-1] is not Ellipsis
+        kinds = arguments if fixed else (arguments[0],) * len(value)
+        if len(kinds) != len(value):
+            raise MsemuError(f"{where}: expected {len(kinds)} values, not {len(value)}")
+        return origin(_convert(kind, item, where) for kind, item in zip(kinds, value, strict=True))
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if hint is Any or (isinstance(value, hint) and not (hint is int and isinstance(value, bool))):
+        return value
+    raise MsemuError(f"{where}: expected {hint.__name__}, not {value!r}")
+
+
+def _merge(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in values.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=3)
+    return f"; did you mean {' or '.join(close)}?" if close else f"; known: {', '.join(sorted(known))}"

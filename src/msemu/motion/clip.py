@@ -1,0 +1,133 @@
+"""The motion clip: one recorded movement in the coordinates of one body."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from msemu.errors import MsemuError
+
+FORMAT_VERSION = 1
+_ARRAYS = ("qpos", "qvel", "cycle_displacement")
+
+
+@dataclass
+class MotionClip:
+    """A movement in the coordinates of one body.
+
+    Attributes:
+        body: Name of the body that the coordinates belong to.
+        joint_names: Scalar joints in the order of ``qpos[7:]``.
+        fps: Frames per second [Hz].
+        qpos: Free root (position [m], quaternion w x y z) and joints [rad or m], shape [T, 7 + J].
+        qvel: Root velocity (world-frame linear [m/s], body-frame angular [rad/s], as MuJoCo) and joint velocities,
+            shape [T, 6 + J].
+        cyclic: Whether the movement repeats. Frame T would then be frame 0 moved by `cycle_displacement`.
+        cycle_displacement: Root translation over one cycle [m], shape [3]; zero when not cyclic.
+        name: Short name, such as ``walk``.
+        source: Where the recording comes from (package, file, original data set).
+        licence: Terms of the recording.
+        source_sha256: Hash of the source file.
+        quality: Figures of the retargeting report.
+    """
+
+    body: str
+    joint_names: tuple[str, ...]
+    fps: float
+    qpos: np.ndarray
+    qvel: np.ndarray
+    cyclic: bool = False
+    cycle_displacement: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    name: str = ""
+    source: str = ""
+    licence: str = ""
+    source_sha256: str = ""
+    quality: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames T."""
+        return len(self.qpos)
+
+    @property
+    def duration_s(self) -> float:
+        """Duration of one pass through the clip [s]."""
+        return (self.num_frames if self.cyclic else self.num_frames - 1) / self.fps
+
+    def save(self, path: Path) -> None:
+        """Write the clip to ``path`` (.npz: three arrays and a JSON header).
+
+        Raises:
+            MsemuError: ``path`` cannot be written.
+        """
+        header = {key: value for key, value in asdict(self).items() if key not in _ARRAYS}
+        header["format_version"] = FORMAT_VERSION
+        header["units"] = "m, rad, s"
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "wb") as file:
+                np.savez_compressed(file, header=json.dumps(header), **{key: getattr(self, key) for key in _ARRAYS})
+        except OSError as error:
+            raise MsemuError(f"cannot write the clip {path}: {error.strerror}") from error
+
+    @classmethod
+    def load(cls, path: Path) -> "MotionClip":
+        """Read a clip written by `save`.
+
+        Raises:
+            MsemuError: The file is missing, is not a clip, or holds values that are not finite.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                header = json.loads(str(archive["header"]))
+                arrays = {key: archive[key].astype(np.float64) for key in _ARRAYS}
+        except FileNotFoundError:
+            raise MsemuError(f"no clip at {path}") from None
+        except Exception as error:
+            raise MsemuError(
+                f"{path} is not an msemu clip ({error}); make one with: msemu-motion import FILE --body BODY --out clip.npz"
+            ) from error
+        version = header.pop("format_version", None)
+        if version != FORMAT_VERSION:
+            raise MsemuError(f"{path} has clip format {version}; this release reads format {FORMAT_VERSION}")
+        header.pop("units", None)
+        try:
+            clip = cls(**header, **arrays)
+            clip.joint_names = tuple(clip.joint_names)
+            clip._validate()
+        except (TypeError, ValueError) as error:
+            raise MsemuError(f"{path} is a damaged clip: {error}") from error
+        return clip
+
+    def _validate(self) -> None:
+        joints = len(self.joint_names)
+        frames = len(self.qpos)
+        if self.qpos.shape != (frames, 7 + joints) or self.qvel.shape != (frames, 6 + joints) or frames < 2:
+            raise ValueError(f"arrays of shape {self.qpos.shape} and {self.qvel.shape} for {joints} joints")
+        if self.cycle_displacement.shape != (3,) or not 1 <= self.fps <= 10_000:
+            raise ValueError(f"fps {self.fps}, cycle displacement of shape {self.cycle_displacement.shape}")
+        for key in _ARRAYS:
+            bad = ~np.isfinite(getattr(self, key))
+            if bad.any():
+                raise ValueError(f"{int(bad.sum())} values of {key} are not finite, first in frame {np.argwhere(bad)[0][0]}")
+
+    def check_matches(self, body_name: str, joint_names: tuple[str, ...]) -> None:
+        """Refuse the clip for a body with other joints.
+
+        Raises:
+            MsemuError: The joint names differ; the message lists the first differences.
+        """
+        if self.joint_names == tuple(joint_names):
+            return
+        missing = [name for name in joint_names if name not in self.joint_names]
+        extra = [name for name in self.joint_names if name not in joint_names]
+        what = "; ".join(
+            f"{label} {len(names)}: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}"
+            for label, names in (("missing", missing), ("unknown", extra))
+            if names
+        )
+        raise MsemuError(
+            f"the clip was made for body '{self.body}', not '{body_name}' ({what or 'same joints in another order'});"
+            f" retarget it with: msemu-motion import FILE --body {body_name} --out clip.npz"
+        )

@@ -1,0 +1,136 @@
+"""Reader of DeepMimic motion files (JSON).
+
+A frame is a row of 44 numbers: duration [s], root position (x, y up, z) [m], root quaternion (w, x, y, z), then the
+local rotation of each joint in the order of `_JOINTS`: a quaternion for a ball joint, an angle about z [rad] for a
+knee or an elbow. The skeleton's dimensions are those of DeepMimic's ``data/characters/humanoid3d.txt``
+(Peng et al. 2018, doi:10.1145/3197517.3201311): x forward, y up, z to the right.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from msemu.errors import MsemuError
+from msemu.motion import humanoid_foot
+from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
+from msemu.motion.untrusted import MAX_FRAMES, read_bytes
+
+NUM_COLUMNS = 44
+
+_JOINTS = (
+    # name, parent, offset from the parent [m] in the parent's frame, degrees of freedom
+    ("chest", "root", (0.0, 0.236151, 0.0), 3),
+    ("neck", "chest", (0.0, 0.223894, 0.0), 3),
+    ("hip_r", "root", (0.0, 0.0, 0.084887), 3),
+    ("knee_r", "hip_r", (0.0, -0.421546, 0.0), 1),
+    ("ankle_r", "knee_r", (0.0, -0.409870, 0.0), 3),
+    ("shoulder_r", "chest", (-0.02405, 0.243500, 0.183110), 3),
+    ("elbow_r", "shoulder_r", (0.0, -0.274788, 0.0), 1),
+    ("wrist_r", "elbow_r", (0.0, -0.258947, 0.0), 0),
+    ("hip_l", "root", (0.0, 0.0, -0.084887), 3),
+    ("knee_l", "hip_l", (0.0, -0.421546, 0.0), 1),
+    ("ankle_l", "knee_l", (0.0, -0.409870, 0.0), 3),
+    ("shoulder_l", "chest", (-0.02405, 0.243500, -0.183110), 3),
+    ("elbow_l", "shoulder_l", (0.0, -0.274788, 0.0), 1),
+    ("wrist_l", "elbow_l", (0.0, -0.258947, 0.0), 0),
+)
+
+_SEGMENT_JOINTS = {"pelvis": "root", "thorax": "chest", "head": "neck", "ankle_r": "ankle_r", "ankle_l": "ankle_l"}
+
+
+def read_deepmimic(path: Path) -> SourceMotion:
+    """Read a DeepMimic motion file.
+
+    Raises:
+        MsemuError: The file is missing, too large, no DeepMimic JSON, or holds impossible values.
+    """
+    content = read_bytes(path)
+    frames, cyclic = _parse(content, path)
+    time_s = np.concatenate([[0.0], np.cumsum(frames[:-1, 0])])
+    positions, rotations = _forward_kinematics(frames)
+    orientations = {segment: rotations[joint] for segment, joint in _SEGMENT_JOINTS.items()}
+    quaternions = np.stack([_to_z_up(orientations[name].as_quat(scalar_first=True), 1) for name in SEGMENTS], axis=1)
+    centres = np.stack([_to_z_up(positions[name], 0) for name in JOINT_CENTRES], axis=1)
+    sole = [
+        humanoid_foot.sole_points(
+            centres[:, JOINT_CENTRES.index(f"ankle_{side}")], quaternions[:, SEGMENTS.index(f"ankle_{side}")]
+        )
+        for side in "rl"
+    ]
+    return SourceMotion(
+        name=Path(path).stem.removeprefix("humanoid3d_"),
+        time_s=time_s,
+        positions=centres,
+        orientations=quaternions,
+        sole_points=np.stack(sole, axis=1),
+        ankle_height_m=humanoid_foot.ANKLE_HEIGHT_M,
+        cyclic=cyclic,
+        source=f"DeepMimic motion file {Path(path).name}",
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def _parse(content: bytes, path: Path) -> tuple[np.ndarray, bool]:
+    """Return the rows [T, 44] and whether the file asks for looping."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise MsemuError(f"{path} is not valid JSON ({error}); is the file complete?") from error
+    if not isinstance(document, dict) or not isinstance(document.get("Frames"), list):
+        raise MsemuError(f'{path} is not a DeepMimic motion: no list "Frames"')
+    rows = document["Frames"]
+    if not 2 <= len(rows) <= MAX_FRAMES:
+        raise MsemuError(f"{path} has {len(rows)} frames; 2 to {MAX_FRAMES} are accepted")
+    for index, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != NUM_COLUMNS:
+            columns = len(row) if isinstance(row, list) else 0
+            raise MsemuError(f"{path}: frame {index} has {columns} columns, a DeepMimic humanoid frame has {NUM_COLUMNS}")
+        if not all(type(value) in (int, float) for value in row):
+            raise MsemuError(f"{path}: frame {index} holds something that is not a number")
+    try:
+        frames = np.array(rows, dtype=float)
+    except OverflowError:
+        raise MsemuError(f"{path} holds a number beyond the range of float64") from None
+    if not np.isfinite(frames).all():
+        raise MsemuError(f"{path}: frame {np.argwhere(~np.isfinite(frames))[0][0]} holds a value that is not finite")
+    if not ((frames[:-1, 0] > 1e-4) & (frames[:-1, 0] < 10.0)).all():
+        raise MsemuError(f"{path}: a frame duration (column 1) is not between 0.1 ms and 10 s")
+    return frames, document.get("Loop") == "wrap"
+
+
+def _forward_kinematics(frames: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, Rotation]]:
+    """Return joint positions [T, 3] (y up) and global rotations, by joint name."""
+    positions = {"root": frames[:, 1:4]}
+    rotations = {"root": _unit_rotation(frames[:, 4:8])}
+    column = 8
+    for name, parent, offset, freedoms in _JOINTS:
+        positions[name] = positions[parent] + rotations[parent].apply(np.array(offset))
+        if freedoms == 3:
+            local = _unit_rotation(frames[:, column : column + 4])
+            column += 4
+        elif freedoms == 1:
+            local = Rotation.from_euler("z", frames[:, column, None])
+            column += 1
+        else:
+            local = Rotation.identity(len(frames))
+        rotations[name] = rotations[parent] * local
+    return positions, rotations
+
+
+def _unit_rotation(quaternions: np.ndarray) -> Rotation:
+    """Normalise: published files interpolate some quaternions linearly, norms go down to 0.6."""
+    norms = np.linalg.norm(quaternions, axis=1)
+    if norms.min() < 0.1:
+        raise MsemuError(f"frame {int(norms.argmin())} holds a quaternion of norm {norms.min():.3g}; is it a DeepMimic file?")
+    return Rotation.from_quat(quaternions / norms[:, None], scalar_first=True)
+
+
+def _to_z_up(values: np.ndarray, first: int) -> np.ndarray:
+    """Turn the vector part, which starts at column ``first``, from (x, y up, z right) to (x, y left, z up)."""
+    turned = values.copy()
+    turned[:, first + 1] = -values[:, first + 2]
+    turned[:, first + 2] = values[:, first + 1]
+    return turned

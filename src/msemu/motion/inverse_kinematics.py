@@ -1,0 +1,190 @@
+"""Inverse kinematics of one frame with mink, in the body's independent coordinates.
+
+mink's tasks give residuals over all velocities; coupled joints are eliminated by the chain rule, so that every iterate
+satisfies the couplings exactly, and joints that move no target are left in the neutral pose. What remains is a quadratic
+programme in some 40 coordinates.
+"""
+
+from dataclasses import dataclass
+
+import mink
+import numpy as np
+import qpsolvers
+
+from msemu.models.body import LANDMARKS, Body
+from msemu.motion.floor_tasks import FloorLimit, SoleHeightTask
+from msemu.motion.source import JOINT_CENTRES, SEGMENTS
+
+_PARENT = {"thorax": "pelvis", "head": "thorax"} | {
+    f"{far}_{side}": near if near == "pelvis" else f"{near}_{side}"
+    for near, far in (("hip", "knee"), ("knee", "ankle"), ("pelvis", "shoulder"), ("shoulder", "elbow"), ("elbow", "wrist"))
+    for side in "rl"
+}
+_CONVERGED = 1e-4
+"""A step smaller than this ends the iteration [rad or m]."""
+
+_DAMPING = 1e-6
+"""Keeps the programme strictly convex where no task acts."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Weights of the inverse kinematics.
+
+    Attributes:
+        position: Joint centres [1/m].
+        trunk_orientation: Pelvis, thorax and head [1/rad].
+        foot_orientation: Feet [1/rad].
+        contact: Height of a sole that stands on the floor [1/m].
+        posture: Distance from the neutral pose [1/rad or 1/m].
+        shoulder_posture: The same for the plane of elevation of the shoulder (``elv_angle``), which has no effect when
+            the arm hangs and would sweep freely.
+        continuity: Distance from a given pose, such as that of the frame before [1/rad or 1/m].
+    """
+
+    position: float = 10.0
+    trunk_orientation: float = 0.5
+    foot_orientation: float = 1.0
+    contact: float = 30.0
+    posture: float = 0.03
+    shoulder_posture: float = 0.2
+    continuity: float = 0.1
+
+
+class InverseKinematics:
+    """Finds the pose of a body that comes closest to the targets of a frame.
+
+    Attributes:
+        free_joints: Indices of the joints that are solved for, shape [F].
+        tracked: Which of `JOINT_CENTRES` can follow a target; held ones cannot, shape [12].
+    """
+
+    def __init__(self, body: Body, costs: Costs) -> None:
+        """Set up the tasks for ``body``."""
+        self._body, self._costs = body, costs
+        self._configuration = mink.Configuration(body.model, body.neutral_qpos)
+        moves = {name: self._joints_moving(index) for name, index in zip(LANDMARKS, body.landmark_bodies, strict=True)}
+        held = {name for name, parent in _PARENT.items() if (moves[name] == moves[parent]).all()}
+        self.tracked = np.array([name not in held for name in JOINT_CENTRES])
+
+        self._centres = {
+            index: self._frame_task(name, costs.position, 0.0)
+            for index, name in enumerate(JOINT_CENTRES)
+            if self.tracked[index]
+        }
+        self._segments = {
+            index: self._frame_task(name, 0.0, costs.foot_orientation if "ankle" in name else costs.trunk_orientation)
+            for index, name in enumerate(SEGMENTS)
+            if name not in held
+        }
+        feet = [body.contact_regions[f"foot_{side}"] for side in "rl"]
+        self._soles = SoleHeightTask(body.model, feet, costs.contact)
+        self._floor = FloorLimit(body.model, np.concatenate(list(body.contact_regions.values())))
+
+        used = np.any([moves[name] for name in LANDMARKS if name not in held and "toe" not in name], axis=0)
+        for geom in np.concatenate(feet):
+            used |= self._joints_moving(body.model.geom_bodyid[geom])
+        self.free_joints = body.independent_joints[used]
+        self._dofs = np.concatenate([np.arange(6), 6 + self.free_joints])
+        self._lower, self._upper = self._limits()
+
+        self._posture_cost = self._posture_costs()
+
+    def solve(
+        self,
+        start: np.ndarray,
+        positions: np.ndarray,
+        orientations: np.ndarray,
+        contact: np.ndarray,
+        near: np.ndarray,
+        iterations: int,
+    ) -> np.ndarray:
+        """Return the pose that fits the targets best, shape [nq].
+
+        Args:
+            start: Pose to start from, shape [nq].
+            positions: Joint centres [m], shape [12, 3].
+            orientations: Segments (w, x, y, z), shape [5, 4].
+            contact: Contact of the right and the left foot, 0 to 1, shape [2].
+            near: Pose that the joints shall stay close to, shape [nq].
+            iterations: Largest number of Gauss-Newton steps.
+        """
+        for index, task in self._segments.items():
+            task.set_target(mink.SE3.from_rotation(mink.SO3(orientations[index])))
+        self._soles.set_contact(contact)
+        self._configuration.update(start)
+        for _ in range(iterations):
+            self._aim(positions)
+            step = self._step(near)
+            if np.abs(step).max() < _CONVERGED:
+                break
+        return self._configuration.q.copy()
+
+    def _aim(self, positions: np.ndarray) -> None:
+        """Aim at positions only: the orientation asked for is the present one."""
+        for index, task in self._centres.items():
+            present = self._configuration.get_transform_frame_to_world(task.frame_name, "site")
+            task.set_target(mink.SE3.from_rotation_and_translation(present.rotation(), positions[index]))
+
+    def _step(self, near: np.ndarray) -> np.ndarray:
+        """Take one Gauss-Newton step in the free coordinates and return it."""
+        configuration, couplings = self._configuration, self._body.couplings
+        pose = configuration.q
+        reduction = couplings.project_velocity(pose, np.eye(self._body.model.nv)[self._dofs]).T
+        tasks = [*self._centres.values(), *self._segments.values(), self._soles]
+        rows, errors, _ = zip(*(task.compute_qp_residual(configuration) for task in tasks), strict=True)
+        jacobian, error = np.vstack(rows) @ reduction, np.concatenate(errors)
+
+        joints = np.concatenate([np.zeros(6), pose[7 + self.free_joints]])
+        weights = np.stack([self._posture_cost, np.full(len(joints), self._costs.continuity)]) ** 2
+        weights[:, :6] = 0.0
+        away = np.stack([pose - self._body.neutral_qpos, pose - near])[:, 7 + self.free_joints]
+        gradient = -error @ jacobian
+        gradient[6:] += (weights[:, 6:] * away).sum(axis=0)
+
+        floor = self._floor.compute_qp_inequalities(configuration, dt=1.0)
+        step = qpsolvers.solve_qp(
+            jacobian.T @ jacobian + np.diag(weights.sum(axis=0) + _DAMPING),
+            gradient,
+            None if floor.inactive else floor.G @ reduction,
+            floor.h,
+            lb=self._lower - joints,
+            ub=self._upper - joints,
+            solver="daqp",
+        )
+        if step is None:
+            raise ArithmeticError("the inverse kinematics found no feasible step")
+        configuration.update(couplings.project(configuration.integrate(reduction @ step, 1.0)))
+        return step
+
+    def _joints_moving(self, body_id: int) -> np.ndarray:
+        """Return which independent joints move a body, also through couplings, shape [I]."""
+        model, body = self._body.model, self._body
+        generic = body.neutral_qpos.copy()
+        generic[7 + body.independent_joints] += 0.1
+        generic = body.couplings.project(generic)
+        drives = body.couplings.project_velocity(generic, np.eye(model.nv)[6 + body.independent_joints]) != 0
+        carried = np.zeros(model.nv, dtype=bool)
+        while body_id > 0:
+            first = model.body_dofadr[body_id]
+            carried[first : first + model.body_dofnum[body_id]] = model.body_dofnum[body_id] > 0
+            body_id = model.body_parentid[body_id]
+        return (drives & carried).any(axis=1)
+
+    def _limits(self) -> tuple[np.ndarray, np.ndarray]:
+        model, joints = self._body.model, 1 + self.free_joints
+        lower, upper = np.full(len(self._dofs), -1e3), np.full(len(self._dofs), 1e3)
+        limited = model.jnt_limited[joints].astype(bool)
+        lower[6:][limited], upper[6:][limited] = model.jnt_range[joints[limited]].T
+        return lower, upper
+
+    def _frame_task(self, landmark: str, position: float, orientation: float) -> mink.FrameTask:
+        return mink.FrameTask(f"landmark/{landmark}", "site", position_cost=position, orientation_cost=orientation)
+
+    def _posture_costs(self) -> np.ndarray:
+        """Cost of the distance from the neutral pose in the free coordinates, shape [6 + F]."""
+        names = [self._body.joint_names[joint] for joint in self.free_joints]
+        joints = [
+            self._costs.shoulder_posture if name.startswith("elv_angle") else self._costs.posture for name in names
+        ]
+        return np.concatenate([np.zeros(6), joints])

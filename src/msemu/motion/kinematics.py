@@ -1,0 +1,81 @@
+"""Where the landmarks and the geoms of a body are in a given pose."""
+
+import mujoco
+import numpy as np
+
+from msemu.models.body import LANDMARKS, Body
+
+_GEOM = mujoco.mjtGeom
+
+
+def landmark_path(body: Body, qpos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the world positions [m] and rotation matrices of all landmarks along a path.
+
+    Args:
+        body: The body.
+        qpos: Poses, shape [T, nq].
+
+    Returns:
+        Positions in the order of `LANDMARKS`, shape [T, L, 3], and matrices, shape [T, L, 3, 3].
+    """
+    data = mujoco.MjData(body.model)
+    sites = [body.model.site(f"landmark/{name}").id for name in LANDMARKS]
+    positions = np.empty((len(qpos), len(sites), 3))
+    matrices = np.empty((len(qpos), len(sites), 3, 3))
+    for frame, pose in enumerate(qpos):
+        data.qpos[:] = pose
+        mujoco.mj_kinematics(body.model, data)
+        positions[frame] = data.site_xpos[sites]
+        matrices[frame] = data.site_xmat[sites].reshape(-1, 3, 3)
+    return positions, matrices
+
+
+def lowest_points(model: mujoco.MjModel, data: mujoco.MjData, geoms: np.ndarray) -> np.ndarray:
+    """Return the lowest point of each geom in the current pose [m], shape [G, 3]."""
+    return np.array([_lowest_point(model, data, geom) for geom in geoms]).reshape(-1, 3)
+
+
+def region_heights(body: Body, qpos: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the height of the lowest point of each contact region along a path [m], shape [T] each."""
+    data = mujoco.MjData(body.model)
+    heights = {region: np.empty(len(qpos)) for region in body.contact_regions}
+    for frame, pose in enumerate(qpos):
+        data.qpos[:] = pose
+        mujoco.mj_kinematics(body.model, data)
+        for region, geoms in body.contact_regions.items():
+            heights[region][frame] = lowest_points(body.model, data, geoms)[:, 2].min()
+    return heights
+
+
+def sole_heights(body: Body, qpos: np.ndarray) -> np.ndarray:
+    """Return the height of the lowest point of the right and the left foot [m], shape [T, 2]."""
+    heights = region_heights(body, qpos)
+    return np.stack([heights["foot_r"], heights["foot_l"]], axis=1)
+
+
+def _lowest_point(model: mujoco.MjModel, data: mujoco.MjData, geom: int) -> np.ndarray:
+    """Support point of a convex geom in the direction of gravity."""
+    centre, rotation = data.geom_xpos[geom], data.geom_xmat[geom].reshape(3, 3)
+    down = -rotation[2]  # world "down" in the frame of the geom
+    size = model.geom_size[geom]
+    kind = model.geom_type[geom]
+    if kind == _GEOM.mjGEOM_SPHERE:
+        local = size[0] * down
+    elif kind == _GEOM.mjGEOM_CAPSULE:
+        local = size[0] * down + np.array([0.0, 0.0, np.sign(down[2]) * size[1]])
+    elif kind == _GEOM.mjGEOM_ELLIPSOID:
+        local = size**2 * down / np.linalg.norm(size * down)
+    elif kind == _GEOM.mjGEOM_CYLINDER:
+        radial = np.array([down[0], down[1], 0.0])
+        radial *= size[0] / max(np.linalg.norm(radial), 1e-12)
+        local = radial + np.array([0.0, 0.0, np.sign(down[2]) * size[1]])
+    elif kind == _GEOM.mjGEOM_BOX:
+        local = np.sign(down) * size
+    elif kind == _GEOM.mjGEOM_MESH:
+        mesh = model.geom_dataid[geom]
+        start = model.mesh_vertadr[mesh]
+        vertices = model.mesh_vert[start : start + model.mesh_vertnum[mesh]]
+        local = vertices[np.argmax(vertices @ down)]
+    else:
+        raise ValueError(f"geom {geom} of type {kind} has no lowest point")
+    return centre + rotation @ local

@@ -1,0 +1,146 @@
+"""Closing the loop of a cyclic movement.
+
+A recorded cycle never ends exactly as it began. The best cycle inside the recording is cut out, the remaining gap is
+spread evenly over it, and the result is the periodic source that everything downstream keeps periodic.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from msemu.errors import MsemuError
+from msemu.motion.source import SourceMotion
+
+MIN_PERIOD_S = 0.5
+"""Shortest cycle that is looked for [s]; running strides last 0.6 to 0.8 s."""
+
+MAX_GAP_M = 0.30
+"""A recording whose best cycle leaves a larger root-mean-square gap between joint centres does not repeat [m]."""
+
+MIN_TRAVEL_M = 0.1
+"""A cycle that moves the pelvis less than this is taken to be on the spot [m]."""
+
+_VELOCITY_WEIGHT_S = 0.05
+"""How much a difference of velocity counts beside a difference of position [s]."""
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """The part of a recording that is repeated.
+
+    Attributes:
+        first: Index of the first frame.
+        last: Index of the frame that coincides with the first one a period later.
+        gap_m: Root-mean-square distance of the joint centres between the two, root motion removed [m].
+    """
+
+    first: int
+    last: int
+    gap_m: float
+
+
+def find_cycle(source: SourceMotion) -> Cycle:
+    """Return the cycle with the smallest gap in pose and velocity.
+
+    Raises:
+        MsemuError: The recording is too short or does not repeat.
+    """
+    local = source.positions - source.pelvis[:, None]
+    local = _heading(source).inv().as_matrix()[:, None] @ local[..., None]
+    local = local[..., 0].reshape(source.num_frames, -1)
+    velocity = np.gradient(local, source.time_s, axis=0)
+    features = np.concatenate([local, _VELOCITY_WEIGHT_S * velocity], axis=1) / np.sqrt(source.positions.shape[1])
+    distance = np.linalg.norm(features[:, None] - features[None], axis=-1)
+    too_short = source.time_s[None] - source.time_s[:, None] < MIN_PERIOD_S
+    distance[too_short] = np.inf
+    first, last = np.unravel_index(np.argmin(distance), distance.shape)
+    if not np.isfinite(distance[first, last]):
+        raise MsemuError(f"motion '{source.name}' lasts less than {MIN_PERIOD_S} s; import it with --no-cyclic")
+    gap = float(np.linalg.norm(local[first] - local[last]) / np.sqrt(source.positions.shape[1]))
+    if gap > MAX_GAP_M:
+        raise MsemuError(
+            f"motion '{source.name}' does not repeat: its best cycle leaves a gap of {100 * gap:.0f} cm; "
+            "import it with --no-cyclic"
+        )
+    return Cycle(int(first), int(last), gap)
+
+
+def cut_cycle(source: SourceMotion, cycle: Cycle) -> SourceMotion:
+    """Return the frames of a cycle, from above the origin along +x, with the gap as it was recorded."""
+    part = slice(cycle.first, cycle.last + 1)
+    course = source.pelvis[cycle.last] - source.pelvis[cycle.first]
+    travels = np.hypot(course[0], course[1]) > MIN_TRAVEL_M
+    yaw = np.arctan2(course[1], course[0]) if travels else _heading(source).as_rotvec()[cycle.first, 2]
+    cut = replace(
+        source,
+        time_s=source.time_s[part] - source.time_s[cycle.first],
+        positions=source.positions[part],
+        orientations=source.orientations[part],
+        sole_points=source.sole_points[part],
+    )
+    return _turned(cut, yaw)
+
+
+def spread_gap(cut: SourceMotion) -> tuple[SourceMotion, np.ndarray]:
+    """Spread the gap between the end and the beginning evenly over a cycle, half of it at either end.
+
+    Args:
+        cut: A cycle made by `cut_cycle`.
+
+    Returns:
+        The closed cycle, whose last frame is the first one moved by the displacement, and that displacement along +x
+        [m], shape [3].
+    """
+    share = cut.time_s / cut.time_s[-1] - 0.5
+    course = cut.pelvis[-1] - cut.pelvis[0]
+    displacement = np.array([course[0], 0.0, 0.0])
+    if np.hypot(course[0], course[1]) <= MIN_TRAVEL_M:
+        displacement[:] = 0.0
+
+    def close_points(points: np.ndarray) -> np.ndarray:
+        gap = points[-1] - points[0] - displacement
+        return points - share.reshape(-1, *[1] * gap.ndim) * gap
+
+    segments = []
+    for segment in range(cut.orientations.shape[1]):
+        rotations = Rotation.from_quat(cut.orientations[:, segment], scalar_first=True)
+        gap = (rotations[0].inv() * rotations[-1]).as_rotvec()
+        segments.append(rotations * Rotation.from_rotvec(-share[:, None] * gap))
+    closed = replace(
+        cut,
+        positions=close_points(cut.positions),
+        orientations=np.stack([rotations.as_quat(scalar_first=True) for rotations in segments], axis=1),
+        sole_points=close_points(cut.sole_points),
+        cyclic=True,
+    )
+    return closed, displacement
+
+
+def face_forward(source: SourceMotion) -> SourceMotion:
+    """Turn and move a recording so that it starts above the origin facing +x."""
+    return _turned(source, float(_heading(source).as_rotvec()[0, 2]))
+
+
+def _turned(source: SourceMotion, yaw: float) -> SourceMotion:
+    """Turn a recording by ``-yaw`` about the vertical and start it above the origin."""
+    turn = Rotation.from_rotvec([0.0, 0.0, -yaw])
+    origin = source.pelvis[0] * [1.0, 1.0, 0.0]
+
+    def moved(points: np.ndarray) -> np.ndarray:
+        return turn.apply((points - origin).reshape(-1, 3)).reshape(points.shape)
+
+    rotations = turn * Rotation.from_quat(source.orientations.reshape(-1, 4), scalar_first=True)
+    return replace(
+        source,
+        positions=moved(source.positions),
+        orientations=rotations.as_quat(scalar_first=True).reshape(source.orientations.shape),
+        sole_points=moved(source.sole_points),
+    )
+
+
+def _heading(source: SourceMotion) -> Rotation:
+    """Rotation about the vertical that carries +x to where the pelvis faces."""
+    forward = Rotation.from_quat(source.orientations[:, 0], scalar_first=True).apply([1.0, 0.0, 0.0])
+    yaw = np.arctan2(forward[:, 1], forward[:, 0])
+    return Rotation.from_rotvec(yaw[:, None] * [0.0, 0.0, 1.0])

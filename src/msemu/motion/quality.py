@@ -1,0 +1,126 @@
+"""How good a retargeted clip is, in physical units."""
+
+import mujoco
+import numpy as np
+
+from msemu.models.body import LANDMARKS, Body
+from msemu.motion.clip import MotionClip
+from msemu.motion.kinematics import landmark_path, region_heights
+from msemu.motion.source import JOINT_CENTRES
+
+_DEGREES = 180.0 / np.pi
+
+
+def joint_centre_errors(body: Body, qpos: np.ndarray, targets: np.ndarray, tracked: np.ndarray) -> np.ndarray:
+    """Return the distance of each tracked joint centre from its target [m], shape [T, tracked].
+
+    Args:
+        body: The body.
+        qpos: Poses, shape [T, nq].
+        targets: Joint centres in the order of `JOINT_CENTRES` [m], shape [T, 12, 3].
+        tracked: Which of them count, shape [12].
+    """
+    reached = landmark_path(body, qpos)[0][:, [LANDMARKS.index(name) for name in JOINT_CENTRES]]
+    return np.linalg.norm(reached - targets, axis=-1)[:, tracked]
+
+
+def error_figures(errors: np.ndarray, prefix: str) -> dict[str, float]:
+    """Return mean, 95th percentile and maximum of errors given in metres [cm]."""
+    return {
+        f"{prefix}_mean_cm": 100 * float(errors.mean()),
+        f"{prefix}_p95_cm": 100 * float(np.percentile(errors, 95)),
+        f"{prefix}_max_cm": 100 * float(errors.max()),
+    }
+
+
+def floor_figures(body: Body, qpos: np.ndarray, standing: np.ndarray) -> dict[str, float]:
+    """Return how well the feet stand and how deep any contact geom sinks in [cm].
+
+    Args:
+        body: The body.
+        qpos: Poses, shape [T, nq].
+        standing: Frames in which the right and the left foot stand, shape [T, 2].
+    """
+    heights = region_heights(body, qpos)
+    stance = np.stack([heights["foot_r"], heights["foot_l"]], axis=1)[standing]
+    lowest = min(float(height.min()) for height in heights.values())
+    figures = {"penetration_max_cm": 100 * max(0.0, -lowest), "stance_frames": float(standing.sum())}
+    if len(stance):
+        figures |= {
+            "stance_height_mean_cm": 100 * float(stance.mean()),
+            "stance_height_min_cm": 100 * float(stance.min()),
+            "stance_height_max_cm": 100 * float(stance.max()),
+        }
+    return figures
+
+
+def limit_figures(body: Body, qpos: np.ndarray) -> dict[str, float]:
+    """Return the largest violation of a joint limit [deg] and the share of frames with one above 0.1 degrees."""
+    model = body.model
+    joints = np.arange(1, model.njnt)
+    hinges = (model.jnt_type[joints] == mujoco.mjtJoint.mjJNT_HINGE) & model.jnt_limited[joints].astype(bool)
+    low, high = model.jnt_range[joints[hinges]].T
+    angles = qpos[:, 7:][:, hinges]
+    excess = np.maximum(np.maximum(low - angles, angles - high), 0.0) * _DEGREES
+    return {
+        "limit_violation_max_deg": float(excess.max(initial=0.0)),
+        "limit_violation_share": float((excess > 0.1).any(axis=1).mean()),
+    }
+
+
+def tendon_figures(body: Body, qpos: np.ndarray, fps: float, cyclic: bool) -> dict[str, float]:
+    """Return the largest change of a muscle's length between frames, over its optimal fibre length.
+
+    The optimal fibre length follows from MuJoCo's length range: ``(hi - lo) / (range[1] - range[0])``.
+    """
+    model, data = body.model, mujoco.MjData(body.model)
+    lengths = np.empty((len(qpos), model.nu))
+    for frame, pose in enumerate(qpos):
+        data.qpos[:] = pose
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_comPos(model, data)
+        mujoco.mj_tendon(model, data)
+        mujoco.mj_transmission(model, data)
+        lengths[frame] = data.actuator_length
+    low, high = model.actuator_lengthrange.T
+    optimal = (high - low) / (model.actuator_gainprm[:, 1] - model.actuator_gainprm[:, 0])
+    path = np.concatenate([lengths, lengths[:1]]) if cyclic else lengths
+    change = np.abs(np.diff(path, axis=0)) / optimal
+    return {"tendon_step_max": float(change.max()), "tendon_speed_max_per_s": float(change.max()) * fps}
+
+
+def seam_figures(clip: MotionClip) -> dict[str, float]:
+    """Return the jump of pose and velocity at the seam beside the largest one inside the clip.
+
+    The jump of the pose is the difference between a frame and the continuation of the two frames before it [deg]; of
+    the velocity, the difference between neighbouring frames [rad/s]. A clip without a seam has no larger jump at the
+    seam than inside.
+    """
+    joints = clip.qpos[:, 7:]
+    unrolled = np.concatenate([joints, joints[:3]])
+    pose = np.abs(np.diff(unrolled, n=2, axis=0)).max(axis=1) * _DEGREES
+    velocity = np.abs(np.diff(np.concatenate([clip.qvel, clip.qvel[:1]])[:, 6:], axis=0)).max(axis=1)
+    frames = clip.num_frames
+    return {
+        "seam_pose_deg": float(pose[frames - 2 : frames].max()),
+        "inside_pose_deg": float(pose[: frames - 2].max()),
+        "seam_velocity_rad_s": float(velocity[-1]),
+        "inside_velocity_rad_s": float(velocity[:-1].max()),
+    }
+
+
+def assess(body: Body, clip: MotionClip, standing: np.ndarray) -> dict[str, float]:
+    """Return the figures that need no targets.
+
+    Args:
+        body: The body.
+        clip: The clip.
+        standing: Frames in which the right and the left foot stand, shape [T, 2].
+    """
+    figures = floor_figures(body, clip.qpos, standing) | limit_figures(body, clip.qpos)
+    figures |= tendon_figures(body, clip.qpos, clip.fps, clip.cyclic)
+    figures["coupling_residual_max"] = float(np.abs(body.couplings.residual(clip.qpos)).max(initial=0.0))
+    figures["joint_speed_max_rad_s"] = float(np.abs(clip.qvel[:, 6 + body.independent_joints]).max())
+    if clip.cyclic:
+        figures |= seam_figures(clip)
+    return figures

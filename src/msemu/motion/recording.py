@@ -1,0 +1,48 @@
+"""A played movement: what the viewer shows, the evaluation measures and the exporters write."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from msemu.motion.clip import MotionClip
+
+
+@dataclass
+class Recording:
+    """One environment's movement over time beside its reference.
+
+    Attributes:
+        body: Name of the body.
+        fps: Frames per second [Hz].
+        qpos: Simulated pose, shape [T, nq].
+        reference_qpos: Pose of the reference at the same instants, shape [T, nq]; None when there is none.
+        activation: Muscle activation [-], shape [T, num_muscles]; None when there are no muscles at work.
+        contact_force: Net force on each contact region [N], world frame, shape [T, R, 3]; None when not recorded.
+        episode_start: True in frames that follow a reset, shape [T].
+        title: What is shown, such as the task and the run.
+    """
+
+    body: str
+    fps: float
+    qpos: np.ndarray
+    reference_qpos: np.ndarray | None = None
+    activation: np.ndarray | None = None
+    contact_force: np.ndarray | None = None
+    episode_start: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    title: str = ""
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames T."""
+        return len(self.qpos)
+
+    @classmethod
+    def from_clip(cls, clip: MotionClip, cycles: int = 1) -> "Recording":
+        """Show a clip by itself; a cyclic one is repeated ``cycles`` times, displaced each time."""
+        repeats = cycles if clip.cyclic else 1
+        passes = []
+        for cycle in range(repeats):
+            qpos = clip.qpos.copy()
+            qpos[:, :3] += cycle * clip.cycle_displacement
+            passes.append(qpos)
+        return cls(body=clip.body, fps=clip.fps, qpos=np.concatenate(passes), title=clip.name)

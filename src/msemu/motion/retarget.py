@@ -1,0 +1,119 @@
+"""Retargeting: a person's recorded movement in the coordinates of a body."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from msemu.models.body import Body
+from msemu.motion.clip import MotionClip
+from msemu.motion.inverse_kinematics import Costs, InverseKinematics
+from msemu.motion.kinematics import sole_heights
+from msemu.motion.looping import cut_cycle, face_forward, find_cycle, spread_gap
+from msemu.motion.path_solver import PathSolver
+from msemu.motion.quality import assess, error_figures, joint_centre_errors
+from msemu.motion.resampling import resample, resample_cycle
+from msemu.motion.smoothing import smooth_path, velocities
+from msemu.motion.source import SourceMotion
+from msemu.motion.targets import make_targets
+
+RETARGET_VERSION = 1
+"""Part of the key of cached clips: raised whenever the same input gives another clip."""
+
+_STANDING = 0.9
+"""A foot with more contact than this counts as standing."""
+
+
+@dataclass(frozen=True)
+class RetargetSettings:
+    """Choices of the retargeting.
+
+    Attributes:
+        fps: Frame rate of the clip [Hz].
+        cyclic: Whether to close the loop; None follows the source.
+        smoothing_s: Standard deviation of the Gaussian that smooths the joint angles [s].
+        iterations: Gauss-Newton steps per frame of the first and the second pass.
+        costs: Weights of the inverse kinematics.
+    """
+
+    fps: float = 50.0
+    cyclic: bool | None = None
+    smoothing_s: float = 0.015
+    iterations: tuple[int, int] = (6, 3)
+    costs: Costs = field(default_factory=Costs)
+
+
+def retarget(
+    body: Body,
+    source: SourceMotion,
+    settings: RetargetSettings | None = None,
+    on_frame: Callable[[int, int], None] = lambda done, total: None,
+) -> MotionClip:
+    """Bring a recorded movement onto a body.
+
+    ``quality`` of the clip holds two errors of the joint centres: ``error_*`` against the targets that were tracked
+    (loop closed, floor corrected) and ``recorded_error_*`` against the recording as it is.
+
+    Args:
+        body: The body.
+        source: The movement.
+        settings: Choices; the defaults when None.
+        on_frame: Called with the number of frames done and in all.
+
+    Raises:
+        MsemuError: The loop shall be closed but the movement does not repeat.
+    """
+    settings = settings or RetargetSettings()
+    cyclic = source.cyclic if settings.cyclic is None else settings.cyclic
+    displacement = None
+    loop_figures = {}
+    if cyclic:
+        cycle = find_cycle(source)
+        loop_figures["recorded_loop_gap_cm"] = 100 * cycle.gap_m
+        cut = cut_cycle(source, cycle)
+        closed, displacement = spread_gap(cut)
+        sampled = resample_cycle(closed, displacement, settings.fps)
+        recorded = make_targets(body, resample_cycle(cut, None, settings.fps))
+    else:
+        sampled = resample(face_forward(source), settings.fps)
+        recorded = make_targets(body, sampled)
+    targets = make_targets(body, sampled, displacement)
+    if displacement is not None:
+        displacement = displacement * targets.scale
+
+    def smooth(path: np.ndarray) -> np.ndarray:
+        return body.couplings.project(smooth_path(path, settings.smoothing_s, settings.fps, displacement))
+
+    solver = InverseKinematics(body, settings.costs)
+    qpos = PathSolver(body, solver, targets).solve(settings.iterations, smooth, on_frame)
+    standing = targets.contact > _STANDING
+    shift = _floor_shift(body, qpos, standing)
+    qpos[:, 2] += shift
+
+    clip = MotionClip(
+        body=body.name,
+        joint_names=tuple(body.joint_names),
+        fps=settings.fps,
+        qpos=qpos,
+        qvel=velocities(body, qpos, settings.fps, displacement),
+        cyclic=cyclic,
+        cycle_displacement=np.zeros(3) if displacement is None else displacement,
+        name=source.name,
+        source=source.source,
+        licence=source.licence,
+        source_sha256=source.sha256,
+    )
+    reference = targets.positions + [0.0, 0.0, shift]
+    clip.quality = (
+        error_figures(joint_centre_errors(body, qpos, reference, solver.tracked), "error")
+        | error_figures(joint_centre_errors(body, qpos, recorded.positions, solver.tracked), "recorded_error")
+        | assess(body, clip, standing)
+        | loop_figures
+        | {"joint_centres": float(solver.tracked.sum()), "floor_shift_cm": 100 * shift, "scale": targets.scale}
+    )
+    return clip
+
+
+def _floor_shift(body: Body, qpos: np.ndarray, standing: np.ndarray) -> float:
+    """Return the rise that puts the median standing sole on the floor [m]; zero when no foot ever stands."""
+    return -float(np.median(sole_heights(body, qpos)[standing])) if standing.any() else 0.0

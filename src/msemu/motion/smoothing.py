@@ -1,0 +1,64 @@
+"""Smooth paths and the velocities that belong to them."""
+
+import mujoco
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from msemu.models.body import Body
+
+
+def smooth_path(qpos: np.ndarray, width_s: float, fps: float, displacement: np.ndarray | None) -> np.ndarray:
+    """Return a path smoothed by a Gaussian, without delay.
+
+    Args:
+        qpos: Free root and joints, shape [T, nq].
+        width_s: Standard deviation of the Gaussian [s]; it halves the amplitude at 0.19 / width_s [Hz].
+        fps: Frame rate [Hz].
+        displacement: Root translation over one cycle [m], shape [3]; None when the path is not cyclic.
+    """
+    path = qpos.copy()
+    path[:, 3:7] = continuous_quaternions(qpos[:, 3:7])
+    drift = np.zeros_like(path)
+    if displacement is not None:
+        drift[:, :3] = np.arange(len(path))[:, None] / len(path) * displacement
+        mode = "wrap"
+    else:
+        mode = "nearest"
+        drift = path[0] + np.linspace(0.0, 1.0, len(path))[:, None] * (path[-1] - path[0])
+    path = gaussian_filter1d(path - drift, width_s * fps, axis=0, mode=mode) + drift
+    path[:, 3:7] /= np.linalg.norm(path[:, 3:7], axis=1, keepdims=True)
+    return path
+
+
+def velocities(body: Body, qpos: np.ndarray, fps: float, displacement: np.ndarray | None) -> np.ndarray:
+    """Return central differences of a path in MuJoCo's velocity convention, shape [T, nv].
+
+    The first and the last frame of a movement that is not cyclic have one-sided differences. Dependent joints follow
+    their drivers by the chain rule.
+
+    Args:
+        body: The body.
+        qpos: Poses, shape [T, nq].
+        fps: Frame rate [Hz].
+        displacement: Root translation over one cycle [m], shape [3]; None when the path is not cyclic.
+    """
+    frames = len(qpos)
+    qvel = np.zeros((frames, body.model.nv))
+    for frame in range(frames):
+        before, after, span = frame - 1, frame + 1, 2
+        if displacement is None:
+            before, after = max(before, 0), min(after, frames - 1)
+            span = after - before
+        first, second = qpos[before % frames].copy(), qpos[after % frames].copy()
+        if displacement is not None:
+            first[:3] += displacement * (before // frames)
+            second[:3] += displacement * (after // frames)
+        mujoco.mj_differentiatePos(body.model, qvel[frame], span / fps, first, second)
+    return body.couplings.project_velocity(qpos, qvel)
+
+
+def continuous_quaternions(quaternions: np.ndarray) -> np.ndarray:
+    """Flip signs so that neighbouring quaternions lie on the same half of the sphere, shape [T, ..., 4]."""
+    agreement = np.where((quaternions[1:] * quaternions[:-1]).sum(-1) < 0, -1.0, 1.0)
+    signs = np.concatenate([np.ones((1, *agreement.shape[1:])), np.cumprod(agreement, axis=0)])
+    return quaternions * signs[..., None]

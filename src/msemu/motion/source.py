@@ -1,0 +1,101 @@
+"""A recorded human movement before it belongs to any body."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from msemu.errors import MsemuError
+from msemu.motion.untrusted import MAX_FRAMES
+
+JOINT_CENTRES = tuple(
+    f"{joint}_{side}" for side in "rl" for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
+)
+"""The twelve joint centres that a source gives positions for."""
+
+SEGMENTS = ("pelvis", "thorax", "head", "ankle_r", "ankle_l")
+"""Landmarks whose segment orientation a source gives; the feet carry the names of the ankles."""
+
+
+@dataclass
+class SourceMotion:
+    """A recorded movement as joint centres and segment orientations, z up [m].
+
+    A segment's orientation is the identity when the person stands upright facing +x.
+
+    Attributes:
+        name: Short name.
+        time_s: Instant of each frame [s], increasing from 0, shape [T].
+        positions: Joint centres in the order of `JOINT_CENTRES` [m], shape [T, 12, 3].
+        orientations: Segment orientations in the order of `SEGMENTS` (w, x, y, z), shape [T, 5, 4].
+        sole_points: Corners of the sole of the right and the left foot [m], shape [T, 2, P, 3].
+        ankle_height_m: Height of the ankle above the sole of a foot that stands flat [m].
+        cyclic: Whether the file says that the movement repeats.
+        source: Where the recording comes from.
+        licence: Terms of the recording.
+        sha256: Hash of the file.
+    """
+
+    name: str
+    time_s: np.ndarray
+    positions: np.ndarray
+    orientations: np.ndarray
+    sole_points: np.ndarray
+    ankle_height_m: float
+    cyclic: bool = False
+    source: str = ""
+    licence: str = ""
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        frames = len(self.time_s)
+        if not 2 <= frames <= MAX_FRAMES:
+            raise MsemuError(f"motion '{self.name}' has {frames} frames; 2 to {MAX_FRAMES} are accepted")
+        for label in ("time_s", "positions", "orientations", "sole_points"):
+            values = getattr(self, label)
+            if not np.isfinite(values).all():
+                raise MsemuError(f"motion '{self.name}': {label} holds values that are not finite")
+        if np.abs(self.positions).max() > 1e4:
+            raise MsemuError(f"motion '{self.name}': positions beyond 10 km; are the units metres?")
+        if (np.diff(self.time_s) <= 0).any():
+            raise MsemuError(f"motion '{self.name}': frame times do not increase")
+        if len(self.segment_lengths()) and self.segment_lengths().min() < 1e-3:
+            raise MsemuError(f"motion '{self.name}': a limb has no length; are the joint centres in the file?")
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames T."""
+        return len(self.time_s)
+
+    @property
+    def fps(self) -> float:
+        """Median frame rate [Hz]."""
+        return float(1.0 / np.median(np.diff(self.time_s)))
+
+    @property
+    def pelvis(self) -> np.ndarray:
+        """Midpoint of the hip joint centres [m], shape [T, 3]."""
+        return 0.5 * (self.joint("hip_r") + self.joint("hip_l"))
+
+    @property
+    def sole_height(self) -> np.ndarray:
+        """Height of the lowest point of the right and the left sole [m], shape [T, 2]."""
+        return self.sole_points[..., 2].min(axis=2)
+
+    def joint(self, name: str) -> np.ndarray:
+        """Return the path of one joint centre [m], shape [T, 3]."""
+        return self.positions[:, JOINT_CENTRES.index(name)]
+
+    def segment_lengths(self) -> np.ndarray:
+        """Return the mean length of the eight limb segments [m], shape [8]."""
+        pairs = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
+        return np.array(
+            [
+                np.linalg.norm(self.joint(f"{near}_{side}") - self.joint(f"{far}_{side}"), axis=-1).mean()
+                for near, far in pairs
+                for side in "rl"
+            ]
+        )
+
+    def leg_length(self) -> float:
+        """Return the mean length of thigh plus shank [m]."""
+        return float(self.segment_lengths()[:4].sum() / 2)

@@ -1,0 +1,127 @@
+"""From a person's movement to targets in the proportions of a body.
+
+The directions of the source's bones are kept, their lengths are the body's own (measured between the landmarks of the
+neutral pose); the path of the pelvis is scaled by the ratio of the leg lengths.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d, median_filter
+from scipy.spatial.transform import Rotation
+
+from msemu.models.body import LANDMARKS, Body
+from msemu.motion.kinematics import landmark_path
+from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
+
+TRUNK_PIVOT = 0.49
+"""Where thorax and pelvis turn against each other, as a share of the way from the hips to the shoulders; this is the
+height of the chest joint of the DeepMimic humanoid, 0.236 m of 0.480 m (doi:10.1145/3197517.3201311)."""
+
+CONTACT_HEIGHT_M = (0.025, 0.06)
+CONTACT_SPEED_M_S = (0.4, 1.2)
+"""A foot is in full contact below the first and in none above the second height and speed of its lowest point."""
+
+SHORTEST_CONTACT_S = 0.08
+"""Contacts and gaps between contacts that last less than half of this are ignored [s]."""
+
+CONTACT_BLEND_S = 0.015
+"""Standard deviation of the Gaussian that lets contacts begin and end softly [s]."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the body shall reach in each frame.
+
+    Attributes:
+        positions: Joint centres in the order of `JOINT_CENTRES` [m], shape [T, 12, 3].
+        orientations: Segments in the order of `SEGMENTS` (w, x, y, z), shape [T, 5, 4].
+        contact: How certainly the right and the left foot stand on the floor, 0 to 1, shape [T, 2].
+        scale: Leg length of the body over that of the person [-].
+    """
+
+    positions: np.ndarray
+    orientations: np.ndarray
+    contact: np.ndarray
+    scale: float
+
+
+def make_targets(body: Body, source: SourceMotion, displacement: np.ndarray | None = None) -> Targets:
+    """Return the targets of each frame of ``source`` for ``body``.
+
+    The height is set so that a foot that stands flat in the source stands flat on the floor z = 0.
+
+    Args:
+        body: The body.
+        source: Movement at the control rate.
+        displacement: Translation of the source over one cycle [m], shape [3]; None when it is not cyclic.
+    """
+    neutral = dict(zip(LANDMARKS, landmark_path(body, body.neutral_qpos[None])[0][0], strict=True))
+    legs = [np.linalg.norm(neutral[f"{a}_{s}"] - neutral[f"{b}_{s}"]) for a, b in _LEG for s in "rl"]
+    scale = float(sum(legs) / 2 / source.leg_length())
+    standing = 0.5 * (neutral["ankle_r"] + neutral["ankle_l"])[2] - scale * source.ankle_height_m
+    contact, floor = _foot_contact(source, displacement)
+    pelvis = scale * (source.pelvis - [0.0, 0.0, floor]) + [0.0, 0.0, standing]
+
+    rotations = {
+        name: Rotation.from_quat(source.orientations[:, index], scalar_first=True) for index, name in enumerate(SEGMENTS)
+    }
+    hips = 0.5 * (neutral["hip_r"] + neutral["hip_l"])
+    shoulders = 0.5 * (neutral["shoulder_r"] + neutral["shoulder_l"])
+    pivot = hips + TRUNK_PIVOT * (shoulders - hips)
+    chest = pelvis + rotations["pelvis"].apply(pivot - hips)
+    reached = {}
+    for side in "rl":
+        reached[f"hip_{side}"] = pelvis + rotations["pelvis"].apply(neutral[f"hip_{side}"] - hips)
+        reached[f"shoulder_{side}"] = chest + rotations["thorax"].apply(neutral[f"shoulder_{side}"] - pivot)
+        for near, far in (*_LEG, *_ARM):
+            near, far = f"{near}_{side}", f"{far}_{side}"
+            bone = source.joint(far) - source.joint(near)
+            length = np.linalg.norm(neutral[far] - neutral[near])
+            reached[far] = reached[near] + length * bone / np.linalg.norm(bone, axis=1, keepdims=True)
+    return Targets(
+        positions=np.stack([reached[name] for name in JOINT_CENTRES], axis=1),
+        orientations=source.orientations,
+        contact=contact,
+        scale=scale,
+    )
+
+
+_LEG = (("hip", "knee"), ("knee", "ankle"))
+_ARM = (("shoulder", "elbow"), ("elbow", "wrist"))
+
+
+def _foot_contact(source: SourceMotion, displacement: np.ndarray | None) -> tuple[np.ndarray, float]:
+    """Find when each foot stands, from height and horizontal speed of the lowest point of its sole.
+
+    Returns:
+        Contact, 0 to 1, shape [T, 2], and the height of the floor in the recording [m]: the median of the standing
+        soles, because recorded feet sink into the floor in single frames.
+    """
+    before, after = _neighbours(source.sole_points, displacement)
+    speeds = np.linalg.norm((after - before)[..., :2], axis=-1) * source.fps / 2.0
+    lowest = source.sole_points[..., 2].argmin(axis=2)[..., None]
+    slow = _falling(np.take_along_axis(speeds, lowest, axis=2)[..., 0], *CONTACT_SPEED_M_S)
+    height = source.sole_height
+    floor = float(np.percentile(height, 5))
+    for _ in range(2):
+        contact = slow * _falling(height - floor, *CONTACT_HEIGHT_M)
+        if (contact > 0.5).any():
+            floor = float(np.median(height[contact > 0.5]))
+    mode = "nearest" if displacement is None else "wrap"
+    frames = max(3, 2 * round(0.5 * SHORTEST_CONTACT_S * source.fps) + 1)
+    contact = median_filter(contact, size=(frames, 1), mode=mode)
+    return gaussian_filter1d(contact, CONTACT_BLEND_S * source.fps, axis=0, mode=mode), floor
+
+
+def _neighbours(points: np.ndarray, displacement: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points one frame earlier and one frame later."""
+    if displacement is None:
+        return np.concatenate([points[:1], points[:-1]]), np.concatenate([points[1:], points[-1:]])
+    return np.concatenate([points[-1:] - displacement, points[:-1]]), np.concatenate([points[1:], points[:1] + displacement])
+
+
+def _falling(values: np.ndarray, full: float, none: float) -> np.ndarray:
+    """Smooth step from 1 below ``full`` to 0 above ``none``."""
+    share = np.clip((none - values) / (none - full), 0.0, 1.0)
+    return share**2 * (3.0 - 2.0 * share)

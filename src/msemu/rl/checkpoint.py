@@ -1,0 +1,52 @@
+"""Checkpoints: files of tensors, numbers and strings, and nothing that runs."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from msemu.errors import MsemuError
+
+FORMAT = "msemu-checkpoint-1"
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint so that ``path`` holds either the old or the new file, whatever happens.
+
+    Raises:
+        MsemuError: The folder cannot be written.
+    """
+    path = Path(path)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                torch.save({"format": FORMAT, **content}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise MsemuError(f"cannot write the checkpoint {path}: {error.strerror}") from error
+
+
+def read(path: Path, device: str | torch.device) -> dict[str, Any]:
+    """Read a checkpoint written by `write`.
+
+    Raises:
+        MsemuError: The file is missing, damaged or foreign.
+    """
+    try:
+        content = torch.load(path, weights_only=True, map_location=device)
+    except FileNotFoundError:
+        raise MsemuError(f"no checkpoint at {path}") from None
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise MsemuError(f"{path} is truncated or is not a checkpoint ({reason}); use another one of the run") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise MsemuError(f"{path} is not a checkpoint of this msemu release (wanted {FORMAT})")
+    return content

@@ -1,0 +1,128 @@
+"""What is seen of a training run: TensorBoard curves, one line per iteration, and the reasons to stop."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from rich.console import Console
+from rsl_rl.utils.logger import Logger
+
+
+class StopTraining(Exception):  # noqa: N818  (a request, not an error)
+    """Leaves rsl-rl's loop after a finished iteration."""
+
+
+@dataclass
+class Iteration:
+    """One finished learning iteration.
+
+    Attributes:
+        number: Number of the iteration, from 0.
+        means: Mean of each value that the environment logged.
+        steps_per_s: Control steps per second, learning included.
+        elapsed_s: Time since this call of training began [s].
+    """
+
+    number: int
+    means: dict[str, float]
+    steps_per_s: float
+    elapsed_s: float
+
+
+@dataclass
+class StopConditions:
+    """When to stop before all iterations are done.
+
+    Attributes:
+        minutes: Time budget [min] or None.
+        requested: Set by Ctrl-C and SIGTERM.
+    """
+
+    minutes: float | None = None
+    requested: bool = False
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Time since the start [s]."""
+        return time.monotonic() - self.started
+
+    def reached(self) -> bool:
+        """Whether to stop now."""
+        return self.requested or (self.minutes is not None and self.elapsed_s >= 60.0 * self.minutes)
+
+    @contextlib.contextmanager
+    def signals(self) -> Iterator[None]:
+        """Let the first Ctrl-C or SIGTERM finish the iteration; a second one interrupts at once."""
+
+        def request(number: int, _frame: object) -> None:
+            if self.requested:
+                raise KeyboardInterrupt
+            self.requested = True
+            Console(stderr=True).print(f"{signal.Signals(number).name}: finishing the iteration, then saving ...")
+
+        previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+class ProgressLogger(Logger):
+    """rsl-rl's logger, quiet on the console, that reports each iteration and can end the loop.
+
+    Attributes:
+        on_iteration: Called after each iteration is logged.
+        show: Called with each iteration to tell the user.
+        stop: Conditions that end the loop.
+    """
+
+    on_iteration: Callable[[Iteration], None]
+    show: Callable[[Iteration], None]
+    stop: StopConditions
+
+    @classmethod
+    def like(cls, logger: Logger, on_iteration: Callable[[Iteration], None]) -> "ProgressLogger":
+        """Take over the state of a logger that rsl-rl made."""
+        made = cls.__new__(cls)
+        made.__dict__.update(logger.__dict__)
+        made.on_iteration = on_iteration
+        made.show = lambda iteration: None
+        made.stop = StopConditions()
+        return made
+
+    def init_logging_writer(self) -> None:
+        """Open TensorBoard's file; rsl-rl's remarks about git go nowhere."""
+        with _quiet():
+            super().init_logging_writer()
+
+    def log(self, it: int, collect_time: float, learn_time: float, **values: object) -> None:
+        """Write the curves, then report.
+
+        Raises:
+            StopTraining: A condition to stop is met.
+        """
+        means = _means(self.ep_extras)
+        with _quiet():
+            super().log(it=it, collect_time=collect_time, learn_time=learn_time, **values)
+        steps = self.cfg["num_steps_per_env"] * self.num_envs * self.gpu_world_size
+        iteration = Iteration(it, means, steps / (collect_time + learn_time), self.stop.elapsed_s)
+        self.on_iteration(iteration)
+        self.show(iteration)
+        if self.stop.reached():
+            raise StopTraining
+
+
+def _means(extras: list[dict[str, torch.Tensor]]) -> dict[str, float]:
+    return {key: torch.stack([extra[key] for extra in extras]).mean().item() for key in extras[0]} if extras else {}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
+        yield

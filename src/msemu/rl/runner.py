@@ -1,0 +1,156 @@
+"""rsl-rl's on-policy runner with complete checkpoints, a best checkpoint and a way to stop."""
+
+import contextlib
+import os
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import torch
+from rsl_rl.runners import OnPolicyRunner
+
+from msemu.config import AgentCfg, to_dict
+from msemu.envs.motion_tracking import MotionTrackingEnv
+from msemu.errors import MsemuError
+from msemu.rl import checkpoint
+from msemu.rl.progress import Iteration, ProgressLogger, StopTraining
+
+_LOGGER_STATE = ("tot_timesteps", "tot_time", "cur_reward_sum", "cur_episode_length", "rewbuffer", "lenbuffer")
+
+
+class Runner(OnPolicyRunner):
+    """Trains a policy; the loop itself is rsl-rl's.
+
+    Attributes:
+        best_error_cm: Least tracking error so far (see `tracking_score_cm`).
+    """
+
+    logger: ProgressLogger
+
+    def __init__(self, env: MotionTrackingEnv, agent: AgentCfg, log_dir: Path | None, device: str):
+        """Build networks and algorithm for ``env``.
+
+        Raises:
+            MsemuError: The agent's configuration does not fit its classes.
+        """
+        cfg = to_dict(agent)
+        try:
+            with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
+                super().__init__(env, cfg, str(log_dir) if log_dir else None, device)
+        except (TypeError, KeyError, ImportError, AttributeError) as error:
+            raise MsemuError(f"the agent's configuration does not fit its classes: {error}") from error
+        self.best_error_cm = float("inf")
+        self.logger = ProgressLogger.like(self.logger, on_iteration=self._after_iteration)
+
+    def train(self, iterations: int, fresh: bool) -> None:
+        """Learn until ``iterations`` are done or the logger's `ProgressLogger.should_stop` says so, and save.
+
+        Args:
+            iterations: Iterations to add.
+            fresh: Whether this run starts; its episodes then begin with random ages, so that they do not end together.
+        """
+        try:
+            self.learn(iterations, init_at_random_ep_len=fresh)
+        except StopTraining:
+            self.save(str(Path(self.logger.log_dir) / f"model_{self.current_learning_iteration}.pt"))
+        self.logger.writer.flush()
+
+    def save(self, path: str, infos: dict | None = None) -> None:
+        """Write everything that is needed to go on exactly from here."""
+        state = self.alg.save()
+        state["iter"] = self.current_learning_iteration
+        state["best_error_cm"] = self.best_error_cm
+        state["env"] = self.env.state_dict()
+        state["random"] = _random_state()
+        state["logger"] = {name: _plain(getattr(self.logger, name)) for name in _LOGGER_STATE}
+        checkpoint.write(Path(path), state)
+
+    def load(self, path: str, load_cfg: dict | None = None, strict: bool = True, map_location: str | None = None) -> dict:
+        """Continue from a checkpoint written by `save`.
+
+        Raises:
+            MsemuError: The checkpoint is damaged, or belongs to another body or network.
+        """
+        state = checkpoint.read(Path(path), map_location or self.device)
+        try:
+            self.alg.load(state, load_cfg, strict)
+            self.env.load_state_dict(_to(state["env"], self.env.device))
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise _misfit(path, error) from error
+        self.current_learning_iteration = state["iter"] + 1
+        self.best_error_cm = state["best_error_cm"]
+        for name, value in state["logger"].items():
+            setattr(self.logger, name, deque(value, maxlen=100) if isinstance(value, list) else value)
+        _set_random_state(state["random"])
+        return {}
+
+    def load_policy(self, path: Path) -> None:
+        """Load only the policy, to play or to evaluate it.
+
+        Raises:
+            MsemuError: The checkpoint is damaged, or belongs to another body or network.
+        """
+        state = checkpoint.read(path, self.device)
+        try:
+            self.alg.load(state, {"actor": True}, strict=True)
+        except (KeyError, RuntimeError) as error:
+            raise _misfit(path, error) from error
+
+    def _after_iteration(self, iteration: Iteration) -> None:
+        score = tracking_score_cm(
+            iteration.means["Error/body_position_cm"] + iteration.means["Error/root_translation_cm"],
+            iteration.means["Episode/failures_per_step"],
+            self.env.max_episode_length,
+            100.0 * self.env.cfg.env.termination.body_position_deviation_m,
+        )
+        self.logger.writer.add_scalar("Error/tracking_score_cm", score, iteration.number)
+        if score < self.best_error_cm:
+            self.best_error_cm = score
+            policy = {"actor_state_dict": self.alg.save()["actor_state_dict"]}
+            checkpoint.write(
+                Path(self.logger.log_dir) / "best.pt", {**policy, "iter": iteration.number, "best_error_cm": score}
+            )
+
+
+def tracking_score_cm(error_cm: float, failures_per_step: float, episode_length: int, failed_error_cm: float) -> float:
+    """Expected tracking error over an episode in which the time after a failure counts as failed.
+
+    The error of visited states alone would flatter a policy that falls at once: each reset puts it back on the reference.
+    With failure probability p per step, an episode of N steps is alive for the share (1 - (1 - p)^N) / (N p) of its time.
+
+    Args:
+        error_cm: Mean error of the states that were visited [cm].
+        failures_per_step: Failures per control step and environment [-].
+        episode_length: Longest episode N [control steps].
+        failed_error_cm: Error that counts after a failure [cm].
+    """
+    p = failures_per_step
+    alive = 1.0 if p == 0.0 else (1.0 - (1.0 - p) ** episode_length) / (episode_length * p)
+    return alive * min(error_cm, failed_error_cm) + (1.0 - alive) * failed_error_cm
+
+
+def _random_state() -> dict[str, Any]:
+    state = {"torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def _set_random_state(state: dict[str, Any]) -> None:
+    torch.set_rng_state(state["torch"].cpu())
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"].cpu())
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, deque) else value
+
+
+def _to(state: dict[str, torch.Tensor], device: torch.device) -> dict[str, torch.Tensor]:
+    return {key: value.to(device) for key, value in state.items()}
+
+
+def _misfit(path: Path | str, error: Exception) -> MsemuError:
+    return MsemuError(
+        f"{path} belongs to another body, network or number of environments ({str(error).splitlines()[-1].strip()})"
+    )

@@ -1,0 +1,104 @@
+"""What every physics engine offers: many copies of one body, as torch tensors."""
+
+from abc import ABC, abstractmethod
+
+import mujoco
+import torch
+
+CONTACT_SENSOR_PREFIX = "contact/"
+"""A sensor of this prefix gives the net contact force on a region of the body."""
+
+
+class Simulation(ABC):
+    """``num_envs`` independent simulations of one model.
+
+    Tensors are views of the engine's memory where the engine allows it: floating type and device are the engine's.
+    State tensors (`qpos`, `qvel`, `act`) are read-only for callers; they change through `step` and `reset`.
+
+    Attributes:
+        model: The model that is simulated.
+        num_envs: Number of environments E.
+        device: Device of all tensors.
+        qpos: Generalised position [m, rad], shape [E, nq].
+        qvel: Generalised velocity [m/s, rad/s], shape [E, nv].
+        act: Muscle activation [-], shape [E, M].
+        body_position: Origin of every body frame, world [m], shape [E, B, 3].
+        body_quaternion: Orientation of every body (w, x, y, z), shape [E, B, 4].
+        body_velocity: Angular [rad/s] then linear [m/s] velocity of every body, world axes, the linear part at
+            `center_of_mass`, shape [E, B, 6].
+        center_of_mass: Centre of mass of the whole body [m], shape [E, 3].
+        muscle_length: Muscle-tendon length [m], shape [E, M].
+        muscle_velocity: Muscle-tendon lengthening speed [m/s], shape [E, M].
+        muscle_force: Actuator force [N], negative when it pulls, of the last physics step, shape [E, M].
+        contact_force: Net contact force on each contact region [N], world, of the last physics step, shape [E, R, 3].
+        contact_regions: Names of the R regions.
+        unstable: Environments that the last `step` found blown up (not finite, or faster than the limit), shape [E].
+            Their state is meaningless until they are reset; the others are untouched.
+    """
+
+    model: mujoco.MjModel
+    num_envs: int
+    device: torch.device
+    qpos: torch.Tensor
+    qvel: torch.Tensor
+    act: torch.Tensor
+    body_position: torch.Tensor
+    body_quaternion: torch.Tensor
+    body_velocity: torch.Tensor
+    center_of_mass: torch.Tensor
+    muscle_length: torch.Tensor
+    muscle_velocity: torch.Tensor
+    muscle_force: torch.Tensor
+    contact_force: torch.Tensor
+    contact_regions: tuple[str, ...]
+    unstable: torch.Tensor
+
+    @abstractmethod
+    def step(self, ctrl: torch.Tensor, substeps: int) -> None:
+        """Advance every environment by ``substeps`` physics steps under constant excitation.
+
+        Position- and velocity-dependent tensors describe the new state; forces are those of the last physics step.
+
+        Args:
+            ctrl: Muscle excitation in [0, 1], shape [E, M].
+            substeps: Number of physics steps.
+        """
+
+    @abstractmethod
+    def reset(self, mask: torch.Tensor, qpos: torch.Tensor, qvel: torch.Tensor, act: torch.Tensor) -> None:
+        """Put some environments into a given state and refresh their tensors; the others are untouched.
+
+        The environments are a mask and not a list of ids, so that an engine on a device never waits for the host.
+
+        Args:
+            mask: Environments to reset, shape [E], bool.
+            qpos: Generalised position, shape [E, nq]; rows outside the mask are ignored, here and below.
+            qvel: Generalised velocity, shape [E, nv].
+            act: Muscle activation, shape [E, M].
+        """
+
+    @abstractmethod
+    def forward(self) -> None:
+        """Recompute the derived tensors of every environment from its state."""
+
+    @abstractmethod
+    def rows(self, mask: torch.Tensor) -> torch.Tensor:
+        """Environments worth recomputing when ``mask`` is set.
+
+        An engine on the host returns the indices that are set; an engine on a device returns all of them, because
+        counting would make the host wait.
+
+        Args:
+            mask: Shape [E], bool.
+
+        Returns:
+            Ascending indices that include every set one.
+        """
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Everything that the next step depends on."""
+
+    @abstractmethod
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Continue from a `state_dict`."""

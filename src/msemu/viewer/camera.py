@@ -1,0 +1,98 @@
+"""Where a picture is taken from."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import mujoco
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from msemu.models.body import Body
+
+FIELD_OF_VIEW_DEG = 30.0
+ELEVATION_DEG = -10.0
+_FROM_FRONT_DEG = -50.0
+"""From the front right, steps and trunk posture show from the side, and left and right stay apart."""
+
+_SMOOTHING_S = 0.4
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera that looks at a point, in MuJoCo's convention.
+
+    Attributes:
+        lookat: Point in the middle of the picture [m], shape [3].
+        azimuth_deg: Direction of the view about the vertical; 0 looks along +x, 90 along +y.
+        distance_m: Distance from `lookat`.
+    """
+
+    lookat: np.ndarray
+    azimuth_deg: float
+    distance_m: float
+
+    def axes(self) -> np.ndarray:
+        """Return the unit vectors to the right, up and forward as rows, shape [3, 3]."""
+        azimuth, elevation = np.radians(self.azimuth_deg), np.radians(ELEVATION_DEG)
+        forward = np.array(
+            [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]
+        )
+        right = np.array([np.sin(azimuth), -np.cos(azimuth), 0.0])
+        return np.stack([right, np.cross(right, forward), forward])
+
+    def project(self, points: np.ndarray, width: int, height: int) -> np.ndarray:
+        """Return the column and row [pixel] and the depth [m] of points, shape [..., 3].
+
+        Args:
+            points: Positions in the world [m], shape [..., 3].
+            width: Width of the picture [pixel].
+            height: Height of the picture [pixel]; row 0 is the top.
+        """
+        local = (points - self.lookat) @ self.axes().T
+        depth = local[..., 2] + self.distance_m
+        scale = self.pixels_per_m(np.maximum(depth, 0.05), height)
+        return np.stack(
+            [0.5 * width + scale * local[..., 0], 0.5 * height - scale * local[..., 1], depth], axis=-1
+        )
+
+    def pixels_per_m(self, depth: np.ndarray, height: int) -> np.ndarray:
+        """Return the size of a metre at some depth [m] in a picture of some height [pixel]."""
+        return height / (2 * np.tan(np.radians(FIELD_OF_VIEW_DEG) / 2) * depth)
+
+
+def following_cameras(
+    qpos: np.ndarray, fps: float, episode_start: np.ndarray, body: Body, heading_deg: float
+) -> list[Camera]:
+    """Return a camera for every frame that follows the root smoothly and never turns.
+
+    Args:
+        qpos: Poses, shape [T, nq].
+        fps: Frames per second [Hz].
+        episode_start: True where a new episode begins, and the camera jumps, shape [T] or [0].
+        body: The body; its standing height decides the distance.
+        heading_deg: Direction that the body faces at first.
+    """
+    root = qpos[:, :3].astype(float)
+    cuts = [0, *(np.flatnonzero(episode_start[1:]) + 1), len(root)]
+    for first, last in pairwise(cuts):
+        root[first:last] = gaussian_filter1d(root[first:last], _SMOOTHING_S * fps, axis=0, mode="nearest")
+    distance = 1.2 * standing_height(body) / (2 * np.tan(np.radians(FIELD_OF_VIEW_DEG) / 2))
+    azimuth = heading_deg + _FROM_FRONT_DEG + 180.0
+    return [Camera(lookat, azimuth, distance) for lookat in root]
+
+
+def heading_deg(qpos: np.ndarray, body: Body) -> float:
+    """Return the direction in which the body faces in one pose, shape [nq]; 0 is +x."""
+    inverse, turn, forward = np.empty(4), np.empty(4), np.empty(3)
+    mujoco.mju_negQuat(inverse, body.neutral_qpos[3:7])
+    mujoco.mju_mulQuat(turn, qpos[3:7], inverse)
+    mujoco.mju_rotVecQuat(forward, np.array([1.0, 0.0, 0.0]), turn)
+    return float(np.degrees(np.arctan2(forward[1], forward[0])))
+
+
+def standing_height(body: Body) -> float:
+    """Return the height of the highest visible point in the neutral pose above the lowest body origin [m]."""
+    data = mujoco.MjData(body.model)
+    data.qpos[:] = body.neutral_qpos
+    mujoco.mj_kinematics(body.model, data)
+    return float(np.ptp(data.xpos[1:, 2])) + 0.2

@@ -1,0 +1,133 @@
+"""What there is to draw, whatever draws it: bones and contact shapes."""
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from msemu.viewer.simplification import simplify
+
+HIDDEN_GROUPS = 3
+"""MuJoCo's viewers show geom groups 0 to 2 unless asked; models keep helper geometry in the others."""
+
+
+@dataclass(frozen=True)
+class BodyMesh:
+    """The surface that one body carries.
+
+    Attributes:
+        body_id: The body that moves it.
+        name: Name of that body.
+        vertices: Vertex positions in the frame of the body [m], shape [V, 3].
+        normals: Outward unit normals at the vertices, shape [V, 3].
+        faces: Vertex indices of each triangle, shape [F, 3].
+    """
+
+    body_id: int
+    name: str
+    vertices: np.ndarray
+    normals: np.ndarray
+    faces: np.ndarray
+
+
+def bone_meshes(model: mujoco.MjModel, cell_m: float) -> list[BodyMesh]:
+    """Return the visible meshes of every body, simplified.
+
+    Args:
+        model: The model.
+        cell_m: Size of the smallest detail to keep on a thick bone [m]; thin bones keep detail down to a third.
+    """
+    visible = (
+        (model.geom_type == mujoco.mjtGeom.mjGEOM_MESH)
+        & (model.geom_group < HIDDEN_GROUPS)
+        & (model.geom_rgba[:, 3] > 0)
+    )
+    return _by_body(model, np.flatnonzero(visible), lambda geom: _bone(model, geom, cell_m))
+
+
+def contact_meshes(model: mujoco.MjModel, geoms: np.ndarray) -> list[BodyMesh]:
+    """Return the shapes of contact geoms, grouped by body; meshes among them are bones and left out.
+
+    Args:
+        model: The model.
+        geoms: Geom ids, shape [G].
+    """
+    solid = [geom for geom in geoms if model.geom_type[geom] in _PRIMITIVES]
+    return _by_body(model, solid, lambda geom: _PRIMITIVES[model.geom_type[geom]](model.geom_size[geom]))
+
+
+def _by_body(model: mujoco.MjModel, geoms, shape_of) -> list[BodyMesh]:
+    """Join the shapes of all geoms of a body in the frame of that body."""
+    meshes = []
+    geoms = np.asarray(geoms, dtype=int)
+    for body_id in np.unique(model.geom_bodyid[geoms]):
+        vertices, faces, count = [], [], 0
+        for geom in geoms[model.geom_bodyid[geoms] == body_id]:
+            points, triangles = shape_of(geom)
+            vertices.append(points @ _rotation(model.geom_quat[geom]).T + model.geom_pos[geom])
+            faces.append(triangles + count)
+            count += len(points)
+        vertices, faces = np.concatenate(vertices), np.concatenate(faces)
+        name = model.body(body_id).name or f"body {body_id}"
+        meshes.append(BodyMesh(int(body_id), name, vertices, vertex_normals(vertices, faces), faces))
+    return meshes
+
+
+def _bone(model: mujoco.MjModel, geom: int, cell_m: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return vertices and triangles of a mesh geom in the frame of the geom."""
+    mesh = model.mesh(model.geom_dataid[geom])
+    vertices = model.mesh_vert[mesh.vertadr[0] : mesh.vertadr[0] + mesh.vertnum[0]].astype(float)
+    faces = model.mesh_face[mesh.faceadr[0] : mesh.faceadr[0] + mesh.facenum[0]]
+    return simplify(vertices, faces, np.clip(_thickness(vertices, faces) / 1.5, cell_m / 3, cell_m))
+
+
+def _thickness(vertices: np.ndarray, faces: np.ndarray) -> float:
+    """Return four times volume over area [m], which is the diameter of a long cylinder."""
+    corners = vertices[faces] - vertices.mean(axis=0)
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    volume = abs(np.sum(normals * corners[:, 0])) / 6
+    return 4 * volume / (np.linalg.norm(normals, axis=1).sum() / 2)
+
+
+def _capsule(size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    vertices, faces = _sphere(np.full(3, size[0]))
+    vertices[:, 2] += np.where(vertices[:, 2] >= 0, size[1], -size[1])
+    return vertices, faces
+
+
+def _sphere(radii: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    import trimesh
+
+    unit = trimesh.creation.uv_sphere(radius=1.0, count=[9, 12])
+    return unit.vertices * radii, np.asarray(unit.faces)
+
+
+def _box(half_sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    import trimesh
+
+    box = trimesh.creation.box(extents=2 * half_sizes)
+    return np.asarray(box.vertices), np.asarray(box.faces)
+
+
+_PRIMITIVES = {
+    mujoco.mjtGeom.mjGEOM_CAPSULE: _capsule,
+    mujoco.mjtGeom.mjGEOM_SPHERE: lambda size: _sphere(np.full(3, size[0])),
+    mujoco.mjtGeom.mjGEOM_ELLIPSOID: _sphere,
+    mujoco.mjtGeom.mjGEOM_BOX: _box,
+}
+
+
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Return the area-weighted mean of the normals of each vertex's triangles, shape [V, 3]."""
+    corners = vertices[faces]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    total = np.zeros_like(vertices)
+    for corner in range(3):
+        np.add.at(total, faces[:, corner], normals)
+    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+
+
+def _rotation(quaternion: np.ndarray) -> np.ndarray:
+    matrix = np.empty(9)
+    mujoco.mju_quat2Mat(matrix, quaternion)
+    return matrix.reshape(3, 3)

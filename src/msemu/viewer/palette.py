@@ -1,0 +1,39 @@
+"""How things look in every renderer: colours and widths."""
+
+import numpy as np
+
+BONE_RGB = np.array([0.99, 0.95, 0.86])
+REFERENCE_RGB = np.array([0.74, 0.83, 0.95])
+BACKGROUND_RGB = np.array([1.0, 1.0, 1.0])
+TILE_RGB = np.array([[0.955, 0.955, 0.95], [0.88, 0.89, 0.895]])
+SHADOW_RGB = np.array([0.72, 0.73, 0.74])
+
+_ACTIVATION_STOPS = np.array([0.0, 0.3, 0.65, 1.0])
+_ACTIVATION_RGB = np.array([[0.22, 0.28, 0.42], [0.47, 0.27, 0.50], [0.80, 0.18, 0.30], [1.00, 0.10, 0.05]])
+_MUSCLE_RADIUS_M = (0.0025, 0.0055)
+_MUSCLE_OPACITY = (0.55, 1.0)
+
+
+def activation_colors(activation: np.ndarray) -> np.ndarray:
+    """Return a colour for each activation: dark blue-grey at rest to red at full activation.
+
+    Args:
+        activation: Muscle activation [-], any shape; values outside [0, 1] are clipped.
+
+    Returns:
+        Red, green and blue in [0, 1], shape [..., 3].
+    """
+    clipped = np.clip(activation, 0.0, 1.0)
+    return np.stack(
+        [np.interp(clipped, _ACTIVATION_STOPS, channel) for channel in _ACTIVATION_RGB.T], axis=-1
+    )
+
+
+def muscle_radius_m(activation: np.ndarray) -> np.ndarray:
+    """Return the drawn radius [m]: what works stands out by width as well as by colour."""
+    return np.interp(activation, [0, 1], _MUSCLE_RADIUS_M)
+
+
+def muscle_opacity(activation: np.ndarray) -> np.ndarray:
+    """Return the opacity in [0, 1]: muscles at rest let the bones show through."""
+    return np.interp(activation, [0, 1], _MUSCLE_OPACITY)

@@ -1,0 +1,53 @@
+"""Checks and figures that every view of a recording shares."""
+
+import mujoco
+import numpy as np
+
+from msemu.errors import MsemuError
+from msemu.models.body import Body
+from msemu.motion.recording import Recording
+
+
+def check_recording(recording: Recording, body: Body) -> None:
+    """Refuse a recording that does not belong to the body.
+
+    Raises:
+        MsemuError: Another body, no frames, or arrays of the wrong size.
+    """
+    if recording.body != body.name:
+        raise MsemuError(
+            f"the recording shows body '{recording.body}', not '{body.name}'; load that body to view it"
+        )
+    if recording.num_frames == 0:
+        raise MsemuError("the recording has no frames; record at least one step")
+    frames = recording.num_frames
+    expected = {
+        "qpos": (recording.qpos, (frames, body.model.nq)),
+        "reference_qpos": (recording.reference_qpos, (frames, body.model.nq)),
+        "activation": (recording.activation, (frames, body.num_muscles)),
+    }
+    for name, (array, shape) in expected.items():
+        if array is not None and array.shape != shape:
+            raise MsemuError(
+                f"the recording's {name} has shape {array.shape}, but body '{body.name}' needs {shape};"
+                " record it again"
+            )
+
+
+def tracking_errors(recording: Recording, body: Body) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return how far each frame is from its reference, or None when there is no reference.
+
+    Returns:
+        Mean absolute error over the independent hinges [deg], shape [T], and distance between the roots [cm],
+        shape [T].
+    """
+    if recording.reference_qpos is None:
+        return None
+    difference = recording.qpos - recording.reference_qpos
+    hinges = [
+        7 + joint
+        for joint in body.independent_joints
+        if body.model.joint(body.joint_names[joint]).type[0] == mujoco.mjtJoint.mjJNT_HINGE
+    ]
+    joint_error_deg = np.degrees(np.abs(difference[:, hinges])).mean(axis=1)
+    return joint_error_deg, 100 * np.linalg.norm(difference[:, :3], axis=1)

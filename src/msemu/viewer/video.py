@@ -1,0 +1,191 @@
+"""Videos and pictures of a recording, on machines with and without OpenGL."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from msemu.errors import MsemuError
+from msemu.models.body import Body
+from msemu.motion.recording import Recording
+from msemu.viewer.camera import Camera, following_cameras, heading_deg
+from msemu.viewer.composition import Composition
+from msemu.viewer.palette import BONE_RGB, REFERENCE_RGB
+from msemu.viewer.readout import check_recording, tracking_errors
+
+RendererName = Literal["auto", "egl", "lines"]
+
+
+class PaneRenderer(Protocol):
+    """What makes a picture of one body in one pose."""
+
+    def draw(self, qpos: np.ndarray, activation: np.ndarray | None, camera: Camera) -> np.ndarray:
+        """Return the picture, shape [height, width, 3], uint8; no activation, no muscles."""
+        ...
+
+
+def write_video(
+    recording: Recording,
+    body: Body,
+    path: Path,
+    width: int = 960,
+    height: int = 540,
+    fps: float = 25.0,
+    renderer: RendererName = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> str:
+    """Write the recording as an mp4 (H.264) in real time; the reference stands beside it when there is one.
+
+    Args:
+        recording: What to show.
+        body: The body of the recording.
+        path: Where to write; an existing file is replaced when the new one is complete.
+        width: Width [pixel], even.
+        height: Height [pixel], even.
+        fps: Frames per second of the video [Hz].
+        renderer: ``egl`` (OpenGL through MuJoCo), ``lines`` (drawn in software, needs no OpenGL), or ``auto``:
+            EGL where a graphics card does the work; EGL in software is slower than ``lines`` and looks no better.
+        progress: Called with the number of frames done and of all frames.
+
+    Returns:
+        The renderer used, ``egl`` or ``lines``.
+
+    Raises:
+        MsemuError: The recording does not fit the body, the size is odd, EGL was asked for and does not work, or
+            the file cannot be written.
+    """
+    import imageio_ffmpeg
+
+    if width % 2 or height % 2 or width < 320 or height < 180:
+        raise MsemuError(
+            f"a video of {width} x {height} pixels is not possible; use even numbers from 320 x 180"
+        )
+    frames = _Frames(recording, body, width, height, renderer)
+    shown = np.arange(0, recording.num_frames, recording.fps / fps).astype(int)
+    path = Path(path)
+    unfinished = path.with_name(f".{path.stem}.unfinished.mp4")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.touch()
+        writer = imageio_ffmpeg.write_frames(
+            str(unfinished),
+            (width, height),
+            fps=fps,
+            macro_block_size=2,
+            output_params=["-movflags", "+faststart"],
+        )
+        writer.send(None)
+        for count, frame in enumerate(shown, start=1):
+            writer.send(np.ascontiguousarray(frames.draw(frame)))
+            if progress is not None:
+                progress(count, len(shown))
+        writer.close()
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise MsemuError(
+            f"cannot write the video {path}: {error.strerror or error}; give another path"
+        ) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return frames.renderer
+
+
+def save_frame(
+    recording: Recording,
+    body: Body,
+    frame: int,
+    path: Path,
+    width: int = 960,
+    height: int = 540,
+    renderer: RendererName = "auto",
+) -> None:
+    """Write one frame of the recording as PNG, in the layout of the video.
+
+    Args:
+        recording: What to show.
+        body: The body of the recording.
+        frame: Index of the frame.
+        path: Where to write.
+        width: Width [pixel].
+        height: Height [pixel].
+        renderer: As in `write_video`.
+
+    Raises:
+        MsemuError: As in `write_video`, or there is no such frame.
+    """
+    from matplotlib.image import imsave
+
+    if not 0 <= frame < recording.num_frames:
+        raise MsemuError(
+            f"there is no frame {frame}; the recording has frames 0 to {recording.num_frames - 1}"
+        )
+    image = _Frames(recording, body, width, height, renderer).draw(frame)
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        imsave(path, image, format="png")
+    except OSError as error:
+        raise MsemuError(f"cannot write the picture {path}: {error.strerror}; give another path") from error
+
+
+class _Frames:
+    """Draws the frames of a recording: the movement on the left, its reference on the right."""
+
+    def __init__(self, recording: Recording, body: Body, width: int, height: int, renderer: RendererName):
+        check_recording(recording, body)
+        self._recording = recording
+        self._errors = tracking_errors(recording, body)
+        reference = recording.reference_qpos
+        poses = [recording.qpos] if reference is None else [recording.qpos, reference]
+        labels = [""] if reference is None else ["simulated", "reference"]
+        has_muscles = recording.activation is not None
+        self._composition = Composition(width, height, recording.title or recording.body, labels, has_muscles)
+        size = self._composition.pane_width, self._composition.pane_height
+        self.renderer = _chosen(renderer)
+        make = _renderer_class(self.renderer)
+        self._panes: list[PaneRenderer] = [
+            make(body, *size, rgb) for rgb in (BONE_RGB, REFERENCE_RGB)[: len(poses)]
+        ]
+        heading = heading_deg(poses[-1][0], body)
+        self._poses = poses
+        self._cameras = [
+            following_cameras(pose, recording.fps, recording.episode_start, body, heading) for pose in poses
+        ]
+
+    def draw(self, frame: int) -> np.ndarray:
+        """Return frame ``frame`` of the recording as an image, shape [height, width, 3], uint8."""
+        muscles = None if self._recording.activation is None else self._recording.activation[frame]
+        pictures = [
+            pane.draw(poses[frame], activation, cameras[frame])
+            for pane, poses, cameras, activation in zip(
+                self._panes, self._poses, self._cameras, (muscles, None), strict=False
+            )
+        ]
+        caption = ""
+        if self._errors is not None:
+            joint_deg, root_cm = (values[frame] for values in self._errors)
+            caption = f"joint angle error {joint_deg:.1f}°   root offset {root_cm:.1f} cm"
+        return self._composition.compose(pictures, f"{frame / self._recording.fps:5.2f} s", caption)
+
+
+def _chosen(renderer: RendererName) -> str:
+    from msemu.viewer.opengl import try_egl
+
+    if renderer == "auto":
+        return "egl" if try_egl().in_hardware else "lines"
+    if renderer == "egl" and try_egl().problem:
+        raise MsemuError(
+            f"EGL does not work here ({try_egl().problem}); use the renderer 'lines', which needs no OpenGL"
+        )
+    return renderer
+
+
+def _renderer_class(name: str) -> type[PaneRenderer]:
+    if name == "egl":
+        from msemu.viewer.opengl import OpenGLPane
+
+        return OpenGLPane
+    from msemu.viewer.drawing import DrawnPane
+
+    return DrawnPane
