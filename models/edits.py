@@ -10,18 +10,20 @@ FLOOR = "floor"
 _NET_FORCE = 3  # value of the attribute reduce="netforce" of a contact sensor
 
 
-def find_body(spec: mujoco.MjSpec, name: str) -> mujoco.MjsBody:
-    """Return a body by name.
+def require_bodies(spec: mujoco.MjSpec, recipe: Recipe) -> None:
+    """Check that the model has every body that the recipe names.
 
     Raises:
-        MsemuError: The model has no such body, so it is not the model that the recipe was written for.
+        MsemuError: It does not, so it is not the model that the recipe is for.
     """
-    body = spec.body(name)
-    if body is None:
-        raise MsemuError(
-            f"the model '{spec.modelname}' has no body '{name}'; the recipe was written for another model"
-        )
-    return body
+    named = [recipe.root_body, *recipe.held, *recipe.rotational_inertia]
+    named += [part.body for part in (*recipe.landmarks.values(), *recipe.contact_capsules.values())]
+    named += [region.body or region.subtree for region in recipe.contact_regions.values()]
+    for name in named:
+        if spec.body(name) is None:
+            raise MsemuError(
+                f"the model '{spec.modelname}' has no body '{name}'; the recipe is for another model"
+            )
 
 
 def apply_settings(spec: mujoco.MjSpec, recipe: Recipe) -> None:
@@ -33,12 +35,12 @@ def apply_settings(spec: mujoco.MjSpec, recipe: Recipe) -> None:
         # Some sources allow [-1, 1], yet the activation dynamics clamps excitation to [0, 1].
         muscle.ctrlrange = [0.0, 1.0]
     for name, inertia in recipe.rotational_inertia.items():
-        find_body(spec, name).inertia = [inertia] * 3
+        spec.body(name).inertia = [inertia] * 3
 
 
 def free_root(spec: mujoco.MjSpec, body_name: str) -> None:
     """Give a body one undamped free joint ``root`` in place of the joints it has."""
-    body = find_body(spec, body_name)
+    body = spec.body(body_name)
     for joint in list(body.joints):
         spec.delete(joint)
     body.add_freejoint(name="root")
@@ -49,7 +51,7 @@ def add_landmarks(
 ) -> None:
     """Add a site ``landmark/<name>`` for each landmark, aligned with the world in the pose of ``data``."""
     for name, landmark in landmarks.items():
-        body = find_body(spec, landmark.body)
+        body = spec.body(landmark.body)
         quaternion = np.zeros(4)
         mujoco.mju_negQuat(quaternion, data.xquat[model.body(landmark.body).id])
         body.add_site(
@@ -60,7 +62,7 @@ def add_landmarks(
 def add_capsules(spec: mujoco.MjSpec, capsules: dict[str, CapsuleCfg]) -> None:
     """Add massless contact capsules."""
     for name, capsule in capsules.items():
-        find_body(spec, capsule.body).add_geom(
+        spec.body(capsule.body).add_geom(
             name=name,
             type=mujoco.mjtGeom.mjGEOM_CAPSULE,
             fromto=[*capsule.start, *capsule.end],
@@ -109,5 +111,5 @@ def region_geom_ids(model: mujoco.MjModel, region: RegionCfg) -> np.ndarray:
 
 
 def _region_geoms(spec: mujoco.MjSpec, region: RegionCfg) -> list[mujoco.MjsGeom]:
-    body = find_body(spec, region.body or region.subtree)
+    body = spec.body(region.body or region.subtree)
     return list(body.geoms) if region.body else list(body.find_all("geom"))

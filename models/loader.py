@@ -49,6 +49,7 @@ def make_body(name: str, recipe: Recipe, spec: mujoco.MjSpec, provenance: dict[s
     Raises:
         MsemuError: The model is not the one that the recipe is for.
     """
+    edits.require_bodies(spec, recipe)
     edits.apply_settings(spec, recipe)
     edits.free_root(spec, recipe.root_body)
     source = spec.compile()

@@ -15,14 +15,14 @@ _MIRROR = np.array([1.0, -1.0, 1.0])  # reflection in the sagittal plane: y poin
 def mirror_names(names: Sequence[str]) -> dict[str, str]:
     """Return for each name with a counterpart on the other side that counterpart.
 
-    Three ways of writing sides are known: ``x_r`` and ``x_l`` (also in the middle of a name), ``X`` and ``X_left``,
-    ``x`` and ``x_L``.
+    Four ways of writing sides are known: ``x_r`` and ``x_l`` (also in the middle of a name), ``x_R`` and
+    ``x_L``, ``x`` and ``x_left``, ``x`` and ``x_L``.
     """
     known = set(names)
     pairs = {}
     for name in names:
-        candidates = [name + "_left", name + "_L", re.sub(r"_r(?=$|[-_.])", "_l", name), re.sub(r"_R$", "_L", name)]
-        for other in candidates:
+        marked = (re.sub(r"_r(?=$|[-_.])", "_l", name), re.sub(r"_R$", "_L", name))
+        for other in (*marked, name + "_left", name + "_L"):
             if other != name and other in known:
                 pairs[name], pairs[other] = other, name
     return pairs

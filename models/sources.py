@@ -17,6 +17,19 @@ MS_HUMAN_700_VARIABLE = "MSEMU_MS_HUMAN_700"
 
 
 @dataclass(frozen=True)
+class Installed:
+    """A model found on this machine.
+
+    Attributes:
+        origin: Package with its version, or path.
+        file: Returns the main MJCF file; may fetch it.
+    """
+
+    origin: str
+    file: Callable[[], Path]
+
+
+@dataclass(frozen=True)
 class Source:
     """A model that the user installs.
 
@@ -24,13 +37,13 @@ class Source:
         file_name: Main MJCF file, looked for when a folder is given.
         licence: Terms of the model, as its authors state them.
         remedy: How to get the model.
-        locate: Returns the main file of the installed model and where it comes from; None when there is none.
+        locate: Returns the installed model without fetching anything; None when there is none.
     """
 
     file_name: str
     licence: str
     remedy: str
-    locate: Callable[[], tuple[Path, str] | None]
+    locate: Callable[[], Installed | None]
 
     def find(self, path: str | Path | None = None) -> tuple[Path, str]:
         """Return the main MJCF file and a description of its origin.
@@ -45,7 +58,7 @@ class Source:
             found = self.locate()
             if found is None:
                 raise MsemuError(f"{self.file_name} is not installed; {self.remedy}")
-            return found
+            return found.file(), found.origin
         path = Path(path).expanduser()
         file = path / self.file_name if path.is_dir() else path
         if not file.is_file():
@@ -53,33 +66,36 @@ class Source:
         return file, f"path {file}"
 
 
-def _musclemimic_models() -> tuple[Path, str] | None:
+def _musclemimic_models() -> Installed | None:
     if importlib.util.find_spec("musclemimic_models") is None:
         return None
     import musclemimic_models
 
-    version = metadata.version("musclemimic-models")
-    return Path(musclemimic_models.get_xml_path("myofullbody")), f"musclemimic-models {version}"
+    origin = f"musclemimic-models {metadata.version('musclemimic-models')}"
+    return Installed(origin, lambda: Path(musclemimic_models.get_xml_path("myofullbody")))
 
 
-def _ms_human_700() -> tuple[Path, str] | None:
+def _ms_human_700() -> Installed | None:
     folder = os.environ.get(MS_HUMAN_700_VARIABLE)
     if folder:
         file, _ = SOURCES["ms_human_700"].find(folder)
-        return file, f"{MS_HUMAN_700_VARIABLE}={folder}"
+        return Installed(f"{MS_HUMAN_700_VARIABLE}={folder}", lambda: file)
     if importlib.util.find_spec("mujoco_menagerie") is None:
         return None
+    return Installed(f"mujoco-menagerie {metadata.version('mujoco-menagerie')}", _fetch_from_menagerie)
+
+
+def _fetch_from_menagerie() -> Path:
     import mujoco_menagerie
 
-    # The package downloads the model on first use, so any failure here means: no copy and no network.
     try:
-        file = Path(mujoco_menagerie.get("ms_human_700").xml("MS-Human-700"))
-    except Exception as error:
+        return Path(mujoco_menagerie.get("ms_human_700").xml("MS-Human-700"))
+    except mujoco_menagerie.MenagerieError as error:
         cause = " ".join(str(error).split())
         raise MsemuError(
-            f"mujoco-menagerie cannot provide ms_human_700 ({cause}); set {MS_HUMAN_700_VARIABLE}"
+            f"mujoco-menagerie cannot fetch ms_human_700 ({cause}); connect to the network, or set"
+            f" {MS_HUMAN_700_VARIABLE} to a folder with MS-Human-700.xml"
         ) from error
-    return file, f"mujoco-menagerie {metadata.version('mujoco-menagerie')}"
 
 
 SOURCES = {

@@ -203,8 +203,8 @@ def build(schema: type[Config], values: dict[str, Any], where: str) -> Config:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Plain nested mappings of a configuration, ready for YAML."""
-    return yaml.safe_load(yaml.safe_dump(_plain(dataclasses.asdict(config))))
+    """Plain nested mappings of a configuration, ready for YAML, in the order of the fields."""
+    return _plain(dataclasses.asdict(config))
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:

@@ -63,7 +63,14 @@ def measure_episodes(
     return TrackingErrors(joint, root_rotation, body, root, failed_at.cpu().numpy())
 
 
-def record(env: MotionTrackingEnv, policy: Policy, steps: int, title: str, start_frame: int = 0) -> Recording:
+def record(
+    env: MotionTrackingEnv,
+    policy: Policy,
+    steps: int,
+    title: str,
+    start_frame: int = 0,
+    on_step: Callable[[], None] = lambda: None,
+) -> Recording:
     """Play the first environment and keep what can be seen; a failed body starts again.
 
     Args:
@@ -72,6 +79,7 @@ def record(env: MotionTrackingEnv, policy: Policy, steps: int, title: str, start
         steps: Control steps.
         title: Title of the recording.
         start_frame: Frame of the reference to start in.
+        on_step: Called after every step.
     """
     frames: dict[str, list[np.ndarray]] = {"qpos": [], "reference": [], "activation": [], "force": [], "start": []}
 
@@ -88,6 +96,7 @@ def record(env: MotionTrackingEnv, policy: Policy, steps: int, title: str, start
         for _ in range(steps):
             observations, _, dones, _ = env.step(policy(observations).to(env.device))
             keep(bool(dones[0]))
+            on_step()
     stacked = {key: np.stack(values) for key, values in frames.items()}
     return Recording(
         body=env.body.name,

@@ -1,0 +1,6 @@
+"""The commands, one module each."""
+
+import os
+
+# OpenMP workers that wait by spinning take the cores from the physics threads. This must be set before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -14,6 +14,8 @@ import yaml
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
+from msemu.motion.readers import read_source
+from msemu.motion.source import SourceMotion
 
 CACHE_VARIABLE = "MSEMU_CACHE"
 """Environment variable that names another cache folder than ``~/.cache/msemu``."""
@@ -111,10 +113,10 @@ def obtain_clip(
     fps: float = 50.0,
     on_frame: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
-    """Return the path of a catalogue clip retargeted onto ``body``; fetch and retarget it when it is not in the cache.
+    """Return the path of a catalogue clip on ``body``; fetch and retarget it when it is not in the cache.
 
-    The file's name carries a hash of everything the clip depends on: the source, the body, the settings and the
-    version of the retargeting.
+    The file's name carries a hash of everything the clip depends on: the source, the body, the settings and
+    the version of the retargeting.
 
     Args:
         name: Clip of the catalogue.
@@ -146,24 +148,23 @@ def obtain_clip(
     return path
 
 
-def load_source(name: str):
+def load_source(name: str) -> SourceMotion:
     """Return the source motion of a catalogue clip with its licence and origin; fetch it when needed.
 
     Raises:
         MsemuError: Unknown name, or the clip cannot be obtained.
     """
     from msemu.motion.fetch import fetch
-    from msemu.motion.readers import read_source
 
     entry = find_entry(name)
     source = read_source(fetch(entry))
-    source.name, source.cyclic, source.licence = name, entry.cyclic, entry.package.licence
+    source.name, source.licence = name, entry.package.licence
     source.source = f"{entry.package.package} {entry.package.version}: {entry.file}; {entry.package.origin}"
     return source
 
 
 def body_fingerprint(body: Body) -> str:
-    """Return a hash of what the retargeting takes from a body: its kinematics, limits, couplings and landmarks."""
+    """Return a hash of what the retargeting takes from a body: kinematics, limits, couplings, landmarks."""
     model = body.model
     digest = hashlib.sha256("\n".join((body.name, *body.joint_names)).encode())
     for values in (

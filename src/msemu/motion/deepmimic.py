@@ -1,9 +1,10 @@
 """Reader of DeepMimic motion files (JSON).
 
-A frame is a row of 44 numbers: duration [s], root position (x, y up, z) [m], root quaternion (w, x, y, z), then the
-local rotation of each joint in the order of `_JOINTS`: a quaternion for a ball joint, an angle about z [rad] for a
-knee or an elbow. The skeleton's dimensions are those of DeepMimic's ``data/characters/humanoid3d.txt``
-(Peng et al. 2018, doi:10.1145/3197517.3201311): x forward, y up, z to the right.
+A frame is a row of 44 numbers: duration [s], root position (x, y up, z) [m], root quaternion (w, x, y, z),
+then the local rotation of each joint in the order of `_JOINTS`: a quaternion for a ball joint, an angle about
+z [rad] for a knee or an elbow. The skeleton's dimensions are those of DeepMimic's
+``data/characters/humanoid3d.txt`` (Peng et al. 2018, doi:10.1145/3197517.3201311): x forward, y up, z to the
+right.
 """
 
 import hashlib
@@ -38,7 +39,15 @@ _JOINTS = (
     ("wrist_l", "elbow_l", (0.0, -0.258947, 0.0), 0),
 )
 
-_SEGMENT_JOINTS = {"pelvis": "root", "thorax": "chest", "head": "neck", "ankle_r": "ankle_r", "ankle_l": "ankle_l"}
+_QUATERNION_COLUMNS = (4, 8, 12, 16, 21, 25, 30, 35, 39)
+
+_SEGMENT_JOINTS = {
+    "pelvis": "root",
+    "thorax": "chest",
+    "head": "neck",
+    "ankle_r": "ankle_r",
+    "ankle_l": "ankle_l",
+}
 
 
 def read_deepmimic(path: Path) -> SourceMotion:
@@ -52,7 +61,9 @@ def read_deepmimic(path: Path) -> SourceMotion:
     time_s = np.concatenate([[0.0], np.cumsum(frames[:-1, 0])])
     positions, rotations = _forward_kinematics(frames)
     orientations = {segment: rotations[joint] for segment, joint in _SEGMENT_JOINTS.items()}
-    quaternions = np.stack([_to_z_up(orientations[name].as_quat(scalar_first=True), 1) for name in SEGMENTS], axis=1)
+    quaternions = np.stack(
+        [_to_z_up(orientations[name].as_quat(scalar_first=True), 1) for name in SEGMENTS], axis=1
+    )
     centres = np.stack([_to_z_up(positions[name], 0) for name in JOINT_CENTRES], axis=1)
     sole = [
         humanoid_foot.sole_points(
@@ -87,7 +98,9 @@ def _parse(content: bytes, path: Path) -> tuple[np.ndarray, bool]:
     for index, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != NUM_COLUMNS:
             columns = len(row) if isinstance(row, list) else 0
-            raise MsemuError(f"{path}: frame {index} has {columns} columns, a DeepMimic humanoid frame has {NUM_COLUMNS}")
+            raise MsemuError(
+                f"{path}: frame {index} has {columns} columns, a DeepMimic humanoid frame has {NUM_COLUMNS}"
+            )
         if not all(type(value) in (int, float) for value in row):
             raise MsemuError(f"{path}: frame {index} holds something that is not a number")
     try:
@@ -95,9 +108,18 @@ def _parse(content: bytes, path: Path) -> tuple[np.ndarray, bool]:
     except OverflowError:
         raise MsemuError(f"{path} holds a number beyond the range of float64") from None
     if not np.isfinite(frames).all():
-        raise MsemuError(f"{path}: frame {np.argwhere(~np.isfinite(frames))[0][0]} holds a value that is not finite")
+        raise MsemuError(
+            f"{path}: frame {np.argwhere(~np.isfinite(frames))[0][0]} holds a value that is not finite"
+        )
     if not ((frames[:-1, 0] > 1e-4) & (frames[:-1, 0] < 10.0)).all():
         raise MsemuError(f"{path}: a frame duration (column 1) is not between 0.1 ms and 10 s")
+    for first in _QUATERNION_COLUMNS:
+        norms = np.linalg.norm(frames[:, first : first + 4], axis=1)
+        if norms.min() < 0.1:
+            frame = int(norms.argmin())
+            raise MsemuError(
+                f"{path}: frame {frame} has a quaternion of norm {norms[frame]:.2g} (column {first + 1})"
+            )
     return frames, document.get("Loop") == "wrap"
 
 
@@ -123,13 +145,11 @@ def _forward_kinematics(frames: np.ndarray) -> tuple[dict[str, np.ndarray], dict
 def _unit_rotation(quaternions: np.ndarray) -> Rotation:
     """Normalise: published files interpolate some quaternions linearly, norms go down to 0.6."""
     norms = np.linalg.norm(quaternions, axis=1)
-    if norms.min() < 0.1:
-        raise MsemuError(f"frame {int(norms.argmin())} holds a quaternion of norm {norms.min():.3g}; is it a DeepMimic file?")
     return Rotation.from_quat(quaternions / norms[:, None], scalar_first=True)
 
 
 def _to_z_up(values: np.ndarray, first: int) -> np.ndarray:
-    """Turn the vector part, which starts at column ``first``, from (x, y up, z right) to (x, y left, z up)."""
+    """Turn the vector part, from column ``first``, from (x, y up, z right) to (x, y left, z up)."""
     turned = values.copy()
     turned[:, first + 1] = -values[:, first + 2]
     turned[:, first + 2] = values[:, first + 1]

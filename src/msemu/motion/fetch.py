@@ -1,4 +1,4 @@
-"""Obtaining clips from Python packages: pip downloads the wheel, the clips are taken out, nothing is installed."""
+"""Obtaining clips from Python packages: pip downloads the wheel, only the clips in it are kept."""
 
 import hashlib
 import json
@@ -19,8 +19,8 @@ _TIMEOUT_S = 900
 def fetch(entry: Entry, wheel: Path | None = None) -> Path:
     """Return the file of a catalogue clip; obtain it when it is not in the cache.
 
-    All clips of a package are kept at once, so that its wheel is downloaded once. Licence and source are written
-    beside them.
+    All clips of a package are kept at once, so that its wheel is downloaded once. Licence and source are
+    written beside them.
 
     Args:
         entry: Clip of the catalogue.
@@ -50,12 +50,20 @@ def _download(package: Package, folder: Path) -> Path:
     """Let pip download the wheel into ``folder`` and return its path."""
     wanted = f"{package.package}=={package.version}"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary=:all:", "--python-version", package.python_version, "--platform", package.platform]
+    command += [
+        "--only-binary=:all:",
+        "--python-version",
+        package.python_version,
+        "--platform",
+        package.platform,
+    ]
     command += ["--dest", str(folder), wanted]
     try:
         result = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
-        raise MsemuError(f"pip did not get {wanted} within {_TIMEOUT_S} s; check the network and run it again") from None
+        raise MsemuError(
+            f"pip did not get {wanted} within {_TIMEOUT_S} s; check the network and run it again"
+        ) from None
     if "No module named pip" in result.stderr:
         raise MsemuError(f"{sys.executable} has no pip; get it with: {sys.executable} -m ensurepip")
     wheels = list(folder.glob("*.whl"))
@@ -63,8 +71,8 @@ def _download(package: Package, folder: Path) -> Path:
         lines = [line for line in result.stderr.strip().splitlines() if line.startswith("ERROR")]
         reason = lines[-1].removeprefix("ERROR: ") if lines else f"pip ended with code {result.returncode}"
         raise MsemuError(
-            f"pip cannot download {wanted} ({reason}); check the network, or download the wheel elsewhere and give it"
-            " with: msemu-motion fetch NAME --wheel FILE.whl"
+            f"pip cannot download {wanted} ({reason}); check the network, or download the wheel elsewhere and"
+            " give it with: msemu-motion fetch NAME --wheel FILE.whl"
         )
     return wheels[0]
 
@@ -79,7 +87,9 @@ def _extract(wheel: Path, package: Package, folder: Path) -> None:
     except FileNotFoundError:
         raise MsemuError(f"no wheel at {wheel}") from None
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise MsemuError(f"{wheel} is not the wheel of {package.package} {package.version} ({error})") from error
+        raise MsemuError(
+            f"{wheel} is not the wheel of {package.package} {package.version} ({error})"
+        ) from error
     for entry in entries:
         found = hashlib.sha256(contents[entry.file]).hexdigest()
         if found != entry.sha256:

@@ -1,43 +1,46 @@
-"""Contact with the floor z = 0 as mink tasks and limits."""
+"""Contact with the floor z = 0 as a mink task and a mink limit."""
 
 import mink
 import mujoco
 import numpy as np
 
+from msemu.motion.foot import Foot
 from msemu.motion.kinematics import lowest_points
 
 _REACH_M = 0.05
 """Geoms that are higher than this cannot reach the floor within one step of the inverse kinematics [m]."""
 
 
-class SoleHeightTask(mink.Task):
-    """Puts the lowest point of each standing foot on the floor; one row a foot."""
+class StandingTask(mink.Task):
+    """Keeps heel and ball of a standing foot at the height that they have when it stands flat; four rows."""
 
-    def __init__(self, model: mujoco.MjModel, feet: list[np.ndarray], cost: float) -> None:
-        """Take the geom ids of each foot and the cost of a height error [1/m]."""
-        super().__init__(cost=np.full(len(feet), cost))
+    def __init__(self, model: mujoco.MjModel, feet: tuple[Foot, Foot], cost: float) -> None:
+        """Take the feet and the cost of a height error [1/m]."""
+        super().__init__(cost=np.full(4, cost))
         self._model, self._feet, self._full_cost = model, feet, cost
 
     def set_contact(self, contact: np.ndarray) -> None:
-        """Say how certainly each foot stands, 0 to 1, shape [feet]."""
-        self.cost = self._full_cost * contact
+        """Say how certainly heel and ball of each foot stand, 0 to 1, shape [2, 2]."""
+        self.cost = self._full_cost * contact.ravel()
 
     def compute_error(self, configuration: mink.Configuration) -> np.ndarray:
-        """Return the height of each foot's lowest point [m]."""
-        return np.array([point[2] for _, point in self._lowest(configuration)])
+        """Return how much higher than in standing the points are [m], shape [4]."""
+        heights = [self._world(configuration, foot)[:, 2] - foot.heights for foot in self._feet]
+        return np.concatenate(heights)
 
     def compute_jacobian(self, configuration: mink.Configuration) -> np.ndarray:
-        """Return the derivative of the heights, shape [feet, nv]."""
-        return np.stack([height_jacobian(self._model, configuration.data, *low) for low in self._lowest(configuration)])
+        """Return the derivative of the heights, shape [4, nv]."""
+        rows = [
+            height_jacobian(self._model, configuration.data, foot.segment, point)
+            for foot in self._feet
+            for point in self._world(configuration, foot)
+        ]
+        return np.stack(rows)
 
-    def _lowest(self, configuration: mink.Configuration) -> list[tuple[int, np.ndarray]]:
-        """Return geom id and position of the lowest point of each foot."""
-        found = []
-        for geoms in self._feet:
-            points = lowest_points(self._model, configuration.data, geoms)
-            low = int(points[:, 2].argmin())
-            found.append((int(geoms[low]), points[low]))
-        return found
+    @staticmethod
+    def _world(configuration: mink.Configuration, foot: Foot) -> np.ndarray:
+        data = configuration.data
+        return data.xpos[foot.segment] + foot.points @ data.xmat[foot.segment].reshape(3, 3).T
 
 
 class FloorLimit(mink.Limit):
@@ -54,12 +57,17 @@ class FloorLimit(mink.Limit):
         if not len(near):
             return mink.Constraint()
         points = lowest_points(model, data, near)
-        rows = [height_jacobian(model, data, int(geom), point) for geom, point in zip(near, points, strict=True)]
+        rows = [
+            height_jacobian(model, data, model.geom_bodyid[geom], point)
+            for geom, point in zip(near, points, strict=True)
+        ]
         return mink.Constraint(G=-np.stack(rows), h=points[:, 2])
 
 
-def height_jacobian(model: mujoco.MjModel, data: mujoco.MjData, geom: int, point: np.ndarray) -> np.ndarray:
-    """Return the derivative of the height of a point of a geom, shape [nv]."""
+def height_jacobian(
+    model: mujoco.MjModel, data: mujoco.MjData, body_id: int, point: np.ndarray
+) -> np.ndarray:
+    """Return the derivative of the height of a point of a body, shape [nv]."""
     jacobian = np.empty((3, model.nv))
-    mujoco.mj_jac(model, data, jacobian, None, point, model.geom_bodyid[geom])
+    mujoco.mj_jac(model, data, jacobian, None, point, body_id)
     return jacobian[2]

@@ -1,8 +1,8 @@
 """Inverse kinematics of one frame with mink, in the body's independent coordinates.
 
-mink's tasks give residuals over all velocities; coupled joints are eliminated by the chain rule, so that every iterate
-satisfies the couplings exactly, and joints that move no target are left in the neutral pose. What remains is a quadratic
-programme in some 40 coordinates.
+mink's tasks give residuals over all velocities; coupled joints are eliminated by the chain rule, so that
+every iterate satisfies the couplings exactly, and joints that move no target are left in the neutral pose.
+What remains is a quadratic programme in some 40 coordinates.
 """
 
 from dataclasses import dataclass
@@ -11,13 +11,21 @@ import mink
 import numpy as np
 import qpsolvers
 
+from msemu.errors import MsemuError
 from msemu.models.body import LANDMARKS, Body
-from msemu.motion.floor_tasks import FloorLimit, SoleHeightTask
+from msemu.motion.floor_tasks import FloorLimit, StandingTask
+from msemu.motion.foot import find_feet
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS
 
 _PARENT = {"thorax": "pelvis", "head": "thorax"} | {
     f"{far}_{side}": near if near == "pelvis" else f"{near}_{side}"
-    for near, far in (("hip", "knee"), ("knee", "ankle"), ("pelvis", "shoulder"), ("shoulder", "elbow"), ("elbow", "wrist"))
+    for near, far in (
+        ("hip", "knee"),
+        ("knee", "ankle"),
+        ("pelvis", "shoulder"),
+        ("shoulder", "elbow"),
+        ("elbow", "wrist"),
+    )
     for side in "rl"
 }
 _CONVERGED = 1e-4
@@ -35,20 +43,20 @@ class Costs:
         position: Joint centres [1/m].
         trunk_orientation: Pelvis, thorax and head [1/rad].
         foot_orientation: Feet [1/rad].
-        contact: Height of a sole that stands on the floor [1/m].
+        contact: Height of a heel or ball that stands on the floor [1/m].
         posture: Distance from the neutral pose [1/rad or 1/m].
-        shoulder_posture: The same for the plane of elevation of the shoulder (``elv_angle``), which has no effect when
-            the arm hangs and would sweep freely.
+        shoulder_posture: The same for the plane of elevation of the shoulder (``elv_angle``), which has no
+            effect when the arm hangs and would sweep freely.
         continuity: Distance from a given pose, such as that of the frame before [1/rad or 1/m].
     """
 
     position: float = 10.0
     trunk_orientation: float = 0.5
     foot_orientation: float = 1.0
-    contact: float = 30.0
-    posture: float = 0.03
+    contact: float = 20.0
+    posture: float = 0.05
     shoulder_posture: float = 0.2
-    continuity: float = 0.1
+    continuity: float = 0.2
 
 
 class InverseKinematics:
@@ -63,7 +71,10 @@ class InverseKinematics:
         """Set up the tasks for ``body``."""
         self._body, self._costs = body, costs
         self._configuration = mink.Configuration(body.model, body.neutral_qpos)
-        moves = {name: self._joints_moving(index) for name, index in zip(LANDMARKS, body.landmark_bodies, strict=True)}
+        moves = {
+            name: self._joints_moving(index)
+            for name, index in zip(LANDMARKS, body.landmark_bodies, strict=True)
+        }
         held = {name for name, parent in _PARENT.items() if (moves[name] == moves[parent]).all()}
         self.tracked = np.array([name not in held for name in JOINT_CENTRES])
 
@@ -72,17 +83,27 @@ class InverseKinematics:
             for index, name in enumerate(JOINT_CENTRES)
             if self.tracked[index]
         }
-        self._segments = {
-            index: self._frame_task(name, 0.0, costs.foot_orientation if "ankle" in name else costs.trunk_orientation)
+        feet = find_feet(body)
+        self._trunk = {
+            index: self._frame_task(name, 0.0, costs.trunk_orientation)
             for index, name in enumerate(SEGMENTS)
-            if name not in held
+            if name not in held and "ankle" not in name
         }
-        feet = [body.contact_regions[f"foot_{side}"] for side in "rl"]
-        self._soles = SoleHeightTask(body.model, feet, costs.contact)
-        self._floor = FloorLimit(body.model, np.concatenate(list(body.contact_regions.values())))
+        self._feet = {
+            SEGMENTS.index(f"ankle_{side}"): (
+                mink.FrameTask(
+                    foot.segment, "body", position_cost=0.0, orientation_cost=costs.foot_orientation
+                ),
+                mink.SO3.from_matrix(foot.neutral_rotation),
+            )
+            for side, foot in zip("rl", feet, strict=True)
+        }
+        self._standing = StandingTask(body.model, feet, costs.contact)
+        kept_up = [geoms for region, geoms in body.contact_regions.items() if not region.startswith("hand_")]
+        self._floor = FloorLimit(body.model, np.concatenate(kept_up))
 
         used = np.any([moves[name] for name in LANDMARKS if name not in held and "toe" not in name], axis=0)
-        for geom in np.concatenate(feet):
+        for geom in np.concatenate([body.contact_regions[f"foot_{side}"] for side in "rl"]):
             used |= self._joints_moving(body.model.geom_bodyid[geom])
         self.free_joints = body.independent_joints[used]
         self._dofs = np.concatenate([np.arange(6), 6 + self.free_joints])
@@ -105,13 +126,15 @@ class InverseKinematics:
             start: Pose to start from, shape [nq].
             positions: Joint centres [m], shape [12, 3].
             orientations: Segments (w, x, y, z), shape [5, 4].
-            contact: Contact of the right and the left foot, 0 to 1, shape [2].
+            contact: Contact of heel and ball of the right and the left foot, 0 to 1, shape [2, 2].
             near: Pose that the joints shall stay close to, shape [nq].
             iterations: Largest number of Gauss-Newton steps.
         """
-        for index, task in self._segments.items():
+        for index, task in self._trunk.items():
             task.set_target(mink.SE3.from_rotation(mink.SO3(orientations[index])))
-        self._soles.set_contact(contact)
+        for index, (task, neutral) in self._feet.items():
+            task.set_target(mink.SE3.from_rotation(mink.SO3(orientations[index]) @ neutral))
+        self._standing.set_contact(contact)
         self._configuration.update(start)
         for _ in range(iterations):
             self._aim(positions)
@@ -131,7 +154,8 @@ class InverseKinematics:
         configuration, couplings = self._configuration, self._body.couplings
         pose = configuration.q
         reduction = couplings.project_velocity(pose, np.eye(self._body.model.nv)[self._dofs]).T
-        tasks = [*self._centres.values(), *self._segments.values(), self._soles]
+        feet = [task for task, _ in self._feet.values()]
+        tasks = [*self._centres.values(), *self._trunk.values(), *feet, self._standing]
         rows, errors, _ = zip(*(task.compute_qp_residual(configuration) for task in tasks), strict=True)
         jacobian, error = np.vstack(rows) @ reduction, np.concatenate(errors)
 
@@ -153,7 +177,9 @@ class InverseKinematics:
             solver="daqp",
         )
         if step is None:
-            raise ArithmeticError("the inverse kinematics found no feasible step")
+            raise MsemuError(
+                f"the inverse kinematics of {self._body.name} found no step; are there impossible poses?"
+            )
         configuration.update(couplings.project(configuration.integrate(reduction @ step, 1.0)))
         return step
 
@@ -179,12 +205,15 @@ class InverseKinematics:
         return lower, upper
 
     def _frame_task(self, landmark: str, position: float, orientation: float) -> mink.FrameTask:
-        return mink.FrameTask(f"landmark/{landmark}", "site", position_cost=position, orientation_cost=orientation)
+        return mink.FrameTask(
+            f"landmark/{landmark}", "site", position_cost=position, orientation_cost=orientation
+        )
 
     def _posture_costs(self) -> np.ndarray:
         """Cost of the distance from the neutral pose in the free coordinates, shape [6 + F]."""
         names = [self._body.joint_names[joint] for joint in self.free_joints]
         joints = [
-            self._costs.shoulder_posture if name.startswith("elv_angle") else self._costs.posture for name in names
+            self._costs.shoulder_posture if name.startswith("elv_angle") else self._costs.posture
+            for name in names
         ]
         return np.concatenate([np.zeros(6), joints])

@@ -1,8 +1,8 @@
 """Reader of the humanoid AMP motion files of Isaac Lab (npz).
 
-World poses of the 15 bodies of the AMP humanoid: ``fps``, ``body_names`` [15], ``body_positions`` [T, 15, 3] (m, z up),
-``body_rotations`` [T, 15, 4] (w, x, y, z), ``dof_positions`` [T, 28]. Keys as documented in Isaac Lab,
-``isaaclab_tasks/direct/humanoid_amp/motions/README.md``. A body's origin is the joint that carries it.
+World poses of the 15 bodies of the AMP humanoid: ``fps``, ``body_names`` [15], ``body_positions`` [T, 15, 3]
+(m, z up), ``body_rotations`` [T, 15, 4] (w, x, y, z), ``dof_positions`` [T, 28]. Keys as documented in Isaac
+Lab, ``isaaclab_tasks/direct/humanoid_amp/motions/README.md``. A body's origin is the joint that carries it.
 """
 
 from pathlib import Path
@@ -50,7 +50,9 @@ def read_isaac_amp(path: Path) -> SourceMotion:
         )
     missing = sorted(set(_BODY_OF.values()) - set(names))
     if missing:
-        raise MsemuError(f"{path}: no body named {', '.join(missing)} in body_names; is it an AMP humanoid motion?")
+        raise MsemuError(
+            f"{path}: no body named {', '.join(missing)} in body_names; is it an AMP humanoid motion?"
+        )
     positions, quaternions, fps = _checked_numbers(path, positions, quaternions, arrays["fps"])
 
     def columns(landmarks: tuple[str, ...]) -> list[int]:
@@ -82,13 +84,17 @@ def _checked_numbers(
     try:
         positions, quaternions, fps = positions.astype(float), quaternions.astype(float), float(fps)
     except (TypeError, ValueError) as error:
-        raise MsemuError(f"{path}: fps, body_positions or body_rotations are not numbers ({error})") from error
+        raise MsemuError(
+            f"{path}: fps, body_positions or body_rotations are not numbers ({error})"
+        ) from error
     if not 1.0 <= fps <= 10_000.0:
         raise MsemuError(f"{path}: fps is {fps}; expected 1 to 10000")
     for label, values in (("body_positions", positions), ("body_rotations", quaternions)):
         bad = np.argwhere(~np.isfinite(values))
         if len(bad):
-            raise MsemuError(f"{path}: {label} holds {len(bad)} values that are not finite, first in frame {bad[0][0]}")
+            raise MsemuError(
+                f"{path}: {label} holds {len(bad)} values that are not finite, first in frame {bad[0][0]}"
+            )
     norms = np.linalg.norm(quaternions, axis=-1, keepdims=True)
     if np.abs(norms - 1.0).max() > 0.1:
         raise MsemuError(f"{path}: body_rotations are not unit quaternions (w, x, y, z)")

@@ -6,6 +6,7 @@ import numpy as np
 from msemu.models.body import LANDMARKS, Body
 
 _GEOM = mujoco.mjtGeom
+_DOWN = np.array([0.0, 0.0, -1.0])
 
 
 def landmark_path(body: Body, qpos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -32,7 +33,7 @@ def landmark_path(body: Body, qpos: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 def lowest_points(model: mujoco.MjModel, data: mujoco.MjData, geoms: np.ndarray) -> np.ndarray:
     """Return the lowest point of each geom in the current pose [m], shape [G, 3]."""
-    return np.array([_lowest_point(model, data, geom) for geom in geoms]).reshape(-1, 3)
+    return np.array([support_point(model, data, geom, _DOWN) for geom in geoms]).reshape(-1, 3)
 
 
 def region_heights(body: Body, qpos: np.ndarray) -> dict[str, np.ndarray]:
@@ -53,29 +54,36 @@ def sole_heights(body: Body, qpos: np.ndarray) -> np.ndarray:
     return np.stack([heights["foot_r"], heights["foot_l"]], axis=1)
 
 
-def _lowest_point(model: mujoco.MjModel, data: mujoco.MjData, geom: int) -> np.ndarray:
-    """Support point of a convex geom in the direction of gravity."""
+def support_point(model: mujoco.MjModel, data: mujoco.MjData, geom: int, direction: np.ndarray) -> np.ndarray:
+    """Return the point of a convex geom that lies furthest in a direction [m], shape [3].
+
+    Args:
+        model: The model.
+        data: The pose.
+        geom: Id of the geom.
+        direction: Unit vector in the world, shape [3].
+    """
     centre, rotation = data.geom_xpos[geom], data.geom_xmat[geom].reshape(3, 3)
-    down = -rotation[2]  # world "down" in the frame of the geom
+    local_direction = direction @ rotation
     size = model.geom_size[geom]
     kind = model.geom_type[geom]
     if kind == _GEOM.mjGEOM_SPHERE:
-        local = size[0] * down
+        local = size[0] * local_direction
     elif kind == _GEOM.mjGEOM_CAPSULE:
-        local = size[0] * down + np.array([0.0, 0.0, np.sign(down[2]) * size[1]])
+        local = size[0] * local_direction + np.array([0.0, 0.0, np.sign(local_direction[2]) * size[1]])
     elif kind == _GEOM.mjGEOM_ELLIPSOID:
-        local = size**2 * down / np.linalg.norm(size * down)
+        local = size**2 * local_direction / np.linalg.norm(size * local_direction)
     elif kind == _GEOM.mjGEOM_CYLINDER:
-        radial = np.array([down[0], down[1], 0.0])
+        radial = np.array([local_direction[0], local_direction[1], 0.0])
         radial *= size[0] / max(np.linalg.norm(radial), 1e-12)
-        local = radial + np.array([0.0, 0.0, np.sign(down[2]) * size[1]])
+        local = radial + np.array([0.0, 0.0, np.sign(local_direction[2]) * size[1]])
     elif kind == _GEOM.mjGEOM_BOX:
-        local = np.sign(down) * size
+        local = np.sign(local_direction) * size
     elif kind == _GEOM.mjGEOM_MESH:
         mesh = model.geom_dataid[geom]
         start = model.mesh_vertadr[mesh]
         vertices = model.mesh_vert[start : start + model.mesh_vertnum[mesh]]
-        local = vertices[np.argmax(vertices @ down)]
+        local = vertices[np.argmax(vertices @ local_direction)]
     else:
-        raise ValueError(f"geom {geom} of type {kind} has no lowest point")
+        raise ValueError(f"geom {geom} of type {kind} has no support point")
     return centre + rotation @ local

@@ -70,7 +70,7 @@ class LandmarkModel:
         """Compute landmarks and root motion from engine arrays (see `msemu.sim.Simulation` for their meaning)."""
         position = body_position[:, self._bodies].float()
         quaternion = body_quaternion[:, self._bodies].float()
-        landmarks = position + rotation.rotate(quaternion, self._offsets)
+        landmarks = position + rotation.rotate(quaternion, self._offsets.unsqueeze(0))
         velocity = body_velocity[:, self._bodies[ROOT]].float()
         angular, linear = velocity[:, :3], velocity[:, 3:]
         arm = landmarks[:, ROOT] - center_of_mass.float()

@@ -1,12 +1,13 @@
 """Closing the loop of a cyclic movement.
 
-A recorded cycle never ends exactly as it began. The best cycle inside the recording is cut out, the remaining gap is
-spread evenly over it, and the result is the periodic source that everything downstream keeps periodic.
+A recorded cycle never ends exactly as it began. The best cycle inside the recording is cut out, the remaining
+gap is spread evenly over it, and the result is the periodic source that everything downstream keeps periodic.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
@@ -16,10 +17,16 @@ MIN_PERIOD_S = 0.5
 """Shortest cycle that is looked for [s]; running strides last 0.6 to 0.8 s."""
 
 MAX_GAP_M = 0.30
-"""A recording whose best cycle leaves a larger root-mean-square gap between joint centres does not repeat [m]."""
+"""A recording whose best cycle leaves a larger root-mean-square gap of joint centres does not repeat [m]."""
 
 MIN_TRAVEL_M = 0.1
 """A cycle that moves the pelvis less than this is taken to be on the spot [m]."""
+
+MAX_SIDEWAYS_RAD = np.pi / 6
+"""Up to this angle between course and facing a movement counts as forward [rad]."""
+
+MAX_SEARCH_FRAMES = 4000
+"""Longest recording that is searched for a cycle [frames]; all pairs of frames are compared."""
 
 _VELOCITY_WEIGHT_S = 0.05
 """How much a difference of velocity counts beside a difference of position [s]."""
@@ -41,37 +48,57 @@ class Cycle:
 
 
 def find_cycle(source: SourceMotion) -> Cycle:
-    """Return the cycle with the smallest gap in pose and velocity.
+    """Return the part of a recording that is repeated.
+
+    That is the whole recording when the file says so, otherwise the part with the smallest gap in pose and
+    velocity.
 
     Raises:
-        MsemuError: The recording is too short or does not repeat.
+        MsemuError: The recording is too short, too long to search, or does not repeat.
     """
     local = source.positions - source.pelvis[:, None]
-    local = _heading(source).inv().as_matrix()[:, None] @ local[..., None]
-    local = local[..., 0].reshape(source.num_frames, -1)
-    velocity = np.gradient(local, source.time_s, axis=0)
-    features = np.concatenate([local, _VELOCITY_WEIGHT_S * velocity], axis=1) / np.sqrt(source.positions.shape[1])
-    distance = np.linalg.norm(features[:, None] - features[None], axis=-1)
-    too_short = source.time_s[None] - source.time_s[:, None] < MIN_PERIOD_S
-    distance[too_short] = np.inf
-    first, last = np.unravel_index(np.argmin(distance), distance.shape)
-    if not np.isfinite(distance[first, last]):
-        raise MsemuError(f"motion '{source.name}' lasts less than {MIN_PERIOD_S} s; import it with --no-cyclic")
-    gap = float(np.linalg.norm(local[first] - local[last]) / np.sqrt(source.positions.shape[1]))
+    local = (_heading(source).inv().as_matrix()[:, None] @ local[..., None])[..., 0]
+    local = local.reshape(source.num_frames, -1) / np.sqrt(source.positions.shape[1])
+    first, last = (0, source.num_frames - 1) if source.cyclic else _closest_frames(source, local)
+    if source.time_s[last] - source.time_s[first] < MIN_PERIOD_S:
+        raise MsemuError(
+            f"motion '{source.name}' lasts less than {MIN_PERIOD_S} s; import it with --no-cyclic"
+        )
+    gap = float(np.linalg.norm(local[first] - local[last]))
     if gap > MAX_GAP_M:
         raise MsemuError(
             f"motion '{source.name}' does not repeat: its best cycle leaves a gap of {100 * gap:.0f} cm; "
             "import it with --no-cyclic"
         )
-    return Cycle(int(first), int(last), gap)
+    return Cycle(first, last, gap)
+
+
+def _closest_frames(source: SourceMotion, local: np.ndarray) -> tuple[int, int]:
+    """Return the two frames, at least the shortest period apart, that are most alike in pose and velocity."""
+    if source.num_frames > MAX_SEARCH_FRAMES:
+        raise MsemuError(
+            f"motion '{source.name}' has {source.num_frames} frames, too many to look for a cycle in; cut it"
+            f" to {MAX_SEARCH_FRAMES} frames or import it with --no-cyclic"
+        )
+    velocity = np.gradient(local, source.time_s, axis=0)
+    features = np.concatenate([local, _VELOCITY_WEIGHT_S * velocity], axis=1)
+    distance = cdist(features, features)
+    distance[source.time_s[None] - source.time_s[:, None] < MIN_PERIOD_S] = np.inf
+    first, last = np.unravel_index(np.argmin(distance), distance.shape)
+    return int(first), max(int(last), int(first))
 
 
 def cut_cycle(source: SourceMotion, cycle: Cycle) -> SourceMotion:
-    """Return the frames of a cycle, from above the origin along +x, with the gap as it was recorded."""
+    """Return the frames of a cycle, begun above the origin, with the gap as it was recorded.
+
+    Who walks forward walks along +x; who moves sideways, backward or on the spot faces +x on average.
+    """
     part = slice(cycle.first, cycle.last + 1)
     course = source.pelvis[cycle.last] - source.pelvis[cycle.first]
-    travels = np.hypot(course[0], course[1]) > MIN_TRAVEL_M
-    yaw = np.arctan2(course[1], course[0]) if travels else _heading(source).as_rotvec()[cycle.first, 2]
+    facing = float(_heading(source).mean().as_rotvec()[2])
+    yaw = np.arctan2(course[1], course[0])
+    if np.hypot(course[0], course[1]) < MIN_TRAVEL_M or np.cos(yaw - facing) < np.cos(MAX_SIDEWAYS_RAD):
+        yaw = facing
     cut = replace(
         source,
         time_s=source.time_s[part] - source.time_s[cycle.first],
@@ -89,13 +116,12 @@ def spread_gap(cut: SourceMotion) -> tuple[SourceMotion, np.ndarray]:
         cut: A cycle made by `cut_cycle`.
 
     Returns:
-        The closed cycle, whose last frame is the first one moved by the displacement, and that displacement along +x
+        The closed cycle, whose last frame is the first one moved by the displacement, and that displacement
         [m], shape [3].
     """
     share = cut.time_s / cut.time_s[-1] - 0.5
-    course = cut.pelvis[-1] - cut.pelvis[0]
-    displacement = np.array([course[0], 0.0, 0.0])
-    if np.hypot(course[0], course[1]) <= MIN_TRAVEL_M:
+    displacement = (cut.pelvis[-1] - cut.pelvis[0]) * [1.0, 1.0, 0.0]
+    if np.linalg.norm(displacement) < MIN_TRAVEL_M:
         displacement[:] = 0.0
 
     def close_points(points: np.ndarray) -> np.ndarray:

@@ -55,7 +55,7 @@ def floor_figures(body: Body, qpos: np.ndarray, standing: np.ndarray) -> dict[st
 
 
 def limit_figures(body: Body, qpos: np.ndarray) -> dict[str, float]:
-    """Return the largest violation of a joint limit [deg] and the share of frames with one above 0.1 degrees."""
+    """Return the largest violation of a joint limit [deg] and the share of frames with one over 0.1 deg."""
     model = body.model
     joints = np.arange(1, model.njnt)
     hinges = (model.jnt_type[joints] == mujoco.mjtJoint.mjJNT_HINGE) & model.jnt_limited[joints].astype(bool)
@@ -92,9 +92,9 @@ def tendon_figures(body: Body, qpos: np.ndarray, fps: float, cyclic: bool) -> di
 def seam_figures(clip: MotionClip) -> dict[str, float]:
     """Return the jump of pose and velocity at the seam beside the largest one inside the clip.
 
-    The jump of the pose is the difference between a frame and the continuation of the two frames before it [deg]; of
-    the velocity, the difference between neighbouring frames [rad/s]. A clip without a seam has no larger jump at the
-    seam than inside.
+    The jump of the pose is the difference between a frame and the continuation of the two frames before it
+    [deg]; of the velocity, the difference between neighbouring frames [rad/s]. A clip without a seam has no
+    larger jump at the seam than inside.
     """
     joints = clip.qpos[:, 7:]
     unrolled = np.concatenate([joints, joints[:3]])

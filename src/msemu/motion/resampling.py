@@ -13,8 +13,9 @@ from msemu.motion.source import SourceMotion
 def resample(source: SourceMotion, fps: float) -> SourceMotion:
     """Return the motion at ``fps`` frames per second by cubic splines.
 
-    Quaternions are interpolated componentwise with continuous signs and normalised, which is smooth to the second
-    derivative; spherical linear interpolation would put a kink into the angular velocity at each source frame.
+    Quaternions are interpolated componentwise with continuous signs and normalised, which is smooth to the
+    second derivative; spherical linear interpolation would put a kink into the angular velocity at each
+    source frame.
 
     Args:
         source: Motion with any frame times.
@@ -27,8 +28,9 @@ def resample(source: SourceMotion, fps: float) -> SourceMotion:
 def resample_cycle(source: SourceMotion, displacement: np.ndarray | None, fps: float) -> SourceMotion:
     """Return one period at ``fps`` frames per second by periodic cubic splines.
 
-    The period is rounded to a whole number of frames: the movement becomes faster or slower by less than half a
-    frame per period. The last frame of ``source``, which stands for the first of the next period, is dropped.
+    The period is rounded to a whole number of frames: the movement becomes faster or slower by less than half
+    a frame per period. The last frame of ``source``, which stands for the first of the next period, is
+    dropped.
 
     Args:
         source: One cycle, its last frame one period after the first.
@@ -60,11 +62,15 @@ def _evaluate(source: SourceMotion, time_s: np.ndarray, displacement: np.ndarray
             return spline(values)
         per_second = displacement / source.time_s[-1]
         column = (-1, *[1] * (values.ndim - 1))
-        return spline(values - source.time_s.reshape(column) * per_second) + time_s.reshape(column) * per_second
+        return (
+            spline(values - source.time_s.reshape(column) * per_second) + time_s.reshape(column) * per_second
+        )
 
     signed = continuous_quaternions(source.orientations)
     if periodic and ((signed[0] * signed[-1]).sum(-1) < 0).any():
-        raise MsemuError(f"motion '{source.name}' turns a full circle within a cycle; import it with --no-cyclic")
+        raise MsemuError(
+            f"motion '{source.name}' turns a full circle within a cycle; import it with --no-cyclic"
+        )
     quaternions = spline(signed)
     return replace(
         source,

@@ -21,7 +21,7 @@ RETARGET_VERSION = 1
 """Part of the key of cached clips: raised whenever the same input gives another clip."""
 
 _STANDING = 0.9
-"""A foot with more contact than this counts as standing."""
+"""A foot whose heel or ball has more contact than this counts as standing."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class RetargetSettings:
 
     fps: float = 50.0
     cyclic: bool | None = None
-    smoothing_s: float = 0.015
+    smoothing_s: float = 0.012
     iterations: tuple[int, int] = (6, 3)
     costs: Costs = field(default_factory=Costs)
 
@@ -51,8 +51,8 @@ def retarget(
 ) -> MotionClip:
     """Bring a recorded movement onto a body.
 
-    ``quality`` of the clip holds two errors of the joint centres: ``error_*`` against the targets that were tracked
-    (loop closed, floor corrected) and ``recorded_error_*`` against the recording as it is.
+    ``quality`` of the clip holds two errors of the joint centres: ``error_*`` against the targets that were
+    tracked (loop closed, floor corrected) and ``recorded_error_*`` against the recording as it is.
 
     Args:
         body: The body.
@@ -85,8 +85,8 @@ def retarget(
         return body.couplings.project(smooth_path(path, settings.smoothing_s, settings.fps, displacement))
 
     solver = InverseKinematics(body, settings.costs)
-    qpos = PathSolver(body, solver, targets).solve(settings.iterations, smooth, on_frame)
-    standing = targets.contact > _STANDING
+    qpos = PathSolver(body, solver, targets, displacement).solve(settings.iterations, smooth, on_frame)
+    standing = targets.contact.max(axis=2) > _STANDING
     shift = _floor_shift(body, qpos, standing)
     qpos[:, 2] += shift
 
@@ -103,13 +103,17 @@ def retarget(
         licence=source.licence,
         source_sha256=source.sha256,
     )
-    reference = targets.positions + [0.0, 0.0, shift]
+    reference = targets.positions + np.array([0.0, 0.0, shift])
     clip.quality = (
         error_figures(joint_centre_errors(body, qpos, reference, solver.tracked), "error")
         | error_figures(joint_centre_errors(body, qpos, recorded.positions, solver.tracked), "recorded_error")
         | assess(body, clip, standing)
         | loop_figures
-        | {"joint_centres": float(solver.tracked.sum()), "floor_shift_cm": 100 * shift, "scale": targets.scale}
+        | {
+            "joint_centres": float(solver.tracked.sum()),
+            "floor_shift_cm": 100 * shift,
+            "scale": targets.scale,
+        }
     )
     return clip
 

@@ -24,7 +24,7 @@ def conjugate(q: torch.Tensor) -> torch.Tensor:
 
 
 def rotate(q: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-    """Rotate vectors ``v`` [..., 3] by ``q`` [..., 4]."""
+    """Rotate vectors ``v`` [..., 3] by ``q`` [..., 4]; both have the same number of dimensions and broadcast."""
     axis = q[..., 1:]
     cross = 2.0 * torch.linalg.cross(axis, v)
     return v + q[..., :1] * cross + torch.linalg.cross(axis, cross)

@@ -33,8 +33,8 @@ def smooth_path(qpos: np.ndarray, width_s: float, fps: float, displacement: np.n
 def velocities(body: Body, qpos: np.ndarray, fps: float, displacement: np.ndarray | None) -> np.ndarray:
     """Return central differences of a path in MuJoCo's velocity convention, shape [T, nv].
 
-    The first and the last frame of a movement that is not cyclic have one-sided differences. Dependent joints follow
-    their drivers by the chain rule.
+    The first and the last frame of a movement that is not cyclic have one-sided differences. Dependent joints
+    follow their drivers by the chain rule.
 
     Args:
         body: The body.

@@ -27,9 +27,9 @@ class SourceMotion:
         time_s: Instant of each frame [s], increasing from 0, shape [T].
         positions: Joint centres in the order of `JOINT_CENTRES` [m], shape [T, 12, 3].
         orientations: Segment orientations in the order of `SEGMENTS` (w, x, y, z), shape [T, 5, 4].
-        sole_points: Corners of the sole of the right and the left foot [m], shape [T, 2, P, 3].
+        sole_points: Heel and ball of the right and the left sole [m], shape [T, 2, 2, 3].
         ankle_height_m: Height of the ankle above the sole of a foot that stands flat [m].
-        cyclic: Whether the file says that the movement repeats.
+        cyclic: Whether the file says that its last frame is the first one, one cycle later.
         source: Where the recording comes from.
         licence: Terms of the recording.
         sha256: Hash of the file.
@@ -58,8 +58,10 @@ class SourceMotion:
             raise MsemuError(f"motion '{self.name}': positions beyond 10 km; are the units metres?")
         if (np.diff(self.time_s) <= 0).any():
             raise MsemuError(f"motion '{self.name}': frame times do not increase")
-        if len(self.segment_lengths()) and self.segment_lengths().min() < 1e-3:
-            raise MsemuError(f"motion '{self.name}': a limb has no length; are the joint centres in the file?")
+        if self._limb_lengths().min() < 1e-3:
+            raise MsemuError(
+                f"motion '{self.name}': a limb has no length; are the joint centres in the file?"
+            )
 
     @property
     def num_frames(self) -> int:
@@ -78,24 +80,19 @@ class SourceMotion:
 
     @property
     def sole_height(self) -> np.ndarray:
-        """Height of the lowest point of the right and the left sole [m], shape [T, 2]."""
-        return self.sole_points[..., 2].min(axis=2)
+        """Height of heel and ball of the right and the left sole [m], shape [T, 2, 2]."""
+        return self.sole_points[..., 2]
 
     def joint(self, name: str) -> np.ndarray:
         """Return the path of one joint centre [m], shape [T, 3]."""
         return self.positions[:, JOINT_CENTRES.index(name)]
 
-    def segment_lengths(self) -> np.ndarray:
-        """Return the mean length of the eight limb segments [m], shape [8]."""
-        pairs = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
-        return np.array(
-            [
-                np.linalg.norm(self.joint(f"{near}_{side}") - self.joint(f"{far}_{side}"), axis=-1).mean()
-                for near, far in pairs
-                for side in "rl"
-            ]
-        )
-
     def leg_length(self) -> float:
         """Return the mean length of thigh plus shank [m]."""
-        return float(self.segment_lengths()[:4].sum() / 2)
+        return float(self._limb_lengths()[:4].mean(axis=1).sum() / 2)
+
+    def _limb_lengths(self) -> np.ndarray:
+        """Lengths of thighs, shanks, upper arms and forearms, right before left [m], shape [8, T]."""
+        pairs = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
+        ends = [(f"{near}_{side}", f"{far}_{side}") for near, far in pairs for side in "rl"]
+        return np.stack([np.linalg.norm(self.joint(far) - self.joint(near), axis=1) for near, far in ends])

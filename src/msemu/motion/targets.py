@@ -1,7 +1,7 @@
 """From a person's movement to targets in the proportions of a body.
 
-The directions of the source's bones are kept, their lengths are the body's own (measured between the landmarks of the
-neutral pose); the path of the pelvis is scaled by the ratio of the leg lengths.
+The directions of the source's bones are kept, their lengths are the body's own (measured between the
+landmarks of the neutral pose); the path of the pelvis is scaled by the ratio of the leg lengths.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,16 @@ from msemu.motion.kinematics import landmark_path
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
 
 TRUNK_PIVOT = 0.49
-"""Where thorax and pelvis turn against each other, as a share of the way from the hips to the shoulders; this is the
-height of the chest joint of the DeepMimic humanoid, 0.236 m of 0.480 m (doi:10.1145/3197517.3201311)."""
+"""Where thorax and pelvis turn against each other, as a share of the way from the hips to the shoulders; this
+is the height of the chest joint of the DeepMimic humanoid, 0.236 m of 0.480 m
+(doi:10.1145/3197517.3201311)."""
 
-CONTACT_HEIGHT_M = (0.025, 0.06)
+CONTACT_HEIGHT_M = (0.015, 0.035)
 CONTACT_SPEED_M_S = (0.4, 1.2)
-"""A foot is in full contact below the first and in none above the second height and speed of its lowest point."""
+"""Heel or ball is in full contact below the first and in none above the second height and speed."""
+
+CONTACT_TILT_M = (0.005, 0.02)
+"""The same for its height above the lower one of heel and ball: a tilted foot stands on one of them [m]."""
 
 SHORTEST_CONTACT_S = 0.08
 """Contacts and gaps between contacts that last less than half of this are ignored [s]."""
@@ -36,7 +40,7 @@ class Targets:
     Attributes:
         positions: Joint centres in the order of `JOINT_CENTRES` [m], shape [T, 12, 3].
         orientations: Segments in the order of `SEGMENTS` (w, x, y, z), shape [T, 5, 4].
-        contact: How certainly the right and the left foot stand on the floor, 0 to 1, shape [T, 2].
+        contact: How certainly heel and ball of the right and the left foot stand, 0 to 1, shape [T, 2, 2].
         scale: Leg length of the body over that of the person [-].
     """
 
@@ -64,7 +68,8 @@ def make_targets(body: Body, source: SourceMotion, displacement: np.ndarray | No
     pelvis = scale * (source.pelvis - [0.0, 0.0, floor]) + [0.0, 0.0, standing]
 
     rotations = {
-        name: Rotation.from_quat(source.orientations[:, index], scalar_first=True) for index, name in enumerate(SEGMENTS)
+        name: Rotation.from_quat(source.orientations[:, index], scalar_first=True)
+        for index, name in enumerate(SEGMENTS)
     }
     hips = 0.5 * (neutral["hip_r"] + neutral["hip_l"])
     shoulders = 0.5 * (neutral["shoulder_r"] + neutral["shoulder_l"])
@@ -92,25 +97,25 @@ _ARM = (("shoulder", "elbow"), ("elbow", "wrist"))
 
 
 def _foot_contact(source: SourceMotion, displacement: np.ndarray | None) -> tuple[np.ndarray, float]:
-    """Find when each foot stands, from height and horizontal speed of the lowest point of its sole.
+    """Find when heel and ball of each foot stand, from their height and horizontal speed.
 
     Returns:
-        Contact, 0 to 1, shape [T, 2], and the height of the floor in the recording [m]: the median of the standing
-        soles, because recorded feet sink into the floor in single frames.
+        Contact, 0 to 1, shape [T, 2, 2], and the height of the floor in the recording [m]: the median of the
+        standing points, because recorded feet sink into the floor in single frames.
     """
     before, after = _neighbours(source.sole_points, displacement)
-    speeds = np.linalg.norm((after - before)[..., :2], axis=-1) * source.fps / 2.0
-    lowest = source.sole_points[..., 2].argmin(axis=2)[..., None]
-    slow = _falling(np.take_along_axis(speeds, lowest, axis=2)[..., 0], *CONTACT_SPEED_M_S)
+    speed = np.linalg.norm((after - before)[..., :2], axis=-1) * source.fps / 2.0
+    slow = _falling(speed, *CONTACT_SPEED_M_S)
     height = source.sole_height
+    lower = _falling(height - height.min(axis=2, keepdims=True), *CONTACT_TILT_M)
     floor = float(np.percentile(height, 5))
     for _ in range(2):
-        contact = slow * _falling(height - floor, *CONTACT_HEIGHT_M)
+        contact = slow * lower * _falling(height - floor, *CONTACT_HEIGHT_M)
         if (contact > 0.5).any():
             floor = float(np.median(height[contact > 0.5]))
     mode = "nearest" if displacement is None else "wrap"
     frames = max(3, 2 * round(0.5 * SHORTEST_CONTACT_S * source.fps) + 1)
-    contact = median_filter(contact, size=(frames, 1), mode=mode)
+    contact = median_filter(contact, size=(frames, 1, 1), mode=mode)
     return gaussian_filter1d(contact, CONTACT_BLEND_S * source.fps, axis=0, mode=mode), floor
 
 
@@ -118,7 +123,9 @@ def _neighbours(points: np.ndarray, displacement: np.ndarray | None) -> tuple[np
     """Return the points one frame earlier and one frame later."""
     if displacement is None:
         return np.concatenate([points[:1], points[:-1]]), np.concatenate([points[1:], points[-1:]])
-    return np.concatenate([points[-1:] - displacement, points[:-1]]), np.concatenate([points[1:], points[:1] + displacement])
+    return np.concatenate([points[-1:] - displacement, points[:-1]]), np.concatenate(
+        [points[1:], points[:1] + displacement]
+    )
 
 
 def _falling(values: np.ndarray, full: float, none: float) -> np.ndarray:

@@ -24,7 +24,9 @@ def read_bytes(path: Path) -> bytes:
     try:
         size = Path(path).stat().st_size
         if size > MAX_FILE_BYTES:
-            raise MsemuError(f"{path} has {size >> 20} MB; motion files over {MAX_FILE_BYTES >> 20} MB are refused")
+            raise MsemuError(
+                f"{path} has {size >> 20} MB; motion files over {MAX_FILE_BYTES >> 20} MB are refused"
+            )
         content = Path(path).read_bytes()
     except OSError as error:
         raise MsemuError(f"cannot read the motion file {path}: {error.strerror}") from error
@@ -78,7 +80,10 @@ def _read_array(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
         raise MsemuError(f"{path}: array '{key}' unpacks to {member.file_size >> 20} MB, which is refused")
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
-        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }
         if version not in read_header:
             raise MsemuError(f"{path}: array '{key}' uses the unknown npy format {version}")
         shape, _, dtype = read_header[version](file)

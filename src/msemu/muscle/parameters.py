@@ -1,9 +1,14 @@
 """Parameters of the muscles of a MuJoCo model."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-import mujoco
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    import mujoco
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class MuscleParameters:
     max_contraction_velocity: np.ndarray
 
     @classmethod
-    def of(cls, model: mujoco.MjModel) -> "MuscleParameters":
+    def of(cls, model: mujoco.MjModel) -> MuscleParameters:
         """Recover the parameters of every actuator of ``model``, all of which must be muscles."""
         range_low, range_high, force, scale = model.actuator_gainprm[:, :4].T
         length_low, length_high = model.actuator_lengthrange.T

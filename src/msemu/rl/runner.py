@@ -104,7 +104,9 @@ class Runner(OnPolicyRunner):
             100.0 * self.env.cfg.env.termination.body_position_deviation_m,
         )
         self.logger.writer.add_scalar("Error/tracking_score_cm", score, iteration.number)
-        if score < self.best_error_cm:
+        # In the first episodes every body still stands near the frame that it was put in.
+        settled = (iteration.number + 1) * self.cfg["num_steps_per_env"] >= self.env.max_episode_length
+        if settled and score < self.best_error_cm:
             self.best_error_cm = score
             policy = {"actor_state_dict": self.alg.save()["actor_state_dict"]}
             checkpoint.write(

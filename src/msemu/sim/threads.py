@@ -1,7 +1,6 @@
 """Keeping torch's threads out of the way of the physics threads."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 
 import torch
@@ -23,8 +22,3 @@ def single_threaded(device: torch.device) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def let_idle_threads_sleep() -> None:
-    """Ask OpenMP workers to sleep while they wait; it must be called before torch is imported to have an effect."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,6 +1,6 @@
 """Where a picture is taken from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import mujoco
@@ -13,6 +13,10 @@ FIELD_OF_VIEW_DEG = 30.0
 ELEVATION_DEG = -10.0
 _FROM_FRONT_DEG = -50.0
 """From the front right, steps and trunk posture show from the side, and left and right stay apart."""
+
+_HEAD_M = 0.2
+_MARGIN = 1.2
+"""Height of the picture against the standing height of the body."""
 
 _SMOOTHING_S = 0.4
 
@@ -39,6 +43,11 @@ class Camera:
         )
         right = np.array([np.sin(azimuth), -np.cos(azimuth), 0.0])
         return np.stack([right, np.cross(right, forward), forward])
+
+    @property
+    def position(self) -> np.ndarray:
+        """Where the camera stands [m], shape [3]."""
+        return self.lookat - self.distance_m * self.axes()[2]
 
     def project(self, points: np.ndarray, width: int, height: int) -> np.ndarray:
         """Return the column and row [pixel] and the depth [m] of points, shape [..., 3].
@@ -76,9 +85,14 @@ def following_cameras(
     cuts = [0, *(np.flatnonzero(episode_start[1:]) + 1), len(root)]
     for first, last in pairwise(cuts):
         root[first:last] = gaussian_filter1d(root[first:last], _SMOOTHING_S * fps, axis=0, mode="nearest")
-    distance = 1.2 * standing_height(body) / (2 * np.tan(np.radians(FIELD_OF_VIEW_DEG) / 2))
-    azimuth = heading_deg + _FROM_FRONT_DEG + 180.0
-    return [Camera(lookat, azimuth, distance) for lookat in root]
+    first = camera_at(root[0], body, heading_deg)
+    return [replace(first, lookat=lookat) for lookat in root]
+
+
+def camera_at(lookat: np.ndarray, body: Body, heading_deg: float) -> Camera:
+    """Return a camera to the front right of a body whose root is at ``lookat`` [m], shape [3]."""
+    distance = _MARGIN * standing_height(body) / (2 * np.tan(np.radians(FIELD_OF_VIEW_DEG) / 2))
+    return Camera(lookat, heading_deg + _FROM_FRONT_DEG + 180.0, distance)
 
 
 def heading_deg(qpos: np.ndarray, body: Body) -> float:
@@ -91,8 +105,8 @@ def heading_deg(qpos: np.ndarray, body: Body) -> float:
 
 
 def standing_height(body: Body) -> float:
-    """Return the height of the highest visible point in the neutral pose above the lowest body origin [m]."""
+    """Return the height of the highest body origin above the lowest in the neutral pose, plus a head [m]."""
     data = mujoco.MjData(body.model)
     data.qpos[:] = body.neutral_qpos
     mujoco.mj_kinematics(body.model, data)
-    return float(np.ptp(data.xpos[1:, 2])) + 0.2
+    return float(np.ptp(data.xpos[1:, 2])) + _HEAD_M

@@ -13,7 +13,7 @@ HIDDEN_GROUPS = 3
 
 @dataclass(frozen=True)
 class BodyMesh:
-    """The surface that one body carries.
+    """The surface that one body carries, with the bodies welded to it.
 
     Attributes:
         body_id: The body that moves it.
@@ -31,11 +31,11 @@ class BodyMesh:
 
 
 def bone_meshes(model: mujoco.MjModel, cell_m: float) -> list[BodyMesh]:
-    """Return the visible meshes of every body, simplified.
+    """Return the visible meshes of every moving body, simplified.
 
     Args:
         model: The model.
-        cell_m: Size of the smallest detail to keep on a thick bone [m]; thin bones keep detail down to a third.
+        cell_m: Size of the smallest detail to keep on a thick bone [m]; thin bones keep down to a third.
     """
     visible = (
         (model.geom_type == mujoco.mjtGeom.mjGEOM_MESH)
@@ -46,30 +46,36 @@ def bone_meshes(model: mujoco.MjModel, cell_m: float) -> list[BodyMesh]:
 
 
 def contact_meshes(model: mujoco.MjModel, geoms: np.ndarray) -> list[BodyMesh]:
-    """Return the shapes of contact geoms, grouped by body; meshes among them are bones and left out.
+    """Return the shapes of contact geoms, grouped by moving body; meshes among them are bones and left out.
 
     Args:
         model: The model.
         geoms: Geom ids, shape [G].
     """
-    solid = [geom for geom in geoms if model.geom_type[geom] in _PRIMITIVES]
-    return _by_body(model, solid, lambda geom: _PRIMITIVES[model.geom_type[geom]](model.geom_size[geom]))
+    kinds = {geom: mujoco.mjtGeom(model.geom_type[geom]) for geom in geoms}
+    solid = [geom for geom, kind in kinds.items() if kind in _PRIMITIVES]
+    return _by_body(model, solid, lambda geom: _PRIMITIVES[kinds[geom]](model.geom_size[geom]))
 
 
 def _by_body(model: mujoco.MjModel, geoms, shape_of) -> list[BodyMesh]:
-    """Join the shapes of all geoms of a body in the frame of that body."""
-    meshes = []
+    """Join the shapes of all geoms that move as one in the frame of the body that moves them."""
+    data = mujoco.MjData(model)
+    mujoco.mj_kinematics(model, data)
+    rotations, geom_rotations = data.xmat.reshape(-1, 3, 3), data.geom_xmat.reshape(-1, 3, 3)
     geoms = np.asarray(geoms, dtype=int)
-    for body_id in np.unique(model.geom_bodyid[geoms]):
+    moved_by = model.body_weldid[model.geom_bodyid[geoms]]
+    meshes = []
+    for body_id in np.unique(moved_by):
         vertices, faces, count = [], [], 0
-        for geom in geoms[model.geom_bodyid[geoms] == body_id]:
+        for geom in geoms[moved_by == body_id]:
             points, triangles = shape_of(geom)
-            vertices.append(points @ _rotation(model.geom_quat[geom]).T + model.geom_pos[geom])
+            in_world = points @ geom_rotations[geom].T + data.geom_xpos[geom]
+            vertices.append((in_world - data.xpos[body_id]) @ rotations[body_id])
             faces.append(triangles + count)
             count += len(points)
         vertices, faces = np.concatenate(vertices), np.concatenate(faces)
         name = model.body(body_id).name or f"body {body_id}"
-        meshes.append(BodyMesh(int(body_id), name, vertices, vertex_normals(vertices, faces), faces))
+        meshes.append(BodyMesh(int(body_id), name, vertices, _vertex_normals(vertices, faces), faces))
     return meshes
 
 
@@ -117,7 +123,7 @@ _PRIMITIVES = {
 }
 
 
-def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+def _vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Return the area-weighted mean of the normals of each vertex's triangles, shape [V, 3]."""
     corners = vertices[faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -125,9 +131,3 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     for corner in range(3):
         np.add.at(total, faces[:, corner], normals)
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
-
-
-def _rotation(quaternion: np.ndarray) -> np.ndarray:
-    matrix = np.empty(9)
-    mujoco.mju_quat2Mat(matrix, quaternion)
-    return matrix.reshape(3, 3)

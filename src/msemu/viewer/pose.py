@@ -8,6 +8,9 @@ import numpy as np
 _ARC_PIECES = 4
 """Straight pieces that stand for the arc of a muscle around a wrapping surface."""
 
+_TOUCH_RAD = 1e-3
+"""Below this angle a path touches the surface in one point, as it does inside one, and has no direction."""
+
 _PULLEY = -2
 """``MjData.wrap_obj`` of a path point that starts another branch."""
 
@@ -37,6 +40,9 @@ class Poser:
 
     Args:
         model: The model; its muscles are the actuators that pull on a tendon.
+
+    Attributes:
+        max_segments: No pose has more segments than this.
     """
 
     def __init__(self, model: mujoco.MjModel):
@@ -44,6 +50,8 @@ class Poser:
         self._data = mujoco.MjData(model)
         self._muscle_of_tendon = np.full(model.ntendon, -1)
         pulls_tendon = np.flatnonzero(model.actuator_trntype == mujoco.mjtTrn.mjTRN_TENDON)
+        on_surface = np.isin(model.wrap_type, (mujoco.mjtWrap.mjWRAP_SPHERE, mujoco.mjtWrap.mjWRAP_CYLINDER))
+        self.max_segments = model.nwrap + _ARC_PIECES * int(on_surface.sum())
         self._muscle_of_tendon[model.actuator_trnid[pulls_tendon, 0]] = pulls_tendon
 
     def pose(self, qpos: np.ndarray) -> Pose:
@@ -77,18 +85,20 @@ class Poser:
         start, end, muscle = start[joined], end[joined], muscle[:-1][joined]
         curved = (surface[start] == surface[end]) & (surface[start] >= 0)
         straight = np.stack([points[start[~curved]], points[end[~curved]]], axis=1)
-        arcs = self._arcs(points[start[curved]], points[end[curved]], surface[start[curved]])
+        first, last = start[curved], end[curved]
+        arcs = self._arcs(points[first - 1], points[first], points[last], surface[first])
         pieces = np.stack([arcs[:, :-1], arcs[:, 1:]], axis=2).reshape(-1, 2, 3)
         return (
             np.concatenate([straight, pieces]).astype(np.float32),
             np.concatenate([muscle[~curved], np.repeat(muscle[curved], _ARC_PIECES)]),
         )
 
-    def _arcs(self, start: np.ndarray, end: np.ndarray, geom: np.ndarray) -> np.ndarray:
-        """Return points along the shortest curves on wrapping surfaces [m], shape [A, pieces + 1, 3].
+    def _arcs(self, before: np.ndarray, start: np.ndarray, end: np.ndarray, geom: np.ndarray) -> np.ndarray:
+        """Return points along the curves on wrapping surfaces [m], shape [A, pieces + 1, 3].
 
         On a sphere that is a great circle, on a cylinder a helix: turn one radius into the other about the
-        axis and move along the axis in proportion.
+        axis and move along the axis in proportion. The turn goes on in the direction in which the path
+        arrives from the point before, which may be the long way round.
         """
         centre, frame = self._data.geom_xpos[geom], self._data.geom_xmat[geom].reshape(-1, 3, 3)
         is_sphere = (self._model.geom_type[geom] == mujoco.mjtGeom.mjGEOM_SPHERE)[:, None]
@@ -102,7 +112,11 @@ class Poser:
             * np.linalg.norm(radius_end, axis=1, keepdims=True),
             1e-12,
         )
-        angle = np.maximum(np.arccos(np.clip(cosine, -1.0, 1.0)), 1e-6)[:, :, None]
+        angle = np.maximum(np.arccos(np.clip(cosine, -1.0, 1.0)), 1e-6)
+        short_way = radius_end - cosine * radius_start
+        arrives_against = np.sum((start - before) * short_way, axis=1, keepdims=True) < 0
+        touches_only = angle < _TOUCH_RAD
+        angle = np.where(arrives_against & ~touches_only, angle - 2 * np.pi, angle)[:, :, None]
         share = np.linspace(0.0, 1.0, _ARC_PIECES + 1)[None, :, None]
         turned = (
             np.sin((1 - share) * angle) * radius_start[:, None] + np.sin(share * angle) * radius_end[:, None]

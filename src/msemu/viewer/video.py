@@ -45,19 +45,17 @@ def write_video(
         width: Width [pixel], even.
         height: Height [pixel], even.
         fps: Frames per second of the video [Hz].
-        renderer: ``egl`` (OpenGL through MuJoCo), ``lines`` (drawn in software, needs no OpenGL), or ``auto``:
-            EGL where a graphics card does the work; EGL in software is slower than ``lines`` and looks no better.
+        renderer: ``egl`` (OpenGL through MuJoCo), ``lines`` (drawn in software, without OpenGL), or ``auto``:
+            EGL where a graphics card draws; EGL in software is slower than ``lines`` and looks no better.
         progress: Called with the number of frames done and of all frames.
 
     Returns:
         The renderer used, ``egl`` or ``lines``.
 
     Raises:
-        MsemuError: The recording does not fit the body, the size is odd, EGL was asked for and does not work, or
-            the file cannot be written.
+        MsemuError: The recording does not fit the body, the size is odd, EGL was asked for and does not work,
+            or the file cannot be written.
     """
-    import imageio_ffmpeg
-
     if width % 2 or height % 2 or width < 320 or height < 180:
         raise MsemuError(
             f"a video of {width} x {height} pixels is not possible; use even numbers from 320 x 180"
@@ -69,26 +67,15 @@ def write_video(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished.touch()
-        writer = imageio_ffmpeg.write_frames(
-            str(unfinished),
-            (width, height),
-            fps=fps,
-            macro_block_size=2,
-            output_params=["-movflags", "+faststart"],
-        )
-        writer.send(None)
-        for count, frame in enumerate(shown, start=1):
-            writer.send(np.ascontiguousarray(frames.draw(frame)))
-            if progress is not None:
-                progress(count, len(shown))
-        writer.close()
-        os.replace(unfinished, path)
+        try:
+            _encode(frames, shown, unfinished, (width, height), fps, progress)
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise MsemuError(
             f"cannot write the video {path}: {error.strerror or error}; give another path"
         ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     return frames.renderer
 
 
@@ -127,6 +114,25 @@ def save_frame(
         imsave(path, image, format="png")
     except OSError as error:
         raise MsemuError(f"cannot write the picture {path}: {error.strerror}; give another path") from error
+
+
+def _encode(
+    frames: "_Frames", shown: np.ndarray, path: Path, size: tuple[int, int], fps: float, progress
+) -> None:
+    """Draw the frames with the indices ``shown`` and write them to ``path``."""
+    import imageio_ffmpeg
+
+    writer = imageio_ffmpeg.write_frames(
+        str(path), size, fps=fps, macro_block_size=2, output_params=["-movflags", "+faststart"]
+    )
+    writer.send(None)
+    try:
+        for count, frame in enumerate(shown, start=1):
+            writer.send(np.ascontiguousarray(frames.draw(frame)))
+            if progress is not None:
+                progress(count, len(shown))
+    finally:
+        writer.close()
 
 
 class _Frames:

@@ -1,0 +1,85 @@
+"""Checks of muscle length and moment arm over random poses."""
+
+import mujoco
+import numpy as np
+
+from msemu.models.body import Body
+from msemu.models.finding import Finding
+from msemu.models.mirror import JointMirror, mirror_names
+from msemu.models.moment_arms import moment_arms
+from msemu.models.poses import random_poses, scalar_joints
+
+_NUM_POSES = 60
+_FIBER_LENGTH = (0.5, 1.6)  # plausible range of normalised fibre length
+_ARM_M = 0.005
+_ARM_SHARE = 0.1
+
+
+def check_muscles(body: Body) -> list[Finding]:
+    """Check fibre length, the sign of each moment arm against the other side, and inert muscles."""
+    poses = random_poses(body.model, _NUM_POSES, seed=1)
+    return [*_inert(body), *_fiber_lengths(body, poses), *_moment_arms(body, poses)]
+
+
+def _inert(body: Body) -> list[Finding]:
+    message = "no moment arm about any joint in any random pose: it cannot move anything"
+    return [
+        Finding("note", "inert muscle", body.muscle_names[index], message, 0.0)
+        for index in body.inert_muscles
+    ]
+
+
+def _fiber_lengths(body: Body, poses: np.ndarray) -> list[Finding]:
+    model = body.model
+    data = mujoco.MjData(model)
+    low, high = model.actuator_gainprm[:, 0], model.actuator_gainprm[:, 1]
+    shortest, longest = model.actuator_lengthrange.T
+    optimal = (longest - shortest) / (high - low)
+    lengths = np.empty((len(poses), model.nu))
+    for pose, row in zip(poses, lengths, strict=True):
+        data.qpos = pose
+        mujoco.mj_fwdPosition(model, data)
+        row[:] = low + (data.actuator_length - shortest) / optimal
+    findings = []
+    for name, values in zip(body.muscle_names, lengths.T, strict=True):
+        outside = (values < _FIBER_LENGTH[0]) | (values > _FIBER_LENGTH[1])
+        if outside.any():
+            extreme = values[np.abs(values - np.mean(_FIBER_LENGTH)).argmax()]
+            message = f"fibre length {values.min():.2f} to {values.max():.2f} of optimal, outside"
+            message += f" {_FIBER_LENGTH} in {outside.mean():.0%} of random poses"
+            findings.append(Finding("warning", "fibre length", name, message, float(extreme)))
+    return findings
+
+
+def _moment_arms(body: Body, poses: np.ndarray) -> list[Finding]:
+    """Compare each moment arm with that of the other side in the mirrored pose."""
+    model = body.model
+    data = mujoco.MjData(model)
+    data.qpos = body.neutral_qpos
+    mujoco.mj_kinematics(model, data)
+    mirror = JointMirror.of(model, data)
+    mirrored_poses = poses.copy()
+    mirrored_poses[:, 7:] = mirror.mirror(poses[:, 7:])
+    arms = moment_arms(model, poses)[:, :, 6:]
+    images = mirror.mirror(moment_arms(model, mirrored_poses)[:, :, 6:])
+
+    names = list(body.muscle_names)
+    pairs = mirror_names(names)
+    joint_names = [model.joint(joint).name for joint in scalar_joints(model)]
+    findings = []
+    for index, name in enumerate(names):
+        other = names.index(pairs.get(name, name))
+        if other >= index:
+            continue
+        opposed = (arms[:, index] * images[:, other] < 0) & (
+            np.minimum(np.abs(arms[:, index]), np.abs(images[:, other])) > _ARM_M
+        )
+        for joint in np.flatnonzero(opposed.mean(0) > _ARM_SHARE):
+            share = float(opposed[:, joint].mean())
+            message = (
+                f"its moment arm about {joint_names[joint]} has the opposite sign of that of {names[other]}"
+            )
+            findings.append(
+                Finding("error", "moment arm", name, f"{message} in {share:.0%} of mirrored poses", share)
+            )
+    return findings

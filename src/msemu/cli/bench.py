@@ -1,0 +1,77 @@
+"""``msemu-bench``: how fast it runs, as ratios measured in one run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from msemu.cli.output import write_json
+from msemu.config import cfg_names
+from msemu.errors import MsemuError, command
+from msemu.registry import TaskSpec, list_tasks
+
+
+@dataclass
+class EnvBench:
+    """Environment steps against the physics alone.
+
+    One environment step is one control step of one body, with observations, rewards and resets, without learning. The
+    physics alone is the same number of raw ``mujoco.batch`` steps of the same model under the same excitation. Both are
+    timed in turn in this process, so the ratio holds on a busy machine.
+    """
+
+    body: str = "myolegs"
+    """Body; its walk task is measured."""
+    body_path: str | None = None
+    """Folder of the body's model."""
+    num_envs: int = 64
+    """Environments."""
+    threads: int = 0
+    """Physics threads; 0 uses every core."""
+    rounds: int = 15
+    """Pairs of timings; the medians count."""
+    steps: int = 10
+    """Control steps of each timing."""
+    json: Path | None = None
+    """File to write the figures to."""
+
+
+@command
+def main() -> None:
+    """Entry point."""
+    args = tyro.extras.subcommand_cli_from_dict({"env": EnvBench}, prog="msemu-bench", description=__doc__)
+    bench_env(args)
+
+
+def bench_env(args: EnvBench) -> None:
+    """Measure, print and write the figures."""
+    from msemu.analysis.benchmark import measure_env
+    from msemu.models import load_body
+    from msemu.rl.setup import load_clip, make_env
+
+    if min(args.num_envs, args.rounds, args.steps) < 1:
+        raise MsemuError("--num-envs, --rounds and --steps must be positive")
+    task = _task_of(args.body)
+    cfg = task.load_config()
+    cfg.num_envs, cfg.sim.num_threads = args.num_envs, args.threads
+    body = load_body(args.body, args.body_path)
+    env = make_env(task.id, cfg, body, load_clip(cfg, body), seed=0)
+    figures = measure_env(env, args.rounds, args.steps)
+    table = Table("figure", "median", "quartiles", title=f"{args.body}, {args.num_envs} environments")
+    for label, key in (("environment steps/s", "env_steps_per_s"), ("physics only, steps/s", "physics_only_steps_per_s")):
+        low, high = figures[f"{key}_quartiles"]
+        table.add_row(label, f"{figures[key]:.0f}", f"{low:.0f} to {high:.0f}")
+    low, high = figures["physics_ratio_quartiles"]
+    table.add_row("ratio", f"{figures['physics_ratio']:.3f}", f"{low:.3f} to {high:.3f}")
+    Console().print(table)
+    if args.json:
+        write_json(args.json, figures)
+
+
+def _task_of(body: str) -> TaskSpec:
+    for spec in list_tasks():
+        if spec.config == f"walk_{body}":
+            return spec
+    raise MsemuError(f"unknown body '{body}'; known: {', '.join(cfg_names('body'))}")

@@ -1,0 +1,140 @@
+"""``msemu-model``: list, describe and validate bodies."""
+
+import sys
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import mujoco
+import tyro
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from msemu.cli.output import write_json
+from msemu.errors import MsemuError, command
+from msemu.models import LANDMARKS, Body, list_bodies, load_body
+from msemu.models.check import check_body
+from msemu.models.finding import Finding
+from msemu.models.recipe import load_recipe
+from msemu.models.sources import SOURCES, Source
+
+BodyName = Annotated[
+    str, tyro.conf.Positional, tyro.conf.arg(metavar="BODY", help="Name of a body, see: msemu-model list.")
+]
+BodyPath = Annotated[
+    Path | None,
+    tyro.conf.arg(metavar="PATH", help="Folder or main file of the model, if no package brings it."),
+]
+JsonFile = Annotated[
+    Path | None, tyro.conf.arg(name="json", metavar="FILE", help="Also write everything to this file.")
+]
+
+_COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
+_ROWS_PER_CHECK = 10
+
+
+def show_list() -> None:
+    """List the bodies and say how to get those that are not installed."""
+    table = Table("body", Column("installed", overflow="fold"), "description", title="Bodies")
+    for name in list_bodies():
+        recipe = load_recipe(name)
+        table.add_row(f"[bold]{name}[/]", _state(SOURCES[recipe.source]), escape(recipe.description))
+    Console().print(table)
+
+
+def _state(source: Source) -> str:
+    """Say whether a model is installed, and if not how to get it."""
+    try:
+        found = source.locate()
+    except MsemuError as error:
+        return f"[yellow]no:[/] {escape(str(error))}"
+    return f"[green]yes:[/] {escape(found.origin)}" if found else f"[yellow]no:[/] {escape(source.remedy)}"
+
+
+def info(body: BodyName, body_path: BodyPath = None, json_file: JsonFile = None) -> None:
+    """Describe a body: where it comes from, its size, joints, muscles, contact regions and landmarks."""
+    facts = describe(load_body(body, body_path))
+    if json_file:
+        write_json(json_file, {"body": body, **facts})
+    table = Table("", Column(overflow="fold"), show_header=False, title=body)
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{name} {item}" for name, item in value.items())
+        table.add_row(key.replace("_", " "), escape(str(value)))
+    console = Console()
+    console.print(load_recipe(body).description)
+    console.print(table)
+
+
+def check(body: BodyName, body_path: BodyPath = None, json_file: JsonFile = None) -> None:
+    """Validate a body and name what is wrong with it.
+
+    Checked are left against right (masses, joint ranges and axes, muscle paths, parameters and moment arms),
+    fibre lengths over random poses, muscles without any moment arm, couplings, mass and inertia.
+
+    The exit code is 0 without errors, 1 when the body has errors, 2 when it could not be checked. Warnings
+    and notes do not count.
+    """
+    findings = check_body(load_body(body, body_path))
+    counts = Counter(finding.severity for finding in findings)
+    if json_file:
+        summary = {f"num_{severity}s": counts[severity] for severity in _COLOURS}
+        write_json(json_file, {"body": body, **summary, "findings": [asdict(item) for item in findings]})
+    console = Console()
+    console.print(_findings_table(body, findings))
+    console.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['note']} notes")
+    if counts["error"]:
+        sys.exit(1)
+
+
+def describe(body: Body) -> dict[str, Any]:
+    """Return the facts about a body that ``msemu-model info`` shows; lengths in m, masses in kg."""
+    model = body.model
+    data = mujoco.MjData(model)
+    data.qpos = body.neutral_qpos
+    mujoco.mj_kinematics(model, data)
+    return {
+        **body.provenance,
+        "mass_kg": round(float(model.body_mass.sum()), 2),
+        "timestep_s": model.opt.timestep,
+        "nq": model.nq,
+        "nv": model.nv,
+        "joints": len(body.joint_names),
+        "independent_joints": len(body.independent_joints),
+        "muscles": body.num_muscles,
+        "inert_muscles": len(body.inert_muscles),
+        "strongest_muscle_n": round(float(model.actuator_gainprm[:, 2].max()), 1),
+        "contact_geoms": {name: len(geoms) for name, geoms in body.contact_regions.items()},
+        "neutral_landmarks_m": {
+            name: (data.site(f"landmark/{name}").xpos.round(3) + 0.0).tolist() for name in LANDMARKS
+        },
+    }
+
+
+def _findings_table(body: str, findings: list[Finding]) -> Table:
+    """Show every error, and of warnings and notes the first of each check."""
+    table = Table("", "check", "subject", "finding", title=f"Check of {body}")
+    totals = Counter((item.severity, item.check) for item in findings)
+    shown: Counter[tuple[str, str]] = Counter()
+    for item in findings:
+        key = (item.severity, item.check)
+        shown[key] += 1
+        if item.severity == "error" or shown[key] <= _ROWS_PER_CHECK:
+            severity = f"[{_COLOURS[item.severity]}]{item.severity}[/]"
+            table.add_row(severity, item.check, item.subject, escape(item.message))
+        elif shown[key] == totals[key]:
+            rest = totals[key] - _ROWS_PER_CHECK
+            table.add_row("", item.check, "...", f"and {rest} more: --json FILE lists all of them")
+    return table
+
+
+@command
+def main() -> None:
+    """Entry point of ``msemu-model``."""
+    tyro.extras.subcommand_cli_from_dict(
+        {"list": show_list, "info": info, "check": check},
+        prog="msemu-model",
+        description="Musculoskeletal bodies: what there is, what is in them, what is wrong with them.",
+    )

@@ -1,0 +1,106 @@
+"""``msemu-play``: watch a trained policy, or the reference of a task."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from msemu.cli.output import progress
+from msemu.errors import MsemuError, command
+from msemu.models import Body, load_body
+from msemu.motion.recording import Recording
+from msemu.registry import get_task, list_tasks
+from msemu.rl.run_folder import RunFolder
+
+
+@dataclass
+class PlayArgs:
+    """Watch a trained policy beside its reference: in the browser, or as a video.
+
+    For a task id, the latest run of the task is shown; a task that was never trained shows its reference alone.
+    """
+
+    run: Annotated[str, tyro.conf.Positional]
+    """Run folder or task id."""
+    checkpoint: str = "best"
+    """best, last, or the path of a checkpoint."""
+    seconds: float | None = None
+    """Length [s]; the task's episode by default."""
+    start_frame: int = 0
+    """Frame of the reference to start in."""
+    seed: int = 1
+    """Seed of the environment."""
+    device: str = "cpu"
+    """Where the network runs."""
+    video: Path | None = None
+    """Write this mp4 file instead of opening a page."""
+    renderer: str = "auto"
+    """Video only: egl (OpenGL), lines (needs no OpenGL), or auto."""
+    host: str = "127.0.0.1"
+    """Address that the page is served at; 0.0.0.0 lets other machines in."""
+    port: int = 8080
+    """Port that the page is served at."""
+    runs_dir: str = "runs"
+    """Where run folders are looked for when a task id is given."""
+
+
+@command
+def main() -> None:
+    """Entry point."""
+    play(tyro.cli(PlayArgs, prog="msemu-play"))
+
+
+def play(args: PlayArgs) -> None:
+    """Make the recording and show it."""
+    if args.seconds is not None and args.seconds <= 0:
+        raise MsemuError("--seconds must be positive")
+    body, recording = _record(args)
+    if args.video:
+        from msemu.viewer.video import write_video
+
+        write_video(recording, body, args.video, renderer=args.renderer)
+        Console().print(f"video: {args.video}")
+    else:
+        from msemu.viewer.browser import serve
+
+        serve(recording, body, args.host, args.port)
+
+
+def _record(args: PlayArgs) -> tuple[Body, Recording]:
+    from msemu.analysis.rollout import record
+    from msemu.rl.setup import open_policy, pick_device
+
+    run = _find_run(args)
+    if run is None:
+        Console().print(f"{args.run} has no run below {args.runs_dir}: showing its reference")
+        return _reference(args)
+    env, runner = open_policy(run, run.checkpoint(args.checkpoint), 1, pick_device(args.device), args.seed)
+    if not 0 <= args.start_frame < env.reference.num_frames:
+        raise MsemuError(f"--start-frame must be from 0 to {env.reference.num_frames - 1}")
+    if args.seconds is not None:
+        env.max_episode_length = round(args.seconds * env.cfg.env.control_frequency_hz)
+    steps = env.max_episode_length
+    with progress("simulating", steps) as advance:
+        title = f"{run.task}  {run.path.name}"
+        return env.body, record(env, runner.get_inference_policy(), steps, title, args.start_frame, advance)
+
+
+def _find_run(args: PlayArgs) -> RunFolder | None:
+    try:
+        return RunFolder.find(args.run, Path(args.runs_dir))
+    except MsemuError:
+        if any(spec.id == args.run for spec in list_tasks()):
+            return None
+        raise
+
+
+def _reference(args: PlayArgs) -> tuple[Body, Recording]:
+    from msemu.rl.setup import load_clip
+
+    cfg = get_task(args.run).load_config()
+    body = load_body(cfg.body, cfg.body_path)
+    clip = load_clip(cfg, body)
+    seconds = args.seconds or cfg.env.episode_length_s
+    return body, Recording.from_clip(clip, cycles=max(1, round(seconds / clip.duration_s)))

@@ -1,0 +1,152 @@
+"""Reader of the walking gait of msgym (npz), which is in the coordinates of MS-Human-700 already.
+
+``qpos_traj`` [T, 85] holds the six joints of the pelvis and the 79 others of the published MS-Human-700,
+``xpos_traj`` [T, 81, 3] the positions of its bodies [m], ``framerate`` [Hz], ``period`` [s] and ``stride``
+[m] the cycle (github.com/LNSGroup/msgym). The pelvis frame is x forward, y up, z right, turned by +90 degrees
+about x and 0.95 m above the world's origin; its joints are, in this order, slides along z, y, x and hinges
+about z (tilt), x (list) and y (rotation).
+"""
+
+from pathlib import Path
+
+import mujoco
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.spatial.transform import Rotation
+
+from msemu.errors import MsemuError
+from msemu.models.body import Body
+from msemu.motion.clip import MotionClip
+from msemu.motion.kinematics import sole_heights
+from msemu.motion.quality import assess
+from msemu.motion.smoothing import continuous_quaternions, velocities
+from msemu.motion.untrusted import read_arrays, sha256_of
+
+BODY = "ms_human_700"
+KEYS = ("qpos_traj", "xpos_traj", "framerate", "period", "stride")
+
+_PELVIS_ORIGIN = np.array([0.0, 0.0, 0.95])
+_PELVIS_TURN = Rotation.from_euler("x", 90.0, degrees=True)
+_MAX_DEVIATION_M = 1e-3
+_STANDING_HEIGHT_M = 0.01
+
+
+def read_msgym_gait(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
+    """Read the gait as a cyclic clip of MS-Human-700.
+
+    Args:
+        path: The npz file.
+        body: The body ``ms_human_700``.
+        fps: Wanted frame rate [Hz]; the period is rounded to a whole number of frames.
+
+    Raises:
+        MsemuError: Another body, or a file that is not the gait of this model.
+    """
+    if body.name != BODY:
+        raise MsemuError(
+            f"{path} is in coordinates of MS-Human-700; import it with --body {BODY}, not {body.name}"
+        )
+    arrays = _checked(path, read_arrays(path, KEYS), body)
+    qpos = np.concatenate([free_root(arrays["qpos_traj"][:, :6]), arrays["qpos_traj"][:, 6:]], axis=1)
+    offset = _verify(path, body, qpos, arrays["xpos_traj"])
+
+    period, stride = float(arrays["period"]), float(arrays["stride"])
+    frames = round(period * fps)
+    cycle = _resample_cycle(qpos, period, stride, frames)
+    displacement = np.array([stride, 0.0, 0.0])
+    cycle = body.couplings.project(cycle)
+    cycle[:, :2] -= cycle[0, :2]
+    heights = sole_heights(body, cycle)
+    shift = -float(np.median(heights.min(axis=1)))
+    cycle[:, 2] += shift
+    clip = MotionClip(
+        body=body.name,
+        joint_names=tuple(body.joint_names),
+        fps=fps,
+        qpos=cycle,
+        qvel=velocities(body, cycle, fps, displacement),
+        cyclic=True,
+        cycle_displacement=displacement,
+        name="msgym_walk",
+        source=f"msgym walking gait of MS-Human-700, {Path(path).name}",
+        licence="Apache-2.0 (msgym)",
+        source_sha256=sha256_of(path),
+    )
+    clip.quality = assess(body, clip, heights + shift < _STANDING_HEIGHT_M)
+    clip.quality |= {"floor_shift_cm": 100 * shift, "model_offset_cm": 100 * offset}
+    return clip
+
+
+def free_root(coordinates: np.ndarray) -> np.ndarray:
+    """Return the pose of the pelvis as position and quaternion (w, x, y, z), shape [T, 7].
+
+    Args:
+        coordinates: pelvis_tz, pelvis_ty, pelvis_tx [m], pelvis_tilt, pelvis_list, pelvis_rotation [rad],
+            shape [T, 6].
+    """
+    position = _PELVIS_ORIGIN + _PELVIS_TURN.apply(coordinates[:, [2, 1, 0]])
+    rotation = _PELVIS_TURN * Rotation.from_euler("ZXY", coordinates[:, 3:])
+    return np.concatenate([position, rotation.as_quat(scalar_first=True)], axis=1)
+
+
+def _checked(path: Path, arrays: dict[str, np.ndarray], body: Body) -> dict[str, np.ndarray]:
+    try:
+        arrays = {key: values.astype(float) for key, values in arrays.items()}
+        scalars = [float(arrays[key]) for key in ("framerate", "period", "stride")]
+    except (TypeError, ValueError) as error:
+        raise MsemuError(f"{path} holds something that is not a number ({error})") from error
+    frames = len(arrays["qpos_traj"]) if arrays["qpos_traj"].ndim == 2 else 0
+    expected = {"qpos_traj": (frames, body.model.nq - 1), "xpos_traj": (frames, body.model.nbody, 3)}
+    for key, shape in expected.items():
+        if frames < 8 or arrays[key].shape != shape:
+            raise MsemuError(
+                f"{path}: {key} has shape {arrays[key].shape}; MS-Human-700 needs {shape}, at least 8 frames"
+            )
+    if not all(np.isfinite(values).all() for values in arrays.values()):
+        raise MsemuError(f"{path} holds values that are not finite")
+    rate, period, stride = scalars
+    if rate <= 0 or abs(period * rate - frames) > 0.5 or not 0 < stride < 10:
+        raise MsemuError(
+            f"{path}: {frames} frames at {rate} Hz are not one period of {period} s with stride {stride} m"
+        )
+    return arrays
+
+
+def _verify(path: Path, body: Body, qpos: np.ndarray, recorded: np.ndarray) -> float:
+    """Compare the positions of all bodies with the recorded ones, in the frame of the pelvis.
+
+    The gait was made with a release of the model whose sacrum sits elsewhere on the pelvis, so a displacement
+    that is the same in all frames is accepted and returned [m]; any change of it over time above 1 mm is
+    refused.
+    """
+    data = mujoco.MjData(body.model)
+    pelvis = body.model.body("pelvis").id
+    deviations = np.empty_like(recorded)
+    for frame, pose in enumerate(qpos):
+        data.qpos[:] = pose
+        mujoco.mj_kinematics(body.model, data)
+        deviations[frame] = (data.xpos - recorded[frame]) @ data.xmat[pelvis].reshape(3, 3)
+    constant = deviations[:, 1:].mean(axis=0)
+    varying = float(np.linalg.norm(deviations[:, 1:] - constant, axis=-1).max())
+    if varying > _MAX_DEVIATION_M or np.linalg.norm(constant[pelvis - 1]) > _MAX_DEVIATION_M:
+        raise MsemuError(
+            f"{path}: body positions differ from xpos_traj by {1000 * varying:.1f} mm; is it another model?"
+        )
+    return float(np.linalg.norm(constant, axis=-1).max())
+
+
+def _resample_cycle(qpos: np.ndarray, period: float, stride: float, frames: int) -> np.ndarray:
+    """Return one period at ``frames`` frames by periodic cubic splines, sideways drift removed."""
+    straight = qpos.copy()
+    straight[:, 3:7] = continuous_quaternions(qpos[:, 3:7])
+    share = np.arange(len(qpos)) / len(qpos)
+    slope = np.zeros(qpos.shape[1])
+    slope[0] = stride
+    slope[1] = (qpos[-1, 1] - qpos[0, 1]) * len(qpos) / (len(qpos) - 1)
+    straight -= share[:, None] * slope
+    closed = np.concatenate([straight, straight[:1]])
+    instants = np.arange(frames) / frames
+    cycle = CubicSpline(np.append(share, 1.0) * period, closed, axis=0, bc_type="periodic")(instants * period)
+    cycle[:, 0] += instants * stride
+    cycle[:, 3:7] /= np.linalg.norm(cycle[:, 3:7], axis=1, keepdims=True)
+    return cycle

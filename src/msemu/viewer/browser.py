@@ -1,0 +1,59 @@
+"""The viewer in the browser: a page that plays a recording."""
+
+import socket
+import threading
+from contextlib import redirect_stdout
+from io import StringIO
+
+import viser
+
+from msemu.errors import MsemuError
+from msemu.models.body import Body
+from msemu.motion.recording import Recording
+from msemu.viewer.page import Page
+from msemu.viewer.readout import check_recording
+
+
+def serve(
+    recording: Recording, body: Body, host: str = "127.0.0.1", port: int = 8080, block: bool = True
+) -> Page:
+    """Show a recording in a browser page.
+
+    Args:
+        recording: What to show.
+        body: The body of the recording.
+        host: Address to listen on; the default is reachable from this machine only.
+        port: Port to listen on.
+        block: Return only after Ctrl-C; otherwise at once, and `Page.stop` ends it.
+
+    Returns:
+        The page.
+
+    Raises:
+        MsemuError: The recording does not fit the body, or the port cannot be had.
+    """
+    check_recording(recording, body)
+    _require_free_port(host, port)
+    with redirect_stdout(StringIO()):  # viser's own banner
+        server = viser.ViserServer(host=host, port=port, label="msemu", verbose=False)
+    page = Page(server, recording, body)
+    print(f"viewer: {page.url}   (Ctrl-C ends it)", flush=True)
+    if block:
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            page.stop()
+    return page
+
+
+def _require_free_port(host: str, port: int) -> None:
+    """Refuse a port that is taken; viser would silently move on to another one."""
+    try:
+        with socket.socket() as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((host, port))
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MsemuError(
+            f"cannot listen on port {port} of {host} ({reason}); give another one with --port"
+        ) from error

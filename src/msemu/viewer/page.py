@@ -1,0 +1,181 @@
+"""The page that plays a recording: its controls and what they do."""
+
+import html
+import threading
+import time
+
+import numpy as np
+import viser
+
+from msemu.models.body import Body
+from msemu.motion.recording import Recording
+from msemu.viewer.activation_list import activation_list
+from msemu.viewer.camera import FIELD_OF_VIEW_DEG, camera_at, heading_deg
+from msemu.viewer.playback import Playback
+from msemu.viewer.readout import tracking_errors
+from msemu.viewer.scene import BodyScene
+
+_REFRESH_HZ = 30.0
+_LISTED_MUSCLES = 16
+_BESIDE_M = 0.9
+
+
+class Page:
+    """A running page.
+
+    Args:
+        server: The server of the page.
+        recording: What to show.
+        body: The body of the recording.
+    """
+
+    def __init__(self, server: viser.ViserServer, recording: Recording, body: Body):
+        self._server = server
+        self._recording = recording
+        self._body = body
+        self._errors = tracking_errors(recording, body)
+        self._playback = Playback(recording.num_frames, recording.fps)
+        self._scene = BodyScene(
+            server, body, recording.activation is not None, recording.reference_qpos is not None
+        )
+        reference = recording.qpos if recording.reference_qpos is None else recording.reference_qpos
+        heading = heading_deg(reference[0], body)
+        self._sideways = np.array([-np.sin(np.radians(heading)), np.cos(np.radians(heading)), 0.0])
+        self._shown: int | None = None
+        self._stopped = threading.Event()
+        self._set_view(heading)
+        self._add_playback_controls()
+        self._add_view_controls()
+        self._add_muscle_panel()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """Address of the page."""
+        host = self._server.get_host()
+        return f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{self._server.get_port()}"
+
+    def stop(self) -> None:
+        """End the page and free its port."""
+        self._stopped.set()
+        self._thread.join()
+        self._server.stop()
+
+    def _set_view(self, heading: float) -> None:
+        camera = camera_at(np.array([0.0, 0.0, self._recording.qpos[0, 2]]), self._body, heading)
+        self._server.initial_camera.position = tuple(camera.position)
+        self._server.initial_camera.look_at = tuple(camera.lookat)
+        self._server.initial_camera.fov = np.radians(FIELD_OF_VIEW_DEG)
+        self._server.gui.configure_theme(control_layout="fixed", show_logo=False, show_share_button=False)
+
+    def _add_playback_controls(self) -> None:
+        gui, playback = self._server.gui, self._playback
+        title = html.escape(self._recording.title or self._recording.body)
+        gui.add_html(f'<div style="padding:0 0.85em;font-weight:bold;overflow-wrap:anywhere">{title}</div>')
+        self._readout = gui.add_markdown("")
+        self._play = gui.add_button("Pause")
+        self._scrub = gui.add_slider("Frame", 0, max(self._recording.num_frames - 1, 1), 1, 0)
+        speed = gui.add_slider("Speed", 0.1, 2.0, 0.1, playback.speed)
+        loop = gui.add_checkbox("Loop", playback.loop)
+
+        @self._play.on_click
+        def _(_) -> None:
+            if playback.playing:
+                playback.playing = False
+            else:
+                playback.play()
+
+        @self._scrub.on_update
+        def _(event: viser.GuiEvent) -> None:
+            if event.client is not None:
+                playback.playing = False
+                playback.seek(self._scrub.value)
+
+        @speed.on_update
+        def _(_) -> None:
+            playback.speed = speed.value
+
+        @loop.on_update
+        def _(_) -> None:
+            playback.loop = loop.value
+
+    def _add_view_controls(self) -> None:
+        gui, scene = self._server.gui, self._scene
+        with gui.add_folder("View"):
+            self._follow = gui.add_checkbox("Camera follows", True)
+            self._follow.on_update(lambda _: self._redraw())
+            for label, group in (
+                ("Bones", scene.bones),
+                ("Muscles", scene.muscles),
+                ("Reference", scene.ghost),
+                ("Contact shapes", scene.contacts),
+            ):
+                if group is not None:
+                    self._add_toggle(label, group)
+            if scene.ghost is not None:
+                beside = gui.add_checkbox("Reference beside", False)
+
+                @beside.on_update
+                def _(_) -> None:
+                    scene.ghost.shift(_BESIDE_M * self._sideways * beside.value)
+
+    def _add_toggle(self, label: str, group) -> None:
+        checkbox = self._server.gui.add_checkbox(label, group.visible)
+
+        @checkbox.on_update
+        def _(_) -> None:
+            group.visible = checkbox.value
+            self._redraw()
+
+    def _add_muscle_panel(self) -> None:
+        if self._scene.muscles is None:
+            return
+        with self._server.gui.add_folder("Muscle activation"):
+            search = self._server.gui.add_text(
+                "Name has", "", hint="Shows only muscles whose name contains this."
+            )
+            self._list = self._server.gui.add_html("")
+
+        @search.on_update
+        def _(_) -> None:
+            wanted = search.value.strip().lower()
+            self._scene.muscles.shown = np.array([wanted in name.lower() for name in self._body.muscle_names])
+            self._redraw()
+
+    def _redraw(self) -> None:
+        """Show the present frame again, because what is to be seen of it has changed."""
+        self._shown = None
+
+    def _run(self) -> None:
+        last = time.monotonic()
+        while not self._stopped.wait(1 / _REFRESH_HZ):
+            now = time.monotonic()
+            self._playback.advance(now - last)
+            last = now
+            label = "Pause" if self._playback.playing else "Play"
+            if self._play.label != label:
+                self._play.label = label
+            if self._playback.frame != self._shown:
+                self._show(self._playback.frame)
+
+    def _show(self, frame: int) -> None:
+        recording = self._recording
+        self._shown = frame
+        activation = None if recording.activation is None else recording.activation[frame]
+        reference = None if recording.reference_qpos is None else recording.reference_qpos[frame]
+        self._scene.show(recording.qpos[frame], reference, activation, self._follow.value)
+        self._scrub.value = frame
+        self._readout.content = self._readout_text(frame)
+        if self._scene.muscles is not None:
+            shown = self._scene.muscles.shown
+            self._list.content = activation_list(self._body.muscle_names, activation, shown, _LISTED_MUSCLES)
+
+    def _readout_text(self, frame: int) -> str:
+        lines = [
+            f"{frame / self._recording.fps:.2f} s of {self._recording.num_frames / self._recording.fps:.2f} s"
+        ]
+        if self._errors is not None:
+            joint_deg, root_cm = (values[frame] for values in self._errors)
+            lines += [f"joint angle error **{joint_deg:.1f}°**", f"root offset **{root_cm:.1f} cm**"]
+        return "  \n".join(lines)

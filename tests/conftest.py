@@ -1,0 +1,65 @@
+"""Bodies and clips that several tests share."""
+
+import numpy as np
+import pytest
+
+from msemu.config import TaskCfg
+from msemu.models import Body, load_body
+from msemu.motion.clip import MotionClip
+from msemu.registry import get_task
+
+
+@pytest.fixture(scope="session")
+def legs() -> Body:
+    """The smallest body: 80 leg muscles."""
+    return load_body("myolegs")
+
+
+def make_marching_clip(body: Body, frames: int = 50, cyclic: bool = True) -> MotionClip:
+    """A made-up march: knees and hips swing, the pelvis goes 1 m per cycle. For unit tests only."""
+    phase = 2 * np.pi * np.arange(frames) / frames
+    qpos = np.repeat(body.neutral_qpos[None], frames, axis=0)
+    qvel = np.zeros((frames, body.model.nv))
+    qpos[:, 0] += np.arange(frames) / frames
+    qvel[:, 0] = 50.0 / frames
+    for side, shift in (("r", 0.0), ("l", np.pi)):
+        for joint, centre, amplitude in (("hip_flexion", 0.2, 0.3), ("knee_angle", 0.6, 0.4)):
+            index = body.joint_names.index(f"{joint}_{side}")
+            qpos[:, 7 + index] = centre + amplitude * np.sin(phase + shift)
+            qvel[:, 6 + index] = amplitude * np.cos(phase + shift) * 2 * np.pi * 50.0 / frames
+    qpos = body.couplings.project(qpos)
+    qvel = body.couplings.project_velocity(qpos, qvel)
+    displacement = np.array([1.0, 0.0, 0.0]) if cyclic else np.zeros(3)
+    return MotionClip(
+        body=body.name,
+        joint_names=body.joint_names,
+        fps=50.0,
+        qpos=qpos,
+        qvel=qvel,
+        cyclic=cyclic,
+        cycle_displacement=displacement,
+        name="march",
+        source="made up",
+        licence="none",
+    )
+
+
+@pytest.fixture(scope="session")
+def march(legs: Body) -> MotionClip:
+    """A cyclic clip for the legs."""
+    return make_marching_clip(legs)
+
+
+@pytest.fixture(scope="session")
+def march_once(legs: Body) -> MotionClip:
+    """A clip for the legs that ends."""
+    return make_marching_clip(legs, cyclic=False)
+
+
+@pytest.fixture
+def tracking_cfg() -> TaskCfg:
+    """The legs' tracking task with few environments."""
+    cfg = get_task("Msemu-Track-MyoLegs-v0").load_config()
+    cfg.num_envs = 4
+    cfg.sim.num_threads = 2
+    return cfg

@@ -1,0 +1,22 @@
+"""Two entry points: one that registers a task with a reward term of its own, and one that fails."""
+
+from pathlib import Path
+
+from msemu.registry import TaskSpec, register_task
+
+
+def register() -> None:
+    """Register the plug-in's task."""
+    register_task(
+        TaskSpec(
+            id="Example-TiptoeWalk-MyoLegs-v0",
+            config=Path(__file__).with_name("tiptoe_walk.yaml"),
+            summary="a walk that is rewarded for high heels",
+            origin="msemu-plugin-example",
+        )
+    )
+
+
+def register_what_fails() -> None:
+    """Fail, as a plug-in with a bug does."""
+    raise RuntimeError("this plug-in is broken on purpose")

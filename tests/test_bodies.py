@@ -1,0 +1,430 @@
+"""Bodies made by recipes, against the source models as MuJoCo itself loads them."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import mujoco
+import musclemimic_models
+import numpy as np
+import pytest
+
+from msemu.config import cfg_file
+from msemu.errors import MsemuError
+from msemu.models import LANDMARKS, Body, list_bodies, load_body
+from msemu.models.loader import make_body
+from msemu.models.poses import random_poses
+from msemu.models.recipe import load_recipe, read_recipe
+from msemu.models.sources import MS_HUMAN_700_VARIABLE, SOURCES, read_mjcf
+
+MYOFULLBODY_XML = Path(musclemimic_models.get_xml_path("myofullbody"))
+needs_ms_human_700 = pytest.mark.skipif(
+    not os.environ.get(MS_HUMAN_700_VARIABLE),
+    reason=f"{MS_HUMAN_700_VARIABLE} does not name a copy of MS-Human-700",
+)
+ALL = ["myofullbody", "myolegs", pytest.param("ms_human_700", marks=needs_ms_human_700)]
+MYO = ["myofullbody", "myolegs"]
+
+
+@pytest.fixture(scope="module")
+def source() -> mujoco.MjModel:
+    return mujoco.MjModel.from_xml_path(str(MYOFULLBODY_XML))
+
+
+@pytest.fixture(scope="module")
+def ms_source() -> mujoco.MjModel:
+    return mujoco.MjModel.from_xml_path(str(SOURCES["ms_human_700"].find()[0]))
+
+
+def kinematics(model: mujoco.MjModel, qpos: np.ndarray) -> mujoco.MjData:
+    data = mujoco.MjData(model)
+    data.qpos = qpos
+    mujoco.mj_fwdPosition(model, data)
+    return data
+
+
+def by_joint_name(model: mujoco.MjModel, values: dict[str, float]) -> np.ndarray:
+    qpos = model.qpos0.copy()
+    for name, value in values.items():
+        qpos[model.joint(name).qposadr[0]] = value
+    return qpos
+
+
+def joint_values(body: Body, qpos: np.ndarray) -> dict[str, float]:
+    return dict(zip(body.joint_names, qpos[7:], strict=True))
+
+
+def landmark_bodies(body: Body) -> list[str]:
+    return [body.model.body(index).name for index in body.landmark_bodies]
+
+
+def muscle_lengths(model: mujoco.MjModel, data: mujoco.MjData, names: tuple[str, ...]) -> np.ndarray:
+    return np.array([data.actuator_length[model.actuator(name).id] for name in names])
+
+
+# Sizes and identity
+
+
+@pytest.mark.parametrize(
+    ("name", "nq", "nv", "muscles", "independent", "inert", "regions"),
+    [
+        ("myofullbody", 129, 128, 416, 71, 2, 15),
+        ("myolegs", 35, 34, 80, 14, 0, 9),
+        pytest.param("ms_human_700", 86, 85, 700, 37, 192, 15, marks=needs_ms_human_700),
+    ],
+)
+def test_sizes(name, nq, nv, muscles, independent, inert, regions):
+    body = load_body(name)
+    model = body.model
+    assert (model.nq, model.nv, model.nu, body.num_muscles) == (nq, nv, muscles, muscles)
+    assert (len(body.joint_names), len(body.independent_joints)) == (nq - 7, independent)
+    assert len(body.inert_muscles) == inert
+    assert [model.sensor(i).name for i in range(model.nsensor)] == [
+        f"contact/{key}" for key in body.contact_regions
+    ]
+    assert len(body.contact_regions) == regions
+    assert model.opt.timestep == 0.002
+    assert model.opt.integrator == mujoco.mjtIntegrator.mjINT_EULER
+    assert model.opt.solver == mujoco.mjtSolver.mjSOL_NEWTON
+    assert (model.actuator_ctrlrange == [0, 1]).all()
+    assert list_bodies() == ["ms_human_700", "myofullbody", "myolegs"]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_root_is_an_undamped_free_joint_and_joints_follow_in_order(name):
+    body = load_body(name)
+    model = body.model
+    root = model.joint("root")
+    assert (root.type[0], root.qposadr[0], root.dofadr[0]) == (mujoco.mjtJoint.mjJNT_FREE, 0, 0)
+    assert not model.dof_damping[:6].any() and not model.dof_armature[:6].any()
+    assert not model.dof_frictionloss[:6].any()
+    for index, joint in enumerate(body.joint_names):
+        assert model.joint(joint).qposadr[0] == 7 + index
+        assert model.joint(joint).dofadr[0] == 6 + index
+
+
+def test_inert_muscles_are_the_two_lines_within_the_rigid_thorax():
+    body = load_body("myofullbody")
+    assert [body.muscle_names[index] for index in body.inert_muscles] == ["LTpT_T1_r", "LTpT_T1_l"]
+
+
+@pytest.mark.parametrize("name", MYO)
+def test_provenance(name):
+    provenance = load_body(name).provenance
+    assert provenance["source"] == "musclemimic-models 1.0.6"
+    assert "non-commercial" in provenance["licence"]
+    assert len(provenance["sha256"]) == 64
+
+
+# Nothing but the intended edits
+
+
+def test_reading_equals_mujocos_own_loader(source):
+    spec, _ = read_mjcf(MYOFULLBODY_XML)
+    model = spec.compile()
+    fields = (
+        "body_mass",
+        "body_inertia",
+        "body_pos",
+        "geom_pos",
+        "geom_size",
+        "site_pos",
+        "jnt_range",
+        "eq_data",
+    )
+    for field in (
+        *fields,
+        "dof_damping",
+        "dof_armature",
+        "tendon_length0",
+        "actuator_gainprm",
+        "actuator_biasprm",
+    ):
+        np.testing.assert_array_equal(getattr(model, field), getattr(source, field), err_msg=field)
+
+
+@pytest.mark.parametrize("name", MYO)
+def test_masses_are_those_of_the_source(name, source):
+    model = load_body(name).model
+    for index in range(model.nbody):
+        body = model.body(index)
+        np.testing.assert_allclose(body.mass, source.body(body.name).mass, rtol=1e-12, err_msg=body.name)
+    assert model.body_mass.sum() == pytest.approx(84.27, abs=0.01)
+
+
+def test_phantom_inertia_is_removed_and_no_other_inertia_is_touched(source):
+    model = load_body("myofullbody").model
+    changed = [
+        model.body(index).name
+        for index in range(model.nbody)
+        if not np.allclose(model.body_inertia[index], source.body(model.body(index).name).inertia, rtol=1e-9)
+    ]
+    stems = ("clavphant", "scapphant", "humphant", "humphant1")
+    assert sorted(changed) == sorted(f"{stem}_{side}" for stem in stems for side in "rl")
+    data = kinematics(model, load_body("myofullbody").neutral_qpos)
+    inertia = np.zeros((model.nv, model.nv))
+    mujoco.mj_fullM(model, data, inertia)
+    dof = model.joint("shoulder_elv_r").dofadr[0]
+    # A hanging arm of 3.5 kg whose centre of mass is 0.3 m below the shoulder: about 0.4 kg m^2.
+    assert 0.3 < inertia[dof, dof] < 0.5
+
+
+@needs_ms_human_700
+def test_mass_of_ms_human_700(ms_source):
+    model = load_body("ms_human_700").model
+    for index in range(model.nbody):
+        np.testing.assert_allclose(
+            model.body_mass[index], ms_source.body(model.body(index).name).mass, rtol=1e-12
+        )
+        np.testing.assert_allclose(
+            model.body_inertia[index], ms_source.body(model.body(index).name).inertia, rtol=1e-9
+        )
+
+
+def test_myofullbody_moves_as_its_source(source):
+    body = load_body("myofullbody")
+    for qpos in random_poses(body.model, 3, seed=5):
+        ours, theirs = kinematics(body.model, qpos), kinematics(source, qpos)
+        np.testing.assert_allclose(ours.actuator_length, theirs.actuator_length, atol=1e-12)
+        np.testing.assert_allclose(ours.xpos, theirs.xpos, atol=1e-12)
+
+
+def test_myolegs_moves_as_the_whole_body_with_its_upper_body_held(source):
+    legs = load_body("myolegs")
+    held = joint_values(whole := load_body("myofullbody"), whole.neutral_qpos)
+    for qpos in random_poses(legs.model, 5, seed=6):
+        qpos[:7] = [0.3, -0.2, 0.9, 0.5, 0.5, -0.5, 0.5]
+        full = by_joint_name(source, {**held, **joint_values(legs, qpos)})
+        full[:7] = qpos[:7]
+        ours, theirs = kinematics(legs.model, qpos), kinematics(source, full)
+        for name in landmark_bodies(legs):
+            np.testing.assert_allclose(ours.body(name).xpos, theirs.body(name).xpos, atol=1e-9, err_msg=name)
+            np.testing.assert_allclose(ours.body(name).xmat, theirs.body(name).xmat, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(
+            ours.actuator_length, muscle_lengths(source, theirs, legs.muscle_names), atol=1e-9
+        )
+        np.testing.assert_allclose(ours.subtree_com[1], theirs.subtree_com[1], atol=1e-6)
+
+
+def test_myolegs_keeps_the_leg_muscles_only(source):
+    legs = load_body("myolegs")
+    assert set(legs.muscle_names) < set(load_body("myofullbody").muscle_names)
+    assert {"psoas_r", "psoas_l", "soleus_r", "vasint_l"} < set(legs.muscle_names)
+    assert not [name for name in legs.muscle_names if name.startswith("Ps_")]
+    for name in legs.muscle_names:
+        ours, theirs = legs.model.actuator(name), source.actuator(name)
+        np.testing.assert_array_equal(ours.gainprm, theirs.gainprm)
+        np.testing.assert_array_equal(ours.biasprm, theirs.biasprm)
+        np.testing.assert_array_equal(ours.dynprm, theirs.dynprm)
+        np.testing.assert_allclose(ours.lengthrange, theirs.lengthrange, rtol=1e-12)
+
+
+@needs_ms_human_700
+def test_free_root_of_ms_human_700_reaches_the_same_poses(ms_source):
+    body = load_body("ms_human_700")
+    root = {"pelvis_tz": 0.2, "pelvis_ty": 0.1, "pelvis_tx": -0.4, "pelvis_tilt": 0.7, "pelvis_list": -0.4}
+    for qpos in random_poses(body.model, 3, seed=7):
+        theirs = kinematics(
+            ms_source, by_joint_name(ms_source, {**root, "pelvis_rotation": 1.1, **joint_values(body, qpos)})
+        )
+        qpos[:3], qpos[3:7] = theirs.body("pelvis").xpos, theirs.body("pelvis").xquat
+        ours = kinematics(body.model, qpos)
+        for name in landmark_bodies(body):
+            np.testing.assert_allclose(ours.body(name).xpos, theirs.body(name).xpos, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(ours.actuator_length, theirs.actuator_length, atol=1e-9)
+
+
+# The neutral pose and the landmarks
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_neutral_pose_stands_on_the_floor_and_faces_forward(name):
+    body = load_body(name)
+    model = body.model
+    data = mujoco.MjData(model)
+    data.qpos = body.neutral_qpos
+    mujoco.mj_forward(model, data)
+    feet = np.concatenate([body.contact_regions["foot_r"], body.contact_regions["foot_l"]])
+    assert data.ncon > 0
+    assert {geom for contact in data.contact for geom in contact.geom} <= {model.geom("floor").id, *feet}
+    assert data.contact.dist.min() == pytest.approx(0, abs=1e-6)
+    np.testing.assert_allclose(data.efc_pos[: data.ne], 0, atol=1e-9)
+    np.testing.assert_allclose(data.site("landmark/pelvis").xpos[:2], 0, atol=1e-6)
+
+    place = {landmark: data.site(f"landmark/{landmark}").xpos for landmark in LANDMARKS}
+    for landmark in LANDMARKS:
+        frame = data.site(f"landmark/{landmark}").xmat.reshape(3, 3)
+        np.testing.assert_allclose(frame, np.eye(3), atol=1e-9, err_msg=landmark)
+    assert place["toe_r"][0] > place["ankle_r"][0] + 0.1
+    assert place["wrist_r"][0] > place["elbow_r"][0]  # a flexed elbow brings the hand forward
+    heights = [place[key][2] for key in ("head", "thorax", "pelvis", "knee_r", "ankle_r")]
+    assert heights == sorted(heights, reverse=True)
+    assert 1.5 < heights[0] < 1.8
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_landmarks_are_symmetric_in_the_neutral_pose(name):
+    body = load_body(name)
+    data = kinematics(body.model, body.neutral_qpos)
+    for landmark in LANDMARKS:
+        other = landmark.replace("_r", "_l") if landmark.endswith("_r") else landmark
+        right, left = data.site(f"landmark/{landmark}").xpos, data.site(f"landmark/{other}").xpos
+        if landmark.endswith("_r"):
+            assert right[1] < 0 < left[1]
+        if not landmark.endswith("_l"):
+            # MyoFullBody leans by 0.05 degrees: its angles are given as 1.57.
+            np.testing.assert_allclose(right * [1, -1, 1], left, atol=2e-3, err_msg=landmark)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_landmark_fields_describe_the_sites(name):
+    body = load_body(name)
+    data = kinematics(body.model, random_poses(body.model, 1, seed=8)[0])
+    for index, landmark in enumerate(LANDMARKS):
+        position, matrix, local = np.zeros(3), np.zeros(9), body.landmark_bodies[index]
+        mujoco.mju_rotVecQuat(position, body.landmark_positions[index], data.xquat[local])
+        mujoco.mju_mulQuat(quaternion := np.zeros(4), data.xquat[local], body.landmark_quaternions[index])
+        mujoco.mju_quat2Mat(matrix, quaternion)
+        np.testing.assert_allclose(
+            data.xpos[local] + position, data.site(f"landmark/{landmark}").xpos, atol=1e-12
+        )
+        np.testing.assert_allclose(matrix, data.site(f"landmark/{landmark}").xmat, atol=1e-12)
+
+
+# Contact
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_only_regions_touch_only_the_floor(name):
+    body = load_body(name)
+    model = body.model
+    floor = model.geom("floor").id
+    grouped = np.concatenate(list(body.contact_regions.values()))
+    assert len(set(grouped)) == len(grouped)
+    assert set(np.flatnonzero(model.geom_contype)) == {floor, *grouped}
+    assert set(np.flatnonzero(model.geom_conaffinity)) == {floor}
+    for region in ("foot_r", "foot_l", "trunk", "head"):
+        assert len(body.contact_regions[region]) > 0
+    if name != "myolegs":
+        assert {"hand_r", "hand_l", "forearm_r", "forearm_l"} <= set(body.contact_regions)
+
+
+def test_explicit_pairs_are_kept_and_those_of_held_arms_are_not(source):
+    assert load_body("myofullbody").model.npair == source.npair == 75
+    assert load_body("myolegs").model.npair == 26
+
+
+def floor_force(model: mujoco.MjModel, data: mujoco.MjData, geoms: np.ndarray) -> np.ndarray:
+    """Sum of the contact forces between the floor and some geoms, from the contact list [N]."""
+    floor = model.geom("floor").id
+    total = np.zeros(3)
+    for index, contact in enumerate(data.contact):
+        if floor in contact.geom and set(contact.geom) & set(geoms):
+            wrench = np.zeros(6)
+            mujoco.mj_contactForce(model, data, index, wrench)
+            force = contact.frame.reshape(3, 3).T @ wrench[:3]
+            total += force if contact.geom[0] == floor else -force
+    return total
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_contact_sensors_equal_the_contact_list(name):
+    body = load_body(name)
+    data = mujoco.MjData(body.model)
+    data.qpos = body.neutral_qpos
+    mujoco.mj_step(body.model, data, 700)  # the passive body collapses onto several regions
+    mujoco.mj_forward(body.model, data)
+    loaded = 0
+    for region, geoms in body.contact_regions.items():
+        expected = floor_force(body.model, data, geoms)
+        np.testing.assert_allclose(data.sensor(f"contact/{region}").data, expected, atol=1e-6, err_msg=region)
+        loaded += expected[2] > 1.0
+    assert loaded >= 3
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_contact_sensors_carry_the_weight(name):
+    """Newton's second law for the whole body: impulse of floor and gravity equals the change of momentum."""
+    body = load_body(name)
+    model = body.model
+    data = mujoco.MjData(model)
+    data.qpos = body.neutral_qpos
+    impulse = np.zeros(3)
+    for _ in range(500):
+        mujoco.mj_step(model, data)
+        impulse += data.sensordata.reshape(-1, 3).sum(0) * model.opt.timestep
+    mujoco.mj_forward(model, data)
+    mujoco.mj_subtreeVel(model, data)
+    mass = model.body_mass.sum()
+    expected = mass * (data.subtree_linvel[1] + [0, 0, 9.81 * data.time])
+    np.testing.assert_allclose(impulse, expected, atol=0.01 * mass * 9.81 * data.time)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALL)
+def test_mujoco_warp_accepts_the_model(name):
+    mujoco_warp = pytest.importorskip("mujoco_warp")
+    body = load_body(name)
+    assert mujoco_warp.put_model(body.model).nu == body.num_muscles
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "said"),
+    [
+        ("myofulbody", None, "did you mean myofullbody"),
+        ("myofullbody", "/nonexistent", "no myofullbody.xml at /nonexistent"),
+        ("ms_human_700", "/nonexistent", "no MS-Human-700.xml at /nonexistent"),
+        ("ms_human_700", MYOFULLBODY_XML, "has no body"),
+        ("myofullbody", Path(__file__), "cannot be read as MJCF"),
+    ],
+)
+def test_bad_bodies_give_one_line(name, path, said):
+    with pytest.raises(MsemuError) as caught:
+        load_body(name, path)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_ms_human_700_says_how_to_get_it(monkeypatch):
+    monkeypatch.delenv(MS_HUMAN_700_VARIABLE, raising=False)
+    if SOURCES["ms_human_700"].locate() is not None:
+        pytest.skip("mujoco-menagerie is installed")
+    with pytest.raises(MsemuError, match=rf"{MS_HUMAN_700_VARIABLE}.*mujoco-menagerie"):
+        load_body("ms_human_700")
+    monkeypatch.setenv(MS_HUMAN_700_VARIABLE, "/nonexistent")
+    with pytest.raises(MsemuError, match=r"no MS-Human-700\.xml at /nonexistent"):
+        load_body("ms_human_700")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("colour: red", "unknown key 'colour'"),
+        ("landmarks: {head: {bodi: head}}", "unknown key 'bodi'"),
+        ("timestep_s: fast", "timestep_s: expected float"),
+        ("contact_regions: {foot_r: {body: a, subtree: b}}", "either a body or a subtree"),
+    ],
+)
+def test_bad_recipes_give_one_line(tmp_path, line, said):
+    (tmp_path / "bad.yaml").write_text(f"base: {cfg_file('body', 'myofullbody')}\n{line}\n")
+    with pytest.raises(MsemuError) as caught:
+        read_recipe(tmp_path / "bad.yaml")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"neutral_joints": {"nose": 1.0}}, "'nose'"),
+        ({"root_body": "hull"}, "'hull'"),
+        ({"held": ("tail",)}, "'tail'"),
+    ],
+)
+def test_recipes_that_do_not_fit_the_model_name_what_is_missing(change, said):
+    spec, _ = read_mjcf(MYOFULLBODY_XML)
+    with pytest.raises(MsemuError, match=said):
+        make_body("test", dataclasses.replace(load_recipe("myofullbody"), **change), spec, {})

@@ -1,0 +1,71 @@
+"""Strict configuration."""
+
+import pytest
+import yaml
+
+from msemu.config import AgentCfg, EnvCfg, TaskCfg, build, cfg_file, cfg_names, load, read_yaml, to_dict
+from msemu.errors import MsemuError
+
+
+@pytest.mark.parametrize("name", cfg_names("task"))
+def test_every_task_file_loads(name: str) -> None:
+    assert load(TaskCfg, cfg_file("task", name)).env.rewards
+
+
+@pytest.mark.parametrize("name", cfg_names("agent"))
+def test_every_agent_file_loads(name: str) -> None:
+    assert load(AgentCfg, cfg_file("agent", name)).algorithm["class_name"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"bodi": "x"}, "unknown key 'bodi'; did you mean body"),
+        ({}, "the key 'body' is missing"),
+        ({"body": 3}, "body: expected str, not 3"),
+        ({"body": "x", "env": {"episode_length_s": "long"}}, "env: episode_length_s: expected float, not 'long'"),
+        ({"body": "x", "env": {"future_frames": [1, 2.5]}}, "future_frames: expected int, not 2.5"),
+        ({"body": "x", "env": {"rewards": {"effort": {"wait": 1}}}}, "rewards.effort: unknown key 'wait'"),
+        ({"body": "x", "env": 3}, "env: expected 'key: value' lines, not 3"),
+        ({"body": "x", "num_envs": True}, "num_envs: expected int, not True"),
+    ],
+)
+def test_a_wrong_value_is_named(values: dict, message: str) -> None:
+    with pytest.raises(MsemuError, match=message):
+        build(TaskCfg, values, "file.yaml")
+
+
+def test_values_override_those_of_the_base(tmp_path) -> None:
+    (tmp_path / "base.yaml").write_text("body: a\nenv: {episode_length_s: 4, future_frames: [1]}\n")
+    (tmp_path / "own.yaml").write_text("base: base.yaml\nenv: {future_frames: [2, 3]}\n")
+    cfg = load(TaskCfg, tmp_path / "own.yaml")
+    assert (cfg.body, cfg.env.episode_length_s, cfg.env.future_frames) == ("a", 4.0, (2, 3))
+
+
+def test_a_configuration_survives_yaml() -> None:
+    cfg = load(TaskCfg, cfg_file("task", "track"))
+    assert build(TaskCfg, yaml.safe_load(yaml.safe_dump(to_dict(cfg))), "copy") == cfg
+
+
+def test_files_that_are_no_configuration_are_refused(tmp_path) -> None:
+    path = tmp_path / "file.yaml"
+    with pytest.raises(MsemuError, match="no configuration file"):
+        read_yaml(path)
+    path.write_text("- a\n- b\n")
+    with pytest.raises(MsemuError, match="key: value"):
+        read_yaml(path)
+    path.write_text("a: [1")
+    with pytest.raises(MsemuError, match="cannot read"):
+        read_yaml(path)
+    path.write_text("a: !!python/object/apply:os.system ['true']")
+    with pytest.raises(MsemuError, match="cannot read"):
+        read_yaml(path)
+
+
+def test_an_unknown_file_name_gets_a_suggestion() -> None:
+    with pytest.raises(MsemuError, match="did you mean walk_myolegs"):
+        cfg_file("task", "walk_myoleg")
+
+
+def test_defaults_are_not_shared() -> None:
+    assert EnvCfg().rewards is not EnvCfg().rewards

@@ -1,0 +1,59 @@
+"""Imports point one way: from the commands down to the configuration."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = {"": ROOT / "src/msemu", "envs": ROOT / "envs", "models": ROOT / "models", "cfg": ROOT / "cfg"}
+LAYERS = ["cli", "rl viewer analysis", "envs", "motion", "models", "sim", "muscle", "registry", "config", "errors cfg"]
+RANK = {name: rank for rank, names in enumerate(reversed(LAYERS)) for name in names.split()}
+
+
+def modules() -> list[tuple[str, Path]]:
+    found = []
+    for prefix, folder in FOLDERS.items():
+        for path in sorted(folder.rglob("*.py")):
+            part = prefix or path.relative_to(folder).parts[0].removesuffix(".py")
+            if part != "__init__":
+                found.append((part, path))
+    return found
+
+
+def imported_parts(path: Path) -> set[str]:
+    parts = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or ""] if node.module != "msemu" else [f"msemu.{alias.name}" for alias in node.names]
+            assert node.level == 0, f"{path}: relative import"
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        parts |= {name.split(".")[1] for name in names if name.startswith("msemu.")}
+    return parts & set(RANK)
+
+
+@pytest.mark.parametrize(("part", "path"), modules(), ids=lambda value: value.name if isinstance(value, Path) else value)
+def test_no_module_imports_upwards(part: str, path: Path) -> None:
+    for other in imported_parts(path):
+        assert RANK[other] <= RANK[part], f"{path.relative_to(ROOT)} ({part}) imports msemu.{other}"
+        assert other == part or RANK[other] < RANK[part] or {part, other} == {"rl", "analysis"}, (
+            f"{path.relative_to(ROOT)}: {part} and {other} are neighbours that do not know each other"
+        )
+
+
+def test_the_muscle_part_needs_numpy_and_warp_only() -> None:
+    code = "import sys, msemu.muscle.parameters; print({'torch', 'mujoco', 'rsl_rl', 'scipy'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert result.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("name", ["envs", "models", "cfg"])
+def test_a_folder_refuses_its_bare_name(name: str) -> None:
+    namespace = {"__name__": name}
+    with pytest.raises(ImportError, match=f"import msemu.{name}, not {name}"):
+        exec(compile((ROOT / name / "__init__.py").read_text(), name, "exec"), namespace)

@@ -1,0 +1,177 @@
+"""The runner, checkpoints and run folders, with real rsl-rl."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from msemu.cli.train import train
+from msemu.config import TrainCfg
+from msemu.envs.motion_tracking import MotionTrackingEnv
+from msemu.errors import MsemuError
+from msemu.models import Body
+from msemu.motion.clip import MotionClip
+from msemu.registry import get_task
+from msemu.rl import checkpoint
+from msemu.rl.run_folder import RunFolder
+from msemu.rl.runner import Runner, tracking_score_cm
+from msemu.rl.setup import open_policy, pick_device
+
+TASK = "Msemu-Track-MyoLegs-v0"
+
+
+@pytest.fixture
+def train_cfg(march: MotionClip, tmp_path: Path) -> TrainCfg:
+    """A small run whose episodes end, time out and are reset within a few iterations."""
+    march.save(tmp_path / "march.npz")
+    spec = get_task(TASK)
+    cfg = TrainCfg(**vars(spec.load_config()), agent=spec.load_agent())
+    cfg.motion, cfg.runs_dir, cfg.device = str(tmp_path / "march.npz"), str(tmp_path / "runs"), "cpu"
+    cfg.num_envs, cfg.env.episode_length_s = 4, 0.3
+    cfg.agent.num_steps_per_env, cfg.agent.save_interval = 8, 2
+    cfg.agent.actor["hidden_dims"] = cfg.agent.critic["hidden_dims"] = [32]
+    return cfg
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    state = checkpoint.read(path, "cpu")
+    return {f"{part}.{key}": value for part in ("actor", "critic") for key, value in state[f"{part}_state_dict"].items()}
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(train_cfg: TrainCfg) -> None:
+    whole = RunFolder.open(train(TASK, replace(train_cfg, iterations=6, run_name="whole")))
+    first = RunFolder.open(train(TASK, replace(train_cfg, iterations=3, run_name="halves")))
+    train(TASK, replace(first.load_config(), iterations=3, resume=str(first.path)))
+    one, two = weights(whole.checkpoint("last")), weights(first.checkpoint("last"))
+    assert one.keys() == two.keys()
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    states = [checkpoint.read(run.checkpoint("last"), "cpu") for run in (whole, first)]
+    assert states[0]["iter"] == states[1]["iter"] == 5
+    for key in states[0]["env"]:
+        assert torch.equal(states[0]["env"][key], states[1]["env"][key]), key
+    assert states[0]["logger"]["tot_timesteps"] == states[1]["logger"]["tot_timesteps"] == 6 * 8 * 4
+    assert states[0]["logger"]["rewbuffer"] == states[1]["logger"]["rewbuffer"]
+    untrained = weights(whole.path / "model_0.pt")
+    assert not all(torch.equal(one[key], untrained[key]) for key in one)
+
+
+def test_a_time_out_is_bootstrapped_with_the_state_it_ends_in(
+    train_cfg: TrainCfg, legs: Body, march: MotionClip, tmp_path: Path
+) -> None:
+    env = MotionTrackingEnv(train_cfg, legs, march)
+    algorithm = Runner(env, train_cfg.agent, None, "cpu").alg
+    with torch.inference_mode():
+        algorithm.act(env.get_observations())
+        env.episode_length_buf[1] = env.max_episode_length - 1
+        obs, rewards, dones, extras = env.step(torch.zeros(4, env.num_actions))
+        assert extras["time_outs"].tolist() == [False, True, False, False]
+        value = algorithm.critic(extras["terminal_observations"]).squeeze(1)
+        algorithm.process_env_step(obs, rewards, dones, extras)
+    wanted = rewards.clone()
+    wanted[1] += algorithm.gamma * value[1]
+    assert torch.allclose(algorithm.storage.rewards[0].squeeze(1), wanted)
+
+
+def test_curves_hold_the_errors_of_every_iteration(train_cfg: TrainCfg) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    path = train(TASK, replace(train_cfg, iterations=3))
+    curves = EventAccumulator(str(path)).Reload()
+    for name in ("joint_angle_deg", "root_rotation_deg", "body_position_cm", "root_translation_cm"):
+        events = curves.Scalars(f"Error/{name}")
+        assert [event.step for event in events] == [0, 1, 2]
+        assert all(np.isfinite(event.value) and event.value > 0 for event in events)
+
+
+def test_a_run_folder_says_how_it_was_made(train_cfg: TrainCfg) -> None:
+    run = RunFolder.open(train(TASK, replace(train_cfg, iterations=1, seed=7)))
+    stored = run.load_config()
+    assert stored.seed == 7 and stored.agent == train_cfg.agent and stored.env == train_cfg.env
+    provenance = (run.path / "provenance.yaml").read_text()
+    assert "musclemimic-models" in provenance and "made up" in provenance and "sha256" in provenance
+    assert RunFolder.latest(TASK, Path(train_cfg.runs_dir)).path == run.path
+
+
+def test_a_policy_comes_back_from_its_checkpoint(train_cfg: TrainCfg) -> None:
+    run = RunFolder.open(train(TASK, replace(train_cfg, iterations=2)))
+    env, runner = open_policy(run, run.checkpoint("last"), 2, "cpu", seed=0)
+    wanted = weights(run.checkpoint("last"))
+    for key, value in runner.alg.actor.state_dict().items():
+        assert torch.equal(value, wanted[f"actor.{key}"])
+    assert runner.get_inference_policy()(env.get_observations()).shape == (2, env.num_actions)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "foreign", "empty", "pickle", "missing", "other network"])
+def test_a_bad_checkpoint_is_named(train_cfg: TrainCfg, tmp_path: Path, damage: str) -> None:
+    run = RunFolder.open(train(TASK, replace(train_cfg, iterations=1)))
+    good, bad = run.checkpoint("last"), tmp_path / "bad.pt"
+    if damage == "truncated":
+        bad.write_bytes(good.read_bytes()[:5000])
+    elif damage == "foreign":
+        torch.save({"model": torch.zeros(3)}, bad)
+    elif damage == "empty":
+        bad.write_bytes(b"")
+    elif damage == "pickle":
+        torch.save({"format": checkpoint.FORMAT, "code": os.system}, bad)
+    elif damage == "other network":
+        state = checkpoint.read(good, "cpu")
+        state["actor_state_dict"]["mlp.0.weight"] = torch.zeros(3, 3)
+        torch.save(state, bad)
+    with pytest.raises(MsemuError, match=str(bad)):
+        open_policy(run, bad, 1, "cpu", seed=0)
+
+
+def test_a_checkpoint_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    checkpoint.write(path, {"value": 1})
+
+    class Unwritable:
+        def __reduce__(self):
+            raise RuntimeError("cannot be saved")
+
+    with pytest.raises(RuntimeError, match="cannot be saved"):
+        checkpoint.write(path, {"value": Unwritable()})
+    assert checkpoint.read(path, "cpu")["value"] == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_usable_checkpoint(train_cfg: TrainCfg, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "msemu.cli.train", TASK, "--motion", train_cfg.motion, "--num-envs", "2"]
+    command += ["--runs-dir", train_cfg.runs_dir, "--device", "cpu", "--agent.num-steps-per-env", "4"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    runs = Path(train_cfg.runs_dir) / TASK
+    deadline = time.monotonic() + 120
+    while not list(runs.glob("*/model_0.pt")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and "saved:" in output, output
+    run = RunFolder.latest(TASK, Path(train_cfg.runs_dir))
+    assert len(run.checkpoints()) > 1
+    open_policy(run, run.checkpoint("last"), 1, "cpu", seed=0)
+
+
+def test_the_tracking_score_counts_failed_time() -> None:
+    assert tracking_score_cm(4.0, 0.0, 500, 30.0) == 4.0
+    # Independent count: alive at the start of step t with probability (1 - p)^t.
+    p, steps = 0.01, 500
+    alive = np.mean((1 - p) ** np.arange(steps))
+    assert tracking_score_cm(4.0, p, steps, 30.0) == pytest.approx(alive * 4.0 + (1 - alive) * 30.0)
+
+
+def test_devices_that_are_not_there_are_named() -> None:
+    assert pick_device("auto") in ("cpu", "cuda:0")
+    with pytest.raises(MsemuError, match="unknown device 'gpu0'"):
+        pick_device("gpu0")
+    if not torch.cuda.is_available():
+        with pytest.raises(MsemuError, match="no CUDA device here"):
+            pick_device("cuda")

@@ -1,0 +1,82 @@
+"""The task registry and its plug-ins."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from msemu import registry
+from msemu.errors import MsemuError
+from msemu.registry import TaskSpec, get_task, list_tasks, register_task
+
+PLUGIN = Path(__file__).with_name("plugin_example")
+
+
+def run(code: str, *paths: Path) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120)
+
+
+def test_the_default_tasks_are_known() -> None:
+    ids = [spec.id for spec in list_tasks()]
+    assert ids == sorted(ids)
+    assert {"Msemu-Walk-MyoLegs-v0", "Msemu-Walk-MyoFullBody-v0", "Msemu-Walk-MsHuman700-v0"} <= set(ids)
+
+
+def test_listing_imports_neither_torch_nor_mujoco() -> None:
+    code = (
+        "import sys; from msemu.registry import list_tasks; assert list_tasks();"
+        "print([name for name in ('torch', 'mujoco', 'warp', 'rsl_rl') if name in sys.modules])"
+    )
+    assert run(code).stdout.strip() == "[]"
+
+
+def test_an_unknown_task_gets_a_suggestion() -> None:
+    with pytest.raises(MsemuError, match="did you mean Msemu-Walk-MyoLegs-v0"):
+        get_task("Msemu-Walk-MyoLeg-v0")
+
+
+def test_an_id_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    list_tasks()
+    monkeypatch.setattr(registry, "_TASKS", dict(registry._TASKS))
+    spec = TaskSpec("Own-Task-v0", "track", "own", origin="someone")
+    register_task(spec)
+    with pytest.raises(ValueError, match="already registered by someone"):
+        register_task(spec)
+
+
+@pytest.fixture(scope="module")
+def installed_plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example package, installed into a folder as pip installs it for a user."""
+    target = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "--target", str(target), str(PLUGIN)], check=True, timeout=120)
+    return target
+
+
+def test_an_installed_plugin_is_found_and_a_broken_one_left_out(installed_plugin: Path) -> None:
+    code = (
+        "from msemu.registry import get_task, list_tasks; ids = [spec.id for spec in list_tasks()];"
+        "assert 'Msemu-Walk-MyoLegs-v0' in ids; cfg = get_task('Example-TiptoeWalk-MyoLegs-v0').load_config();"
+        "print(cfg.env.rewards['ankle_height'].function)"
+    )
+    result = run(code, installed_plugin)
+    assert result.stdout.strip() == "msemu_plugin_example.rewards:ankle_height", result.stderr
+    assert "the plug-in 'broken_example' of msemu-plugin-example is left out" in result.stderr
+    assert "broken on purpose" in result.stderr
+
+
+def test_a_plugins_task_runs_with_its_own_reward(installed_plugin: Path, legs, march, tmp_path: Path) -> None:
+    march.save(tmp_path / "march.npz")
+    code = (
+        "import torch; from msemu.rl.setup import *; from msemu.registry import get_task;"
+        "cfg = get_task('Example-TiptoeWalk-MyoLegs-v0').load_config(); cfg.num_envs = 2;"
+        f"cfg.motion = {str(tmp_path / 'march.npz')!r}; body = load_body(cfg.body);"
+        "env = make_env('Example-TiptoeWalk-MyoLegs-v0', cfg, body, load_clip(cfg, body), 0);"
+        "log = env.step(torch.zeros(2, env.num_actions))[3]['log'];"
+        "assert 0.05 < log['Reward/ankle_height'] < 0.4, log; print('ran')"
+    )
+    result = run(code, installed_plugin)
+    assert result.stdout.strip() == "ran", result.stderr

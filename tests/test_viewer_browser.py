@@ -1,0 +1,209 @@
+"""The browser page, driven by a real Chromium."""
+
+import asyncio
+import base64
+import io
+import json
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from contextlib import asynccontextmanager
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from msemu.errors import MsemuError
+from msemu.motion.recording import Recording
+from msemu.viewer.activation_list import activation_list
+from msemu.viewer.browser import serve
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def recording(legs):
+    frames = 10
+    qpos = np.repeat(legs.neutral_qpos[None], frames, axis=0)
+    qpos[:, 0] += 3.0 + 0.02 * np.arange(frames)
+    reference = qpos + 0.0
+    reference[:, 1] += 0.1
+    activation = np.tile(np.linspace(0, 1, legs.num_muscles), (frames, 1))
+    return Recording("myolegs", 50.0, qpos, reference, activation, title="a <b>test</b>")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_a_taken_port_is_named(recording, legs):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(MsemuError, match=rf"port {port} .*--port"):
+            serve(recording, legs, port=port, block=False)
+
+
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 70_000), ("not a host", 8080)])
+def test_an_impossible_address_is_named(recording, legs, host, port):
+    with pytest.raises(MsemuError, match=rf"port {port} of {host} .*--port"):
+        serve(recording, legs, host=host, port=port, block=False)
+
+
+def test_serves_on_localhost_and_frees_the_port(recording, legs, capsys):
+    port = free_port()
+    page = serve(recording, legs, port=port, block=False)
+    assert page.url == f"http://localhost:{port}"
+    assert capsys.readouterr().out.count("\n") == 1, "one line with the address"
+    assert urllib.request.urlopen(page.url).status == 200
+    page.stop()
+    serve(recording, legs, port=port, block=False).stop()
+
+
+def test_activation_list_has_the_strongest_first_and_escapes_names():
+    names = ["soleus_r", "<script>", "rectus_femoris_r"]
+    listed = activation_list(names, np.array([0.2, 0.9, 0.5]), np.ones(3, bool), 2)
+    assert "soleus" not in listed and "<script>" not in listed
+    assert listed.index("&lt;script&gt;") < listed.index("rectus_femoris_r")
+    assert "no muscle" in activation_list(names, np.zeros(3), np.zeros(3, bool), 2)
+
+
+class Tab:
+    """A page in Chromium, through the DevTools protocol."""
+
+    def __init__(self, connection):
+        self._connection = connection
+        self._count = 0
+
+    async def call(self, method, **params):
+        self._count += 1
+        await self._connection.send(json.dumps({"id": self._count, "method": method, "params": params}))
+        while True:
+            answer = json.loads(await self._connection.recv())
+            if answer.get("id") == self._count:
+                assert "error" not in answer, answer
+                return answer["result"]
+
+    async def evaluate(self, expression):
+        return (await self.call("Runtime.evaluate", expression=expression))["result"].get("value")
+
+    async def until(self, expression, timeout_s=40):
+        end = time.monotonic() + timeout_s
+        while not await self.evaluate(expression):
+            assert time.monotonic() < end, f"not within {timeout_s} s: {expression}"
+            await asyncio.sleep(0.3)
+
+    async def screenshot(self):
+        png = base64.b64decode((await self.call("Page.captureScreenshot", format="png"))["data"])
+        return imread(io.BytesIO(png))[..., :3]
+
+
+@asynccontextmanager
+async def chromium(url, profile):
+    from websockets.asyncio.client import connect
+
+    browser = subprocess.Popen(
+        [
+            CHROMIUM,
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--enable-unsafe-swiftshader",
+            "--use-angle=swiftshader",
+            "--remote-debugging-port=0",
+            "--window-size=1000,700",
+            f"--user-data-dir={profile}",
+            "about:blank",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        port_file = profile / "DevToolsActivePort"
+        end = time.monotonic() + 30
+        while not (port_file.exists() and port_file.read_text().strip()):
+            assert browser.poll() is None and time.monotonic() < end, "chromium did not start"
+            await asyncio.sleep(0.1)
+        port = port_file.read_text().split()[0]
+        tabs = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/json"))
+        address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
+        async with connect(address, max_size=None) as connection:
+            tab = Tab(connection)
+            await tab.call("Page.enable")
+            await tab.call("Page.navigate", url=url)
+            yield tab
+    finally:
+        browser.terminate()
+        browser.wait(timeout=20)
+
+
+def red_pixels(image):
+    """Number of pixels in the colour of an active muscle, left of the control panel."""
+    scene = image[:, : image.shape[1] * 2 // 3]
+    return int(((scene[..., 0] > 0.5) & (scene[..., 0] > 2.5 * scene[..., 1])).sum())
+
+
+def body_pixels(image):
+    """Number of pixels in the middle of the scene that are darker than the floor grid."""
+    middle = image[:, image.shape[1] // 4 : image.shape[1] // 2]
+    return int((middle.max(axis=-1) < 0.72).sum())
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome is installed")
+def test_page_shows_the_body_and_obeys_its_controls(recording, legs, tmp_path):
+    button = "[...document.querySelectorAll('button')].find(b => b.innerText == '{}')"
+    checkbox = (
+        "[...document.querySelectorAll('label')].find(l => l.innerText == '{}')"
+        ".closest('div').parentElement.querySelector('input[type=checkbox]').click()"
+    )
+
+    async def drive(page):
+        async with chromium(page.url, tmp_path) as tab:
+            await tab.until("document.body && document.body.innerText.includes('16 most active of 80')")
+            text = await tab.evaluate("document.body.innerText")
+            for words in (
+                "a <b>test</b>",
+                "Speed",
+                "Loop",
+                "Camera follows",
+                "Contact shapes",
+                "root offset 10.0 cm",
+            ):
+                assert words in text
+            await tab.evaluate(button.format("Pause") + ".click()")
+            await tab.until(button.format("Play") + " !== undefined")
+            await asyncio.sleep(3)
+            with_muscles = await tab.screenshot()
+            await tab.evaluate(checkbox.format("Muscles"))
+            await asyncio.sleep(3)
+            without_muscles = await tab.screenshot()
+            await tab.evaluate(checkbox.format("Bones"))
+            await tab.evaluate(checkbox.format("Reference"))
+            await asyncio.sleep(3)
+            return with_muscles, without_muscles, await tab.screenshot()
+
+    page = serve(recording, legs, port=free_port(), block=False)
+    try:
+        with_muscles, without_muscles, empty = asyncio.run(drive(page))
+    finally:
+        page.stop()
+    import matplotlib.image as m
+
+    for n, i in zip("abc", (with_muscles, without_muscles, empty), strict=True):
+        m.imsave(f"/tmp/viewer/t{n}.png", i)
+    print([(red_pixels(i), body_pixels(i)) for i in (with_muscles, without_muscles, empty)])
+    assert red_pixels(with_muscles) > 300
+    assert red_pixels(without_muscles) < 30
+    assert body_pixels(without_muscles) > body_pixels(empty) + 1000

@@ -1,0 +1,151 @@
+"""Videos and pictures of a recording."""
+
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from msemu.errors import MsemuError
+from msemu.motion.recording import Recording
+from msemu.viewer.opengl import try_egl
+from msemu.viewer.readout import tracking_errors
+from msemu.viewer.video import save_frame, write_video
+
+
+@pytest.fixture(scope="module")
+def recording(legs):
+    frames = 12
+    qpos = np.repeat(legs.neutral_qpos[None], frames, axis=0)
+    qpos[:, 0] += 0.02 * np.arange(frames)
+    reference = qpos.copy()
+    knee = 7 + legs.joint_names.index("knee_angle_r")
+    qpos[:, knee] += np.radians(20.0)
+    qpos[:, 1] += 0.05
+    activation = np.tile(np.linspace(0, 1, legs.num_muscles), (frames, 1))
+    return Recording("myolegs", 50.0, legs.couplings.project(qpos), reference, activation, title="a test")
+
+
+def needs_egl():
+    if try_egl().problem:
+        pytest.skip(f"EGL does not work here: {try_egl().problem}")
+
+
+def picture(recording, body, path, renderer, **changes):
+    changed = Recording(**{**vars(recording), **changes})
+    save_frame(changed, body, 5, path, width=480, height=270, renderer=renderer)
+    return (imread(path)[..., :3] * 255).astype(int)
+
+
+@pytest.mark.parametrize("renderer", ["lines", "egl"])
+def test_video_has_all_frames_in_real_time(recording, legs, tmp_path, renderer):
+    if renderer == "egl":
+        needs_egl()
+    path = tmp_path / "new folder" / "out.mp4"
+    done = []
+    used = write_video(
+        recording,
+        legs,
+        path,
+        320,
+        180,
+        25.0,
+        renderer,
+        progress=lambda count, total: done.append((count, total)),
+    )
+    assert used == renderer
+    assert done == [(count, 6) for count in range(1, 7)], "12 frames at 50 Hz are 6 at 25 Hz"
+    reader = imageio_ffmpeg.read_frames(str(path))
+    header = next(reader)
+    images = [np.frombuffer(image, np.uint8).reshape(180, 320, 3) for image in reader]
+    assert header["size"] == (320, 180) and header["codec"] == "h264" and header["fps"] == 25.0
+    assert header["pix_fmt"].startswith("yuv420p")
+    assert len(images) == 6
+    assert [file.name for file in path.parent.iterdir()] == ["out.mp4"], "nothing unfinished stays"
+
+
+@pytest.mark.parametrize("renderer", ["lines", "egl"])
+def test_picture_shows_muscles_left_and_reference_right(recording, legs, tmp_path, renderer):
+    if renderer == "egl":
+        needs_egl()
+    full = np.ones_like(recording.activation)
+    rest = np.zeros_like(full)
+    active = picture(recording, legs, tmp_path / "a.png", renderer, activation=full)
+    resting = picture(recording, legs, tmp_path / "b.png", renderer, activation=rest)
+    passive = picture(recording, legs, tmp_path / "c.png", renderer, activation=None)
+
+    def red(image):
+        return (image[35:240, :, 0] - image[35:240].max(axis=-1) == 0) & (
+            image[35:240, :, 0] > 2 * image[35:240, :, 1] + 40
+        )
+
+    left, right = np.s_[:, :240], np.s_[:, 240:]
+    assert red(active)[left].sum() > 150
+    assert red(active)[right].sum() == 0, "the reference has no muscles"
+    assert red(resting).sum() == 0 and red(passive).sum() == 0
+    assert (resting != passive)[35:240][left].any(axis=-1).sum() > 150, "muscles at rest are seen too"
+    body = (np.ptp(passive[35:240], axis=-1) > 12) | (passive[35:240].max(axis=-1) < 190)
+    assert min(body[left].sum(), body[right].sum()) > 500, "there is a skeleton on either side"
+
+
+def test_alone_without_reference(recording, legs, tmp_path):
+    alone = picture(recording, legs, tmp_path / "a.png", "lines", reference_qpos=None)
+    dark = alone[35:240].max(axis=-1) < 190
+    columns = np.flatnonzero(dark.any(axis=0))
+    assert 180 < columns.mean() < 300, "the body stands in the middle"
+
+
+def test_camera_follows_and_jumps_with_the_episode(recording, legs, tmp_path):
+    """A body that is somewhere else after a reset is in the middle of the picture at once."""
+    qpos = recording.qpos.copy()
+    qpos[6:, 0] += 50.0
+    start = np.zeros(12, bool)
+    start[6] = True
+    far = Recording("myolegs", 50.0, qpos, episode_start=start)
+    for frame in (5, 6):
+        save_frame(far, legs, frame, tmp_path / f"{frame}.png", 480, 270, "lines")
+    images = [imread(tmp_path / f"{frame}.png")[35:240, :, :3] for frame in (5, 6)]
+    columns = [np.flatnonzero((image.max(axis=-1) < 0.7).any(axis=0)).mean() for image in images]
+    assert columns == pytest.approx([240, 240], abs=40)
+
+
+def test_errors_are_in_degrees_and_centimetres(recording, legs):
+    joint_deg, root_cm = tracking_errors(recording, legs)
+    np.testing.assert_allclose(root_cm, 5.0)
+    hinges = [j for j in legs.independent_joints if legs.model.joint(legs.joint_names[j]).type[0] == 3]
+    np.testing.assert_allclose(joint_deg, 20.0 / len(hinges), rtol=1e-6)
+    assert tracking_errors(Recording("myolegs", 50.0, recording.qpos), legs) is None
+
+
+def test_mistakes_are_named(recording, legs, tmp_path):
+    with pytest.raises(MsemuError, match="myofullbody"):
+        write_video(Recording(**{**vars(recording), "body": "myofullbody"}), legs, tmp_path / "a.mp4")
+    with pytest.raises(MsemuError, match="activation has shape"):
+        wrong = Recording(**{**vars(recording), "activation": recording.activation[:, :3]})
+        write_video(wrong, legs, tmp_path / "a.mp4")
+    with pytest.raises(MsemuError, match="even numbers"):
+        write_video(recording, legs, tmp_path / "a.mp4", width=641)
+    with pytest.raises(MsemuError, match="no frame 12"):
+        save_frame(recording, legs, 12, tmp_path / "a.png")
+    (tmp_path / "file").touch()
+    for attempt in (
+        lambda: write_video(recording, legs, tmp_path / "file" / "a.mp4", renderer="lines"),
+        lambda: save_frame(recording, legs, 0, tmp_path / "file" / "a.png", renderer="lines"),
+        lambda: write_video(recording, legs, Path("/proc/a.mp4"), renderer="lines"),
+    ):
+        with pytest.raises(MsemuError, match=r"cannot write .*; give another path"):
+            attempt()
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_interrupted_video_leaves_the_old_one(recording, legs, tmp_path):
+    path = tmp_path / "out.mp4"
+    path.write_bytes(b"old")
+
+    def interrupt(count, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_video(recording, legs, path, 320, 180, renderer="lines", progress=interrupt)
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
