@@ -69,7 +69,7 @@ def test_deepmimic_forward_kinematics_equals_a_hand_computation(tmp_path):
     hip_at = y_up + root @ [0, 0, 0.084887]
     knee_at = hip_at + root @ hip @ [0, -0.421546, 0]
     ankle_at = knee_at + root @ hip @ knee @ [0, -0.40987, 0]
-    shoulder_at = y_up + root @ ([0, 0.236151, 0] + np.array([-0.02405, 0.2435, -0.18311]))
+    shoulder_at = y_up + root @ [-0.02405, 0.236151 + 0.2435, -0.18311]
     elbow_at = shoulder_at + root @ [0, -0.274788, 0]
     wrist_at = elbow_at + root @ about([0, 0, 1], 0.5)[1] @ [0, -0.258947, 0]
     expected = {
@@ -217,9 +217,7 @@ def test_truncated_npz_is_refused(tmp_path):
 
 def test_an_array_that_claims_more_than_is_there_is_refused_before_memory_is_taken(tmp_path):
     buffer = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        buffer, {"descr": "<f8", "fortran_order": False, "shape": (10**7, 15, 3)}
-    )
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f8", "fortran_order": False, "shape": (10**7, 15, 3)})
     path = tmp_path / "clip.npz"
     np.savez(path, **{key: value for key, value in amp_arrays().items() if key != "body_positions"})
     with zipfile.ZipFile(path, "a") as archive:

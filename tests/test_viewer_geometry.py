@@ -4,8 +4,8 @@ import mujoco
 import numpy as np
 import pytest
 import trimesh
-from msemu.models import load_body
 
+from msemu.models import load_body
 from msemu.viewer.camera import Camera
 from msemu.viewer.geometry import bone_meshes, contact_meshes
 from msemu.viewer.palette import activation_colors
@@ -105,9 +105,7 @@ def test_surfaces_face_outwards(body):
     for name in ("femur_r", "tibia_l", "humerus_r"):
         mesh = trimesh.Trimesh(coarse[name].vertices, coarse[name].faces, process=False)
         assert mesh.volume > 0
-        assert mesh.volume == pytest.approx(
-            trimesh.Trimesh(fine[name].vertices, fine[name].faces).volume, rel=0.1
-        )
+        assert mesh.volume == pytest.approx(trimesh.Trimesh(fine[name].vertices, fine[name].faces).volume, rel=0.1)
         agreement = np.einsum("fi,fci->fc", mesh.face_normals, coarse[name].normals[mesh.faces])
         assert (agreement > 0).mean() > 0.95
 
@@ -137,9 +135,7 @@ def test_camera_projects_as_a_pinhole():
     right, up, forward = camera.axes()
     np.testing.assert_allclose(right, [1, 0, 0], atol=1e-12)
     half_height = 4.0 * np.tan(np.radians(15.0))
-    np.testing.assert_allclose(
-        camera.project(camera.lookat + half_height * up, 640, 480), [320, 0, 4.0], atol=1e-9
-    )
+    np.testing.assert_allclose(camera.project(camera.lookat + half_height * up, 640, 480), [320, 0, 4.0], atol=1e-9)
     np.testing.assert_allclose(camera.position + 4.0 * forward, camera.lookat)
 
 

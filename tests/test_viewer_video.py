@@ -126,6 +126,12 @@ def test_mistakes_are_named(recording, legs, tmp_path):
         write_video(wrong, legs, tmp_path / "a.mp4")
     with pytest.raises(MsemuError, match="even numbers"):
         write_video(recording, legs, tmp_path / "a.mp4", width=641)
+    with pytest.raises(MsemuError, match="positive"):
+        write_video(recording, legs, tmp_path / "a.mp4", fps=0.0)
+    with pytest.raises(MsemuError, match="not finite from frame 3"):
+        broken = recording.qpos.copy()
+        broken[3:, 8] = np.nan
+        save_frame(Recording("myolegs", 50.0, broken), legs, 0, tmp_path / "a.png")
     with pytest.raises(MsemuError, match="no frame 12"):
         save_frame(recording, legs, 12, tmp_path / "a.png")
     (tmp_path / "file").touch()
@@ -137,6 +143,18 @@ def test_mistakes_are_named(recording, legs, tmp_path):
         with pytest.raises(MsemuError, match=r"cannot write .*; give another path"):
             attempt()
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+def test_no_egl_means_lines_not_a_crash(recording, legs, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYOPENGL_PLATFORM", "none such")
+    try_egl.cache_clear()
+    try:
+        assert try_egl().problem and not try_egl().in_hardware
+        assert write_video(recording, legs, tmp_path / "a.mp4", 320, 180, 5.0, "auto") == "lines"
+        with pytest.raises(MsemuError, match=r"EGL does not work here .*use the renderer 'lines'"):
+            write_video(recording, legs, tmp_path / "b.mp4", renderer="egl")
+    finally:
+        try_egl.cache_clear()
 
 
 def test_an_interrupted_video_leaves_the_old_one(recording, legs, tmp_path):

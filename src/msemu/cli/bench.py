@@ -23,9 +23,11 @@ class EnvBench:
     """
 
     body: str = "myolegs"
-    """Body; its walk task is measured."""
+    """Body that is measured, in its tracking task."""
     body_path: str | None = None
     """Folder of the body's model."""
+    motion: str = "walk"
+    """Motion of the catalogue, or path of a clip."""
     num_envs: int = 64
     """Environments."""
     threads: int = 0
@@ -55,7 +57,7 @@ def bench_env(args: EnvBench) -> None:
         raise MsemuError("--num-envs, --rounds and --steps must be positive")
     task = _task_of(args.body)
     cfg = task.load_config()
-    cfg.num_envs, cfg.sim.num_threads = args.num_envs, args.threads
+    cfg.motion, cfg.num_envs, cfg.sim.num_threads = args.motion, args.num_envs, args.threads
     body = load_body(args.body, args.body_path)
     env = make_env(task.id, cfg, body, load_clip(cfg, body), seed=0)
     figures = measure_env(env, args.rounds, args.steps)
@@ -72,6 +74,6 @@ def bench_env(args: EnvBench) -> None:
 
 def _task_of(body: str) -> TaskSpec:
     for spec in list_tasks():
-        if spec.config == f"walk_{body}":
+        if spec.config == f"track_{body}":
             return spec
     raise MsemuError(f"unknown body '{body}'; known: {', '.join(cfg_names('body'))}")

@@ -178,7 +178,7 @@ def play(args: Play) -> None:
 
 
 def _make_clip(args: Import, body: "Body") -> MotionClip:
-    from msemu.motion.catalogue import catalogue, load_source
+    from msemu.motion.catalogue import catalogue, describe, load_source
     from msemu.motion.msgym import KEYS, read_msgym_gait
     from msemu.motion.readers import read_source
     from msemu.motion.retarget import RetargetSettings, retarget
@@ -190,13 +190,11 @@ def _make_clip(args: Import, body: "Body") -> MotionClip:
         source = load_source(args.file)
         cyclic = catalogue()[args.file].cyclic if cyclic is None else cyclic
     elif not path.exists():
-        raise MsemuError(
-            f"no file {path}, and no clip of that name in the catalogue: {', '.join(catalogue())}"
-        )
+        raise MsemuError(f"no file {path}, and no clip of that name in the catalogue: {', '.join(catalogue())}")
     elif set(KEYS) <= array_names(path):
         return read_msgym_gait(path, body, args.fps)
     else:
-        source = read_source(path)
+        source = describe(read_source(path))
     with _progress(f"retargeting {source.name} onto {body.name}") as on_frame:
         return retarget(body, source, RetargetSettings(fps=args.fps, cyclic=cyclic), on_frame)
 

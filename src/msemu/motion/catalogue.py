@@ -149,17 +149,24 @@ def obtain_clip(
 
 
 def load_source(name: str) -> SourceMotion:
-    """Return the source motion of a catalogue clip with its licence and origin; fetch it when needed.
+    """Return the source motion of a catalogue clip; fetch it when needed.
 
     Raises:
         MsemuError: Unknown name, or the clip cannot be obtained.
     """
     from msemu.motion.fetch import fetch
 
-    entry = find_entry(name)
-    source = read_source(fetch(entry))
-    source.name, source.licence = name, entry.package.licence
-    source.source = f"{entry.package.package} {entry.package.version}: {entry.file}; {entry.package.origin}"
+    source = describe(read_source(fetch(find_entry(name))))
+    source.name = name
+    return source
+
+
+def describe(source: SourceMotion) -> SourceMotion:
+    """Fill in licence and origin when the file is one of the catalogue, whatever it is called."""
+    for entry in catalogue().values():
+        if entry.sha256 == source.sha256:
+            source.licence = entry.package.licence
+            source.source = f"{entry.package.package} {entry.package.version}: {entry.file}; {entry.package.origin}"
     return source
 
 

@@ -61,9 +61,7 @@ def read_deepmimic(path: Path) -> SourceMotion:
     time_s = np.concatenate([[0.0], np.cumsum(frames[:-1, 0])])
     positions, rotations = _forward_kinematics(frames)
     orientations = {segment: rotations[joint] for segment, joint in _SEGMENT_JOINTS.items()}
-    quaternions = np.stack(
-        [_to_z_up(orientations[name].as_quat(scalar_first=True), 1) for name in SEGMENTS], axis=1
-    )
+    quaternions = np.stack([_to_z_up(orientations[name].as_quat(scalar_first=True), 1) for name in SEGMENTS], axis=1)
     centres = np.stack([_to_z_up(positions[name], 0) for name in JOINT_CENTRES], axis=1)
     sole = [
         humanoid_foot.sole_points(
@@ -108,18 +106,14 @@ def _parse(content: bytes, path: Path) -> tuple[np.ndarray, bool]:
     except OverflowError:
         raise MsemuError(f"{path} holds a number beyond the range of float64") from None
     if not np.isfinite(frames).all():
-        raise MsemuError(
-            f"{path}: frame {np.argwhere(~np.isfinite(frames))[0][0]} holds a value that is not finite"
-        )
+        raise MsemuError(f"{path}: frame {np.argwhere(~np.isfinite(frames))[0][0]} holds a value that is not finite")
     if not ((frames[:-1, 0] > 1e-4) & (frames[:-1, 0] < 10.0)).all():
         raise MsemuError(f"{path}: a frame duration (column 1) is not between 0.1 ms and 10 s")
     for first in _QUATERNION_COLUMNS:
         norms = np.linalg.norm(frames[:, first : first + 4], axis=1)
         if norms.min() < 0.1:
             frame = int(norms.argmin())
-            raise MsemuError(
-                f"{path}: frame {frame} has a quaternion of norm {norms[frame]:.2g} (column {first + 1})"
-            )
+            raise MsemuError(f"{path}: frame {frame} has a quaternion of norm {norms[frame]:.2g} (column {first + 1})")
     return frames, document.get("Loop") == "wrap"
 
 

@@ -87,9 +87,7 @@ def _extract(wheel: Path, package: Package, folder: Path) -> None:
     except FileNotFoundError:
         raise MsemuError(f"no wheel at {wheel}") from None
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise MsemuError(
-            f"{wheel} is not the wheel of {package.package} {package.version} ({error})"
-        ) from error
+        raise MsemuError(f"{wheel} is not the wheel of {package.package} {package.version} ({error})") from error
     for entry in entries:
         found = hashlib.sha256(contents[entry.file]).hexdigest()
         if found != entry.sha256:

@@ -64,9 +64,7 @@ class FloorLimit(mink.Limit):
         return mink.Constraint(G=-np.stack(rows), h=points[:, 2])
 
 
-def height_jacobian(
-    model: mujoco.MjModel, data: mujoco.MjData, body_id: int, point: np.ndarray
-) -> np.ndarray:
+def height_jacobian(model: mujoco.MjModel, data: mujoco.MjData, body_id: int, point: np.ndarray) -> np.ndarray:
     """Return the derivative of the height of a point of a body, shape [nv]."""
     jacobian = np.empty((3, model.nv))
     mujoco.mj_jac(model, data, jacobian, None, point, body_id)

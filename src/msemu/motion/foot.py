@@ -42,9 +42,7 @@ def find_feet(body: Body) -> tuple[Foot, Foot]:
         toe = body.landmark_bodies[LANDMARKS.index(f"toe_{side}")]
         segment = int(model.body_parentid[toe])
         rotation, origin = data.xmat[segment].reshape(3, 3).copy(), data.xpos[segment]
-        rear = [
-            support_point(model, data, geom, _REARWARD_DOWN) for geom in body.contact_regions[f"foot_{side}"]
-        ]
+        rear = [support_point(model, data, geom, _REARWARD_DOWN) for geom in body.contact_regions[f"foot_{side}"]]
         heel = max(rear, key=lambda point: float(point @ _REARWARD_DOWN))
         world = np.stack([heel, data.site(f"landmark/toe_{side}").xpos])
         feet.append(Foot(segment, rotation, (world - origin) @ rotation, world[:, 2].copy()))

@@ -71,10 +71,7 @@ class InverseKinematics:
         """Set up the tasks for ``body``."""
         self._body, self._costs = body, costs
         self._configuration = mink.Configuration(body.model, body.neutral_qpos)
-        moves = {
-            name: self._joints_moving(index)
-            for name, index in zip(LANDMARKS, body.landmark_bodies, strict=True)
-        }
+        moves = {name: self._joints_moving(index) for name, index in zip(LANDMARKS, body.landmark_bodies, strict=True)}
         held = {name for name, parent in _PARENT.items() if (moves[name] == moves[parent]).all()}
         self.tracked = np.array([name not in held for name in JOINT_CENTRES])
 
@@ -91,9 +88,7 @@ class InverseKinematics:
         }
         self._feet = {
             SEGMENTS.index(f"ankle_{side}"): (
-                mink.FrameTask(
-                    foot.segment, "body", position_cost=0.0, orientation_cost=costs.foot_orientation
-                ),
+                mink.FrameTask(foot.segment, "body", position_cost=0.0, orientation_cost=costs.foot_orientation),
                 mink.SO3.from_matrix(foot.neutral_rotation),
             )
             for side, foot in zip("rl", feet, strict=True)
@@ -177,9 +172,7 @@ class InverseKinematics:
             solver="daqp",
         )
         if step is None:
-            raise MsemuError(
-                f"the inverse kinematics of {self._body.name} found no step; are there impossible poses?"
-            )
+            raise MsemuError(f"the inverse kinematics of {self._body.name} found no step; are there impossible poses?")
         configuration.update(couplings.project(configuration.integrate(reduction @ step, 1.0)))
         return step
 
@@ -205,15 +198,12 @@ class InverseKinematics:
         return lower, upper
 
     def _frame_task(self, landmark: str, position: float, orientation: float) -> mink.FrameTask:
-        return mink.FrameTask(
-            f"landmark/{landmark}", "site", position_cost=position, orientation_cost=orientation
-        )
+        return mink.FrameTask(f"landmark/{landmark}", "site", position_cost=position, orientation_cost=orientation)
 
     def _posture_costs(self) -> np.ndarray:
         """Cost of the distance from the neutral pose in the free coordinates, shape [6 + F]."""
         names = [self._body.joint_names[joint] for joint in self.free_joints]
         joints = [
-            self._costs.shoulder_posture if name.startswith("elv_angle") else self._costs.posture
-            for name in names
+            self._costs.shoulder_posture if name.startswith("elv_angle") else self._costs.posture for name in names
         ]
         return np.concatenate([np.zeros(6), joints])

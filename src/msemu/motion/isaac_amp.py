@@ -50,9 +50,7 @@ def read_isaac_amp(path: Path) -> SourceMotion:
         )
     missing = sorted(set(_BODY_OF.values()) - set(names))
     if missing:
-        raise MsemuError(
-            f"{path}: no body named {', '.join(missing)} in body_names; is it an AMP humanoid motion?"
-        )
+        raise MsemuError(f"{path}: no body named {', '.join(missing)} in body_names; is it an AMP humanoid motion?")
     positions, quaternions, fps = _checked_numbers(path, positions, quaternions, arrays["fps"])
 
     def columns(landmarks: tuple[str, ...]) -> list[int]:
@@ -84,17 +82,13 @@ def _checked_numbers(
     try:
         positions, quaternions, fps = positions.astype(float), quaternions.astype(float), float(fps)
     except (TypeError, ValueError) as error:
-        raise MsemuError(
-            f"{path}: fps, body_positions or body_rotations are not numbers ({error})"
-        ) from error
+        raise MsemuError(f"{path}: fps, body_positions or body_rotations are not numbers ({error})") from error
     if not 1.0 <= fps <= 10_000.0:
         raise MsemuError(f"{path}: fps is {fps}; expected 1 to 10000")
     for label, values in (("body_positions", positions), ("body_rotations", quaternions)):
         bad = np.argwhere(~np.isfinite(values))
         if len(bad):
-            raise MsemuError(
-                f"{path}: {label} holds {len(bad)} values that are not finite, first in frame {bad[0][0]}"
-            )
+            raise MsemuError(f"{path}: {label} holds {len(bad)} values that are not finite, first in frame {bad[0][0]}")
     norms = np.linalg.norm(quaternions, axis=-1, keepdims=True)
     if np.abs(norms - 1.0).max() > 0.1:
         raise MsemuError(f"{path}: body_rotations are not unit quaternions (w, x, y, z)")

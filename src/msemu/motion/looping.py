@@ -61,9 +61,7 @@ def find_cycle(source: SourceMotion) -> Cycle:
     local = local.reshape(source.num_frames, -1) / np.sqrt(source.positions.shape[1])
     first, last = (0, source.num_frames - 1) if source.cyclic else _closest_frames(source, local)
     if source.time_s[last] - source.time_s[first] < MIN_PERIOD_S:
-        raise MsemuError(
-            f"motion '{source.name}' lasts less than {MIN_PERIOD_S} s; import it with --no-cyclic"
-        )
+        raise MsemuError(f"motion '{source.name}' lasts less than {MIN_PERIOD_S} s; import it with --no-cyclic")
     gap = float(np.linalg.norm(local[first] - local[last]))
     if gap > MAX_GAP_M:
         raise MsemuError(

@@ -43,9 +43,7 @@ def read_msgym_gait(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
         MsemuError: Another body, or a file that is not the gait of this model.
     """
     if body.name != BODY:
-        raise MsemuError(
-            f"{path} is in coordinates of MS-Human-700; import it with --body {BODY}, not {body.name}"
-        )
+        raise MsemuError(f"{path} is in coordinates of MS-Human-700; import it with --body {BODY}, not {body.name}")
     arrays = _checked(path, read_arrays(path, KEYS), body)
     qpos = np.concatenate([free_root(arrays["qpos_traj"][:, :6]), arrays["qpos_traj"][:, 6:]], axis=1)
     offset = _verify(path, body, qpos, arrays["xpos_traj"])

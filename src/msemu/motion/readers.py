@@ -28,9 +28,7 @@ def read_source(path: Path) -> SourceMotion:
     if {"header", "qpos", "qvel"} <= names:
         raise MsemuError(f"{path} is already an msemu clip; look at it with: msemu-motion info {path}")
     if "qpos_traj" in names:
-        raise MsemuError(
-            f"{path} is an msgym gait in coordinates of MS-Human-700; import it with --body ms_human_700"
-        )
+        raise MsemuError(f"{path} is an msgym gait in coordinates of MS-Human-700; import it with --body ms_human_700")
     if start.startswith(b"PK"):
         raise MsemuError(f"{path} is an npz without the keys of an AMP motion ({', '.join(AMP_KEYS)})")
     raise MsemuError(f"{path} is of an unknown format; msemu reads {_FORMATS}")

@@ -62,15 +62,11 @@ def _evaluate(source: SourceMotion, time_s: np.ndarray, displacement: np.ndarray
             return spline(values)
         per_second = displacement / source.time_s[-1]
         column = (-1, *[1] * (values.ndim - 1))
-        return (
-            spline(values - source.time_s.reshape(column) * per_second) + time_s.reshape(column) * per_second
-        )
+        return spline(values - source.time_s.reshape(column) * per_second) + time_s.reshape(column) * per_second
 
     signed = continuous_quaternions(source.orientations)
     if periodic and ((signed[0] * signed[-1]).sum(-1) < 0).any():
-        raise MsemuError(
-            f"motion '{source.name}' turns a full circle within a cycle; import it with --no-cyclic"
-        )
+        raise MsemuError(f"motion '{source.name}' turns a full circle within a cycle; import it with --no-cyclic")
     quaternions = spline(signed)
     return replace(
         source,

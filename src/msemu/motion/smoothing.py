@@ -18,14 +18,15 @@ def smooth_path(qpos: np.ndarray, width_s: float, fps: float, displacement: np.n
     """
     path = qpos.copy()
     path[:, 3:7] = continuous_quaternions(qpos[:, 3:7])
-    drift = np.zeros_like(path)
-    if displacement is not None:
-        drift[:, :3] = np.arange(len(path))[:, None] / len(path) * displacement
-        mode = "wrap"
+    width = width_s * fps
+    margin = min(int(4.0 * width) + 1, len(path) - 1)
+    if displacement is None:
+        padded = np.pad(path, ((margin, margin), (0, 0)), mode="reflect", reflect_type="odd")
+        path = gaussian_filter1d(padded, width, axis=0)[margin:-margin]
     else:
-        mode = "nearest"
-        drift = path[0] + np.linspace(0.0, 1.0, len(path))[:, None] * (path[-1] - path[0])
-    path = gaussian_filter1d(path - drift, width_s * fps, axis=0, mode=mode) + drift
+        course = np.zeros_like(path)
+        course[:, :3] = np.arange(len(path))[:, None] / len(path) * displacement
+        path = gaussian_filter1d(path - course, width, axis=0, mode="wrap") + course
     path[:, 3:7] /= np.linalg.norm(path[:, 3:7], axis=1, keepdims=True)
     return path
 

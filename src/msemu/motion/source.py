@@ -59,9 +59,7 @@ class SourceMotion:
         if (np.diff(self.time_s) <= 0).any():
             raise MsemuError(f"motion '{self.name}': frame times do not increase")
         if self._limb_lengths().min() < 1e-3:
-            raise MsemuError(
-                f"motion '{self.name}': a limb has no length; are the joint centres in the file?"
-            )
+            raise MsemuError(f"motion '{self.name}': a limb has no length; are the joint centres in the file?")
 
     @property
     def num_frames(self) -> int:

@@ -121,11 +121,10 @@ def _foot_contact(source: SourceMotion, displacement: np.ndarray | None) -> tupl
 
 def _neighbours(points: np.ndarray, displacement: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Return the points one frame earlier and one frame later."""
-    if displacement is None:
-        return np.concatenate([points[:1], points[:-1]]), np.concatenate([points[1:], points[-1:]])
-    return np.concatenate([points[-1:] - displacement, points[:-1]]), np.concatenate(
-        [points[1:], points[:1] + displacement]
-    )
+    first, last = points[:1], points[-1:]
+    if displacement is not None:
+        first, last = last - displacement, first + displacement
+    return np.concatenate([first, points[:-1]]), np.concatenate([points[1:], last])
 
 
 def _falling(values: np.ndarray, full: float, none: float) -> np.ndarray:

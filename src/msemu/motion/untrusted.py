@@ -24,9 +24,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         size = Path(path).stat().st_size
         if size > MAX_FILE_BYTES:
-            raise MsemuError(
-                f"{path} has {size >> 20} MB; motion files over {MAX_FILE_BYTES >> 20} MB are refused"
-            )
+            raise MsemuError(f"{path} has {size >> 20} MB; motion files over {MAX_FILE_BYTES >> 20} MB are refused")
         content = Path(path).read_bytes()
     except OSError as error:
         raise MsemuError(f"cannot read the motion file {path}: {error.strerror}") from error

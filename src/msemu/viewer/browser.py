@@ -14,9 +14,7 @@ from msemu.viewer.page import Page
 from msemu.viewer.readout import check_recording
 
 
-def serve(
-    recording: Recording, body: Body, host: str = "127.0.0.1", port: int = 8080, block: bool = True
-) -> Page:
+def serve(recording: Recording, body: Body, host: str = "127.0.0.1", port: int = 8080, block: bool = True) -> Page:
     """Show a recording in a browser page.
 
     Args:
@@ -54,6 +52,4 @@ def _require_free_port(host: str, port: int) -> None:
             trial.bind((host, port))
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise MsemuError(
-            f"cannot listen on port {port} of {host} ({reason}); give another one with --port"
-        ) from error
+        raise MsemuError(f"cannot listen on port {port} of {host} ({reason}); give another one with --port") from error

@@ -18,6 +18,9 @@ _HEAD_M = 0.2
 _MARGIN = 1.2
 """Height of the picture against the standing height of the body."""
 
+_BELOW_ROOT = 0.04
+"""The middle of a standing body is a little below its root, as a share of its height."""
+
 _SMOOTHING_S = 0.4
 
 
@@ -60,9 +63,7 @@ class Camera:
         local = (points - self.lookat) @ self.axes().T
         depth = local[..., 2] + self.distance_m
         scale = self.pixels_per_m(np.maximum(depth, 0.05), height)
-        return np.stack(
-            [0.5 * width + scale * local[..., 0], 0.5 * height - scale * local[..., 1], depth], axis=-1
-        )
+        return np.stack([0.5 * width + scale * local[..., 0], 0.5 * height - scale * local[..., 1], depth], axis=-1)
 
     def pixels_per_m(self, depth: np.ndarray, height: int) -> np.ndarray:
         """Return the size of a metre at some depth [m] in a picture of some height [pixel]."""
@@ -85,6 +86,7 @@ def following_cameras(
     cuts = [0, *(np.flatnonzero(episode_start[1:]) + 1), len(root)]
     for first, last in pairwise(cuts):
         root[first:last] = gaussian_filter1d(root[first:last], _SMOOTHING_S * fps, axis=0, mode="nearest")
+    root[:, 2] -= _BELOW_ROOT * standing_height(body)
     first = camera_at(root[0], body, heading_deg)
     return [replace(first, lookat=lookat) for lookat in root]
 

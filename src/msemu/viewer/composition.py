@@ -44,9 +44,7 @@ class Composition:
         return self._figure.text(x, y, text, fontsize=size * self._point, parse_math=False, **style)
 
     def _add_scale(self, width: int, height: int) -> None:
-        bar = activation_colors(np.linspace(0, 1, round(0.15 * width)))[None].repeat(
-            round(0.02 * height), axis=0
-        )
+        bar = activation_colors(np.linspace(0, 1, round(0.15 * width)))[None].repeat(round(0.02 * height), axis=0)
         left = 0.8
         self._figure.figimage(bar, xo=round(left * width), yo=round((_FOOTER - 0.02) / 2 * height), zorder=1)
         self._text(

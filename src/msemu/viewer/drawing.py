@@ -16,7 +16,6 @@ from msemu.viewer.pose import Pose, Poser
 _DPI = 100
 _BONE_DETAIL_M = 0.016
 
-
 _LIGHT_IN_CAMERA = np.array([-0.45, 0.65, -0.6]) / np.linalg.norm([-0.45, 0.65, -0.6])
 _AMBIENT = 0.5
 
@@ -102,9 +101,7 @@ class DrawnPane:
     def _shadow(self, vertices: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
         """Return a quarter of the bone triangles flattened on the floor."""
         corners = (vertices * [1.0, 1.0, 0.0])[self._faces[::4]]
-        return camera.project(corners, *self._size)[..., :2], _opaque(
-            np.broadcast_to(SHADOW_RGB, corners.shape)
-        )
+        return camera.project(corners, *self._size)[..., :2], _opaque(np.broadcast_to(SHADOW_RGB, corners.shape))
 
     def _bones(self, vertices: np.ndarray, normals: np.ndarray, camera: Camera):
         """Return the triangles that face the camera, their colours and depths."""
@@ -133,9 +130,7 @@ class DrawnPane:
         near = (first[:, :2] - across, first[:, :2], first[:, :2] + across)
         far = (last[:, :2] - across, last[:, :2], last[:, :2] + across)
         strips = [(near[0], near[1], far[1], far[0]), (near[1], near[2], far[2], far[1])]
-        triangles = np.stack([np.stack(strip, axis=1)[:, _QUAD] for strip in strips], axis=1).reshape(
-            -1, 3, 2
-        )
+        triangles = np.stack([np.stack(strip, axis=1)[:, _QUAD] for strip in strips], axis=1).reshape(-1, 3, 2)
         brightness = np.array([[_EDGE, 1.0, 1.0, _EDGE], [1.0, _EDGE, _EDGE, 1.0]])[:, _QUAD]
         rgb = colors[:, None, None, None, :3] * brightness[None, ..., None]
         opacity = np.broadcast_to(colors[:, None, None, None, 3:], (*rgb.shape[:-1], 1))

@@ -106,9 +106,7 @@ class OpenGLPane:
         self._option.flags[mujoco.mjtVisFlag.mjVIS_TENDON] = activation is not None
         if activation is not None:
             opacity = muscle_opacity(activation)[:, None]
-            self._model.tendon_rgba[self._tendon] = np.concatenate(
-                [activation_colors(activation), opacity], axis=1
-            )
+            self._model.tendon_rgba[self._tendon] = np.concatenate([activation_colors(activation), opacity], axis=1)
             self._model.tendon_width[self._tendon] = muscle_radius_m(activation)
         self._data.qpos[:] = qpos
         mujoco.mj_kinematics(self._model, self._data)

@@ -35,9 +35,7 @@ class Page:
         self._body = body
         self._errors = tracking_errors(recording, body)
         self._playback = Playback(recording.num_frames, recording.fps)
-        self._scene = BodyScene(
-            server, body, recording.activation is not None, recording.reference_qpos is not None
-        )
+        self._scene = BodyScene(server, body, recording.activation is not None, recording.reference_qpos is not None)
         reference = recording.qpos if recording.reference_qpos is None else recording.reference_qpos
         heading = heading_deg(reference[0], body)
         self._sideways = np.array([-np.sin(np.radians(heading)), np.cos(np.radians(heading)), 0.0])
@@ -47,6 +45,7 @@ class Page:
         self._add_playback_controls()
         self._add_view_controls()
         self._add_muscle_panel()
+        self._show(0)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -54,7 +53,7 @@ class Page:
     def url(self) -> str:
         """Address of the page."""
         host = self._server.get_host()
-        return f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{self._server.get_port()}"
+        return f"http://{'localhost' if host == '0.0.0.0' else host}:{self._server.get_port()}"
 
     def stop(self) -> None:
         """End the page and free its port."""
@@ -132,9 +131,7 @@ class Page:
         if self._scene.muscles is None:
             return
         with self._server.gui.add_folder("Muscle activation"):
-            search = self._server.gui.add_text(
-                "Name has", "", hint="Shows only muscles whose name contains this."
-            )
+            search = self._server.gui.add_text("Name has", "", hint="Shows only muscles whose name contains this.")
             self._list = self._server.gui.add_html("")
 
         @search.on_update
@@ -148,11 +145,14 @@ class Page:
         self._shown = None
 
     def _run(self) -> None:
+        """Play while somebody watches, so a movement starts when its page is opened."""
         last = time.monotonic()
         while not self._stopped.wait(1 / _REFRESH_HZ):
             now = time.monotonic()
-            self._playback.advance(now - last)
-            last = now
+            elapsed, last = now - last, now
+            if not self._server.get_clients():
+                continue
+            self._playback.advance(elapsed)
             label = "Pause" if self._playback.playing else "Play"
             if self._play.label != label:
                 self._play.label = label
@@ -172,9 +172,7 @@ class Page:
             self._list.content = activation_list(self._body.muscle_names, activation, shown, _LISTED_MUSCLES)
 
     def _readout_text(self, frame: int) -> str:
-        lines = [
-            f"{frame / self._recording.fps:.2f} s of {self._recording.num_frames / self._recording.fps:.2f} s"
-        ]
+        lines = [f"{frame / self._recording.fps:.2f} s of {self._recording.num_frames / self._recording.fps:.2f} s"]
         if self._errors is not None:
             joint_deg, root_cm = (values[frame] for values in self._errors)
             lines += [f"joint angle error **{joint_deg:.1f}°**", f"root offset **{root_cm:.1f} cm**"]

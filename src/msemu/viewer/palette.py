@@ -25,9 +25,7 @@ def activation_colors(activation: np.ndarray) -> np.ndarray:
         Red, green and blue in [0, 1], shape [..., 3].
     """
     clipped = np.clip(activation, 0.0, 1.0)
-    return np.stack(
-        [np.interp(clipped, _ACTIVATION_STOPS, channel) for channel in _ACTIVATION_RGB.T], axis=-1
-    )
+    return np.stack([np.interp(clipped, _ACTIVATION_STOPS, channel) for channel in _ACTIVATION_RGB.T], axis=-1)
 
 
 def muscle_radius_m(activation: np.ndarray) -> np.ndarray:

@@ -69,18 +69,12 @@ class Poser:
         points, surface = data.wrap_xpos.reshape(-1, 3), data.wrap_obj.reshape(-1)
         tendon = np.repeat(np.arange(self._model.ntendon), data.ten_wrapnum)
         index = np.concatenate(
-            [
-                np.arange(first, first + count)
-                for first, count in zip(data.ten_wrapadr, data.ten_wrapnum, strict=True)
-            ]
+            [np.arange(first, first + count) for first, count in zip(data.ten_wrapadr, data.ten_wrapnum, strict=True)]
         )
         muscle = self._muscle_of_tendon[tendon]
         start, end = index[:-1], index[1:]
         joined = (
-            (tendon[:-1] == tendon[1:])
-            & (muscle[:-1] >= 0)
-            & (surface[start] != _PULLEY)
-            & (surface[end] != _PULLEY)
+            (tendon[:-1] == tendon[1:]) & (muscle[:-1] >= 0) & (surface[start] != _PULLEY) & (surface[end] != _PULLEY)
         )
         start, end, muscle = start[joined], end[joined], muscle[:-1][joined]
         curved = (surface[start] == surface[end]) & (surface[start] >= 0)
@@ -108,8 +102,7 @@ class Poser:
         rise_end = np.sum(to_centre * along, axis=1, keepdims=True)
         radius_start, radius_end = from_centre - rise_start * along, to_centre - rise_end * along
         cosine = np.sum(radius_start * radius_end, axis=1, keepdims=True) / np.maximum(
-            np.linalg.norm(radius_start, axis=1, keepdims=True)
-            * np.linalg.norm(radius_end, axis=1, keepdims=True),
+            np.linalg.norm(radius_start, axis=1, keepdims=True) * np.linalg.norm(radius_end, axis=1, keepdims=True),
             1e-12,
         )
         angle = np.maximum(np.arccos(np.clip(cosine, -1.0, 1.0)), 1e-6)

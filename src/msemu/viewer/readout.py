@@ -12,12 +12,10 @@ def check_recording(recording: Recording, body: Body) -> None:
     """Refuse a recording that does not belong to the body.
 
     Raises:
-        MsemuError: Another body, no frames, or arrays of the wrong size.
+        MsemuError: Another body, no frames, arrays of the wrong size, or values that are not finite.
     """
     if recording.body != body.name:
-        raise MsemuError(
-            f"the recording shows body '{recording.body}', not '{body.name}'; load that body to view it"
-        )
+        raise MsemuError(f"the recording shows body '{recording.body}', not '{body.name}'; load that body to view it")
     if recording.num_frames == 0:
         raise MsemuError("the recording has no frames; record at least one step")
     frames = recording.num_frames
@@ -29,9 +27,11 @@ def check_recording(recording: Recording, body: Body) -> None:
     for name, (array, shape) in expected.items():
         if array is not None and array.shape != shape:
             raise MsemuError(
-                f"the recording's {name} has shape {array.shape}, but body '{body.name}' needs {shape};"
-                " record it again"
+                f"the recording's {name} has shape {array.shape}, but body '{body.name}' needs {shape}; record it again"
             )
+        if array is not None and not np.isfinite(array).all():
+            first = int(np.argwhere(~np.isfinite(array))[0, 0])
+            raise MsemuError(f"the recording's {name} is not finite from frame {first} on; record it again")
 
 
 def tracking_errors(recording: Recording, body: Body) -> tuple[np.ndarray, np.ndarray] | None:

@@ -166,9 +166,7 @@ class BodyScene:
             position=(0.0, 0.0, -0.002),
         )
         self.bones = MovingMeshes(server, "bones", bone_meshes(body.model, _BONE_DETAIL_M), BONE_RGB)
-        self.muscles = (
-            MuscleLines(server, self._poser.max_segments, body.num_muscles) if with_muscles else None
-        )
+        self.muscles = MuscleLines(server, self._poser.max_segments, body.num_muscles) if with_muscles else None
         self.ghost = None
         if with_reference:
             ghost_meshes = bone_meshes(body.model, _GHOST_DETAIL_M)
@@ -195,7 +193,8 @@ class BodyScene:
         """
         pose = self._poser.pose(qpos)
         with self._server.atomic():
-            self._world.position = (-qpos[0], -qpos[1], 0.0) if follow else (0.0, 0.0, 0.0)
+            if follow:
+                self._world.position = (-qpos[0], -qpos[1], 0.0)
             for group in (self.bones, self.contacts):
                 if group.visible:
                     group.move(pose)

@@ -35,9 +35,7 @@ def simplify(vertices: np.ndarray, faces: np.ndarray, cell_m: float) -> tuple[np
     return _without_duplicates(merged, cluster[faces])
 
 
-def _towards_planes(
-    vertices: np.ndarray, faces: np.ndarray, cluster: np.ndarray, centre: np.ndarray
-) -> np.ndarray:
+def _towards_planes(vertices: np.ndarray, faces: np.ndarray, cluster: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """Return the step from each cluster's centre to the point of least quadric error [m], shape [K, 3]."""
     corners = vertices[faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])

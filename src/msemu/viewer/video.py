@@ -53,13 +53,13 @@ def write_video(
         The renderer used, ``egl`` or ``lines``.
 
     Raises:
-        MsemuError: The recording does not fit the body, the size is odd, EGL was asked for and does not work,
-            or the file cannot be written.
+        MsemuError: The recording does not fit the body, the size or rate is impossible, EGL was asked for and does
+            not work, or the file cannot be written.
     """
     if width % 2 or height % 2 or width < 320 or height < 180:
-        raise MsemuError(
-            f"a video of {width} x {height} pixels is not possible; use even numbers from 320 x 180"
-        )
+        raise MsemuError(f"a video of {width} x {height} pixels is not possible; use even numbers from 320 x 180")
+    if not fps > 0:
+        raise MsemuError(f"a video of {fps} frames per second is not possible; use a positive number")
     frames = _Frames(recording, body, width, height, renderer)
     shown = np.arange(0, recording.num_frames, recording.fps / fps).astype(int)
     path = Path(path)
@@ -73,9 +73,7 @@ def write_video(
         finally:
             unfinished.unlink(missing_ok=True)
     except OSError as error:
-        raise MsemuError(
-            f"cannot write the video {path}: {error.strerror or error}; give another path"
-        ) from error
+        raise MsemuError(f"cannot write the video {path}: {error.strerror or error}; give another path") from error
     return frames.renderer
 
 
@@ -105,9 +103,7 @@ def save_frame(
     from matplotlib.image import imsave
 
     if not 0 <= frame < recording.num_frames:
-        raise MsemuError(
-            f"there is no frame {frame}; the recording has frames 0 to {recording.num_frames - 1}"
-        )
+        raise MsemuError(f"there is no frame {frame}; the recording has frames 0 to {recording.num_frames - 1}")
     image = _Frames(recording, body, width, height, renderer).draw(frame)
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -116,9 +112,7 @@ def save_frame(
         raise MsemuError(f"cannot write the picture {path}: {error.strerror}; give another path") from error
 
 
-def _encode(
-    frames: "_Frames", shown: np.ndarray, path: Path, size: tuple[int, int], fps: float, progress
-) -> None:
+def _encode(frames: "_Frames", shown: np.ndarray, path: Path, size: tuple[int, int], fps: float, progress) -> None:
     """Draw the frames with the indices ``shown`` and write them to ``path``."""
     import imageio_ffmpeg
 
@@ -150,9 +144,7 @@ class _Frames:
         size = self._composition.pane_width, self._composition.pane_height
         self.renderer = _chosen(renderer)
         make = _renderer_class(self.renderer)
-        self._panes: list[PaneRenderer] = [
-            make(body, *size, rgb) for rgb in (BONE_RGB, REFERENCE_RGB)[: len(poses)]
-        ]
+        self._panes: list[PaneRenderer] = [make(body, *size, rgb) for rgb in (BONE_RGB, REFERENCE_RGB)[: len(poses)]]
         heading = heading_deg(poses[-1][0], body)
         self._poses = poses
         self._cameras = [
@@ -176,11 +168,13 @@ class _Frames:
 
 
 def _chosen(renderer: RendererName) -> str:
+    if renderer == "lines":
+        return renderer
     from msemu.viewer.opengl import try_egl
 
     if renderer == "auto":
         return "egl" if try_egl().in_hardware else "lines"
-    if renderer == "egl" and try_egl().problem:
+    if try_egl().problem:
         raise MsemuError(
             f"EGL does not work here ({try_egl().problem}); use the renderer 'lines', which needs no OpenGL"
         )

@@ -1,0 +1,171 @@
+"""The commands as a user runs them, with wrong input above all."""
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from msemu.motion.clip import MotionClip
+from msemu.registry import list_tasks
+
+TASK = "Msemu-Track-MyoLegs-v0"
+
+
+@dataclass
+class Outcome:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(name: str, *arguments: str | Path) -> Outcome:
+    """Run a command's entry point in this process: importing torch anew for each would take most of the time."""
+    main = importlib.import_module(f"msemu.cli.{name}").main
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        patch.setattr(sys, "argv", [f"msemu-{name}", *map(str, arguments)])
+        patch.setenv("COLUMNS", "200")
+        try:
+            main()
+            code = 0
+        except SystemExit as leaving:
+            code = leaving.code or 0
+    return Outcome(code, out.getvalue(), err.getvalue())
+
+
+def assert_one_clear_line(result: Outcome, *words: str) -> None:
+    assert result.returncode == 2, result.stdout + result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert lines[-1].startswith("error: ") and "Traceback" not in result.stderr
+    for word in words:
+        assert word in lines[-1]
+
+
+@pytest.fixture(scope="module")
+def clip_path(march: MotionClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clips") / "march.npz"
+    march.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(clip_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    runs = tmp_path_factory.mktemp("runs")
+    arguments = ("--motion", clip_path, "--iterations", "2", "--num-envs", "4", "--runs-dir", runs, "--device", "cpu")
+    result = run("train", TASK, *arguments)
+    assert result.returncode == 0, result.stderr
+    return runs
+
+
+def test_the_task_list_names_every_task() -> None:
+    output = run("train", "--list").stdout
+    assert all(spec.id in output for spec in list_tasks())
+
+
+def test_every_configuration_field_is_an_option() -> None:
+    output = run("train", TASK, "--help").stdout
+    for option in (
+        "--num-envs",
+        "--minutes",
+        "--resume",
+        "--sim.timestep-s",
+        "--env.termination.body-position-deviation-m",
+        "--env.rewards.joint-angle.weight",
+        "--env.action.slope",
+        "--agent.algorithm.learning-rate",
+        "--agent.actor.hidden-dims",
+    ):
+        assert option in output
+
+
+def test_train_evaluate_and_resume(trained: Path, tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    arguments = ("--runs-dir", trained, "--episodes", "4", "--seconds", "0.4", "--json", figures)
+    result = run("eval", TASK, *arguments, "--plots", tmp_path / "plots")
+    assert result.returncode == 0, result.stderr
+    measured = json.loads(figures.read_text())
+    for key in (
+        "joint_angle_error_deg",
+        "root_rotation_error_deg",
+        "body_position_error_cm",
+        "root_translation_error_cm",
+        "survival",
+    ):
+        assert isinstance(measured[key], float) and measured[key] >= 0
+    assert len(measured["joint_angle_error_deg_by_joint"]) == 14
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == {"error_by_joint.png", "errors_over_time.png"}
+    assert run("eval", TASK, *arguments).returncode == 0
+    assert json.loads(figures.read_text()) == measured, "the same seed gives the same figures"
+    resumed = run("train", TASK, "--resume", "latest", "--iterations", "1", "--runs-dir", trained)
+    assert resumed.returncode == 0 and "model_2.pt" in re.sub(r"\s", "", resumed.stdout), resumed.stderr
+
+
+def test_bench_measures_a_ratio(clip_path: Path, tmp_path: Path) -> None:
+    figures = tmp_path / "bench.json"
+    arguments = ("--num-envs", "2", "--rounds", "2", "--steps", "2", "--motion", clip_path, "--json", figures)
+    assert run("bench", "env", *arguments).returncode == 0
+    measured = json.loads(figures.read_text())
+    assert measured["env_steps_per_s"] > 0 and measured["physics_ratio"] > 0
+    assert_one_clear_line(run("bench", "env", "--body", "centaur"), "unknown body 'centaur'", "myolegs")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("Msemu-Walk-MyoLeg-v0",), ("unknown task", "Msemu-Walk-MyoLegs-v0")),
+        ((TASK,), ("needs a motion", "--motion")),
+        ((TASK, "--motion", "nowhere.npz"), ("no clip at nowhere.npz",)),
+        (("--iterations", "3"), ("the task comes first",)),
+        ((TASK, "--motion", "x.npz", "--num-envs", "0"), ("--num-envs",)),
+        ((TASK, "--motion", "x.npz", "--body", "centaur"), ("centaur",)),
+        ((TASK, "--resume", "latest", "--runs-dir", "/nonexistent"), ("no run of", "train one first")),
+        ((TASK, "--resume", "/nonexistent"), ("is not a run folder",)),
+    ],
+)
+def test_wrong_training_arguments_end_in_one_line(arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
+    assert_one_clear_line(run("train", *arguments), *words)
+
+
+def test_a_device_that_is_not_there_is_refused(clip_path: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    assert_one_clear_line(run("train", TASK, "--motion", clip_path, "--device", "cuda"), "no CUDA device", "--device cpu")
+
+
+def test_a_clip_of_another_body_is_refused(clip_path: Path) -> None:
+    result = run("train", "Msemu-Track-MyoFullBody-v0", "--motion", clip_path)
+    assert_one_clear_line(result, "made for body 'myolegs', not 'myofullbody'", "flex_extension")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_named(clip_path: Path, tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    result = run("train", TASK, "--motion", clip_path, "--runs-dir", tmp_path / "runs")
+    assert_one_clear_line(result, "cannot write the run folder", "--runs-dir")
+
+
+def test_a_run_folder_in_place_of_a_file_is_named(clip_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("not a folder")
+    result = run("train", TASK, "--motion", clip_path, "--runs-dir", tmp_path / "runs", "--iterations", "1")
+    assert_one_clear_line(result, "cannot write the run folder", "--runs-dir")
+
+
+@pytest.mark.parametrize("name", ["eval", "play"])
+def test_a_run_that_does_not_exist_is_named(name: str, tmp_path: Path) -> None:
+    assert_one_clear_line(run(name, "no-such-run", "--runs-dir", tmp_path), "neither a run folder nor a task")
+
+
+def test_a_damaged_checkpoint_keeps_what_is_on_disk(trained: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.pt"
+    bad.write_bytes(b"PK\x03\x04 no")
+    assert_one_clear_line(run("eval", TASK, "--runs-dir", trained, "--checkpoint", bad), str(bad), "truncated")
+    assert bad.read_bytes() == b"PK\x03\x04 no"

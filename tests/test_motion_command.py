@@ -1,0 +1,91 @@
+"""``msemu-motion`` as people run it."""
+
+import json
+
+import pytest
+
+from msemu.cli import motion
+from msemu.motion.clip import MotionClip
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def call(*arguments) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["msemu-motion", *map(str, arguments)])
+        code = 0
+        try:
+            motion.main()
+        except SystemExit as end:
+            code = end.code
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def recording(tmp_path):
+    identity = [1.0, 0.0, 0.0, 0.0]
+    rows = [
+        [1 / 30, 0.02 * i, 0.88, 0.0, *identity * 4, -0.1, *identity * 2, 0.2, *identity, -0.1, *identity * 2, 0.2]
+        for i in range(12)
+    ]
+    path = tmp_path / "mine.txt"
+    path.write_text(json.dumps({"Loop": "none", "Frames": rows}))
+    return path
+
+
+def test_import_then_info(run, recording, tmp_path):
+    out = tmp_path / "clip.npz"
+    code, text, _ = run(
+        "import", recording, "--body", "myolegs", "--out", out, "--name", "shuffle", "--json", tmp_path / "i.json"
+    )
+    assert code == 0
+    assert "shuffle" in text and "joint centres" in text
+    clip = MotionClip.load(out)
+    assert (clip.name, clip.body, clip.cyclic) == ("shuffle", "myolegs", False)
+
+    code, text, _ = run("info", out, "--json", tmp_path / "info.json")
+    assert code == 0
+    figures = json.loads((tmp_path / "info.json").read_text())
+    assert figures == json.loads((tmp_path / "i.json").read_text())
+    assert figures["num_frames"] == clip.num_frames
+    assert figures["quality"]["error_mean_cm"] == clip.quality["error_mean_cm"]
+
+
+def test_the_catalogue_is_listed(run):
+    code, text, _ = run("fetch")
+    assert code == 0
+    assert "walk" in text and "pybullet" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["import", "nothing.txt", "--body", "myolegs", "--out", "c.npz"], "no file nothing.txt"),
+        (["import", "{recording}", "--body", "nobody", "--out", "c.npz"], "unknown body"),
+        (["import", "{recording}", "--body", "myolegs", "--out", "c.txt"], "must end in .npz"),
+        (["import", "{recording}", "--body", "myolegs", "--out", "c.npz", "--fps", "0"], "--fps 0"),
+        (["import", "{recording}", "--body", "myolegs", "--out", "c.npz", "--cyclic"], "lasts less than"),
+        (["import", "{recording}", "--body", "myolegs", "--out", "c.npz", "--cyclic", "--no-cyclic"], "exclude"),
+        (["import", "{recording}", "--body", "myolegs", "--out", "/proc/c.npz"], "cannot write"),
+        (["info", "{recording}"], "not an msemu clip"),
+        (["info", "none.npz"], "no clip at"),
+        (["play", "none.npz"], "no clip at"),
+        (["fetch", "wlak"], "no clip 'wlak'"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_code_2(run, recording, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    code, _, errors = run(*(str(recording) if item == "{recording}" else item for item in arguments))
+    assert code == 2
+    lines = errors.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: ") and message in lines[0]
+    assert not (tmp_path / "c.npz").exists()
+
+
+def test_a_clip_of_another_body_is_not_played(run, march, tmp_path):
+    march.joint_names, names = ("hip", *march.joint_names[1:]), march.joint_names
+    march.save(tmp_path / "other.npz")
+    march.joint_names = names
+    code, _, errors = run("play", tmp_path / "other.npz")
+    assert code == 2 and "missing 1: hip_flexion_r" in errors

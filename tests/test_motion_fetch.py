@@ -1,0 +1,145 @@
+"""The catalogue, the download and the cache; wheels are made here, nothing is downloaded."""
+
+import hashlib
+import json
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+from msemu.errors import MsemuError
+from msemu.motion import catalogue as catalogues
+from msemu.motion import fetch as fetching
+from msemu.motion.catalogue import Entry, Package, body_fingerprint, cache_folder, catalogue, find_entry, obtain_clip
+from msemu.motion.clip import MotionClip
+
+CONTENT = b"a motion"
+PACKAGE = Package("toy", "1.0", "3.11", "any", 1, "MIT", "toy-1.0.dist-info/LICENSE", "made up", "toy/motions")
+ENTRY = Entry("hop", "hop.txt", hashlib.sha256(CONTENT).hexdigest(), False, "a hop", PACKAGE)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("MSEMU_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "motions"
+
+
+@pytest.fixture
+def toy_catalogue(monkeypatch):
+    monkeypatch.setattr(fetching, "catalogue", lambda: {"hop": ENTRY})
+
+
+def make_wheel(path, content=CONTENT, licence=True):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("toy/motions/hop.txt", content)
+        if licence:
+            archive.writestr("toy-1.0.dist-info/LICENSE", "MIT")
+    return path
+
+
+def test_the_catalogue_is_complete():
+    entries = catalogue()
+    assert {"walk", "run", "cartwheel", "backflip", "amp_walk"} <= set(entries)
+    for name, entry in entries.items():
+        assert entry.name == name
+        assert len(entry.sha256) == 64 and int(entry.sha256, 16)
+        assert entry.package.licence and entry.package.origin and entry.about
+    assert entries["walk"].cyclic and not entries["backflip"].cyclic
+    assert len({entry.sha256 for entry in entries.values()}) == len(entries)
+
+
+def test_an_unknown_name_is_refused_with_the_names_that_there_are():
+    with pytest.raises(MsemuError, match=r"no clip 'wlak'.*walk, run"):
+        find_entry("wlak")
+
+
+def test_the_cache_folder_follows_the_environment(cache):
+    assert cache_folder() == cache
+
+
+def test_a_clip_is_taken_out_of_the_wheel_with_licence_and_source(cache, toy_catalogue, tmp_path):
+    path = fetching.fetch(ENTRY, make_wheel(tmp_path / "toy.whl"))
+    assert path.read_bytes() == CONTENT
+    assert (path.parent / "LICENCE.txt").read_text() == "MIT"
+    assert json.loads((path.parent / "SOURCE.json").read_text())["package"] == "toy 1.0"
+    assert fetching.fetch(ENTRY, tmp_path / "no longer there.whl") == path
+
+
+def test_a_damaged_file_in_the_cache_is_fetched_again(cache, toy_catalogue, tmp_path):
+    wheel = make_wheel(tmp_path / "toy.whl")
+    path = fetching.fetch(ENTRY, wheel)
+    path.write_bytes(b"broken")
+    assert fetching.fetch(ENTRY, wheel).read_bytes() == CONTENT
+
+
+def test_a_file_with_another_hash_is_refused_and_nothing_is_kept(cache, toy_catalogue, tmp_path):
+    with pytest.raises(MsemuError, match="nothing was kept"):
+        fetching.fetch(ENTRY, make_wheel(tmp_path / "toy.whl", b"another motion"))
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("kind", ["absent", "no zip", "other content"])
+def test_a_wrong_wheel_is_refused(cache, toy_catalogue, tmp_path, kind):
+    wheel = tmp_path / "toy.whl"
+    if kind == "no zip":
+        wheel.write_text("hello")
+    elif kind == "other content":
+        make_wheel(wheel, licence=False)
+    with pytest.raises(MsemuError, match="no wheel at" if kind == "absent" else "not the wheel of toy"):
+        fetching.fetch(ENTRY, wheel)
+
+
+def test_without_network_one_line_names_the_remedy(cache, toy_catalogue, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    with pytest.raises(MsemuError, match=r"pip cannot download toy==1.0 .*--wheel FILE.whl") as caught:
+        fetching.fetch(ENTRY)
+    assert "\n" not in str(caught.value)
+    assert not cache.exists()
+
+
+def test_without_pip_one_line_names_the_remedy(cache, toy_catalogue, monkeypatch, tmp_path):
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S -I "$@"\n')
+    bare.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(bare))
+    with pytest.raises(MsemuError, match=r"has no pip.*ensurepip"):
+        fetching.fetch(ENTRY)
+
+
+def test_a_cache_that_cannot_be_written_is_named(toy_catalogue, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("MSEMU_CACHE", str(tmp_path / "file"))
+    with pytest.raises(MsemuError, match="set MSEMU_CACHE"):
+        fetching.fetch(ENTRY, make_wheel(tmp_path / "toy.whl"))
+
+
+def test_a_retargeted_clip_is_cached_by_what_it_depends_on(cache, legs, monkeypatch):
+    ball = [1, 0, 0, 0]
+    rows = [[1 / 30, 0.01 * i, 0.88, 0, *ball * 4, 0, *ball * 2, 0, *ball, 0, *ball * 2, 0] for i in range(8)]
+    content = json.dumps({"Loop": "none", "Frames": rows}).encode()
+    entry = Entry("stand", "stand.txt", hashlib.sha256(content).hexdigest(), False, "standing", PACKAGE)
+    folder = cache / "toy-1.0"
+    folder.mkdir(parents=True)
+    (folder / "stand.txt").write_bytes(content)
+    monkeypatch.setattr(catalogues, "catalogue", lambda: {"stand": entry})
+
+    path = obtain_clip("stand", legs)
+    clip = MotionClip.load(path)
+    assert (clip.name, clip.licence, clip.source_sha256) == ("stand", "MIT", entry.sha256)
+    assert "toy 1.0" in clip.source
+    before = path.stat().st_mtime_ns
+    assert obtain_clip("stand", legs) == path
+    assert path.stat().st_mtime_ns == before
+    assert obtain_clip("stand", legs, fps=25.0) != path
+
+    path.write_bytes(b"broken")
+    assert np.array_equal(MotionClip.load(obtain_clip("stand", legs)).qpos, clip.qpos)
+
+
+def test_the_fingerprint_follows_the_body(legs):
+    from msemu.models import load_body
+
+    assert body_fingerprint(legs) == body_fingerprint(load_body("myolegs"))
+    assert body_fingerprint(legs) != body_fingerprint(load_body("myofullbody"))
