@@ -34,7 +34,7 @@ class TrackingErrors:
 
 
 def measure_episodes(
-    env: MotionTrackingEnv, policy: Policy, steps: int, on_step: Callable[[], None] = lambda: None
+    env: MotionTrackingEnv, policy: Policy, steps: int, on_step: Callable[[int, int], None] = lambda done, total: None
 ) -> TrackingErrors:
     """Run one episode in each environment, started at evenly spaced frames of the reference.
 
@@ -42,7 +42,7 @@ def measure_episodes(
         env: The environment; the episode length of its configuration must not be below ``steps``.
         policy: Deterministic policy.
         steps: Control steps.
-        on_step: Called after every step.
+        on_step: Called after every step with the number of steps done and in all.
     """
     starts = env.reference.num_frames if env.reference.cyclic else max(1, env.reference.num_frames - steps)
     frame = torch.arange(env.num_envs, device=env.device) * starts // env.num_envs
@@ -58,7 +58,7 @@ def measure_episodes(
             alive = alive & ~failed
             rows.append(_errors(env, alive))
             alive = alive & ~dones.bool()
-            on_step()
+            on_step(step + 1, steps)
     joint, root_rotation, body, root = (torch.stack(series).cpu().numpy() for series in zip(*rows, strict=True))
     return TrackingErrors(joint, root_rotation, body, root, failed_at.cpu().numpy())
 
@@ -69,7 +69,7 @@ def record(
     steps: int,
     title: str,
     start_frame: int = 0,
-    on_step: Callable[[], None] = lambda: None,
+    on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> Recording:
     """Play the first environment and keep what can be seen; a failed body starts again.
 
@@ -79,7 +79,7 @@ def record(
         steps: Control steps.
         title: Title of the recording.
         start_frame: Frame of the reference to start in.
-        on_step: Called after every step.
+        on_step: Called after every step with the number of steps done and in all.
     """
     frames: dict[str, list[np.ndarray]] = {"qpos": [], "reference": [], "activation": [], "force": [], "start": []}
 
@@ -93,10 +93,10 @@ def record(
     with torch.inference_mode():
         observations = env.restart(torch.full_like(env.frame, start_frame))
         keep(True)
-        for _ in range(steps):
+        for step in range(steps):
             observations, _, dones, _ = env.step(policy(observations).to(env.device))
             keep(bool(dones[0]))
-            on_step()
+            on_step(step + 1, steps)
     stacked = {key: np.stack(values) for key, values in frames.items()}
     return Recording(
         body=env.body.name,

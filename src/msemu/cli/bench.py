@@ -7,7 +7,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from msemu.cli.output import write_json
+from msemu.cli.output import load_motion, write_json
 from msemu.config import cfg_names
 from msemu.errors import MsemuError, command
 from msemu.registry import TaskSpec, list_tasks
@@ -51,7 +51,7 @@ def bench_env(args: EnvBench) -> None:
     """Measure, print and write the figures."""
     from msemu.analysis.benchmark import measure_env
     from msemu.models import load_body
-    from msemu.rl.setup import load_clip, make_env
+    from msemu.rl.setup import make_env
 
     if min(args.num_envs, args.rounds, args.steps) < 1:
         raise MsemuError("--num-envs, --rounds and --steps must be positive")
@@ -59,7 +59,7 @@ def bench_env(args: EnvBench) -> None:
     cfg = task.load_config()
     cfg.motion, cfg.num_envs, cfg.sim.num_threads = args.motion, args.num_envs, args.threads
     body = load_body(args.body, args.body_path)
-    env = make_env(task.id, cfg, body, load_clip(cfg, body), seed=0)
+    env = make_env(task.id, cfg, body, load_motion(cfg, body), seed=0)
     figures = measure_env(env, args.rounds, args.steps)
     table = Table("figure", "median", "quartiles", title=f"{args.body}, {args.num_envs} environments")
     for label, key in (("environment steps/s", "env_steps_per_s"), ("physics only, steps/s", "physics_only_steps_per_s")):

@@ -1,17 +1,14 @@
 """``msemu-motion``: fetch, import, inspect and show motion clips."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from msemu.cli.output import write_json
+from msemu.cli.output import progress, write_json
 from msemu.errors import MsemuError, command
 from msemu.motion.clip import MotionClip
 
@@ -168,7 +165,7 @@ def play(args: Play) -> None:
     if args.video:
         from msemu.viewer.video import write_video
 
-        with _progress("drawing") as on_frame:
+        with progress("drawing") as on_frame:
             write_video(recording, body, args.video, progress=on_frame)
         Console().print(f"video: {args.video}", soft_wrap=True)
     else:
@@ -195,17 +192,8 @@ def _make_clip(args: Import, body: "Body") -> MotionClip:
         return read_msgym_gait(path, body, args.fps)
     else:
         source = describe(read_source(path))
-    with _progress(f"retargeting {source.name} onto {body.name}") as on_frame:
+    with progress(f"retargeting {source.name} onto {body.name}") as on_frame:
         return retarget(body, source, RetargetSettings(fps=args.fps, cyclic=cyclic), on_frame)
-
-
-@contextmanager
-def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar that is told how many steps are done and in all."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns) as bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _catalogue_table() -> Table:

@@ -1,24 +1,37 @@
-"""What the commands have in common: progress bars and JSON files."""
+"""What the commands have in common: progress bars, the task's motion, JSON files."""
 
 import contextlib
 import json
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from msemu.errors import MsemuError
 
+if TYPE_CHECKING:
+    from msemu.config import TaskCfg
+    from msemu.models import Body
+    from msemu.motion.clip import MotionClip
+
 
 @contextlib.contextmanager
-def progress(label: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show a progress bar; the value is a function to call after each of ``total`` steps."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, transient=True) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda: bar.advance(task)
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar; the value is a function to call with the number of steps done and in all."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def load_motion(cfg: "TaskCfg", body: "Body") -> "MotionClip":
+    """Load a task's clip, with a progress bar when it must be retargeted."""
+    from msemu.rl.setup import load_clip
+
+    with progress(f"motion {cfg.motion or '?'} on {body.name}") as on_frame:
+        return load_clip(cfg, body, on_frame)
 
 
 def write_json(path: Path, figures: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from msemu.cli.output import progress
+from msemu.cli.output import load_motion, progress
 from msemu.errors import MsemuError, command
 from msemu.models import Body, load_body
 from msemu.motion.recording import Recording
@@ -60,7 +60,8 @@ def play(args: PlayArgs) -> None:
     if args.video:
         from msemu.viewer.video import write_video
 
-        write_video(recording, body, args.video, renderer=args.renderer)
+        with progress("drawing") as on_frame:
+            write_video(recording, body, args.video, renderer=args.renderer, progress=on_frame)
         Console().print(f"video: {args.video}")
     else:
         from msemu.viewer.browser import serve
@@ -82,7 +83,7 @@ def _record(args: PlayArgs) -> tuple[Body, Recording]:
     if args.seconds is not None:
         env.max_episode_length = round(args.seconds * env.cfg.env.control_frequency_hz)
     steps = env.max_episode_length
-    with progress("simulating", steps) as advance:
+    with progress("simulating") as advance:
         title = f"{run.task}  {run.path.name}"
         return env.body, record(env, runner.get_inference_policy(), steps, title, args.start_frame, advance)
 
@@ -97,10 +98,8 @@ def _find_run(args: PlayArgs) -> RunFolder | None:
 
 
 def _reference(args: PlayArgs) -> tuple[Body, Recording]:
-    from msemu.rl.setup import load_clip
-
     cfg = get_task(args.run).load_config()
     body = load_body(cfg.body, cfg.body_path)
-    clip = load_clip(cfg, body)
+    clip = load_motion(cfg, body)
     seconds = args.seconds or cfg.env.episode_length_s
     return body, Recording.from_clip(clip, cycles=max(1, round(seconds / clip.duration_s)))

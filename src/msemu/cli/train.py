@@ -7,6 +7,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from msemu.cli.output import load_motion
 from msemu.cli.training_display import TrainingDisplay
 from msemu.config import TrainCfg
 from msemu.errors import MsemuError, command
@@ -69,7 +70,7 @@ def train(task: str, cfg: TrainCfg) -> Path:
     from msemu.rl.progress import StopConditions
     from msemu.rl.run_folder import RunFolder
     from msemu.rl.runner import Runner
-    from msemu.rl.setup import load_clip, make_env, pick_device
+    from msemu.rl.setup import make_env, pick_device
 
     if cfg.num_envs < 1:
         raise MsemuError("--num-envs must be at least 1")
@@ -77,7 +78,7 @@ def train(task: str, cfg: TrainCfg) -> Path:
     torch.manual_seed(cfg.seed)
     body = load_body(cfg.body, cfg.body_path)
     resumed = RunFolder.open(Path(cfg.resume)) if cfg.resume else None
-    clip = MotionClip.load(resumed.clip_path) if resumed else load_clip(cfg, body)
+    clip = MotionClip.load(resumed.clip_path) if resumed else load_motion(cfg, body)
     env = make_env(task, cfg, body, clip, cfg.seed)
     run = resumed or RunFolder.create(task, cfg, body, clip)
     runner = Runner(env, cfg.agent, run.path, device)

@@ -37,8 +37,10 @@ class MuscleParameters:
         range_low, range_high, force, scale = model.actuator_gainprm[:, :4].T
         length_low, length_high = model.actuator_lengthrange.T
         optimal_fiber_length = (length_high - length_low) / (range_high - range_low)
+        # MuJoCo scales a force that is not given by the acceleration that a unit force causes; zero for an inert muscle.
+        per_acceleration = np.divide(scale, model.actuator_acc0, out=np.zeros_like(scale), where=model.actuator_acc0 > 0)
         return cls(
-            max_isometric_force=np.where(force < 0, scale / model.actuator_acc0, force),
+            max_isometric_force=np.where(force < 0, per_acceleration, force),
             optimal_fiber_length=optimal_fiber_length,
             tendon_slack_length=length_low - range_low * optimal_fiber_length,
             max_contraction_velocity=model.actuator_gainprm[:, 6].copy(),

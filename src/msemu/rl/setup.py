@@ -1,5 +1,6 @@
 """From a configuration or a run folder to an environment and a runner."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,8 +41,15 @@ def pick_device(name: str) -> str:
     return name
 
 
-def load_clip(cfg: TaskCfg, body: Body) -> MotionClip:
+def load_clip(
+    cfg: TaskCfg, body: Body, on_frame: Callable[[int, int], None] = lambda done, total: None
+) -> MotionClip:
     """Read the task's clip; a catalogue motion is fetched and retargeted when it is not in the cache.
+
+    Args:
+        cfg: The task.
+        body: Its body.
+        on_frame: Called with the number of frames done and in all while retargeting.
 
     Raises:
         MsemuError: No motion is named, or it cannot be had.
@@ -49,7 +57,7 @@ def load_clip(cfg: TaskCfg, body: Body) -> MotionClip:
     if not cfg.motion:
         raise MsemuError("this task needs a motion: --motion clip.npz (see: msemu-motion --help)")
     is_file = cfg.motion.endswith(".npz") or Path(cfg.motion).exists()
-    path = Path(cfg.motion) if is_file else obtain_clip(cfg.motion, body, fps=cfg.env.control_frequency_hz)
+    path = Path(cfg.motion) if is_file else obtain_clip(cfg.motion, body, fps=cfg.env.control_frequency_hz, on_frame=on_frame)
     return MotionClip.load(path)
 
 

@@ -33,7 +33,7 @@ def _bar(name: str, level: float) -> str:
     red, green, blue = (int(255 * channel) for channel in activation_colors(np.asarray(level)))
     return (
         '<div style="display:flex;align-items:center;padding:0 1em;font:12px monospace;line-height:1.5">'
-        f'<span style="width:9.5em;overflow:hidden;text-overflow:ellipsis">{html.escape(name)}</span>'
+        f'<span style="width:10em;overflow:hidden;text-overflow:ellipsis;white-space:nowrap">{html.escape(name)}</span>'
         '<span style="flex:1;background:#e8eaed;height:0.7em">'
         f'<span style="display:block;width:{100 * min(max(level, 0.0), 1.0):.0f}%;height:100%;'
         f'background:rgb({red},{green},{blue})"></span></span>'

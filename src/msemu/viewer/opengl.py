@@ -3,6 +3,7 @@
 import copy
 import subprocess
 import sys
+from ctypes.util import find_library
 from dataclasses import dataclass
 from functools import cache
 
@@ -54,6 +55,8 @@ class EglTrial:
 @cache
 def try_egl() -> EglTrial:
     """Try EGL in a process of its own, because a broken driver may end the process that loads it."""
+    if find_library("EGL") is None:
+        return EglTrial(problem="libEGL is not installed")
     try:
         result = subprocess.run(
             [sys.executable, "-c", _PROBE],
