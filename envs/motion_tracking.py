@@ -19,8 +19,8 @@ from msemu.sim import Simulation, make_simulation, single_threaded
 class MotionTrackingEnv(VecEnv):
     """Many copies of one body, each at its own place in one reference motion.
 
-    An action is mapped to muscle excitation by ``sigmoid(slope * (action - centre))``. Episodes start at a random frame of
-    the reference (reference-state initialisation), end early when the body has strayed too far, and time out at the
+    An action is mapped to muscle excitation by ``sigmoid(slope * (action - centre))``. Episodes start at a random frame
+    of the reference (reference-state initialisation), end early when the body has strayed too far, and time out at the
     episode length or at the end of a clip that is not cyclic. Environments that ended are reset within `step`; the
     observations from before the reset are in ``extras["terminal_observations"]``.
 

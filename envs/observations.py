@@ -3,11 +3,12 @@
 Everything spatial is given in the heading frame: at the pelvis, turned about the vertical so that x points where the
 pelvis points. The policy therefore acts alike wherever the body stands and whichever way it faces.
 
-=============== ====================================================================================================
-``proprioception``  pelvis height, tilt, velocities; joint angles and velocities; landmarks; contact forces (in body weights)
-``muscle``          fibre length and velocity (over optimal length), force (over F0), activation
-``reference``       pelvis pose, joint angles and landmarks of the reference now and at the future frames; phase
-=============== ====================================================================================================
+``proprioception``
+    pelvis height, tilt and velocities; joint angles and velocities; landmarks; contact forces (in body weights)
+``muscle``
+    fibre length and velocity (over the optimal length), force (over the greatest isometric force), activation
+``reference``
+    pelvis pose, joint angles and landmarks of the reference now and at the future frames; phase
 """
 
 import math

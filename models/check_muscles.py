@@ -23,10 +23,7 @@ def check_muscles(body: Body) -> list[Finding]:
 
 def _inert(body: Body) -> list[Finding]:
     message = "no moment arm about any joint in any random pose: it cannot move anything"
-    return [
-        Finding("note", "inert muscle", body.muscle_names[index], message, 0.0)
-        for index in body.inert_muscles
-    ]
+    return [Finding("note", "inert muscle", body.muscle_names[index], message, 0.0) for index in body.inert_muscles]
 
 
 def _fiber_lengths(body: Body, poses: np.ndarray) -> list[Finding]:
@@ -76,10 +73,6 @@ def _moment_arms(body: Body, poses: np.ndarray) -> list[Finding]:
         )
         for joint in np.flatnonzero(opposed.mean(0) > _ARM_SHARE):
             share = float(opposed[:, joint].mean())
-            message = (
-                f"its moment arm about {joint_names[joint]} has the opposite sign of that of {names[other]}"
-            )
-            findings.append(
-                Finding("error", "moment arm", name, f"{message} in {share:.0%} of mirrored poses", share)
-            )
+            message = f"its moment arm about {joint_names[joint]} has the opposite sign of that of {names[other]}"
+            findings.append(Finding("error", "moment arm", name, f"{message} in {share:.0%} of mirrored poses", share))
     return findings

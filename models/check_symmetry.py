@@ -124,7 +124,5 @@ def _muscle_parameters(body: Body) -> list[Finding]:
             difference = abs(of_left - of_right) / max(abs(of_right), abs(of_left), 1e-9)
             if difference > _RELATIVE:
                 message = f"{name} {of_left:.4g}, on the right {of_right:.4g}"
-                findings.append(
-                    Finding("warning", "muscle", body.muscle_names[left], message, float(difference))
-                )
+                findings.append(Finding("warning", "muscle", body.muscle_names[left], message, float(difference)))
     return findings

@@ -21,9 +21,7 @@ def require_bodies(spec: mujoco.MjSpec, recipe: Recipe) -> None:
     named += [region.body or region.subtree for region in recipe.contact_regions.values()]
     for name in named:
         if spec.body(name) is None:
-            raise MsemuError(
-                f"the model '{spec.modelname}' has no body '{name}'; the recipe is for another model"
-            )
+            raise MsemuError(f"the model '{spec.modelname}' has no body '{name}'; the recipe is for another model")
 
 
 def apply_settings(spec: mujoco.MjSpec, recipe: Recipe) -> None:
@@ -54,9 +52,7 @@ def add_landmarks(
         body = spec.body(landmark.body)
         quaternion = np.zeros(4)
         mujoco.mju_negQuat(quaternion, data.xquat[model.body(landmark.body).id])
-        body.add_site(
-            name=f"landmark/{name}", pos=landmark.position, quat=quaternion, size=[0.01, 0, 0], group=4
-        )
+        body.add_site(name=f"landmark/{name}", pos=landmark.position, quat=quaternion, size=[0.01, 0, 0], group=4)
 
 
 def add_capsules(spec: mujoco.MjSpec, capsules: dict[str, CapsuleCfg]) -> None:

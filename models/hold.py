@@ -42,9 +42,7 @@ def hold_subtree(spec: mujoco.MjSpec, body_name: str, model: mujoco.MjModel, dat
     _attach(parent, rigid)
 
 
-def _freeze(
-    spec: mujoco.MjSpec, body: mujoco.MjsBody, model: mujoco.MjModel, data: mujoco.MjData
-) -> _RigidBody:
+def _freeze(spec: mujoco.MjSpec, body: mujoco.MjsBody, model: mujoco.MjModel, data: mujoco.MjData) -> _RigidBody:
     compiled = model.body(body.name)
     position, quaternion = _relative_pose(data, compiled.parentid[0], compiled.id)
     fields = {

@@ -21,9 +21,7 @@ def moment_arms(model: mujoco.MjModel, poses: np.ndarray) -> np.ndarray:
     for pose, dense in zip(poses, arms, strict=True):
         data.qpos = pose
         mujoco.mj_fwdPosition(model, data)
-        mujoco.mju_sparse2dense(
-            dense, data.actuator_moment, data.moment_rownnz, data.moment_rowadr, data.moment_colind
-        )
+        mujoco.mju_sparse2dense(dense, data.actuator_moment, data.moment_rownnz, data.moment_rowadr, data.moment_colind)
     return arms
 
 

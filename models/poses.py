@@ -66,7 +66,5 @@ def random_poses(model: mujoco.MjModel, num_poses: int, seed: int) -> np.ndarray
     joints = scalar_joints(model)
     low, high = model.jnt_range[joints].T
     qpos = np.tile(model.qpos0, (num_poses, 1))
-    qpos[:, model.jnt_qposadr[joints]] = np.random.default_rng(seed).uniform(
-        low, high, (num_poses, len(joints))
-    )
+    qpos[:, model.jnt_qposadr[joints]] = np.random.default_rng(seed).uniform(low, high, (num_poses, len(joints)))
     return Couplings.of(model).project(qpos)

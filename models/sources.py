@@ -152,9 +152,7 @@ def _read_xml(file: Path, main_folder: Path, digest: "hashlib._Hash") -> Element
     return root
 
 
-def _expand_includes(
-    parent: ElementTree.Element, folder: Path, main_folder: Path, digest: "hashlib._Hash"
-) -> None:
+def _expand_includes(parent: ElementTree.Element, folder: Path, main_folder: Path, digest: "hashlib._Hash") -> None:
     children = []
     for child in parent:
         if child.tag == "include":

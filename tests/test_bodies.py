@@ -79,9 +79,7 @@ def test_sizes(name, nq, nv, muscles, independent, inert, regions):
     assert (model.nq, model.nv, model.nu, body.num_muscles) == (nq, nv, muscles, muscles)
     assert (len(body.joint_names), len(body.independent_joints)) == (nq - 7, independent)
     assert len(body.inert_muscles) == inert
-    assert [model.sensor(i).name for i in range(model.nsensor)] == [
-        f"contact/{key}" for key in body.contact_regions
-    ]
+    assert [model.sensor(i).name for i in range(model.nsensor)] == [f"contact/{key}" for key in body.contact_regions]
     assert len(body.contact_regions) == regions
     assert model.opt.timestep == 0.002
     assert model.opt.integrator == mujoco.mjtIntegrator.mjINT_EULER
@@ -173,12 +171,8 @@ def test_phantom_inertia_is_removed_and_no_other_inertia_is_touched(source):
 def test_mass_of_ms_human_700(ms_source):
     model = load_body("ms_human_700").model
     for index in range(model.nbody):
-        np.testing.assert_allclose(
-            model.body_mass[index], ms_source.body(model.body(index).name).mass, rtol=1e-12
-        )
-        np.testing.assert_allclose(
-            model.body_inertia[index], ms_source.body(model.body(index).name).inertia, rtol=1e-9
-        )
+        np.testing.assert_allclose(model.body_mass[index], ms_source.body(model.body(index).name).mass, rtol=1e-12)
+        np.testing.assert_allclose(model.body_inertia[index], ms_source.body(model.body(index).name).inertia, rtol=1e-9)
 
 
 def test_myofullbody_moves_as_its_source(source):
@@ -200,9 +194,7 @@ def test_myolegs_moves_as_the_whole_body_with_its_upper_body_held(source):
         for name in landmark_bodies(legs):
             np.testing.assert_allclose(ours.body(name).xpos, theirs.body(name).xpos, atol=1e-9, err_msg=name)
             np.testing.assert_allclose(ours.body(name).xmat, theirs.body(name).xmat, atol=1e-9, err_msg=name)
-        np.testing.assert_allclose(
-            ours.actuator_length, muscle_lengths(source, theirs, legs.muscle_names), atol=1e-9
-        )
+        np.testing.assert_allclose(ours.actuator_length, muscle_lengths(source, theirs, legs.muscle_names), atol=1e-9)
         np.testing.assert_allclose(ours.subtree_com[1], theirs.subtree_com[1], atol=1e-6)
 
 
@@ -285,9 +277,7 @@ def test_landmark_fields_describe_the_sites(name):
         mujoco.mju_rotVecQuat(position, body.landmark_positions[index], data.xquat[local])
         mujoco.mju_mulQuat(quaternion := np.zeros(4), data.xquat[local], body.landmark_quaternions[index])
         mujoco.mju_quat2Mat(matrix, quaternion)
-        np.testing.assert_allclose(
-            data.xpos[local] + position, data.site(f"landmark/{landmark}").xpos, atol=1e-12
-        )
+        np.testing.assert_allclose(data.xpos[local] + position, data.site(f"landmark/{landmark}").xpos, atol=1e-12)
         np.testing.assert_allclose(matrix, data.site(f"landmark/{landmark}").xmat, atol=1e-12)
 
 

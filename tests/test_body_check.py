@@ -111,11 +111,7 @@ def test_myofullbody_has_a_longissimus_on_the_wrong_side():
 @needs_ms_human_700
 def test_known_errors_of_ms_human_700():
     findings = check_body(load_body("ms_human_700"))
-    paths = {
-        item.subject: item.message
-        for item in findings
-        if (item.severity, item.check) == ("error", "muscle path")
-    }
+    paths = {item.subject: item.message for item in findings if (item.severity, item.check) == ("error", "muscle path")}
     assert set(paths) == {"EDCL_l-P1", *(f"LTpT_T12_l-P{point}" for point in range(1, 6))}
     assert "lateral sign" in paths.pop("EDCL_l-P1")
     assert all("right side" in message for message in paths.values())
@@ -123,9 +119,7 @@ def test_known_errors_of_ms_human_700():
     assert len(subjects(findings, "note", "inert muscle")) == 192
 
 
-@pytest.mark.parametrize(
-    "name", ["myofullbody", "myolegs", pytest.param("ms_human_700", marks=needs_ms_human_700)]
-)
+@pytest.mark.parametrize("name", ["myofullbody", "myolegs", pytest.param("ms_human_700", marks=needs_ms_human_700)])
 def test_every_muscle_has_a_partner(name):
     names = load_body(name).muscle_names
     pairs = mirror_names(names)

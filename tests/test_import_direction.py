@@ -37,7 +37,9 @@ def imported_parts(path: Path) -> set[str]:
     return parts & set(RANK)
 
 
-@pytest.mark.parametrize(("part", "path"), modules(), ids=lambda value: value.name if isinstance(value, Path) else value)
+@pytest.mark.parametrize(
+    ("part", "path"), modules(), ids=lambda value: value.name if isinstance(value, Path) else value
+)
 def test_no_module_imports_upwards(part: str, path: Path) -> None:
     for other in imported_parts(path):
         assert RANK[other] <= RANK[part], f"{path.relative_to(ROOT)} ({part}) imports msemu.{other}"

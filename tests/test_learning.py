@@ -42,7 +42,9 @@ def train_cfg(march: MotionClip, tmp_path: Path) -> TrainCfg:
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
     state = checkpoint.read(path, "cpu")
-    return {f"{part}.{key}": value for part in ("actor", "critic") for key, value in state[f"{part}_state_dict"].items()}
+    return {
+        f"{part}.{key}": value for part in ("actor", "critic") for key, value in state[f"{part}_state_dict"].items()
+    }
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(train_cfg: TrainCfg) -> None:

@@ -90,7 +90,9 @@ def test_observations_do_not_depend_on_place_and_heading(legs: Body) -> None:
         observations.proprioception(state, force), observations.proprioception(move(state), turned_force), atol=1e-4
     )
     assert torch.allclose(
-        observations.reference(state, frames, phase), observations.reference(move(state), move(frames), phase), atol=1e-4
+        observations.reference(state, frames, phase),
+        observations.reference(move(state), move(frames), phase),
+        atol=1e-4,
     )
 
 
@@ -149,7 +151,9 @@ def test_errors_are_in_degrees_and_centimetres(env: MotionTrackingEnv) -> None:
     )
     errors = tracking_error.summary(moved, state)
     assert torch.allclose(errors["joint_angle_deg"], torch.full((4,), np.rad2deg(0.1), dtype=torch.float32))
-    assert torch.allclose(errors["root_rotation_deg"], torch.full((4,), np.rad2deg(0.1), dtype=torch.float32), atol=1e-2)
+    assert torch.allclose(
+        errors["root_rotation_deg"], torch.full((4,), np.rad2deg(0.1), dtype=torch.float32), atol=1e-2
+    )
     assert torch.allclose(errors["root_translation_cm"], torch.full((4,), 5.0))
     assert torch.allclose(errors["body_position_cm"], torch.zeros(4), atol=1e-4)
 

@@ -58,7 +58,8 @@ def test_the_wheel_holds_every_file_and_one_top_level_name(distributions: tuple[
 
 
 def test_the_sdist_holds_what_the_wheel_is_made_of(distributions: tuple[Path, Path]) -> None:
-    names = {name.split("/", 1)[-1] for name in tarfile.open(distributions[0]).getnames()}
+    with tarfile.open(distributions[0]) as archive:
+        names = {name.split("/", 1)[-1] for name in archive.getnames()}
     assert {"LICENSE", "README.md", "setup.py", "pyproject.toml", "cfg/task/track.yaml", "envs/tasks.py"} <= names
 
 
@@ -90,5 +91,7 @@ def test_the_commands_are_installed(installed: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["envs", "models", "cfg"])
 def test_the_folders_cannot_be_imported_by_accident(name: str) -> None:
-    result = subprocess.run([sys.executable, "-c", f"import {name}"], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    result = subprocess.run(
+        [sys.executable, "-c", f"import {name}"], capture_output=True, text=True, cwd=ROOT, timeout=60
+    )
     assert result.returncode == 1 and f"import msemu.{name}, not {name}" in result.stderr

@@ -22,7 +22,9 @@ def test_product_inverse_and_rotation(pair: tuple[Rotation, Rotation]) -> None:
     a, b = pair
     vectors = np.random.default_rng(1).normal(size=(50, 3))
     product = rotation.multiply(quaternion(a), quaternion(b))
-    assert np.allclose((Rotation.from_quat(product.numpy(), scalar_first=True).inv() * (a * b)).magnitude(), 0, atol=1e-9)
+    assert np.allclose(
+        (Rotation.from_quat(product.numpy(), scalar_first=True).inv() * (a * b)).magnitude(), 0, atol=1e-9
+    )
     assert np.allclose(rotation.rotate(quaternion(a), torch.from_numpy(vectors)), a.apply(vectors))
     assert np.allclose(rotation.rotate_inverse(quaternion(a), torch.from_numpy(vectors)), a.inv().apply(vectors))
 
@@ -44,4 +46,6 @@ def test_heading_turns_x_to_the_horizontal_direction(pair: tuple[Rotation, Rotat
 def test_tangent_normal_holds_the_x_and_z_axes(pair: tuple[Rotation, Rotation]) -> None:
     a, _ = pair
     matrix = a.as_matrix()
-    assert np.allclose(rotation.tangent_normal(quaternion(a)), np.concatenate((matrix[:, :, 0], matrix[:, :, 2]), axis=1))
+    assert np.allclose(
+        rotation.tangent_normal(quaternion(a)), np.concatenate((matrix[:, :, 0], matrix[:, :, 2]), axis=1)
+    )

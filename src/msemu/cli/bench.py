@@ -62,7 +62,10 @@ def bench_env(args: EnvBench) -> None:
     env = make_env(task.id, cfg, body, load_motion(cfg, body), seed=0)
     figures = measure_env(env, args.rounds, args.steps)
     table = Table("figure", "median", "quartiles", title=f"{args.body}, {args.num_envs} environments")
-    for label, key in (("environment steps/s", "env_steps_per_s"), ("physics only, steps/s", "physics_only_steps_per_s")):
+    for label, key in (
+        ("environment steps/s", "env_steps_per_s"),
+        ("physics only, steps/s", "physics_only_steps_per_s"),
+    ):
         low, high = figures[f"{key}_quartiles"]
         table.add_row(label, f"{figures[key]:.0f}", f"{low:.0f} to {high:.0f}")
     low, high = figures["physics_ratio_quartiles"]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class EvalArgs:
     """Measure how well a trained policy tracks its reference, in degrees and centimetres.
 
-    One episode starts at each of evenly spaced frames of the reference, without exploration noise. Errors are means over
-    the time before a failure; survival is the share of episodes without one.
+    One episode starts at each of evenly spaced frames of the reference, without exploration noise. Errors are means
+    over the time before a failure; survival is the share of episodes without one.
     """
 
     run: Annotated[str, tyro.conf.Positional]
@@ -76,7 +76,7 @@ def evaluate(args: EvalArgs) -> None:
         figures = {"task": run.task, "checkpoint": str(checkpoint), "seed": args.seed, **asdict(evaluation)}
         write_json(args.json, figures)
     for path in plot_evaluation(evaluation, errors, frequency, args.plots or run.path / "eval"):
-        Console().print(f"plot: {path}")
+        Console().print(f"plot: {path}", soft_wrap=True)
 
 
 def _table(evaluation: "Evaluation", title: str) -> Table:

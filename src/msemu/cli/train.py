@@ -13,9 +13,18 @@ from msemu.config import TrainCfg
 from msemu.errors import MsemuError, command
 from msemu.registry import get_task, list_tasks
 
-USAGE = """usage: msemu-train TASK [--motion CLIP.npz] [--num-envs N] [--minutes M | --iterations N] [--resume RUN|latest] [...]
-       msemu-train TASK --help    every option of the task, with its default
-       msemu-train --list         the tasks"""
+USAGE = """usage: msemu-train TASK [options]
+
+  msemu-train --list         the tasks
+  msemu-train TASK --help    every value of the task's configuration, with its default; each is an option
+
+the most used options:
+  --motion CLIP.npz          follow this clip (or a name of: msemu-motion fetch)
+  --minutes M                train for a time ...
+  --iterations N             ... or for a number of iterations (default 1000)
+  --resume RUN|latest        continue a run
+  --num-envs N               bodies simulated in parallel
+  --device cpu|cuda|auto     where the networks learn"""
 
 DEFAULT_ITERATIONS = 1000
 UNBOUNDED_ITERATIONS = 10**9
@@ -86,14 +95,14 @@ def train(task: str, cfg: TrainCfg) -> Path:
         runner.load(str(run.checkpoint("last")))
     iterations = cfg.iterations or (UNBOUNDED_ITERATIONS if cfg.minutes else DEFAULT_ITERATIONS)
     console = Console()
-    console.print(
-        f"[bold]{task}[/]  {body.num_muscles} muscles, {env.num_envs} environments, learning on {device}\nrun: {run.path}"
-    )
+    console.print(f"[bold]{task}[/]  {body.num_muscles} muscles, {env.num_envs} environments, learning on {device}")
+    console.print(f"run: {run.path}", soft_wrap=True)
     runner.logger.stop = StopConditions(minutes=cfg.minutes)
     with runner.logger.stop.signals(), TrainingDisplay(console, iterations, cfg.minutes) as display:
         runner.logger.show = display.show
         runner.train(iterations, fresh=resumed is None)
-    console.print(f"saved: {run.checkpoint('last')}   curves: tensorboard --logdir {run.path}")
+    console.print(f"saved: {run.checkpoint('last')}", soft_wrap=True)
+    console.print(f"curves: tensorboard --logdir {run.path}", soft_wrap=True)
     return run.path
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from msemu.errors import MsemuError
+from msemu.motion.untrusted import read_arrays
 
 FORMAT_VERSION = 1
 _ARRAYS = ("qpos", "qvel", "cycle_displacement")
@@ -78,16 +79,15 @@ class MotionClip:
         Raises:
             MsemuError: The file is missing, is not a clip, or holds values that are not finite.
         """
+        if not Path(path).is_file():
+            raise MsemuError(f"no clip at {path}")
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                header = json.loads(str(archive["header"]))
-                arrays = {key: archive[key].astype(np.float64) for key in _ARRAYS}
-        except FileNotFoundError:
-            raise MsemuError(f"no clip at {path}") from None
-        except Exception as error:
-            raise MsemuError(
-                f"{path} is not an msemu clip ({error}); make one with: msemu-motion import FILE --body BODY --out clip.npz"
-            ) from error
+            found = read_arrays(path, ("header", *_ARRAYS))
+            header = dict(json.loads(str(found["header"])))
+            arrays = {key: found[key].astype(np.float64) for key in _ARRAYS}
+        except (MsemuError, ValueError, TypeError) as error:
+            remedy = "make one with: msemu-motion import FILE --body BODY --out clip.npz"
+            raise MsemuError(f"{path} is not an msemu clip ({error}); {remedy}") from error
         version = header.pop("format_version", None)
         if version != FORMAT_VERSION:
             raise MsemuError(f"{path} has clip format {version}; this release reads format {FORMAT_VERSION}")
@@ -110,7 +110,9 @@ class MotionClip:
         for key in _ARRAYS:
             bad = ~np.isfinite(getattr(self, key))
             if bad.any():
-                raise ValueError(f"{int(bad.sum())} values of {key} are not finite, first in frame {np.argwhere(bad)[0][0]}")
+                raise ValueError(
+                    f"{int(bad.sum())} values of {key} are not finite, first in frame {np.argwhere(bad)[0][0]}"
+                )
 
     def check_matches(self, body_name: str, joint_names: tuple[str, ...]) -> None:
         """Refuse the clip for a body with other joints.

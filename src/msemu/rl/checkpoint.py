@@ -46,7 +46,9 @@ def read(path: Path, device: str | torch.device) -> dict[str, Any]:
         raise MsemuError(f"no checkpoint at {path}") from None
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise MsemuError(f"{path} is truncated or is not a checkpoint ({reason}); use another one of the run") from error
+        raise MsemuError(
+            f"{path} is truncated or is not a checkpoint ({reason}); use another one of the run"
+        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise MsemuError(f"{path} is not a checkpoint of this msemu release (wanted {FORMAT})")
     return content

@@ -8,8 +8,9 @@ from tensordict import TensorDict
 class PPO(BasePPO):
     """PPO (arXiv:1707.06347).
 
-    rsl-rl adds ``gamma V(s_t)`` for an episode cut off by time, with the state *before* the step. The state after it is at
-    hand in ``extras["terminal_observations"]``, so its value is used (arXiv:1712.00378, "partial-episode bootstrapping").
+    rsl-rl adds ``gamma V(s_t)`` for an episode cut off by time, with the state *before* the step. The state after it is
+    at hand in ``extras["terminal_observations"]``, so its value is used ("partial-episode bootstrapping",
+    arXiv:1712.00378).
     """
 
     def process_env_step(

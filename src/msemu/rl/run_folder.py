@@ -49,7 +49,9 @@ class RunFolder:
             run._write_yaml("config.yaml", {"task": task, "train": to_dict(lasting)})
             run._write_yaml("provenance.yaml", _provenance(body, clip))
         except OSError as error:
-            raise MsemuError(f"cannot write the run folder {path}: {error.strerror}; choose another --runs-dir") from error
+            raise MsemuError(
+                f"cannot write the run folder {path}: {error.strerror}; choose another --runs-dir"
+            ) from error
         clip.save(run.clip_path)
         return run
 

@@ -65,7 +65,9 @@ class Runner(OnPolicyRunner):
         state["logger"] = {name: _plain(getattr(self.logger, name)) for name in _LOGGER_STATE}
         checkpoint.write(Path(path), state)
 
-    def load(self, path: str, load_cfg: dict | None = None, strict: bool = True, map_location: str | None = None) -> dict:
+    def load(
+        self, path: str, load_cfg: dict | None = None, strict: bool = True, map_location: str | None = None
+    ) -> dict:
         """Continue from a checkpoint written by `save`.
 
         Raises:
@@ -117,8 +119,9 @@ class Runner(OnPolicyRunner):
 def tracking_score_cm(error_cm: float, failures_per_step: float, episode_length: int, failed_error_cm: float) -> float:
     """Expected tracking error over an episode in which the time after a failure counts as failed.
 
-    The error of visited states alone would flatter a policy that falls at once: each reset puts it back on the reference.
-    With failure probability p per step, an episode of N steps is alive for the share (1 - (1 - p)^N) / (N p) of its time.
+    The error of visited states alone would flatter a policy that falls at once: each reset puts it back on the
+    reference. With failure probability p per step, an episode of N steps is alive for the share
+    (1 - (1 - p)^N) / (N p) of its time.
 
     Args:
         error_cm: Mean error of the states that were visited [cm].

@@ -41,9 +41,7 @@ def pick_device(name: str) -> str:
     return name
 
 
-def load_clip(
-    cfg: TaskCfg, body: Body, on_frame: Callable[[int, int], None] = lambda done, total: None
-) -> MotionClip:
+def load_clip(cfg: TaskCfg, body: Body, on_frame: Callable[[int, int], None] = lambda done, total: None) -> MotionClip:
     """Read the task's clip; a catalogue motion is fetched and retargeted when it is not in the cache.
 
     Args:
@@ -57,7 +55,11 @@ def load_clip(
     if not cfg.motion:
         raise MsemuError("this task needs a motion: --motion clip.npz (see: msemu-motion --help)")
     is_file = cfg.motion.endswith(".npz") or Path(cfg.motion).exists()
-    path = Path(cfg.motion) if is_file else obtain_clip(cfg.motion, body, fps=cfg.env.control_frequency_hz, on_frame=on_frame)
+    path = (
+        Path(cfg.motion)
+        if is_file
+        else obtain_clip(cfg.motion, body, fps=cfg.env.control_frequency_hz, on_frame=on_frame)
+    )
     return MotionClip.load(path)
 
 
@@ -66,7 +68,9 @@ def make_env(task: str, cfg: TaskCfg, body: Body, clip: MotionClip, seed: int) -
     return resolve_callable(get_task(task).env)(cfg, body, clip, seed)
 
 
-def open_policy(run: RunFolder, checkpoint: Path, num_envs: int, device: str, seed: int) -> tuple[MotionTrackingEnv, Runner]:
+def open_policy(
+    run: RunFolder, checkpoint: Path, num_envs: int, device: str, seed: int
+) -> tuple[MotionTrackingEnv, Runner]:
     """Load a trained policy beside an environment of its task.
 
     Args:
