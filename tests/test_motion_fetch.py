@@ -11,8 +11,10 @@ import pytest
 from msemu.errors import MsemuError
 from msemu.motion import catalogue as catalogues
 from msemu.motion import fetch as fetching
-from msemu.motion.catalogue import Entry, Package, body_fingerprint, cache_folder, catalogue, find_entry, obtain_clip
+from msemu.motion import library
+from msemu.motion.catalogue import Entry, Package, cache_folder, catalogue, find_entry
 from msemu.motion.clip import MotionClip
+from msemu.motion.library import body_fingerprint, obtain_clip
 
 CONTENT = b"a motion"
 PACKAGE = Package("toy", "1.0", "3.11", "any", 1, "MIT", "toy-1.0.dist-info/LICENSE", "made up", "toy/motions")
@@ -124,6 +126,7 @@ def test_a_retargeted_clip_is_cached_by_what_it_depends_on(cache, legs, monkeypa
     folder.mkdir(parents=True)
     (folder / "stand.txt").write_bytes(content)
     monkeypatch.setattr(catalogues, "catalogue", lambda: {"stand": entry})
+    monkeypatch.setattr(library, "catalogue", lambda: {"stand": entry})
 
     path = obtain_clip("stand", legs)
     clip = MotionClip.load(path)

@@ -11,11 +11,11 @@ from scipy.spatial.transform import Rotation
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.models.body import LANDMARKS
-from msemu.motion.catalogue import load_source
 from msemu.motion.clip import MotionClip
 from msemu.motion.foot import find_feet
 from msemu.motion.inverse_kinematics import Costs, InverseKinematics
 from msemu.motion.kinematics import landmark_path, sole_heights, support_point
+from msemu.motion.library import load_source
 from msemu.motion.retarget import RetargetSettings, retarget
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
 from msemu.motion.targets import make_targets

@@ -175,7 +175,8 @@ def play(args: Play) -> None:
 
 
 def _make_clip(args: Import, body: "Body") -> MotionClip:
-    from msemu.motion.catalogue import catalogue, describe, load_source
+    from msemu.motion.catalogue import catalogue
+    from msemu.motion.library import describe, load_source
     from msemu.motion.msgym import KEYS, read_msgym_gait
     from msemu.motion.readers import read_source
     from msemu.motion.retarget import RetargetSettings, retarget

@@ -1,21 +1,13 @@
 """The catalogue of clips that msemu can obtain: values in ``cfg/motion``, files in the user's cache."""
 
-import hashlib
-import json
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
 import yaml
 
 from msemu.errors import MsemuError
-from msemu.models.body import Body
-from msemu.motion.clip import MotionClip
-from msemu.motion.readers import read_source
-from msemu.motion.source import SourceMotion
 
 CACHE_VARIABLE = "MSEMU_CACHE"
 """Environment variable that names another cache folder than ``~/.cache/msemu``."""
@@ -105,98 +97,3 @@ def cache_folder() -> Path:
     """Return the folder that keeps obtained and retargeted clips."""
     chosen = os.environ.get(CACHE_VARIABLE)
     return (Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "msemu") / "motions"
-
-
-def obtain_clip(
-    name: str,
-    body: Body,
-    fps: float = 50.0,
-    on_frame: Callable[[int, int], None] = lambda done, total: None,
-) -> Path:
-    """Return the path of a catalogue clip on ``body``; fetch and retarget it when it is not in the cache.
-
-    The file's name carries a hash of everything the clip depends on: the source, the body, the settings and
-    the version of the retargeting.
-
-    Args:
-        name: Clip of the catalogue.
-        body: The body.
-        fps: Frame rate [Hz].
-        on_frame: Called with the number of frames done and in all while retargeting.
-
-    Raises:
-        MsemuError: Unknown name, or the clip cannot be obtained.
-    """
-    from msemu.motion.retarget import RETARGET_VERSION, RetargetSettings, retarget
-
-    entry = find_entry(name)
-    settings = RetargetSettings(fps=fps, cyclic=entry.cyclic)
-    key = {
-        "source": entry.sha256,
-        "body": body_fingerprint(body),
-        "settings": asdict(settings),
-        "version": RETARGET_VERSION,
-    }
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
-    path = cache_folder() / "retargeted" / f"{name}_{body.name}_{digest}.npz"
-    if path.is_file() and _readable(path):
-        return path
-    clip = retarget(body, load_source(name), settings, on_frame)
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
-    clip.save(partial)
-    partial.replace(path)
-    return path
-
-
-def load_source(name: str) -> SourceMotion:
-    """Return the source motion of a catalogue clip; fetch it when needed.
-
-    Raises:
-        MsemuError: Unknown name, or the clip cannot be obtained.
-    """
-    from msemu.motion.fetch import fetch
-
-    source = describe(read_source(fetch(find_entry(name))))
-    source.name = name
-    return source
-
-
-def describe(source: SourceMotion) -> SourceMotion:
-    """Fill in licence and origin when the file is one of the catalogue, whatever it is called."""
-    for entry in catalogue().values():
-        if entry.sha256 == source.sha256:
-            source.licence = entry.package.licence
-            source.source = f"{entry.package.package} {entry.package.version}: {entry.file}; {entry.package.origin}"
-    return source
-
-
-def body_fingerprint(body: Body) -> str:
-    """Return a hash of what the retargeting takes from a body: kinematics, limits, couplings, landmarks."""
-    model = body.model
-    digest = hashlib.sha256("\n".join((body.name, *body.joint_names)).encode())
-    for values in (
-        body.neutral_qpos,
-        body.independent_joints,
-        body.couplings.coefficients,
-        body.landmark_bodies,
-        body.landmark_positions,
-        body.landmark_quaternions,
-        model.body_pos,
-        model.body_quat,
-        model.jnt_pos,
-        model.jnt_axis,
-        model.jnt_range,
-        *(model.geom_size[geoms] for geoms in body.contact_regions.values()),
-        *(model.geom_pos[geoms] for geoms in body.contact_regions.values()),
-    ):
-        digest.update(np.ascontiguousarray(np.round(np.asarray(values, dtype=float), 9)).tobytes())
-    return digest.hexdigest()
-
-
-def _readable(path: Path) -> bool:
-    """Whether a cached clip is whole; a damaged one is made again."""
-    try:
-        MotionClip.load(path)
-    except MsemuError:
-        return False
-    return True

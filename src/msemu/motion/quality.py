@@ -7,6 +7,7 @@ from msemu.models.body import LANDMARKS, Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.kinematics import landmark_path, region_heights
 from msemu.motion.source import JOINT_CENTRES
+from msemu.muscle.parameters import MuscleParameters
 
 _DEGREES = 180.0 / np.pi
 
@@ -69,10 +70,7 @@ def limit_figures(body: Body, qpos: np.ndarray) -> dict[str, float]:
 
 
 def tendon_figures(body: Body, qpos: np.ndarray, fps: float, cyclic: bool) -> dict[str, float]:
-    """Return the largest change of a muscle's length between frames, over its optimal fibre length.
-
-    The optimal fibre length follows from MuJoCo's length range: ``(hi - lo) / (range[1] - range[0])``.
-    """
+    """Return the largest change of a muscle's length between frames, over its optimal fibre length."""
     model, data = body.model, mujoco.MjData(body.model)
     lengths = np.empty((len(qpos), model.nu))
     for frame, pose in enumerate(qpos):
@@ -82,10 +80,8 @@ def tendon_figures(body: Body, qpos: np.ndarray, fps: float, cyclic: bool) -> di
         mujoco.mj_tendon(model, data)
         mujoco.mj_transmission(model, data)
         lengths[frame] = data.actuator_length
-    low, high = model.actuator_lengthrange.T
-    optimal = (high - low) / (model.actuator_gainprm[:, 1] - model.actuator_gainprm[:, 0])
     path = np.concatenate([lengths, lengths[:1]]) if cyclic else lengths
-    change = np.abs(np.diff(path, axis=0)) / optimal
+    change = np.abs(np.diff(path, axis=0)) / MuscleParameters.of(model).optimal_fiber_length
     return {"tendon_step_max": float(change.max()), "tendon_speed_max_per_s": float(change.max()) * fps}
 
 

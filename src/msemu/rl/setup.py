@@ -11,8 +11,8 @@ from msemu.config import TaskCfg, TrainCfg
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
-from msemu.motion.catalogue import obtain_clip
 from msemu.motion.clip import MotionClip
+from msemu.motion.library import obtain_clip
 from msemu.registry import get_task
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
