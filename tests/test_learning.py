@@ -81,6 +81,20 @@ def test_a_time_out_is_bootstrapped_with_the_state_it_ends_in(
     assert torch.allclose(algorithm.storage.rewards[0].squeeze(1), wanted)
 
 
+def test_the_desired_divergence_grows_with_the_number_of_muscles(
+    train_cfg: TrainCfg, legs: Body, march: MotionClip
+) -> None:
+    train_cfg.agent.algorithm["desired_kl_per_action"] = 0.02
+    runner = Runner(MotionTrackingEnv(train_cfg, legs, march), train_cfg.agent, None, "cpu")
+    assert runner.alg.desired_kl == pytest.approx(0.02 * 80)
+
+
+def test_an_agent_with_an_unknown_value_is_refused(train_cfg: TrainCfg, legs: Body, march: MotionClip) -> None:
+    train_cfg.agent.algorithm["learning_speed"] = 1
+    with pytest.raises(MsemuError, match="learning_speed"):
+        Runner(MotionTrackingEnv(train_cfg, legs, march), train_cfg.agent, None, "cpu")
+
+
 def test_curves_hold_the_errors_of_every_iteration(train_cfg: TrainCfg) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -50,8 +50,11 @@ def test_ids_follow_the_pattern() -> None:
         name, motion, body, version = spec.id.split("-")
         assert (name, version) == ("Msemu", "v0")
         assert motion in ("Walk", "Run", "Track") and body in ("MyoLegs", "MyoFullBody", "MsHuman700")
-        assert spec.load_config().body == {
-            "MyoLegs": "myolegs",
-            "MyoFullBody": "myofullbody",
-            "MsHuman700": "ms_human_700",
-        }[body]
+        assert (
+            spec.load_config().body
+            == {
+                "MyoLegs": "myolegs",
+                "MyoFullBody": "myofullbody",
+                "MsHuman700": "ms_human_700",
+            }[body]
+        )

@@ -1,0 +1,40 @@
+"""Force curves of MuJoCo's muscle: piecewise quadratic (mujoco.readthedocs.io, "Muscle actuators")."""
+
+import warp as wp
+
+
+@wp.func
+def active_force_length(length: float, lmin: float, lmax: float) -> float:
+    """Active force [F0] at a normalised fibre length: a bump on (lmin, lmax) with its peak at 1."""
+    if length <= lmin or length >= lmax:
+        return 0.0
+    # Distance from the peak, 0 to 1 on either side; the curve turns from convex to concave half way.
+    x = wp.where(length <= 1.0, (1.0 - length) / (1.0 - lmin), (length - 1.0) / (lmax - 1.0))
+    if x < 0.5:
+        return 1.0 - 2.0 * x * x
+    return 2.0 * (1.0 - x) * (1.0 - x)
+
+
+@wp.func
+def force_velocity(velocity: float, fvmax: float) -> float:
+    """Factor of the active force [-] at a normalised velocity (lengthening is positive)."""
+    if velocity <= -1.0:
+        return 0.0
+    if velocity <= 0.0:
+        return (velocity + 1.0) * (velocity + 1.0)
+    y = fvmax - 1.0
+    if velocity <= y:
+        return fvmax - (y - velocity) * (y - velocity) / y
+    return fvmax
+
+
+@wp.func
+def passive_force_length(length: float, lmax: float, fpmax: float) -> float:
+    """Passive force [F0] at a normalised fibre length: quadratic from 1, linear beyond half way to lmax."""
+    half = 0.5 * (lmax - 1.0)
+    x = (length - 1.0) / half
+    if x <= 0.0:
+        return 0.0
+    if x <= 1.0:
+        return 0.5 * fpmax * x * x
+    return fpmax * (x - 0.5)

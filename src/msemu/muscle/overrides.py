@@ -1,0 +1,54 @@
+"""Muscle parameters from a file of the user's own."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from msemu.config import read_yaml
+from msemu.errors import MsemuError
+from msemu.muscle.parameters import MuscleParameters
+
+
+def override(parameters: MuscleParameters, path: str | Path) -> MuscleParameters:
+    """Return the table with the values that a file gives by muscle name.
+
+    A YAML file maps muscle to column to value. A CSV file has a header ``muscle,<column>,...``; an empty cell keeps the
+    value. Columns and units are those of `MuscleParameters`.
+
+    Raises:
+        MsemuError: The file cannot be read, or names an unknown muscle or column.
+    """
+    path = Path(path)
+    readers = {".yaml": read_yaml, ".yml": read_yaml, ".csv": _read_csv}
+    if path.suffix not in readers:
+        raise MsemuError(f"{path}: muscle parameters are read from .yaml or .csv")
+    for muscle, values in readers[path.suffix](path).items():
+        if not isinstance(values, dict):
+            raise MsemuError(f"{path}: muscle '{muscle}' needs 'column: value' lines")
+        parameters = parameters.replaced(str(muscle), values, path.name)
+    return parameters
+
+
+def _read_csv(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file, restkey="(no header)", strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise MsemuError(f"cannot read {path}: {error}") from error
+    if not rows or "muscle" not in rows[0]:
+        raise MsemuError(f"{path} needs a header 'muscle,<column>,...' and a line per muscle")
+    table: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        muscle = row.pop("muscle")
+        if muscle in table:
+            raise MsemuError(f"{path}: muscle '{muscle}' has two lines")
+        table[muscle] = {column: _number(cell) for column, cell in row.items() if cell}
+    return table
+
+
+def _number(cell: Any) -> Any:
+    """Return the number of a cell, or the cell as it is for `MuscleParameters.replaced` to refuse."""
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return cell

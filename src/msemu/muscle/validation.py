@@ -1,0 +1,155 @@
+"""Are the parameters of each muscle those of a muscle?"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from msemu.errors import MsemuError
+from msemu.muscle import reference
+from msemu.muscle.parameters import MuscleParameters
+
+MAX_PENNATION_ANGLE = float(np.arccos(0.1))
+"""Steepest fibre that the levels simulate [rad], 84.3 degrees (Millard et al. 2013, doi 10.1115/1.4023390)."""
+
+_POSITIVE = (
+    "max_isometric_force",
+    "optimal_fiber_length",
+    "max_contraction_velocity",
+    "fiber_damping",
+    "tendon_strain",
+    "activation_time",
+    "deactivation_time",
+    "passive_max_isometric_force",
+    "passive_optimal_fiber_length",
+)
+_SYMMETRIC = ("max_isometric_force", "optimal_fiber_length", "tendon_slack_length", "pennation_angle")
+_FIBER_RANGE = (0.5, 1.6)
+_GREATEST_FORCE = 2.0
+_ASYMMETRY = 0.01
+
+
+class ParameterFinding(NamedTuple):
+    """One remark about a muscle; the fields are those of a finding about a body.
+
+    Attributes:
+        severity: ``error``: forces are wrong there; ``warning``: questionable; ``note``: worth knowing.
+        check: Name of the check.
+        subject: Name of the muscle.
+        message: One line that says what is wrong.
+        value: The measured figure, in the unit that the message names.
+    """
+
+    severity: Literal["error", "warning", "note"]
+    check: str
+    subject: str
+    message: str
+    value: float
+
+
+def require_simulable(parameters: MuscleParameters) -> None:
+    """Refuse a table with which no level can compute a force.
+
+    Raises:
+        MsemuError: A value that must be positive is not, or a pennation angle is out of range; names the first muscle.
+    """
+    for column in _POSITIVE:
+        values = getattr(parameters, column)
+        _refuse(parameters, column, ~(values > 0) | ~np.isfinite(values), "must be a positive number")
+    for column in ("tendon_slack_length", "passive_tendon_slack_length", "activation_smoothing"):
+        _refuse(parameters, column, ~np.isfinite(getattr(parameters, column)), "must be a number")
+    angle = parameters.pennation_angle
+    _refuse(
+        parameters, "pennation_angle", ~((angle >= 0) & (angle < MAX_PENNATION_ANGLE)), "must lie in 0 to 1.47 rad"
+    )
+    _refuse(parameters, "lmin", ~(parameters.lmin < 1), "must be below 1")
+    for column in ("lmax", "passive_lmax", "fvmax"):
+        _refuse(parameters, column, ~(getattr(parameters, column) > 1), "must be above 1")
+
+
+def find_implausible(
+    parameters: MuscleParameters, muscle_lengths: np.ndarray, mirrored: dict[str, str] | None = None
+) -> list[ParameterFinding]:
+    """List what is implausible about each muscle.
+
+    Args:
+        parameters: The table.
+        muscle_lengths: Muscle-tendon lengths over poses that cover the joints' ranges [m], shape [N, M].
+        mirrored: The muscle of the other side, by muscle name; those without one are missing.
+    """
+    return [
+        *_negative_slack(parameters),
+        *_fiber_range(parameters, muscle_lengths),
+        *_equilibrium(parameters, muscle_lengths),
+        *_asymmetry(parameters, mirrored or {}),
+    ]
+
+
+def _refuse(parameters: MuscleParameters, column: str, bad: np.ndarray, rule: str) -> None:
+    if bad.any():
+        index = int(np.argmax(bad))
+        value, source = getattr(parameters, column)[index], parameters.sources[column][index]
+        raise MsemuError(
+            f"muscle '{parameters.names[index]}': {column} {rule}, not {value:.4g} (from {source});"
+            " correct the model or override it with a parameter file"
+        )
+
+
+def _negative_slack(parameters: MuscleParameters) -> list[ParameterFinding]:
+    message = "tendon slack length {:.4f} m is negative: the fibre is longer than its path, the tendon is taken as rigid"
+    return [
+        ParameterFinding("warning", "tendon slack length", name, message.format(length), float(length))
+        for name, length in zip(parameters.names, parameters.tendon_slack_length, strict=True)
+        if length < 0
+    ]
+
+
+def _fiber_range(parameters: MuscleParameters, muscle_lengths: np.ndarray) -> list[ParameterFinding]:
+    lengths = reference.rigid_fiber_length(parameters, muscle_lengths)
+    outside = (lengths < _FIBER_RANGE[0]) | (lengths > _FIBER_RANGE[1])
+    findings = []
+    for name, values, share in zip(parameters.names, lengths.T, outside.mean(0), strict=True):
+        if share > 0:
+            extreme = values[np.abs(values - np.mean(_FIBER_RANGE)).argmax()]
+            message = (
+                f"fibre {values.min():.2f} to {values.max():.2f} of its optimal length, outside"
+                f" {_FIBER_RANGE[0]} to {_FIBER_RANGE[1]} in {share:.0%} of poses"
+            )
+            findings.append(ParameterFinding("warning", "fibre length", name, message, float(extreme)))
+    return findings
+
+
+def _equilibrium(parameters: MuscleParameters, muscle_lengths: np.ndarray) -> list[ParameterFinding]:
+    """Find muscles that are slack at their longest, or hold more than twice their force at their shortest, at rest."""
+    findings = []
+    for lengths, is_bad, message in (
+        (muscle_lengths.max(0), lambda force: force <= 0, "is slack in every pose: no force however active"),
+        (
+            muscle_lengths.min(0),
+            lambda force: force > _GREATEST_FORCE,
+            "pulls with {:.1f} times its maximum isometric force at rest in every pose",
+        ),
+    ):
+        active = 1.0 if "slack" in message else 0.0
+        state = reference.elastic_equilibrium(parameters, np.full(len(parameters), active), lengths, np.zeros_like(lengths))
+        forces = state.force / parameters.max_isometric_force
+        findings += [
+            ParameterFinding("error", "equilibrium", name, message.format(force), float(force))
+            for name, force in zip(parameters.names, forces, strict=True)
+            if is_bad(force)
+        ]
+    return findings
+
+
+def _asymmetry(parameters: MuscleParameters, mirrored: dict[str, str]) -> list[ParameterFinding]:
+    findings = []
+    index = {name: position for position, name in enumerate(parameters.names)}
+    for name, other in mirrored.items():
+        if name not in index or other not in index or index[name] < index[other]:
+            continue
+        for column in _SYMMETRIC:
+            value, other_value = getattr(parameters, column)[[index[name], index[other]]]
+            gap = abs(value - other_value) / max(abs(value), abs(other_value), 1e-9)
+            if gap > _ASYMMETRY:
+                message = f"{column} is {value:.4g}, that of {other} {other_value:.4g}"
+                findings.append(ParameterFinding("warning", "asymmetry", name, message, float(gap)))
+    return findings
