@@ -138,7 +138,8 @@ class MotionTrackingEnv(VecEnv):
         )
         rewards, shares = self._reward(self.transition)
         failed = self._failed(state, reference)
-        rewards = torch.where(failed, self.cfg.env.termination.fall_value, 0.0) + torch.nan_to_num(rewards)
+        rewards = torch.where(self.sim.unstable, 0.0, rewards)
+        rewards = rewards + torch.where(failed, self.cfg.env.termination.fall_value, 0.0)
         time_outs = ~failed & self._timed_out()
         dones = failed | time_outs
         terminal = self._observe(self._all, state)
@@ -213,9 +214,9 @@ class MotionTrackingEnv(VecEnv):
         self, shares: torch.Tensor, failed: torch.Tensor, errors: dict[str, torch.Tensor]
     ) -> dict[str, torch.Tensor]:
         sound = ~self.sim.unstable
-        weight = sound / sound.sum().clamp(min=1)
-        log = {f"Error/{name}": (torch.nan_to_num(value) * weight).sum() for name, value in errors.items()}
-        mean_shares = (torch.nan_to_num(shares) * weight.unsqueeze(1)).sum(0)
+        count = sound.sum().clamp(min=1)
+        log = {f"Error/{name}": torch.where(sound, value, 0.0).sum() / count for name, value in errors.items()}
+        mean_shares = torch.where(sound.unsqueeze(1), shares, 0.0).sum(0) / count
         log |= {f"Reward/{name}": share for name, share in zip(self._reward.names, mean_shares, strict=True)}
         log["Episode/failures_per_step"] = failed.float().mean()
         log["Episode/blow_ups_per_step"] = self.sim.unstable.float().mean()

@@ -34,7 +34,7 @@ def test_a_task_runs_on_its_motion(spec: TaskSpec) -> None:
     runner = Runner(env, spec.load_agent(), None, "cpu")
     for _ in range(3):
         with torch.inference_mode():
-            groups, reward, dones, extras = env.step(runner.alg.act(env.get_observations()))
+            groups, reward, _, extras = env.step(runner.alg.act(env.get_observations()))
         assert torch.isfinite(reward).all() and not env.sim.unstable.any()
         assert all(torch.isfinite(values).all() for values in groups.values())
     # In 60 ms the reference moves 6 cm (walk) or 18 cm (run) and the body hardly leaves it, whatever the muscles do:

@@ -14,11 +14,11 @@ class PPO(BasePPO):
 
     Two things differ from rsl-rl:
 
-    * rsl-rl adds ``gamma V(s_t)`` for an episode cut off by time, with the state *before* the step. The state after it is
-      at hand in ``extras["terminal_observations"]``, so its value is used ("partial-episode bootstrapping",
+    * rsl-rl adds ``gamma V(s_t)`` for an episode cut off by time, with the state *before* the step. The state after it
+      is at hand in ``extras["terminal_observations"]``, so its value is used ("partial-episode bootstrapping",
       arXiv:1712.00378).
-    * The divergence that steers the learning rate sums over the action's dimensions. It is therefore given per dimension,
-      so that one value serves 80 and 700 muscles.
+    * The divergence that steers the learning rate sums over the action's dimensions. It is therefore given per
+      dimension, so that one value serves 80 and 700 muscles.
     """
 
     def __init__(
