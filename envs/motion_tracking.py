@@ -15,6 +15,11 @@ from msemu.motion.reference import ReferenceMotion
 from msemu.muscle.parameters import MuscleParameters
 from msemu.sim import Simulation, make_simulation, single_threaded
 
+Rows = torch.Tensor | slice
+"""Some environments, by index, or all of them."""
+
+EVERYTHING = slice(None)
+
 
 class MotionTrackingEnv(VecEnv):
     """Many copies of one body, each at its own place in one reference motion.
@@ -63,7 +68,6 @@ class MotionTrackingEnv(VecEnv):
         self._excitation = torch.zeros(self.num_envs, self.num_actions, device=self.device)
         self.transition: Transition | None = None
         self._generator = torch.Generator(device=self.device).manual_seed(seed)
-        self._all = torch.arange(self.num_envs, device=self.device)
         self.restart()
 
     def excitation(self, actions: torch.Tensor) -> torch.Tensor:
@@ -94,8 +98,8 @@ class MotionTrackingEnv(VecEnv):
         Args:
             frame: Frames of the reference to start in, shape [E]; random by default.
         """
-        self._reset(torch.ones_like(self._all, dtype=torch.bool), frame)
-        self._observations = self._observe(self._all)
+        self._reset(torch.ones(self.num_envs, dtype=torch.bool, device=self.device), frame)
+        self._observations = self._grouped(self._observe(self._state()))
         return self._observations
 
     def state_dict(self) -> dict[str, torch.Tensor]:
@@ -116,8 +120,7 @@ class MotionTrackingEnv(VecEnv):
         self._excitation = state["excitation"].clone()
         self._generator.set_state(state["generator"].cpu())
         self.sim.load_state_dict(_without_prefix(state, "sim."))
-        groups = _without_prefix(state, "observations.")
-        self._observations = TensorDict(groups, batch_size=[self.num_envs])
+        self._observations = self._grouped(_without_prefix(state, "observations."))
 
     def _step(self, actions: torch.Tensor) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict]:
         previous, self._excitation = self._excitation, self.excitation(actions)
@@ -142,13 +145,13 @@ class MotionTrackingEnv(VecEnv):
         rewards = rewards + torch.where(failed, self.cfg.env.termination.fall_value, 0.0)
         time_outs = ~failed & self._timed_out()
         dones = failed | time_outs
-        terminal = self._observe(self._all, state)
+        terminal = self._observe(state)
         extras = {
             "time_outs": time_outs,
-            "terminal_observations": terminal,
+            "terminal_observations": self._grouped(terminal),
             "log": self._log(shares, failed, tracking_error.summary(state, reference)),
         }
-        self._observations = self._observe_after_reset(dones, terminal)
+        self._observations = self._grouped(self._observe_after_reset(dones, terminal))
         return self._observations, rewards, dones.long(), extras
 
     def _reset(self, mask: torch.Tensor, frame: torch.Tensor | None = None) -> None:
@@ -163,11 +166,10 @@ class MotionTrackingEnv(VecEnv):
         self.sim.reset(mask, qpos, qvel, torch.full_like(self.sim.act, activation))
         self._excitation = torch.where(mask.unsqueeze(1), activation, self._excitation)
 
-    def _state(self) -> Kinematics:
+    def _state(self, rows: Rows = EVERYTHING) -> Kinematics:
         sim = self.sim
-        return self._landmarks.read(
-            sim.qpos, sim.qvel, sim.body_position, sim.body_quaternion, sim.body_velocity, sim.center_of_mass
-        )
+        arrays = (sim.qpos, sim.qvel, sim.body_position, sim.body_quaternion, sim.body_velocity, sim.center_of_mass)
+        return self._landmarks.read(*(array[rows] for array in arrays))
 
     def _failed(self, state: Kinematics, reference: Kinematics) -> torch.Tensor:
         distance = (state.landmark_position - reference.landmark_position).norm(dim=-1).mean(1)
@@ -180,35 +182,37 @@ class MotionTrackingEnv(VecEnv):
             timed_out = timed_out | (self.frame >= self.reference.num_frames - 1)
         return timed_out
 
-    def _observe(self, rows: torch.Tensor, state: Kinematics | None = None) -> TensorDict:
-        sim, muscles = self.sim, self._muscles
-        state = (self._state() if state is None else state)[rows]
-        frames = self.frame[rows].unsqueeze(1) + self._future
-        groups = observations.group(
-            observations.proprioception(state, sim.contact_force[rows].float() / self._body_weight),
-            observations.muscle(
-                muscles.length(sim.muscle_length)[rows],
-                muscles.velocity(sim.muscle_velocity)[rows],
-                muscles.force(sim.muscle_force)[rows],
+    def _observe(self, state: Kinematics, rows: Rows = EVERYTHING) -> dict[str, torch.Tensor]:
+        sim, muscles, frame = self.sim, self._muscles, self.frame[rows]
+        future = self.reference.kinematics(frame.unsqueeze(1) + self._future)
+        groups = {
+            "proprioception": observations.proprioception(state, sim.contact_force[rows].float() / self._body_weight),
+            "muscle": observations.muscle(
+                muscles.length(sim.muscle_length[rows]),
+                muscles.velocity(sim.muscle_velocity[rows]),
+                muscles.force(sim.muscle_force[rows]),
                 sim.act[rows].float(),
             ),
-            observations.reference(state, self.reference.kinematics(frames), self.reference.phase(self.frame[rows])),
-        )
+            "reference": observations.reference(state, future, self.reference.phase(frame)),
+        }
         # A body that has blown up must not poison the policy: its numbers are set to zero until it is reset.
         sound = ~sim.unstable[rows].unsqueeze(1)
-        return groups.apply(lambda values: torch.where(sound, values, 0.0))
+        return {name: torch.where(sound, values, 0.0) for name, values in groups.items()}
 
-    def _observe_after_reset(self, dones: torch.Tensor, terminal: TensorDict) -> TensorDict:
+    def _observe_after_reset(self, dones: torch.Tensor, terminal: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         rows = self.sim.rows(dones)
         if len(rows) == 0:
             return terminal
         self._reset(dones)
-        fresh = self._observe(rows)
-        after = terminal.clone()
-        keep = ~dones[rows].unsqueeze(1)
-        for name, values in after.items():
-            values[rows] = torch.where(keep, values[rows], fresh[name])
-        return after
+        fresh = self._observe(self._state(rows), rows)
+        ended = dones[rows].unsqueeze(1)
+        return {
+            name: values.index_copy(0, rows, torch.where(ended, fresh[name], values[rows]))
+            for name, values in terminal.items()
+        }
+
+    def _grouped(self, groups: dict[str, torch.Tensor]) -> TensorDict:
+        return TensorDict(groups, batch_size=[self.num_envs])
 
     def _log(
         self, shares: torch.Tensor, failed: torch.Tensor, errors: dict[str, torch.Tensor]

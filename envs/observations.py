@@ -14,7 +14,6 @@ pelvis points. The policy therefore acts alike wherever the body stands and whic
 import math
 
 import torch
-from tensordict import TensorDict
 
 from msemu.motion import rotation
 from msemu.motion.landmarks import Kinematics
@@ -30,18 +29,23 @@ def proprioception(state: Kinematics, contact_force: torch.Tensor) -> torch.Tens
         state: The body, leading shape [N].
         contact_force: Net force on each contact region [body weights], world frame, shape [N, R, 3].
     """
-    heading = rotation.heading(state.root_quaternion)
-    landmarks = state.landmark_position - state.root_position.unsqueeze(1)
+    to_heading = rotation.conjugate(rotation.heading(state.root_quaternion))
+    vectors = torch.cat(
+        (
+            state.root_linear_velocity.unsqueeze(1),
+            VELOCITY_SCALE * state.root_angular_velocity.unsqueeze(1),
+            state.landmark_position - state.root_position.unsqueeze(1),
+            contact_force,
+        ),
+        dim=1,
+    )
     return torch.cat(
         (
             state.root_position[:, 2:],
-            _local_tilt(heading, state.root_quaternion),
-            rotation.rotate_inverse(heading, state.root_linear_velocity),
-            VELOCITY_SCALE * rotation.rotate_inverse(heading, state.root_angular_velocity),
+            rotation.tangent_normal(rotation.multiply(to_heading, state.root_quaternion)),
             state.joint_position,
             VELOCITY_SCALE * state.joint_velocity,
-            rotation.rotate_inverse(heading.unsqueeze(1), landmarks).flatten(1),
-            rotation.rotate_inverse(heading.unsqueeze(1), contact_force).flatten(1),
+            rotation.rotate(to_heading.unsqueeze(1), vectors).flatten(1),
         ),
         dim=1,
     )
@@ -60,32 +64,19 @@ def reference(state: Kinematics, frames: Kinematics, phase: torch.Tensor) -> tor
         frames: Reference at the present and at future frames, leading shape [N, F].
         phase: Position within the clip in [0, 1), shape [N].
     """
-    heading = rotation.heading(state.root_quaternion)
-    inverse = rotation.conjugate(heading).unsqueeze(1)
-    offset = rotation.rotate(inverse, frames.root_position - state.root_position.unsqueeze(1))
-    turned = rotation.multiply(inverse.expand_as(frames.root_quaternion), frames.root_quaternion)
+    to_heading = rotation.conjugate(rotation.heading(state.root_quaternion)).unsqueeze(1)
+    offset = frames.root_position - state.root_position.unsqueeze(1)
     landmarks = frames.landmark_position - frames.root_position.unsqueeze(2)
+    vectors = torch.cat((offset, landmarks.flatten(1, 2)), dim=1)
+    turned = rotation.multiply(to_heading, frames.root_quaternion)
     angle = 2.0 * math.pi * phase.unsqueeze(1)
     return torch.cat(
         (
-            offset.flatten(1),
+            rotation.rotate(to_heading, vectors).flatten(1),
             rotation.tangent_normal(turned).flatten(1),
             (frames.joint_position - state.joint_position.unsqueeze(1)).flatten(1),
-            rotation.rotate(inverse.unsqueeze(2), landmarks).flatten(1),
             torch.sin(angle),
             torch.cos(angle),
         ),
         dim=1,
-    )
-
-
-def _local_tilt(heading: torch.Tensor, root: torch.Tensor) -> torch.Tensor:
-    return rotation.tangent_normal(rotation.multiply(rotation.conjugate(heading), root))
-
-
-def group(proprioception: torch.Tensor, muscle: torch.Tensor, reference: torch.Tensor) -> TensorDict:
-    """The three groups as rsl-rl wants them."""
-    return TensorDict(
-        {"proprioception": proprioception, "muscle": muscle, "reference": reference},
-        batch_size=[len(proprioception)],
     )

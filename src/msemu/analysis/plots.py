@@ -35,14 +35,14 @@ def _plot_over_time(errors: TrackingErrors, fps: float, path: Path) -> Path:
     steps, episodes = errors.root_rotation_deg.shape
     time = (1 + np.arange(steps)) / fps
     with np.errstate(all="ignore"):
-        joint = _mean_over_joints(errors.joint_angle_deg)
-        _band(axes[0], time, joint, "joint angles", "error [deg]")
+        _band(axes[0], time, errors.joint_angle_deg.mean(2), "joint angles", "error [deg]")
         _band(axes[0], time, errors.root_rotation_deg, "pelvis rotation", "error [deg]")
         _band(axes[1], time, errors.body_position_cm, "body positions", "error [cm]")
         _band(axes[1], time, errors.root_translation_cm, "pelvis translation", "error [cm]")
     alive = (errors.failed_at[None, :] > np.arange(steps)[:, None]).mean(1)
     axes[2].plot(time, 100.0 * alive, color="black")
-    axes[2].set(ylabel="episodes alive [%]", xlabel="time [s]", ylim=(-2, 102))
+    longest = time[min(errors.failed_at.max(), steps - 1)]
+    axes[2].set(ylabel="episodes alive [%]", xlabel="time [s]", ylim=(-2, 102), xlim=(0, 1.05 * longest))
     for axis in axes[:2]:
         axis.legend(loc="upper right")
         axis.set_ylim(bottom=0)
@@ -57,10 +57,6 @@ def _band(axis: Axes, time: np.ndarray, values: np.ndarray, label: str, ylabel: 
     (line,) = axis.plot(time[seen], median, label=label)
     axis.fill_between(time[seen], low, high, alpha=0.2, color=line.get_color())
     axis.set_ylabel(ylabel)
-
-
-def _mean_over_joints(values: np.ndarray) -> np.ndarray:
-    return values.mean(axis=2)
 
 
 def _plot_by_joint(evaluation: Evaluation, path: Path) -> Path:

@@ -71,12 +71,14 @@ def evaluate(args: EvalArgs) -> None:
         errors = measure_episodes(env, runner.get_inference_policy(), steps, advance)
     names = [env.body.joint_names[index] for index in env.body.independent_joints]
     evaluation = Evaluation.of(errors, names, frequency)
-    Console().print(_table(evaluation, f"{run.task}  {checkpoint}"))
+    console = Console()
+    console.print(f"checkpoint: {checkpoint}", soft_wrap=True)
+    console.print(_table(evaluation, run.task))
     if args.json:
         figures = {"task": run.task, "checkpoint": str(checkpoint), "seed": args.seed, **asdict(evaluation)}
         write_json(args.json, figures)
     for path in plot_evaluation(evaluation, errors, frequency, args.plots or run.path / "eval"):
-        Console().print(f"plot: {path}", soft_wrap=True)
+        console.print(f"plot: {path}", soft_wrap=True)
 
 
 def _table(evaluation: "Evaluation", title: str) -> Table:

@@ -78,7 +78,7 @@ class LandmarkModel:
             joint_position=qpos[:, self._qpos_index].float(),
             joint_velocity=qvel[:, self._qvel_index].float(),
             landmark_position=landmarks,
-            root_quaternion=rotation.multiply(quaternion[:, ROOT], self._root_rotation.expand(len(quaternion), 4)),
+            root_quaternion=rotation.multiply(quaternion[:, ROOT], self._root_rotation),
             root_linear_velocity=linear + torch.linalg.cross(angular, arm),
             root_angular_velocity=angular,
         )

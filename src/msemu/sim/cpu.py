@@ -9,11 +9,12 @@ from mujoco.batch import Batch
 
 from msemu.sim.simulation import CONTACT_SENSOR_PREFIX, Simulation
 
-_UNSTABLE_WARNINGS = [
-    int(mujoco.mjtWarning.mjWARN_BADQPOS),
-    int(mujoco.mjtWarning.mjWARN_BADQVEL),
-    int(mujoco.mjtWarning.mjWARN_BADQACC),
-]
+_UNSTABLE_WARNINGS = slice(int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADQACC) + 1)
+"""Bad position, velocity and acceleration: three neighbours among MuJoCo's warnings."""
+
+
+_FAR_AWAY = 1e6
+"""A coordinate [m or rad] beyond this is no pose of a body."""
 
 
 class CpuSimulation(Simulation):
@@ -99,12 +100,12 @@ class CpuSimulation(Simulation):
 
     def _find_unstable(self) -> torch.Tensor:
         # MuJoCo resets a simulation with bad values by itself and counts a warning: the state alone would look sound.
-        speed = self.qvel.abs().amax(1)
-        unstable = ~(speed < self._max_joint_speed) | ~torch.isfinite(self.qpos).all(1)
         counts = self._count_warnings()
-        unstable |= torch.from_numpy(counts > self._warning_counts)
+        warned = torch.from_numpy(counts > self._warning_counts)
         self._warning_counts = counts
-        return unstable
+        # Comparisons with a value that is not a number are false, so this finds those as well.
+        sound = (self.qvel.abs() < self._max_joint_speed).all(1) & (self.qpos.abs() < _FAR_AWAY).all(1)
+        return warned | ~sound
 
     def _count_warnings(self) -> np.ndarray:
         return self._batch.warning[:, _UNSTABLE_WARNINGS, 1].sum(1)
