@@ -1,7 +1,7 @@
 """What the policy sees, in three groups.
 
-Everything spatial is given in the heading frame: at the pelvis, turned about the vertical so that x points where the
-pelvis points. The policy therefore acts alike wherever the body stands and whichever way it faces.
+Everything spatial is given in the heading frame: at the pelvis, turned with it about the vertical. The policy therefore
+acts alike wherever the body stands and whichever way it faces.
 
 ``proprioception``
     pelvis height, tilt and velocities; joint angles and velocities; landmarks; contact forces (in body weights)

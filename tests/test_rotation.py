@@ -26,7 +26,8 @@ def test_product_inverse_and_rotation(pair: tuple[Rotation, Rotation]) -> None:
         (Rotation.from_quat(product.numpy(), scalar_first=True).inv() * (a * b)).magnitude(), 0, atol=1e-9
     )
     assert np.allclose(rotation.rotate(quaternion(a), torch.from_numpy(vectors)), a.apply(vectors))
-    assert np.allclose(rotation.rotate_inverse(quaternion(a), torch.from_numpy(vectors)), a.inv().apply(vectors))
+    inverse = rotation.conjugate(quaternion(a))
+    assert np.allclose(rotation.rotate(inverse, torch.from_numpy(vectors)), a.inv().apply(vectors))
 
 
 def test_angle_between_is_the_magnitude_of_the_difference(pair: tuple[Rotation, Rotation]) -> None:
@@ -35,12 +36,26 @@ def test_angle_between_is_the_magnitude_of_the_difference(pair: tuple[Rotation, 
     assert np.allclose(rotation.angle_between(quaternion(a), -quaternion(a)), 0, atol=1e-7)
 
 
-def test_heading_turns_x_to_the_horizontal_direction(pair: tuple[Rotation, Rotation]) -> None:
+def test_heading_is_the_turn_about_the_vertical(pair: tuple[Rotation, Rotation]) -> None:
     a, _ = pair
-    direction = a.apply([1.0, 0.0, 0.0])[:, :2]
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    turned = rotation.rotate(rotation.heading(quaternion(a)), torch.tensor([[1.0, 0.0, 0.0]], dtype=torch.float64))
-    assert np.allclose(turned[:, :2], direction) and np.allclose(turned[:, 2], 0)
+    turn = Rotation.from_euler("z", np.linspace(-3, 3, 50)[:, None])
+    assert np.allclose(rotation.angle_between(rotation.heading(quaternion(turn)), quaternion(turn)), 0, atol=1e-6)
+    turned = rotation.heading(quaternion(turn * a))
+    wanted = rotation.multiply(quaternion(turn), rotation.heading(quaternion(a)))
+    assert np.allclose(rotation.angle_between(turned, wanted), 0, atol=1e-6)
+    vertical = rotation.rotate(turned, torch.tensor([[0.0, 0.0, 1.0]], dtype=torch.float64))
+    assert np.allclose(vertical, [0, 0, 1])
+
+
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_heading_does_not_jump_in_a_somersault(axis: str) -> None:
+    angles = np.linspace(0, 2 * np.pi, 101)
+    tumble = Rotation.from_euler("z", 0.7) * Rotation.from_euler(axis, angles[:, None])
+    upright = quaternion(Rotation.from_euler("z", np.full((101, 1), 0.7)))
+    off = rotation.angle_between(rotation.heading(quaternion(tumble)), upright)
+    on_its_head = np.isclose(angles, np.pi)
+    assert np.allclose(off[~on_its_head], 0, atol=1e-6)
+    assert torch.isfinite(off).all()
 
 
 def test_tangent_normal_holds_the_x_and_z_axes(pair: tuple[Rotation, Rotation]) -> None:

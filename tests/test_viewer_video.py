@@ -10,7 +10,7 @@ from matplotlib.image import imread
 from msemu.errors import MsemuError
 from msemu.motion.recording import Recording
 from msemu.viewer.opengl import try_egl
-from msemu.viewer.readout import tracking_errors
+from msemu.viewer.readout import restarts, tracking_errors
 from msemu.viewer.video import save_frame, write_video
 
 
@@ -167,3 +167,10 @@ def test_an_interrupted_video_leaves_the_old_one(recording, legs, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write_video(recording, legs, path, 320, 180, renderer="lines", progress=interrupt)
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_restarts_are_counted_from_the_first_episode(recording):
+    assert restarts(recording).tolist() == [0] * 12
+    starts = np.isin(np.arange(12), [0, 4, 9])
+    counted = restarts(Recording(**{**vars(recording), "episode_start": starts}))
+    assert counted.tolist() == [0] * 4 + [1] * 5 + [2] * 3

@@ -12,7 +12,7 @@ from msemu.motion.recording import Recording
 from msemu.viewer.activation_list import activation_list
 from msemu.viewer.camera import FIELD_OF_VIEW_DEG, camera_at, heading_deg
 from msemu.viewer.playback import Playback
-from msemu.viewer.readout import tracking_errors
+from msemu.viewer.readout import restarts, tracking_errors
 from msemu.viewer.scene import BodyScene
 
 _REFRESH_HZ = 30.0
@@ -34,6 +34,7 @@ class Page:
         self._recording = recording
         self._body = body
         self._errors = tracking_errors(recording, body)
+        self._restarts = restarts(recording)
         self._playback = Playback(recording.num_frames, recording.fps)
         self._scene = BodyScene(server, body, recording.activation is not None, recording.reference_qpos is not None)
         reference = recording.qpos if recording.reference_qpos is None else recording.reference_qpos
@@ -176,4 +177,6 @@ class Page:
         if self._errors is not None:
             joint_deg, root_cm = (values[frame] for values in self._errors)
             lines += [f"joint angle error **{joint_deg:.1f}°**", f"root offset **{root_cm:.1f} cm**"]
+        if self._restarts[-1]:
+            lines.append(f"restarts **{self._restarts[frame]}** of {self._restarts[-1]}")
         return "  \n".join(lines)

@@ -34,6 +34,14 @@ def check_recording(recording: Recording, body: Body) -> None:
             raise MsemuError(f"the recording's {name} is not finite from frame {first} on; record it again")
 
 
+def restarts(recording: Recording) -> np.ndarray:
+    """Return how often the body was put back on its reference up to each frame, after a failure or a time-out, [T]."""
+    starts = np.zeros(recording.num_frames, int)
+    starts[: len(recording.episode_start)] = recording.episode_start
+    starts[0] = 0
+    return np.cumsum(starts)
+
+
 def tracking_errors(recording: Recording, body: Body) -> tuple[np.ndarray, np.ndarray] | None:
     """Return how far each frame is from its reference, or None when there is no reference.
 

@@ -13,7 +13,7 @@ from msemu.motion.recording import Recording
 from msemu.viewer.camera import Camera, following_cameras, heading_deg
 from msemu.viewer.composition import Composition
 from msemu.viewer.palette import BONE_RGB, REFERENCE_RGB
-from msemu.viewer.readout import check_recording, tracking_errors
+from msemu.viewer.readout import check_recording, restarts, tracking_errors
 
 RendererName = Literal["auto", "egl", "lines"]
 
@@ -136,6 +136,7 @@ class _Frames:
         check_recording(recording, body)
         self._recording = recording
         self._errors = tracking_errors(recording, body)
+        self._restarts = restarts(recording)
         reference = recording.reference_qpos
         poses = [recording.qpos] if reference is None else [recording.qpos, reference]
         labels = [""] if reference is None else ["simulated", "reference"]
@@ -164,6 +165,8 @@ class _Frames:
         if self._errors is not None:
             joint_deg, root_cm = (values[frame] for values in self._errors)
             caption = f"joint angle error {joint_deg:.1f}°   root offset {root_cm:.1f} cm"
+        if self._restarts[frame]:
+            caption += f"   restarts {self._restarts[frame]}"
         return self._composition.compose(pictures, f"{frame / self._recording.fps:5.2f} s", caption)
 
 
