@@ -1,5 +1,7 @@
 """The environment in which a muscle-driven body follows a reference motion."""
 
+from dataclasses import dataclass
+
 import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
@@ -19,6 +21,38 @@ Rows = torch.Tensor | slice
 """Some environments, by index, or all of them."""
 
 EVERYTHING = slice(None)
+
+
+@dataclass
+class Senses:
+    """What observations are made of, for some environments.
+
+    Attributes:
+        state: The body.
+        contact_force: Net force on each contact region [body weights], shape [N, R, 3].
+        muscle_length: Fibre length over the optimal length [-], shape [N, M].
+        muscle_velocity: Lengthening [optimal fibre lengths/s], shape [N, M].
+        muscle_force: Pull over the greatest isometric force [-], shape [N, M].
+        activation: Muscle activation [-], shape [N, M].
+        frame: Frame of the reference, shape [N].
+        sound: False where the simulation has blown up, shape [N, 1].
+    """
+
+    state: Kinematics
+    contact_force: torch.Tensor
+    muscle_length: torch.Tensor
+    muscle_velocity: torch.Tensor
+    muscle_force: torch.Tensor
+    activation: torch.Tensor
+    frame: torch.Tensor
+    sound: torch.Tensor
+
+    def followed_by(self, others: "Senses") -> "Senses":
+        """Those of other environments after these."""
+        tensors = {
+            name: torch.cat((value, getattr(others, name))) for name, value in vars(self).items() if name != "state"
+        }
+        return Senses(state=self.state.followed_by(others.state), **tensors)
 
 
 class MotionTrackingEnv(VecEnv):
@@ -52,7 +86,7 @@ class MotionTrackingEnv(VecEnv):
                 f"a control step of 1/{env.control_frequency_hz:g} s is no multiple of the physics step of "
                 f"{cfg.sim.timestep_s:g} s; change env.control_frequency_hz or sim.timestep_s"
             )
-        self.sim: Simulation = make_simulation(body.model, cfg.num_envs, cfg.sim)
+        self.sim: Simulation = make_simulation(body.model, cfg.num_envs, cfg.sim, seed)
         self.device = self.sim.device
         self.reference = ReferenceMotion(clip, body, env.control_frequency_hz, self.device)
         self.num_envs = cfg.num_envs
@@ -99,7 +133,7 @@ class MotionTrackingEnv(VecEnv):
             frame: Frames of the reference to start in, shape [E]; random by default.
         """
         self._reset(torch.ones(self.num_envs, dtype=torch.bool, device=self.device), frame)
-        self._observations = self._grouped(self._observe(self._state()))
+        self._observations = self._grouped(self._observe(self._sense()))
         return self._observations
 
     def state_dict(self) -> dict[str, torch.Tensor]:
@@ -128,16 +162,16 @@ class MotionTrackingEnv(VecEnv):
         self.frame += 1
         self.episode_length_buf += 1
 
-        state = self._state()
-        reference = self.reference.kinematics(self.frame)
+        senses = self._sense()
+        state, reference = senses.state, self.reference.kinematics(self.frame)
         self.transition = Transition(
             state=state,
             reference=reference,
             excitation=self._excitation,
             previous_excitation=previous,
-            activation=self.sim.act.float(),
-            muscle_force=self._muscles.force(self.sim.muscle_force),
-            muscle_velocity=self._muscles.velocity(self.sim.muscle_velocity),
+            activation=senses.activation,
+            muscle_force=senses.muscle_force,
+            muscle_velocity=senses.muscle_velocity,
         )
         rewards, shares = self._reward(self.transition)
         failed = self._failed(state, reference)
@@ -145,13 +179,9 @@ class MotionTrackingEnv(VecEnv):
         rewards = rewards + torch.where(failed, self.cfg.env.termination.fall_value, 0.0)
         time_outs = ~failed & self._timed_out()
         dones = failed | time_outs
-        terminal = self._observe(state)
-        extras = {
-            "time_outs": time_outs,
-            "terminal_observations": self._grouped(terminal),
-            "log": self._log(shares, failed, tracking_error.summary(state, reference)),
-        }
-        self._observations = self._grouped(self._observe_after_reset(dones, terminal))
+        log = self._log(shares, failed, tracking_error.summary(state, reference))
+        terminal, self._observations = self._observe_around_reset(senses, dones)
+        extras = {"time_outs": time_outs, "terminal_observations": terminal, "log": log}
         return self._observations, rewards, dones.long(), extras
 
     def _reset(self, mask: torch.Tensor, frame: torch.Tensor | None = None) -> None:
@@ -166,10 +196,19 @@ class MotionTrackingEnv(VecEnv):
         self.sim.reset(mask, qpos, qvel, torch.full_like(self.sim.act, activation))
         self._excitation = torch.where(mask.unsqueeze(1), activation, self._excitation)
 
-    def _state(self, rows: Rows = EVERYTHING) -> Kinematics:
-        sim = self.sim
+    def _sense(self, rows: Rows = EVERYTHING) -> Senses:
+        sim, muscles = self.sim, self._muscles
         arrays = (sim.qpos, sim.qvel, sim.body_position, sim.body_quaternion, sim.body_velocity, sim.center_of_mass)
-        return self._landmarks.read(*(array[rows] for array in arrays))
+        return Senses(
+            state=self._landmarks.read(*(array[rows] for array in arrays)),
+            contact_force=sim.contact_force[rows].float() / self._body_weight,
+            muscle_length=muscles.length(sim.muscle_length[rows]),
+            muscle_velocity=muscles.velocity(sim.muscle_velocity[rows]),
+            muscle_force=muscles.force(sim.muscle_force[rows]),
+            activation=sim.act[rows].to(torch.float32, copy=True),
+            frame=self.frame[rows],
+            sound=~sim.unstable[rows].unsqueeze(1),
+        )
 
     def _failed(self, state: Kinematics, reference: Kinematics) -> torch.Tensor:
         distance = (state.landmark_position - reference.landmark_position).norm(dim=-1).mean(1)
@@ -182,34 +221,37 @@ class MotionTrackingEnv(VecEnv):
             timed_out = timed_out | (self.frame >= self.reference.num_frames - 1)
         return timed_out
 
-    def _observe(self, state: Kinematics, rows: Rows = EVERYTHING) -> dict[str, torch.Tensor]:
-        sim, muscles, frame = self.sim, self._muscles, self.frame[rows]
-        future = self.reference.kinematics(frame.unsqueeze(1) + self._future)
+    def _observe(self, senses: Senses) -> dict[str, torch.Tensor]:
+        future = self.reference.kinematics(senses.frame.unsqueeze(1) + self._future)
+        phase = self.reference.phase(senses.frame)
         groups = {
-            "proprioception": observations.proprioception(state, sim.contact_force[rows].float() / self._body_weight),
+            "proprioception": observations.proprioception(senses.state, senses.contact_force),
             "muscle": observations.muscle(
-                muscles.length(sim.muscle_length[rows]),
-                muscles.velocity(sim.muscle_velocity[rows]),
-                muscles.force(sim.muscle_force[rows]),
-                sim.act[rows].float(),
+                senses.muscle_length, senses.muscle_velocity, senses.muscle_force, senses.activation
             ),
-            "reference": observations.reference(state, future, self.reference.phase(frame)),
+            "reference": observations.reference(senses.state, future, phase),
         }
         # A body that has blown up must not poison the policy: its numbers are set to zero until it is reset.
-        sound = ~sim.unstable[rows].unsqueeze(1)
-        return {name: torch.where(sound, values, 0.0) for name, values in groups.items()}
+        return {name: torch.where(senses.sound, values, 0.0) for name, values in groups.items()}
 
-    def _observe_after_reset(self, dones: torch.Tensor, terminal: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    def _observe_around_reset(self, before: Senses, dones: torch.Tensor) -> tuple[TensorDict, TensorDict]:
+        """Reset what has ended, and return the observations before and after.
+
+        Both are computed in one go: on the host the number of operations counts, not their size.
+        """
         rows = self.sim.rows(dones)
         if len(rows) == 0:
-            return terminal
+            terminal = self._grouped(self._observe(before))
+            return terminal, terminal
         self._reset(dones)
-        fresh = self._observe(self._state(rows), rows)
+        groups = self._observe(before.followed_by(self._sense(rows)))
+        terminal = {name: values[: self.num_envs] for name, values in groups.items()}
         ended = dones[rows].unsqueeze(1)
-        return {
-            name: values.index_copy(0, rows, torch.where(ended, fresh[name], values[rows]))
+        after = {
+            name: values.index_copy(0, rows, torch.where(ended, groups[name][self.num_envs :], values[rows]))
             for name, values in terminal.items()
         }
+        return self._grouped(terminal), self._grouped(after)
 
     def _grouped(self, groups: dict[str, torch.Tensor]) -> TensorDict:
         return TensorDict(groups, batch_size=[self.num_envs])

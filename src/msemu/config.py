@@ -27,6 +27,8 @@ class SimCfg:
     """Where the bodies are simulated; this release has the CPU engine."""
     timestep_s: float = 0.002
     """Physics time step [s]."""
+    muscle: str = "mujoco"
+    """Name of a file in cfg/muscle: mujoco (the engine's own), rigid, elastic ..."""
     num_threads: int = 0
     """CPU threads of the engine; 0 uses every core."""
     max_joint_speed: float = 200.0

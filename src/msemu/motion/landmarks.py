@@ -1,6 +1,6 @@
 """The movement of a body's landmarks and joints, alike for a simulated body and for a reference."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -39,7 +39,11 @@ class Kinematics:
 
     def __getitem__(self, index: torch.Tensor) -> "Kinematics":
         """Pick entries along the leading dimension."""
-        return Kinematics(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
+        return Kinematics(**{name: value[index] for name, value in vars(self).items()})
+
+    def followed_by(self, others: "Kinematics") -> "Kinematics":
+        """Join along the leading dimension."""
+        return Kinematics(**{name: torch.cat((value, getattr(others, name))) for name, value in vars(self).items()})
 
 
 class LandmarkModel:

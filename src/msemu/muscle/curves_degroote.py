@@ -1,9 +1,11 @@
 """Force curves of De Groote and Fregly 2016 (doi 10.1007/s10439-016-1591-9), each with its slope.
 
-The coefficients are those of OpenSim's DeGrooteFregly2016Muscle, which refined the published ones so that the curves pass
-through 1 at optimal length and zero velocity and through 0 at slack length. Outside the lengths for which
-they were published, the exponentials go on as straight lines: stiff enough to stop the fibre, and finite in single precision.
+The coefficients are those of OpenSim's DeGrooteFregly2016Muscle, which refined the published ones so that the curves
+pass through 1 at optimal length and zero velocity and through 0 at slack length. Beyond the lengths for which they are
+published, the exponentials go on as straight lines: stiff enough to stop the fibre, and finite in single precision.
 """
+
+import math
 
 import warp as wp
 
@@ -13,26 +15,30 @@ LONGEST_FIBER = 1.8
 """Normalised fibre length beyond which the passive force is linear [-]."""
 GREATEST_TENDON_FORCE = 5.0
 """Tendon force beyond which the tendon is linear [F0]."""
+TENDON_SCALE = 0.2
+"""Factor of the tendon's exponential [F0]."""
 
 _PASSIVE_STIFFNESS = 4.0 / 0.6  # exponential shape factor over the passive strain at F0
-_PASSIVE_OFFSET = 0.004827949993831441  # exp(stiffness (SHORTEST_FIBER - 1))
-_PASSIVE_SCALE = 1.0 / (54.598150033144236 - _PASSIVE_OFFSET)  # so that the force is 1 at length 1.6
-_TENDON_SCALE = 0.2
+_PASSIVE_OFFSET = math.exp(_PASSIVE_STIFFNESS * (SHORTEST_FIBER - 1.0))
+_PASSIVE_SCALE = 1.0 / (math.exp(4.0) - _PASSIVE_OFFSET)  # so that the force is 1 at length 1.6
+_LAST_TENDON_EXPONENT = math.log(1.0 + GREATEST_TENDON_FORCE / TENDON_SCALE)
 
 
 @wp.func
 def _gaussian(length: float, height: float, centre: float, width: float, width_slope: float):
-    spread = width + width_slope * length
-    u = (length - centre) / spread
+    per_width = 1.0 / (width + width_slope * length)
+    u = (length - centre) * per_width
     value = height * wp.exp(-0.5 * u * u)
-    return value, -value * u * (width + width_slope * centre) / (spread * spread)
+    return value, -value * u * (width + width_slope * centre) * per_width * per_width
 
 
 @wp.func
 def active_force_length(length: float):
     """Active force [F0] at a normalised fibre length, and its slope: a sum of three Gaussian-like bumps."""
     first, first_slope = _gaussian(length, 0.8150671134243542, 1.055033428970575, 0.162384573599574, 0.063303448465465)
-    second, second_slope = _gaussian(length, 0.433004984392647, 0.716775413397760, -0.029947116970696, 0.200356847296188)
+    second, second_slope = _gaussian(
+        length, 0.433004984392647, 0.716775413397760, -0.029947116970696, 0.200356847296188
+    )
     third, third_slope = _gaussian(length, 0.1, 1.0, 0.353553390593274, 0.0)
     return first + second + third, first_slope + second_slope + third_slope
 
@@ -70,7 +76,6 @@ def tendon_force(strain: float, stiffness: float):
     """
     if strain <= 0.0:
         return 0.0, 0.0
-    last = wp.log(1.0 + GREATEST_TENDON_FORCE / _TENDON_SCALE) / stiffness
-    exponential = _TENDON_SCALE * wp.exp(stiffness * wp.min(strain, last))
-    slope = stiffness * exponential
-    return exponential - _TENDON_SCALE + slope * wp.max(strain - last, 0.0), slope
+    x = stiffness * strain
+    exponential = TENDON_SCALE * wp.exp(wp.min(x, _LAST_TENDON_EXPONENT))
+    return exponential * (1.0 + wp.max(x - _LAST_TENDON_EXPONENT, 0.0)) - TENDON_SCALE, stiffness * exponential

@@ -13,9 +13,16 @@ if TYPE_CHECKING:
     import mujoco
 
 FIBER_DAMPING = 0.1
-"""Damping of the fibre of Millard et al. 2013 (doi 10.1115/1.4023390), in maximum isometric force over maximum speed."""
+"""Damping of the fibre [maximum isometric force over maximum speed], Millard et al. 2013 (doi 10.1115/1.4023390)."""
 TENDON_STRAIN = 0.049
 """Strain of the tendon at maximum isometric force, Millard et al. 2013."""
+
+RIGID_TENDON_RATIO = 0.05
+"""Slack length over optimal fibre length below which the ``elastic`` level takes the tendon as rigid.
+
+At maximum isometric force such a tendon stretches by 0.25 % of the optimal fibre length, which changes the isometric
+force by less than 1 % of its maximum; and the shorter a tendon, the coarser single precision resolves its strain.
+"""
 
 _PASSIVE_TWINS = {
     "max_isometric_force": "passive_max_isometric_force",
@@ -124,6 +131,11 @@ class MuscleParameters:
         """Return the number of muscles M."""
         return len(self.names)
 
+    @property
+    def has_rigid_tendon(self) -> np.ndarray:
+        """Muscles whose tendon is too short to be elastic, see `RIGID_TENDON_RATIO`; bool, shape [M]."""
+        return self.tendon_slack_length < RIGID_TENDON_RATIO * self.optimal_fiber_length
+
     def replaced(self, muscle: str, values: dict[str, float], source: str) -> MuscleParameters:
         """Return the table with other values for one muscle.
 
@@ -146,7 +158,9 @@ class MuscleParameters:
         sources = dict(self.sources)
         for column, value in (twins | values).items():
             if column not in COLUMNS:
-                raise MsemuError(f"{source}: unknown column '{column}' of muscle '{muscle}'; known: {', '.join(COLUMNS)}")
+                raise MsemuError(
+                    f"{source}: unknown column '{column}' of muscle '{muscle}'; known: {', '.join(COLUMNS)}"
+                )
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
                 raise MsemuError(f"{source}: {column} of muscle '{muscle}' must be a number, not {value!r}")
             changed[column] = getattr(self, column).copy()
@@ -177,8 +191,8 @@ def _require_muscles(model: mujoco.MjModel, names: tuple[str, ...]) -> None:
     no_range = np.diff(model.actuator_lengthrange)[:, 0] <= 0
     if no_range.any():
         raise MsemuError(
-            f"muscle '{names[int(np.argmax(no_range))]}' has no lengthrange: give it one in the XML, or compile the model"
-            ' with <compiler><lengthrange mode="muscle" useexisting="false"/></compiler>'
+            f"muscle '{names[int(np.argmax(no_range))]}' has no lengthrange: give it one in the XML, or compile"
+            ' the model with <compiler><lengthrange mode="muscle" useexisting="false"/></compiler>'
         )
     for prm in (model.actuator_gainprm, model.actuator_biasprm):
         bad_range = prm[:, 1] <= prm[:, 0]
@@ -187,8 +201,8 @@ def _require_muscles(model: mujoco.MjModel, names: tuple[str, ...]) -> None:
         no_force = (prm[:, 2] < 0) & (model.actuator_acc0 <= 0)
         if no_force.any():
             raise MsemuError(
-                f"muscle '{names[int(np.argmax(no_force))]}' has no force and moves no joint, so that none can be derived:"
-                " give it a force or remove it"
+                f"muscle '{names[int(np.argmax(no_force))]}' has no force, and moves no joint from which one"
+                " could be derived: give it a force or remove it"
             )
 
 

@@ -58,9 +58,7 @@ def require_simulable(parameters: MuscleParameters) -> None:
     for column in ("tendon_slack_length", "passive_tendon_slack_length", "activation_smoothing"):
         _refuse(parameters, column, ~np.isfinite(getattr(parameters, column)), "must be a number")
     angle = parameters.pennation_angle
-    _refuse(
-        parameters, "pennation_angle", ~((angle >= 0) & (angle < MAX_PENNATION_ANGLE)), "must lie in 0 to 1.47 rad"
-    )
+    _refuse(parameters, "pennation_angle", ~((angle >= 0) & (angle < MAX_PENNATION_ANGLE)), "must lie in 0 to 1.47 rad")
     _refuse(parameters, "lmin", ~(parameters.lmin < 1), "must be below 1")
     for column in ("lmax", "passive_lmax", "fvmax"):
         _refuse(parameters, column, ~(getattr(parameters, column) > 1), "must be above 1")
@@ -95,7 +93,9 @@ def _refuse(parameters: MuscleParameters, column: str, bad: np.ndarray, rule: st
 
 
 def _negative_slack(parameters: MuscleParameters) -> list[ParameterFinding]:
-    message = "tendon slack length {:.4f} m is negative: the fibre is longer than its path, the tendon is taken as rigid"
+    message = (
+        "tendon slack length {:.4f} m is negative: the fibre is longer than its path, the tendon is taken as rigid"
+    )
     return [
         ParameterFinding("warning", "tendon slack length", name, message.format(length), float(length))
         for name, length in zip(parameters.names, parameters.tendon_slack_length, strict=True)
@@ -119,25 +119,27 @@ def _fiber_range(parameters: MuscleParameters, muscle_lengths: np.ndarray) -> li
 
 
 def _equilibrium(parameters: MuscleParameters, muscle_lengths: np.ndarray) -> list[ParameterFinding]:
-    """Find muscles that are slack at their longest, or hold more than twice their force at their shortest, at rest."""
+    """Find muscles that are slack at their longest when active, or strong at their shortest when at rest."""
+    longest = _held_force(parameters, 1.0, muscle_lengths.max(0))
+    shortest = _held_force(parameters, 0.0, muscle_lengths.min(0))
     findings = []
-    for lengths, is_bad, message in (
-        (muscle_lengths.max(0), lambda force: force <= 0, "is slack in every pose: no force however active"),
-        (
-            muscle_lengths.min(0),
-            lambda force: force > _GREATEST_FORCE,
-            "pulls with {:.1f} times its maximum isometric force at rest in every pose",
-        ),
-    ):
-        active = 1.0 if "slack" in message else 0.0
-        state = reference.elastic_equilibrium(parameters, np.full(len(parameters), active), lengths, np.zeros_like(lengths))
-        forces = state.force / parameters.max_isometric_force
-        findings += [
-            ParameterFinding("error", "equilibrium", name, message.format(force), float(force))
-            for name, force in zip(parameters.names, forces, strict=True)
-            if is_bad(force)
-        ]
+    for name, active, passive in zip(parameters.names, longest, shortest, strict=True):
+        if active <= 0:
+            message = "is slack in every pose: it has no force however active"
+            findings.append(ParameterFinding("error", "equilibrium", name, message, float(active)))
+        if passive > _GREATEST_FORCE:
+            message = f"pulls with {passive:.1f} times its maximum isometric force in every pose even at rest"
+            findings.append(ParameterFinding("error", "equilibrium", name, message, float(passive)))
     return findings
+
+
+def _held_force(parameters: MuscleParameters, activation: float, lengths: np.ndarray) -> np.ndarray:
+    """Return the force [F0] of muscles held at a length [m]."""
+    still = np.zeros_like(lengths)
+    rigid = reference.rigid_state(parameters, activation, lengths, still)
+    with np.errstate(all="ignore"):  # tendons of the rigid muscles may have no length
+        elastic = reference.elastic_equilibrium(parameters, activation, lengths, still)
+    return np.where(parameters.has_rigid_tendon, rigid.force, elastic.force) / parameters.max_isometric_force
 
 
 def _asymmetry(parameters: MuscleParameters, mirrored: dict[str, str]) -> list[ParameterFinding]:

@@ -3,7 +3,6 @@
 import warnings
 
 import mujoco
-import numpy as np
 import torch
 from mujoco.batch import Batch
 
@@ -48,7 +47,8 @@ class CpuSimulation(Simulation):
         self.muscle_velocity = self._view("actuator_velocity")
         self.muscle_force = self._view("actuator_force")
         self.contact_regions, self.contact_force = self._contact_forces()
-        self._warning_counts = self._count_warnings()
+        # A row of the state holds time, warm start and applied forces as well: writing all of it is a whole reset.
+        self._initial_state = self._batch.state[0].copy()
         self.forward()
 
     def step(self, ctrl: torch.Tensor, substeps: int) -> None:  # noqa: D102
@@ -60,13 +60,12 @@ class CpuSimulation(Simulation):
         ids = mask.nonzero().squeeze(1)
         if len(ids) == 0:
             return
-        self._batch.reset(ids.numpy(), stage=mujoco.mjtStage.mjSTAGE_NONE)
+        self._batch.state[ids.numpy()] = self._initial_state
         self.qpos[ids] = qpos[ids].to(self.qpos.dtype)
         self.qvel[ids] = qvel[ids].to(self.qvel.dtype)
         self.act[ids] = act[ids].to(self.act.dtype)
         self._batch.forward(ids.numpy())
         self.unstable[ids] = False
-        self._warning_counts = self._count_warnings()
 
     def forward(self) -> None:  # noqa: D102
         self._batch.forward()
@@ -100,12 +99,9 @@ class CpuSimulation(Simulation):
 
     def _find_unstable(self) -> torch.Tensor:
         # MuJoCo resets a simulation with bad values by itself and counts a warning: the state alone would look sound.
-        counts = self._count_warnings()
-        warned = torch.from_numpy(counts > self._warning_counts)
-        self._warning_counts = counts
+        warnings_of_step = self._batch.warning[:, _UNSTABLE_WARNINGS]
+        warned = torch.from_numpy(warnings_of_step[..., 1].any(1))
+        warnings_of_step[:] = 0
         # Comparisons with a value that is not a number are false, so this finds those as well.
         sound = (self.qvel.abs() < self._max_joint_speed).all(1) & (self.qpos.abs() < _FAR_AWAY).all(1)
         return warned | ~sound
-
-    def _count_warnings(self) -> np.ndarray:
-        return self._batch.warning[:, _UNSTABLE_WARNINGS, 1].sum(1)

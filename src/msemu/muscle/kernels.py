@@ -1,0 +1,192 @@
+"""The kernels: one launch steps every muscle of every environment, one resets those of some environments."""
+
+from collections.abc import Callable
+
+import warp as wp
+
+from msemu.muscle.activation import MUJOCO_ACTIVATION, de_groote_activation_rate, mujoco_activation_rate
+from msemu.muscle.delay import Delay, delay_excitation, reset_delay
+from msemu.muscle.elastic_level import elastic_contraction, elastic_equilibrium
+from msemu.muscle.fatigue import Fatigue, limit_by_fatigue, reset_fatigue, tire
+from msemu.muscle.motor_noise import MotorNoise, add_motor_noise, reset_motor_noise
+from msemu.muscle.mujoco_level import mujoco_contraction
+from msemu.muscle.records import Contraction, Muscle
+from msemu.muscle.rigid_level import rigid_contraction
+
+wp.set_module_options({"enable_backward": False})
+
+
+@wp.struct
+class Outputs:
+    """Quantities of every muscle that others may look at, each of shape [E, M]."""
+
+    fiber_length: wp.array2d(dtype=float)
+    fiber_velocity: wp.array2d(dtype=float)
+    tendon_strain: wp.array2d(dtype=float)
+    active_force: wp.array2d(dtype=float)
+    passive_force: wp.array2d(dtype=float)
+    power: wp.array2d(dtype=float)
+
+
+@wp.func
+def _publish(
+    outputs: Outputs, worldid: int, muscleid: int, state: Contraction, strength: float, muscle_velocity: float
+) -> float:
+    """Write the quantities of a contraction and return the force of the muscle [N]."""
+    force = strength * (state.active_force + state.passive_force)
+    outputs.fiber_length[worldid, muscleid] = state.fiber_length
+    outputs.fiber_velocity[worldid, muscleid] = state.fiber_velocity
+    outputs.tendon_strain[worldid, muscleid] = state.tendon_strain
+    outputs.active_force[worldid, muscleid] = strength * state.active_force
+    outputs.passive_force[worldid, muscleid] = strength * state.passive_force
+    outputs.power[worldid, muscleid] = -force * muscle_velocity
+    return force
+
+
+def _make_step_kernel(contract: Callable) -> wp.Kernel:
+    @wp.kernel(enable_backward=False)
+    def step_muscles(
+        # Model:
+        muscles_in: wp.array(dtype=Muscle),
+        activation_dynamics_in: int,
+        dt_in: float,
+        strength_in: wp.array(dtype=float),
+        first_world_in: int,
+        # Data in:
+        excitation_in: wp.array2d(dtype=float),
+        activation_in: wp.array2d(dtype=float),
+        muscle_length_in: wp.array2d(dtype=float),
+        muscle_velocity_in: wp.array2d(dtype=float),
+        # Data in and out; the fibre's state is in the outputs:
+        delay: Delay,
+        noise: MotorNoise,
+        fatigue: Fatigue,
+        # Data out:
+        activation_out: wp.array2d(dtype=float),
+        act_dot_out: wp.array2d(dtype=float),
+        force_out: wp.array2d(dtype=float),
+        outputs_out: Outputs,
+    ):
+        row, muscleid = wp.tid()
+        worldid = first_world_in + row
+        muscle = muscles_in[muscleid]
+        activation = activation_in[worldid, muscleid]
+
+        state = contract(
+            muscle,
+            activation,
+            muscle_length_in[worldid, muscleid],
+            muscle_velocity_in[worldid, muscleid],
+            dt_in,
+            outputs_out.fiber_length[worldid, muscleid],
+            outputs_out.fiber_velocity[worldid, muscleid],
+        )
+        force = _publish(
+            outputs_out, worldid, muscleid, state, strength_in[worldid], muscle_velocity_in[worldid, muscleid]
+        )
+        force_out[worldid, muscleid] = -force
+
+        excitation = wp.clamp(excitation_in[worldid, muscleid], 0.0, 1.0)
+        excitation = delay_excitation(delay, worldid, muscleid, excitation)
+        excitation = add_motor_noise(noise, worldid, muscleid, excitation)
+        target = limit_by_fatigue(fatigue, worldid, muscleid, excitation)
+        if activation_dynamics_in == MUJOCO_ACTIVATION:
+            rate = mujoco_activation_rate(
+                target, activation, muscle.activation_time, muscle.deactivation_time, muscle.activation_smoothing
+            )
+        else:
+            rate = de_groote_activation_rate(target, activation, muscle.activation_time, muscle.deactivation_time)
+        rate -= tire(fatigue, worldid, muscleid, excitation, activation, dt_in)
+        act_dot_out[worldid, muscleid] = rate
+        activation_out[worldid, muscleid] = activation + dt_in * rate
+
+    return step_muscles
+
+
+def _make_reset_kernel(contract: Callable) -> wp.Kernel:
+    @wp.kernel(enable_backward=False)
+    def reset_muscles(
+        # Model:
+        muscles_in: wp.array(dtype=Muscle),
+        strength_in: wp.array(dtype=float),
+        # Data in:
+        mask_in: wp.array(dtype=bool),
+        activation_in: wp.array2d(dtype=float),
+        muscle_length_in: wp.array2d(dtype=float),
+        muscle_velocity_in: wp.array2d(dtype=float),
+        # Data in and out:
+        delay: Delay,
+        noise: MotorNoise,
+        fatigue: Fatigue,
+        # Data out:
+        activation_out: wp.array2d(dtype=float),
+        act_dot_out: wp.array2d(dtype=float),
+        force_out: wp.array2d(dtype=float),
+        outputs_out: Outputs,
+    ):
+        worldid, muscleid = wp.tid()
+        if not mask_in[worldid]:
+            return
+        activation = activation_in[worldid, muscleid]
+        muscle_velocity = muscle_velocity_in[worldid, muscleid]
+        state = contract(muscles_in[muscleid], activation, muscle_length_in[worldid, muscleid], muscle_velocity)
+        force = _publish(outputs_out, worldid, muscleid, state, strength_in[worldid], muscle_velocity)
+        force_out[worldid, muscleid] = -force
+        activation_out[worldid, muscleid] = activation
+        act_dot_out[worldid, muscleid] = 0.0
+        reset_delay(delay, worldid, muscleid, activation)
+        reset_motor_noise(noise, worldid, muscleid)
+        reset_fatigue(fatigue, worldid, muscleid)
+
+    return reset_muscles
+
+
+@wp.func
+def _mujoco_step(
+    muscle: Muscle, activation: float, length: float, velocity: float, dt: float, fiber: float, fiber_velocity: float
+) -> Contraction:
+    return mujoco_contraction(muscle, activation, length, velocity)
+
+
+@wp.func
+def _rigid_step(
+    muscle: Muscle, activation: float, length: float, velocity: float, dt: float, fiber: float, fiber_velocity: float
+) -> Contraction:
+    return rigid_contraction(muscle, activation, length, velocity)
+
+
+STEP_KERNELS = {
+    "mujoco": _make_step_kernel(_mujoco_step),
+    "rigid": _make_step_kernel(_rigid_step),
+    "elastic": _make_step_kernel(elastic_contraction),
+}
+"""Step of each level."""
+
+RESET_KERNELS = {
+    "mujoco": _make_reset_kernel(mujoco_contraction),
+    "rigid": _make_reset_kernel(rigid_contraction),
+    "elastic": _make_reset_kernel(elastic_equilibrium),
+}
+"""Reset of each level."""
+
+
+@wp.kernel(enable_backward=False)
+def draw_options(
+    mask_in: wp.array(dtype=bool),
+    strength_range_in: wp.vec2,
+    delay_range_in: wp.vec2,
+    noise_range_in: wp.vec2,
+    random_state: wp.array(dtype=wp.uint32),
+    strength_out: wp.array(dtype=float),
+    delay_out: wp.array(dtype=int),
+    noise_out: wp.array(dtype=float),
+):
+    """Draw the strength [-], the delay [steps] and the noise amplitude [-] of the environments in the mask."""
+    worldid = wp.tid()
+    if not mask_in[worldid]:
+        return
+    state = random_state[worldid]
+    strength_out[worldid] = wp.lerp(strength_range_in[0], strength_range_in[1], wp.randf(state))
+    delay_out[worldid] = int(wp.round(wp.lerp(delay_range_in[0], delay_range_in[1], wp.randf(state))))
+    noise_out[worldid] = wp.lerp(noise_range_in[0], noise_range_in[1], wp.randf(state))
+    random_state[worldid] = state

@@ -1,0 +1,96 @@
+"""Physics on the CPU with msemu's own muscles in place of MuJoCo's."""
+
+import copy
+import os
+from pathlib import Path
+
+import mujoco
+import numpy as np
+import torch
+
+from msemu.muscle.dynamics import MuscleDynamics
+from msemu.muscle.host import HostMuscles
+from msemu.muscle.overrides import override
+from msemu.muscle.parameters import MuscleParameters
+from msemu.muscle.settings import MuscleCfg
+from msemu.sim.cpu import CpuSimulation
+
+
+class ForceDrivenSimulation(CpuSimulation):
+    """`CpuSimulation` that hands the force of each muscle to the engine in every physics step.
+
+    The engine's actuators pass a force on as it is; activation, fibres and force come from the kernels of
+    `msemu.muscle`. Activation is therefore in single precision.
+    """
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        num_envs: int,
+        muscle: MuscleCfg,
+        num_threads: int = 0,
+        max_joint_speed: float = 200.0,
+        seed: int = 0,
+    ):
+        """Make the simulations, all in the model's default pose and with muscles at rest.
+
+        Args:
+            model: A model whose root is a free joint and whose actuators are muscles.
+            num_envs: Number of environments.
+            muscle: Level and options of the muscles.
+            num_threads: Threads of the engine and of the muscles; 0 uses every core.
+            max_joint_speed: Speed [rad/s or m/s] beyond which an environment has blown up.
+            seed: Seed of the muscles' random options.
+        """
+        parameters = MuscleParameters.of(model)
+        if muscle.parameter_file:
+            parameters = override(parameters, Path(muscle.parameter_file))
+        dynamics = MuscleDynamics(parameters, num_envs, model.opt.timestep, muscle, "cpu", seed)
+        self._muscles = HostMuscles(dynamics, num_threads or os.cpu_count() or 1)
+        super().__init__(_with_force_actuators(model), num_envs, num_threads, max_joint_speed)
+        self.act = torch.from_numpy(self._muscles.activation)
+        self._rest(torch.ones(num_envs, dtype=torch.bool))
+
+    def step(self, ctrl: torch.Tensor, substeps: int) -> None:  # noqa: D102
+        excitation = ctrl.numpy()
+        for _ in range(substeps):
+            self._muscles.step(excitation, self.muscle_length.numpy(), self.muscle_velocity.numpy())
+            self._ctrl.numpy()[:] = self._muscles.force
+            self._batch.step(nstep=1, stage=mujoco.mjtStage.mjSTAGE_VEL)
+        self.unstable = self._find_unstable()
+
+    def reset(self, mask: torch.Tensor, qpos: torch.Tensor, qvel: torch.Tensor, act: torch.Tensor) -> None:  # noqa: D102
+        super().reset(mask, qpos, qvel, act)
+        self._rest(mask)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:  # noqa: D102
+        arrays = self._muscles.dynamics.state_arrays()
+        muscles = {f"muscle.{name}": torch.from_numpy(array.numpy().copy()) for name, array in arrays.items()}
+        return super().state_dict() | muscles
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:  # noqa: D102
+        for name, array in self._muscles.dynamics.state_arrays().items():
+            np.copyto(array.numpy(), state[f"muscle.{name}"].numpy())
+        super().load_state_dict(state)
+
+    def _rest(self, mask: torch.Tensor) -> None:
+        """Bring the muscles of some environments into equilibrium at their present length."""
+        length, velocity = self.muscle_length.numpy(), self.muscle_velocity.numpy()
+        self._muscles.reset(mask.numpy(), length, velocity, self.act.numpy().copy())
+        ids = mask.nonzero().squeeze(1)
+        self._ctrl[ids] = torch.from_numpy(self._muscles.force)[ids].to(self._ctrl.dtype)
+        self._batch.forward(ids.numpy())
+
+
+def _with_force_actuators(model: mujoco.MjModel) -> mujoco.MjModel:
+    """A copy of ``model`` whose actuators apply their control as a force [N] and have no state."""
+    model = copy.copy(model)
+    model.actuator_dyntype[:] = mujoco.mjtDyn.mjDYN_NONE
+    model.actuator_actadr[:] = -1
+    model.actuator_actnum[:] = 0
+    model.actuator_gaintype[:] = mujoco.mjtGain.mjGAIN_FIXED
+    model.actuator_gainprm[:] = 0.0
+    model.actuator_gainprm[:, 0] = 1.0
+    model.actuator_biastype[:] = mujoco.mjtBias.mjBIAS_NONE
+    model.actuator_ctrllimited[:] = 0
+    return model

@@ -1,0 +1,77 @@
+"""The CPU engine with msemu's own muscles."""
+
+import numpy as np
+import pytest
+import torch
+
+from msemu.config import SimCfg
+from msemu.errors import MsemuError
+from msemu.models import Body
+from msemu.muscle.settings import LEVELS, MuscleCfg
+from msemu.sim import CpuSimulation, make_simulation
+from msemu.sim.force_driven import ForceDrivenSimulation
+
+NUM_ENVS = 3
+
+
+def start(sim: CpuSimulation, body: Body) -> CpuSimulation:
+    qpos = torch.from_numpy(np.repeat(body.neutral_qpos[None], NUM_ENVS, axis=0))
+    everything = torch.ones(NUM_ENVS, dtype=torch.bool)
+    sim.reset(everything, qpos, torch.zeros(NUM_ENVS, body.model.nv), torch.full((NUM_ENVS, body.num_muscles), 0.1))
+    return sim
+
+
+def excitation(body: Body, step: int) -> torch.Tensor:
+    return 0.4 * torch.rand(NUM_ENVS, body.num_muscles, generator=torch.Generator().manual_seed(step))
+
+
+def test_mujocos_muscle_in_the_kernels_moves_the_body_as_in_the_engine(legs: Body) -> None:
+    ours = start(ForceDrivenSimulation(legs.model, NUM_ENVS, MuscleCfg(level="mujoco"), num_threads=2), legs)
+    theirs = start(CpuSimulation(legs.model, NUM_ENVS, num_threads=2), legs)
+    for step in range(15):
+        ours.step(excitation(legs, step), 10)
+        theirs.step(excitation(legs, step), 10)
+    peak = legs.model.actuator_gainprm[:, 2]
+    np.testing.assert_allclose(ours.act, theirs.act, atol=1e-4)
+    np.testing.assert_allclose(ours.qpos, theirs.qpos, atol=1e-3)
+    np.testing.assert_allclose(ours.muscle_force / peak, theirs.muscle_force / peak, atol=1e-3)
+    assert (theirs.qpos - torch.from_numpy(legs.neutral_qpos)).abs().max() > 0.1, "the body must have moved"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_fall_stays_finite_at_every_level(legs: Body, level: str) -> None:
+    sim = start(ForceDrivenSimulation(legs.model, NUM_ENVS, MuscleCfg(level=level), num_threads=2), legs)
+    for step in range(50):
+        sim.step(torch.rand(NUM_ENVS, legs.num_muscles, generator=torch.Generator().manual_seed(step)), 10)
+        assert not sim.unstable.any()
+        assert torch.isfinite(sim.qpos).all() and torch.isfinite(sim.muscle_force).all()
+
+
+def test_a_reset_touches_only_its_environments(legs: Body) -> None:
+    sim = start(ForceDrivenSimulation(legs.model, NUM_ENVS, MuscleCfg(level="elastic"), num_threads=2), legs)
+    sim.step(excitation(legs, 0), 10)
+    before = {name: getattr(sim, name).clone() for name in ("qpos", "act", "muscle_force")}
+    qpos = torch.from_numpy(np.repeat(legs.neutral_qpos[None], NUM_ENVS, axis=0))
+    mask = torch.tensor([False, True, False])
+    sim.reset(mask, qpos, torch.zeros(NUM_ENVS, legs.model.nv), torch.full((NUM_ENVS, legs.num_muscles), 0.3))
+    for name, values in before.items():
+        after = getattr(sim, name)
+        assert torch.equal(after[[0, 2]], values[[0, 2]]) and not torch.equal(after[1], values[1])
+    assert torch.allclose(sim.act[1], torch.tensor(0.3))
+
+
+def test_a_saved_state_continues_exactly(legs: Body) -> None:
+    sim, twin = (ForceDrivenSimulation(legs.model, NUM_ENVS, MuscleCfg(level="elastic"), threads) for threads in (1, 2))
+    start(sim, legs).step(excitation(legs, 0), 7)
+    twin.load_state_dict(sim.state_dict())
+    for engine in (sim, twin):
+        engine.step(excitation(legs, 1), 7)
+    assert torch.equal(sim.qpos, twin.qpos) and torch.equal(sim.act, twin.act)
+    assert torch.equal(sim.muscle_force, twin.muscle_force)
+
+
+def test_the_configuration_chooses_the_muscle(legs: Body) -> None:
+    assert type(make_simulation(legs.model, 1, SimCfg())) is CpuSimulation
+    assert type(make_simulation(legs.model, 1, SimCfg(muscle="elastic"))) is ForceDrivenSimulation
+    with pytest.raises(MsemuError, match=r"unknown muscle 'elastik'; did you mean elastic"):
+        make_simulation(legs.model, 1, SimCfg(muscle="elastik"))

@@ -1,0 +1,267 @@
+"""The kernels of each level against MuJoCo C and against the NumPy reference."""
+
+from dataclasses import replace
+
+import mujoco
+import numpy as np
+import pytest
+import warp as wp
+
+from msemu.models import load_body
+from msemu.models.poses import random_poses
+from msemu.muscle import reference
+from msemu.muscle.dynamics import MuscleDynamics
+from msemu.muscle.host import HostMuscles
+from msemu.muscle.parameters import COLUMNS, MuscleParameters
+from msemu.muscle.settings import LEVELS, FatigueCfg, MotorNoiseCfg, MuscleCfg
+
+DT = 0.002
+NOISE = MotorNoiseCfg(amplitude=(0.1, 0.3))
+QUANTITIES = ("fiber_length", "fiber_velocity", "tendon_strain", "active_force", "passive_force", "power")
+
+
+def single(values: np.ndarray) -> np.ndarray:
+    """Round to single precision, so that a kernel and the reference get the same numbers."""
+    return np.asarray(values, np.float32).astype(float)
+
+
+def host_muscles(parameters: MuscleParameters, num_envs: int, **cfg: object) -> HostMuscles:
+    """Muscles whose outputs are NaN until a kernel writes them."""
+    muscles = HostMuscles(MuscleDynamics(parameters, num_envs, DT, MuscleCfg(**cfg)))
+    for name in (*QUANTITIES, "force", "act_dot", "activation"):
+        getattr(muscles.dynamics, name).fill_(float("nan"))
+    return muscles
+
+
+@pytest.fixture(scope="module")
+def pennate() -> MuscleParameters:
+    """The muscles of the whole body, with pennation angles and activation smoothing, in single precision."""
+    parameters = MuscleParameters.of(load_body("myofullbody").model)
+    random = np.random.default_rng(5)
+    parameters = replace(
+        parameters,
+        pennation_angle=random.uniform(0, 0.6, len(parameters)),
+        activation_smoothing=random.choice([0.0, 0.5], len(parameters)),
+    )
+    return replace(parameters, **{column: single(getattr(parameters, column)) for column in COLUMNS})
+
+
+@pytest.fixture(scope="module")
+def states(pennate: MuscleParameters) -> dict[str, np.ndarray]:
+    """Random excitations, activations, and muscle-tendon states from slack to strongly stretched."""
+    random = np.random.default_rng(6)
+    shape = (32, len(pennate))
+    fiber = random.uniform(0.45, 1.6, shape)
+    projection = np.sqrt(fiber**2 - np.minimum(np.sin(pennate.pennation_angle), 0.95 * fiber) ** 2)
+    slack = np.maximum(pennate.tendon_slack_length, 0) * (1 + random.uniform(-0.02, 0.06, shape))
+    slack += np.minimum(pennate.tendon_slack_length, 0)
+    return {
+        "excitation": single(random.uniform(-0.1, 1.1, shape)),
+        "activation": single(random.uniform(0, 1, shape)),
+        "length": single(slack + pennate.optimal_fiber_length * projection),
+        "velocity": single(
+            random.normal(0, 0.4, shape) * pennate.optimal_fiber_length * pennate.max_contraction_velocity
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", ["myolegs", "myofullbody"])
+def test_the_mujoco_level_equals_mujoco(name: str) -> None:
+    model = load_body(name).model
+    data = mujoco.MjData(model)
+    random = np.random.default_rng(0)
+    shape = (200, model.nu)
+    excitation, activation = random.uniform(-0.1, 1.1, shape), random.uniform(0, 1, shape)
+    length, velocity, force, act_dot = (np.empty(shape) for _ in range(4))
+    for row, pose in enumerate(random_poses(model, shape[0], seed=1)):
+        data.qpos, data.qvel = pose, random.normal(0, 2, model.nv)
+        data.ctrl, data.act = excitation[row], activation[row]
+        mujoco.mj_forward(model, data)
+        length[row], velocity[row] = data.actuator_length, data.actuator_velocity
+        force[row], act_dot[row] = data.actuator_force, data.act_dot
+
+    parameters = MuscleParameters.of(model)
+    muscles = host_muscles(parameters, shape[0], level="mujoco")
+    muscles.activation[:] = activation
+    muscles.step(excitation, length, velocity)
+    force_error = np.abs(muscles.force - force) / parameters.max_isometric_force
+    rate_error = np.abs(muscles.dynamics.act_dot.numpy() - act_dot)
+    print(
+        f"{name}: force {force_error.max():.1e} F0, act_dot {rate_error.max():.1e} of {np.abs(act_dot).max():.0f} 1/s"
+    )
+    assert force_error.max() < 1e-5
+    assert rate_error.max() < 1e-4
+    np.testing.assert_allclose(muscles.activation, activation + DT * act_dot, atol=1e-6)
+
+    state = reference.mujoco_state(parameters, activation, length, velocity)
+    np.testing.assert_allclose(-state.force, force, atol=1e-10 * np.abs(force).max())
+    clipped = reference.mujoco_activation_rate(parameters, excitation, activation)
+    np.testing.assert_allclose(clipped, act_dot, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("activation_dynamics", ["mujoco", "de_groote"])
+def test_a_step_equals_the_reference(
+    level: str, activation_dynamics: str, pennate: MuscleParameters, states: dict[str, np.ndarray]
+) -> None:
+    excitation, activation, length, velocity = states.values()
+    muscles = host_muscles(pennate, len(length), level=level, activation_dynamics=activation_dynamics)
+    muscles.reset(np.ones(len(length), bool), length, velocity, activation)
+    outputs = {name: getattr(muscles.dynamics, name).numpy() for name in QUANTITIES}
+    previous_fiber = outputs["fiber_length"].astype(float)
+    length = single(length + DT * velocity)
+    for name in QUANTITIES if level != "elastic" else QUANTITIES[2:]:
+        outputs[name][:] = np.nan
+    muscles.force[:] = np.nan
+    muscles.step(excitation, length, velocity)
+
+    rigid = reference.rigid_state(pennate, activation, length, velocity)
+    with np.errstate(all="ignore"):  # the reference takes every tendon as elastic
+        elastic = reference.elastic_step(pennate, activation, length, DT, previous_fiber)
+    expected = {
+        "mujoco": reference.mujoco_state(pennate, activation, length, velocity),
+        "rigid": rigid,
+        "elastic": elastic,
+    }[level]
+    is_elastic = (level == "elastic") & ~pennate.has_rigid_tendon
+    force_scale = pennate.max_isometric_force
+    for name, scale in (
+        ("fiber_length", 1.0),
+        ("fiber_velocity", 1.0),
+        ("tendon_strain", 1.0),
+        ("active_force", force_scale),
+        ("passive_force", force_scale),
+    ):
+        wanted = getattr(expected, name)
+        if level == "elastic":
+            wanted = np.where(is_elastic, wanted, getattr(rigid, name))
+        error = np.abs(outputs[name] - wanted) / np.maximum(scale, np.abs(wanted))
+        print(f"{level} {name}: error up to {error.max():.1e}, median {np.median(error):.1e}")
+        assert error.max() < 1e-5, name
+    force = outputs["active_force"] + outputs["passive_force"]
+    np.testing.assert_allclose(muscles.force, -force, rtol=1e-5, atol=1e-3)
+    np.testing.assert_allclose(outputs["power"], muscles.force * velocity, rtol=1e-5, atol=1e-3)
+    rate = getattr(reference, f"{activation_dynamics}_activation_rate")(pennate, excitation, activation)
+    np.testing.assert_allclose(muscles.dynamics.act_dot.numpy(), rate, rtol=1e-5, atol=1e-4)
+
+
+def test_a_reset_finds_the_equilibrium(pennate: MuscleParameters, states: dict[str, np.ndarray]) -> None:
+    _, activation, length, velocity = states.values()
+    muscles = host_muscles(pennate, len(length), level="elastic")
+    muscles.reset(np.ones(len(length), bool), length, velocity, activation)
+    with np.errstate(all="ignore"):
+        expected = reference.elastic_equilibrium(pennate, activation, length, velocity).force
+    rigid = pennate.has_rigid_tendon
+    expected[:, rigid] = reference.rigid_state(pennate, activation, length, velocity).force[:, rigid]
+    # A length has 24 bits, and a tendon of a twentieth of the fibre is up to 880 times stiffer than F0 over L0.
+    error = np.abs(muscles.force + expected) / np.maximum(pennate.max_isometric_force, expected)
+    assert error.max() < 2e-4
+    for name in QUANTITIES:
+        assert not np.isnan(getattr(muscles.dynamics, name).numpy()).any(), name
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_held_muscle_stays_where_a_reset_puts_it(
+    level: str, pennate: MuscleParameters, states: dict[str, np.ndarray]
+) -> None:
+    _, activation, length, _ = states.values()
+    still = np.zeros_like(length)
+    muscles = host_muscles(pennate, len(length), level=level)
+    muscles.reset(np.ones(len(length), bool), length, still, activation)
+    force = muscles.force.copy()
+    for _ in range(20):
+        muscles.activation[:] = activation
+        muscles.step(activation, length, still)
+    error = np.abs(muscles.force - force) / np.maximum(pennate.max_isometric_force, np.abs(force))
+    assert np.quantile(error, 0.999) < 1e-3
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_reset_touches_only_its_environments(
+    level: str, pennate: MuscleParameters, states: dict[str, np.ndarray]
+) -> None:
+    excitation, activation, length, velocity = (values[:4] for values in states.values())
+    options = {"fatigue": FatigueCfg(), "delay_s": (0.004, 0.008), "strength": (0.5, 1.5), "motor_noise": NOISE}
+    muscles = host_muscles(pennate, 4, level=level, **options)
+    muscles.reset(np.ones(4, bool), length, velocity, activation)
+    mask = np.array([False, True, False, True])
+    blown_up = np.where(np.arange(4)[:, None] == 1, np.nan, length)
+    muscles.step(excitation, blown_up, velocity)
+    arrays = muscles.dynamics.state_arrays() | {
+        name: getattr(muscles.dynamics, name) for name in (*QUANTITIES, "force", "act_dot")
+    }
+    before = {name: array.numpy().copy() for name, array in arrays.items()}
+    other = np.where(mask[:, None], length * 1.01, np.nan)
+    muscles.reset(mask, other, velocity, np.where(mask[:, None], 0.3, np.nan))
+    for name, array in arrays.items():
+        environments = 1 if name == "delay_buffer" else 0
+        after = np.moveaxis(array.numpy(), environments, 0)
+        np.testing.assert_array_equal(after[~mask], np.moveaxis(before[name], environments, 0)[~mask], err_msg=name)
+    np.testing.assert_array_equal(muscles.activation[mask], np.float32(0.3))
+    assert np.isfinite(muscles.force).all()
+    assert (muscles.force[3] != before["force"][3]).any()
+    muscles.step(excitation, length, velocity)
+    assert np.isfinite(muscles.force).all() and np.isfinite(muscles.activation).all()
+    assert (muscles.dynamics.strength.numpy()[mask] != before["strength"][mask]).all()
+
+
+def test_an_engine_may_keep_activation_rate_and_force(pennate: MuscleParameters, states: dict[str, np.ndarray]) -> None:
+    excitation, activation, length, velocity = states.values()
+    arrays = [wp.array(values, dtype=float, device="cpu") for values in (excitation, length, velocity, activation)]
+    act_dot, force = (wp.full(activation.shape, float("nan"), dtype=float, device="cpu") for _ in range(2))
+    dynamics = MuscleDynamics(pennate, len(length), DT, MuscleCfg(level="rigid"))
+    dynamics.step(*arrays, act_dot=act_dot, force=force)
+    np.testing.assert_array_equal(arrays[3].numpy(), activation.astype(np.float32))
+    own = host_muscles(pennate, len(length), level="rigid")
+    own.activation[:] = activation
+    own.step(excitation, length, velocity)
+    np.testing.assert_array_equal(force.numpy(), own.force)
+    np.testing.assert_array_equal(act_dot.numpy(), own.dynamics.act_dot.numpy())
+
+
+def test_threads_share_the_environments(pennate: MuscleParameters, states: dict[str, np.ndarray]) -> None:
+    excitation, activation, length, velocity = (values[:7] for values in states.values())
+    results = []
+    for num_threads in (1, 3, 64):
+        dynamics = MuscleDynamics(pennate, 7, DT, MuscleCfg(level="elastic", motor_noise=NOISE), seed=1)
+        muscles = HostMuscles(dynamics, num_threads)
+        muscles.reset(np.ones(7, bool), length, velocity, activation)
+        for _ in range(5):
+            muscles.step(excitation, length, velocity)
+        results.append(np.stack([muscles.force, muscles.activation]))
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+
+
+def test_a_captured_graph_repeats_the_step(pennate: MuscleParameters, states: dict[str, np.ndarray]) -> None:
+    excitation, activation, length, velocity = (values[:2] for values in states.values())
+    arrays = [wp.array(values, dtype=float, device="cpu") for values in (excitation, length, velocity)]
+    mask = wp.ones(2, dtype=bool, device="cpu")
+    start = wp.array(activation, dtype=float, device="cpu")
+    captured, direct = (
+        MuscleDynamics(pennate, 2, DT, MuscleCfg(level="elastic", motor_noise=NOISE), seed=3) for _ in range(2)
+    )
+    for dynamics in (captured, direct):
+        dynamics.reset(mask, *arrays[1:], start)
+    with wp.ScopedCapture(device="cpu") as capture:
+        captured.step(*arrays)
+    for _ in range(4):
+        wp.capture_launch(capture.graph)
+        direct.step(*arrays)
+    np.testing.assert_array_equal(captured.activation.numpy(), direct.activation.numpy())
+    np.testing.assert_array_equal(captured.force.numpy(), direct.force.numpy())
+
+
+def test_de_groote_curves_pass_through_their_anchors() -> None:
+    assert reference.active_force_length(np.array(1.0)) == pytest.approx(1, abs=0.01)
+    assert reference.force_velocity(np.array(0.0)) == pytest.approx(1, abs=1e-4)
+    assert reference.force_velocity(np.array(-1.0)) == pytest.approx(0, abs=1e-3)
+    assert reference.force_velocity(np.array(-3.0)) == 0
+    assert reference.passive_force_length(np.array(1.6)) == pytest.approx(1)
+    assert reference.passive_force_length(np.array(0.2)) == pytest.approx(0)
+    assert reference.tendon_force(np.array(0.049), 0.049) == pytest.approx(1)
+    assert reference.tendon_force(np.array([-0.5, 0.0]), 0.049) == pytest.approx(0)
+    for curve, end in ((reference.passive_force_length, 1.8), (lambda x: reference.tendon_force(x, 0.049), 0.0891)):
+        x = np.linspace(end - 0.01, end + 0.01, 2001)
+        slope = np.gradient(curve(x), x)
+        assert np.abs(np.diff(slope)).max() < 0.01 * slope.max(), "a curve bends where its straight line begins"
