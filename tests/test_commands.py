@@ -166,6 +166,19 @@ def test_a_run_that_does_not_exist_is_named(name: str, tmp_path: Path) -> None:
     assert_one_clear_line(run(name, "no-such-run", "--runs-dir", tmp_path), "neither a run folder nor a task")
 
 
+def test_a_renderer_that_does_not_exist_is_refused(trained: Path, tmp_path: Path) -> None:
+    video = tmp_path / "out.mp4"
+    result = run("play", TASK, "--runs-dir", trained, "--video", video, "--renderer", "magic")
+    assert result.returncode == 2 and "auto" in result.stderr and "lines" in result.stderr
+    assert not video.exists()
+
+
+def test_play_writes_a_video_of_the_policy(trained: Path, tmp_path: Path) -> None:
+    video = tmp_path / "out.mp4"
+    result = run("play", TASK, "--runs-dir", trained, "--video", video, "--seconds", "0.2", "--renderer", "lines")
+    assert result.returncode == 0 and video.stat().st_size > 5_000, result.stderr
+
+
 def test_a_damaged_checkpoint_keeps_what_is_on_disk(trained: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.pt"
     bad.write_bytes(b"PK\x03\x04 no")

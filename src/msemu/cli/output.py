@@ -18,19 +18,24 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar; the value is a function to call with the number of steps done and in all."""
+def progress(label: str, transient: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar; the value is a function to call with the number of steps done and in all.
+
+    Args:
+        label: What is under way.
+        transient: Whether the bar disappears at the end.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns) as bar:
+    with Progress(*columns, transient=transient) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def load_motion(cfg: "TaskCfg", body: "Body") -> "MotionClip":
-    """Load a task's clip, with a progress bar when it must be retargeted."""
+    """Load a task's clip, with a progress bar while it is fetched and retargeted."""
     from msemu.rl.setup import load_clip
 
-    with progress(f"motion {cfg.motion or '?'} on {body.name}") as on_frame:
+    with progress(f"motion {cfg.motion or '?'} on {body.name}", transient=True) as on_frame:
         return load_clip(cfg, body, on_frame)
 
 

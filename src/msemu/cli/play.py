@@ -13,6 +13,7 @@ from msemu.models import Body, load_body
 from msemu.motion.recording import Recording
 from msemu.registry import get_task, list_tasks
 from msemu.rl.run_folder import RunFolder
+from msemu.viewer.video import RendererName, write_video
 
 
 @dataclass
@@ -36,7 +37,7 @@ class PlayArgs:
     """Where the network runs."""
     video: Path | None = None
     """Write this mp4 file instead of opening a page."""
-    renderer: str = "auto"
+    renderer: RendererName = "auto"
     """Video only: egl (OpenGL), lines (needs no OpenGL), or auto."""
     host: str = "127.0.0.1"
     """Address that the page is served at; 0.0.0.0 lets other machines in."""
@@ -58,8 +59,6 @@ def play(args: PlayArgs) -> None:
         raise MsemuError("--seconds must be positive")
     body, recording = _record(args)
     if args.video:
-        from msemu.viewer.video import write_video
-
         with progress("drawing") as on_frame:
             write_video(recording, body, args.video, renderer=args.renderer, progress=on_frame)
         Console().print(f"video: {args.video}")
