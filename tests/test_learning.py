@@ -121,7 +121,7 @@ def test_a_policy_comes_back_from_its_checkpoint(train_cfg: TrainCfg) -> None:
     wanted = weights(run.checkpoint("last"))
     for key, value in runner.alg.actor.state_dict().items():
         assert torch.equal(value, wanted[f"actor.{key}"])
-    assert runner.get_inference_policy()(env.get_observations()).shape == (2, env.num_actions)
+    assert runner.policy()(env.get_observations()).shape == (2, env.num_actions)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "empty", "pickle", "missing", "other network"])

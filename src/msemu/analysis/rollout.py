@@ -52,7 +52,7 @@ def measure_episodes(
     with torch.inference_mode():
         observations = env.restart(frame)
         for step in range(steps):
-            observations, _, dones, extras = env.step(policy(observations).to(env.device))
+            observations, _, dones, extras = env.step(policy(observations))
             failed = dones.bool() & ~extras["time_outs"]
             failed_at = torch.where(alive & failed, step, failed_at)
             alive = alive & ~failed
@@ -94,7 +94,7 @@ def record(
         observations = env.restart(torch.full_like(env.frame, start_frame))
         keep(True)
         for step in range(steps):
-            observations, _, dones, _ = env.step(policy(observations).to(env.device))
+            observations, _, dones, _ = env.step(policy(observations))
             keep(bool(dones[0]))
             on_step(step + 1, steps)
     stacked = {key: np.stack(values) for key, values in frames.items()}

@@ -68,7 +68,7 @@ def evaluate(args: EvalArgs) -> None:
     if not env.reference.cyclic:
         steps = min(steps, env.reference.num_frames - 2)
     with progress("evaluating") as advance:
-        errors = measure_episodes(env, runner.get_inference_policy(), steps, advance)
+        errors = measure_episodes(env, runner.policy(), steps, advance)
     names = [env.body.joint_names[index] for index in env.body.independent_joints]
     evaluation = Evaluation.of(errors, names, frequency)
     console = Console()

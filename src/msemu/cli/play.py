@@ -84,7 +84,7 @@ def _record(args: PlayArgs) -> tuple[Body, Recording]:
     steps = env.max_episode_length
     with progress("simulating") as advance:
         title = f"{run.task}  {run.path.name}"
-        return env.body, record(env, runner.get_inference_policy(), steps, title, args.start_frame, advance)
+        return env.body, record(env, runner.policy(), steps, title, args.start_frame, advance)
 
 
 def _find_run(args: PlayArgs) -> RunFolder | None:

@@ -3,11 +3,13 @@
 import contextlib
 import os
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from rsl_rl.runners import OnPolicyRunner
+from tensordict import TensorDict
 
 from msemu.config import AgentCfg, to_dict
 from msemu.envs.motion_tracking import MotionTrackingEnv
@@ -97,6 +99,11 @@ class Runner(OnPolicyRunner):
             self.alg.load(state, {"actor": True}, strict=True)
         except (KeyError, RuntimeError) as error:
             raise _misfit(path, error) from error
+
+    def policy(self) -> Callable[[TensorDict], torch.Tensor]:
+        """The policy without exploration noise, from observations to actions on the environment's device."""
+        actor = self.get_inference_policy(self.device)
+        return lambda observations: actor(observations.to(self.device)).to(self.env.device)
 
     def _after_iteration(self, iteration: Iteration) -> None:
         score = tracking_score_cm(
