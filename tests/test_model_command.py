@@ -7,7 +7,9 @@ import sys
 import pytest
 
 from msemu.cli.model import main
+from msemu.models import load_body
 from msemu.models.sources import MS_HUMAN_700_VARIABLE, SOURCES
+from msemu.muscle.parameters import COLUMNS
 
 
 @pytest.fixture
@@ -65,10 +67,63 @@ def test_check_reports_errors_by_exit_code(run, tmp_path):
     assert set(result["findings"][0]) == {"severity", "check", "subject", "message", "value"}
 
 
+def test_muscles_shows_the_table_and_what_is_implausible(run, tmp_path):
+    code, out, _ = run("muscles", "myolegs", "--json", str(tmp_path / "muscles.json"))
+    assert code == 0
+    assert all(header in out for header in ("F0", "L0", "slack", "pennation", "[deg]", "[L0/s]"))
+    assert sum(line.rstrip().endswith(("elastic", "rigid")) for line in out.splitlines()) == 80
+    assert "2 of 80 tendons" in out
+    summary = {cells[1]: cells for cells in map(table_cells, out.splitlines()) if len(cells) == 4}
+    assert summary["tendon slack length"] == ["warning", "tendon slack length", "2", "glmax3_r, glmax3_l"]
+    assert summary["fibre length"][2] == "39"
+
+    facts = json.loads((tmp_path / "muscles.json").read_text())
+    assert len(facts["muscles"]) == 80
+    muscles = {muscle["name"]: muscle for muscle in facts["muscles"]}
+    model = load_body("myolegs").model
+    soleus, given = muscles["soleus_r"], model.actuator("soleus_r")
+    assert soleus["max_isometric_force_n"] == given.gainprm[2]
+    assert soleus["optimal_fiber_length_m"] * (given.gainprm[1] - given.gainprm[0]) == pytest.approx(
+        given.lengthrange[1] - given.lengthrange[0]
+    )
+    assert soleus["activation_time_s"] == 0.01 and soleus["max_contraction_velocity_l0_per_s"] == 10
+    assert len(soleus["sources"]) == len(COLUMNS) == len(set(soleus) - {"name", "rigid_tendon", "sources"})
+    assert set(soleus["sources"]) < set(soleus)
+    assert {name for name, muscle in muscles.items() if muscle["rigid_tendon"]} == {"glmax3_r", "glmax3_l"}
+    assert {item["subject"] for item in facts["findings"]} <= set(muscles)
+
+
+def test_muscles_takes_values_from_a_file_and_a_part_of_a_name(run, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("soleus_r: {pennation_angle: 0.38, tendon_slack_length: 0.01}")
+    files = ("--parameters", str(mine), "--json", str(tmp_path / "muscles.json"))
+    code, out, _ = run("muscles", "myolegs", "--name", "soleus", *files)
+    assert code == 0
+    assert "21.8" in out and "1.00" in out and "tibpost" not in out
+    facts = json.loads((tmp_path / "muscles.json").read_text())
+    right, left = facts["muscles"]
+    assert (right["name"], right["pennation_angle_rad"], left["pennation_angle_rad"]) == ("soleus_r", 0.38, 0)
+    assert right["sources"]["pennation_angle_rad"] == "mine.yaml"
+    assert left["sources"]["pennation_angle_rad"] == "none in MuJoCo"
+    assert {(item["subject"], item["check"]) for item in facts["findings"]} >= {
+        ("soleus_r", "fibre length"),
+        ("soleus_l", "asymmetry"),
+    }
+
+
+def table_cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip(" │").split("│")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("info", "myoleg"), "did you mean myolegs"),
+        (("muscles", "myoleg"), "did you mean myolegs"),
+        (("muscles", "myolegs", "--name", "biceps"), "no muscle of myolegs has 'biceps' in its name"),
+        (("muscles", "myolegs", "--parameters", "/nonexistent.csv"), "cannot read /nonexistent.csv"),
+        (("muscles", "myolegs", "--parameters", "/nonexistent.yaml"), "/nonexistent.yaml"),
+        (("muscles", "myolegs", "--name", "soleus_r", "--plot", "/dev/null/plots"), "cannot write to /dev/null/plots"),
         (("check", "ms_human_700", "--body-path", "/nonexistent"), "no MS-Human-700.xml at /nonexistent"),
         (("info", "myolegs", "--json", "/dev/null/info.json"), "cannot write"),
     ],
@@ -84,4 +139,4 @@ def test_mistakes_end_in_one_line_and_exit_code_2(run, arguments, said):
 def test_help_names_the_subcommands():
     command = [sys.executable, "-c", "from msemu.cli.model import main; main()", "--help"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert all(word in result.stdout for word in ("list", "info", "check"))
+    assert all(word in result.stdout for word in ("list", "info", "check", "muscles"))
