@@ -161,6 +161,12 @@ def test_a_run_folder_in_place_of_a_file_is_named(clip_path: Path, tmp_path: Pat
     assert_one_clear_line(result, "cannot write the run folder", "--runs-dir")
 
 
+def test_a_file_in_place_of_the_plot_folder_is_named(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "plots").write_text("not a folder")
+    arguments = ("--runs-dir", trained, "--episodes", "2", "--seconds", "0.1", "--plots", tmp_path / "plots")
+    assert_one_clear_line(run("eval", TASK, *arguments), str(tmp_path / "plots"), "File exists")
+
+
 @pytest.mark.parametrize("name", ["eval", "play"])
 def test_a_run_that_does_not_exist_is_named(name: str, tmp_path: Path) -> None:
     assert_one_clear_line(run(name, "no-such-run", "--runs-dir", tmp_path), "neither a run folder nor a task")

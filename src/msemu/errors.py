@@ -1,5 +1,6 @@
 """Errors that a user can mend."""
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -14,7 +15,7 @@ class MsemuError(Exception):
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
-    """Wrap a command's ``main`` so that an `MsemuError` ends in one line and exit code 2."""
+    """Wrap a command's ``main`` so that an `MsemuError`, or a file that fails, ends in one line and exit code 2."""
 
     @wraps(main)
     def wrapped() -> None:
@@ -22,6 +23,13 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
             main()
         except MsemuError as error:
             print(f"error: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
+        except OSError as error:
+            if error.filename is None:
+                raise
+            place = os.fsdecode(error.filename)
+            remedy = "check that it exists, that you may read and write it, and that the disk has room"
+            print(f"error: {place}: {error.strerror}; {remedy}", file=sys.stderr)
             raise SystemExit(2) from None
 
     return wrapped
