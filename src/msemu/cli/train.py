@@ -90,6 +90,7 @@ def train(task: str, cfg: TrainCfg) -> Path:
     clip = MotionClip.load(resumed.clip_path) if resumed else load_motion(cfg, body)
     env = make_env(task, cfg, body, clip, cfg.seed)
     run = resumed or RunFolder.create(task, cfg, body, clip)
+    run.require_writable()
     runner = Runner(env, cfg.agent, run.path, device)
     if resumed:
         runner.load(str(run.checkpoint("last")))

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -105,6 +106,18 @@ class RunFolder:
         """Read the resolved configuration."""
         values = read_yaml(self.path / "config.yaml")
         return build(TrainCfg, values.get("train", {}), str(self.path / "config.yaml"))
+
+    def require_writable(self) -> None:
+        """Find out before training whether it could be saved.
+
+        Raises:
+            MsemuError: The folder cannot be written.
+        """
+        try:
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise MsemuError(f"cannot write into the run folder {self.path}: {error.strerror}") from error
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints that training can continue from, oldest first."""
