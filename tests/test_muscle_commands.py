@@ -17,7 +17,7 @@ MAIN_JOINTS = {
     "soleus_r": "ankle_angle_r",
     "vaslat_l": "knee_angle_l",
     "iliacus_r": "hip_flexion_r",
-    "glmed1_r": "hip_adduction_r",
+    "addmagMid_r": "hip_adduction_r",
     "perbrev_r": "subtalar_angle_r",
 }
 
@@ -72,8 +72,8 @@ def test_plots_are_written_and_not_blank(legs: Body, tmp_path: Path) -> None:
         dark = (pixels.max(2) < 0.3).mean()
         assert dark > 0.005, f"{path.name} has no text"
         assert len(coloured) > 1000 or path.name == "moment_arm.png", f"{path.name} has no curves"
-    few = plot_muscles(legs, MuscleParameters.of(legs.model), list(range(13)), None, tmp_path / "pages")
-    assert [path.name for path in few] == [
+    paged = plot_muscles(legs, MuscleParameters.of(legs.model), list(range(13)), None, tmp_path / "pages")
+    assert [path.name for path in paged] == [
         "curves.png",
         "force_1.png",
         "moment_arm_1.png",

@@ -1,7 +1,9 @@
 """``msemu-bench``: how fast it runs, as ratios measured in one run."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 from rich.console import Console
@@ -40,11 +42,40 @@ class EnvBench:
     """File to write the figures to."""
 
 
+@dataclass
+class MuscleBench:
+    """The muscles of each level: time of a muscle and step, and a physics step with them over one without.
+
+    The kernels run alone first. Then whole physics steps with each level are timed in turn with steps of the engine's
+    own muscle, in this process, so the ratio holds on a busy machine.
+    """
+
+    bodies: tuple[str, ...] = ()
+    """Bodies whose muscles run; by default myofullbody, and ms_human_700 where it is installed."""
+    num_envs: tuple[int, ...] = (64, 256, 1024)
+    """Numbers of environments for the kernels alone."""
+    step_num_envs: int = 64
+    """Environments of the physics steps."""
+    threads: int = 0
+    """Threads of engine and muscles; 0 uses every core."""
+    rounds: int = 7
+    """Timings of each figure; the medians count."""
+    steps: int = 10
+    """Physics steps of each timing."""
+    json: Path | None = None
+    """File to write the figures to."""
+
+
 @command
 def main() -> None:
     """Entry point."""
-    args = tyro.extras.subcommand_cli_from_dict({"env": EnvBench}, prog="msemu-bench", description=__doc__)
-    bench_env(args)
+    args = tyro.extras.subcommand_cli_from_dict(
+        {"env": EnvBench, "muscle": MuscleBench}, prog="msemu-bench", description=__doc__
+    )
+    if isinstance(args, EnvBench):
+        bench_env(args)
+    else:
+        bench_muscle(args)
 
 
 def bench_env(args: EnvBench) -> None:
@@ -73,6 +104,52 @@ def bench_env(args: EnvBench) -> None:
     Console().print(table)
     if args.json:
         write_json(args.json, figures)
+
+
+def bench_muscle(args: MuscleBench) -> None:
+    """Measure, print and write the figures."""
+    import warp
+
+    from msemu.analysis.muscle_benchmark import measure_muscles, measure_step_ratio
+    from msemu.models import load_body
+
+    warp.config.log_level = warp.LOG_ERROR
+    if not args.num_envs or min(*args.num_envs, args.step_num_envs, args.rounds, args.steps) < 1:
+        raise MsemuError("--num-envs, --step-num-envs, --rounds and --steps must be positive")
+    protocol = (args.rounds, args.steps, args.threads)
+    bodies = [load_body(name) for name in args.bodies or _default_bodies()]
+    console = Console()
+    times: list[dict[str, Any]] = []
+    ratios: list[dict[str, Any]] = []
+    for body in bodies:
+        with console.status(f"{body.name}: kernels"):
+            for num_envs in args.num_envs:
+                times += measure_muscles(body, num_envs, *protocol)
+        with console.status(f"{body.name}: physics steps"):
+            ratios += measure_step_ratio(body, args.step_num_envs, *protocol)
+    console.print(_levels_table("ns per muscle and step", times, ".1f"))
+    console.print(_levels_table("physics step over one with the engine's own muscle", ratios, ".3f"))
+    if args.json:
+        threads = args.threads or os.cpu_count()
+        facts = {"threads": threads, "rounds": args.rounds, "steps": args.steps}
+        write_json(args.json, facts | {"ns_per_muscle_step": times, "step_ratio": ratios})
+
+
+def _default_bodies() -> list[str]:
+    from msemu.models.recipe import load_recipe
+    from msemu.models.sources import SOURCES
+
+    whole_bodies = ("myofullbody", "ms_human_700")
+    return [name for name in whole_bodies if SOURCES[load_recipe(name).source].locate()] or ["myofullbody"]
+
+
+def _levels_table(title: str, figures: list[dict[str, Any]], digits: str) -> Table:
+    table = Table("body", "muscles", "environments", "level", "median", "quartiles", title=title)
+    for row in figures:
+        low, high = (format(value, digits) for value in row["quartiles"])
+        subject = (row["body"], str(row["muscles"]), str(row["num_envs"]), row["level"])
+        table.add_row(*subject, format(row["median"], digits), f"{low} to {high}")
+    return table
 
 
 def _task_of(body: str) -> TaskSpec:

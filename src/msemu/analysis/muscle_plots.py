@@ -1,0 +1,286 @@
+"""Plots of muscles: their curves, and force and moment arm over the range of a joint."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import mujoco
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from msemu.errors import MsemuError
+from msemu.models.body import Body
+from msemu.models.moment_arms import moment_arms
+from msemu.models.poses import random_poses, scalar_joints
+from msemu.muscle import reference
+from msemu.muscle.parameters import COLUMNS, MuscleParameters
+
+MUSCLES_PER_FIGURE = 12
+
+_STYLES = {
+    "mujoco": {"color": "#0072b2"},
+    "rigid": {"color": "#d55e00"},
+    "elastic": {"color": "#009e73", "linestyle": (0, (5, 3))},  # dashed: where it equals rigid, both are seen
+}
+_BEHIND = {"color": "0.78", "linewidth": 5, "solid_capstyle": "butt"}
+_NUM_ANGLES = 61
+_NUM_POSES = 20
+_STEP_RAD = 1e-4
+_LEAST_ARM_M = 1e-6
+
+
+@dataclass(frozen=True)
+class JointSweep:
+    """A muscle over the range of one joint; the other independent joints rest in the neutral pose.
+
+    Coupled joints follow, so the moment arm is the one that the muscle has about the joint and all that hang on it.
+
+    Attributes:
+        muscle: Name of the muscle.
+        joint: Name of the joint.
+        angle_deg: Angles over the joint's range [deg], shape [N].
+        length: Muscle-tendon length [m], shape [N].
+        moment_arm: Moment arm from the engine, d length / d angle [m], shape [N].
+        finite_difference: The same from the lengths beside each angle [m], shape [N].
+        force: Isometric force at full activation [N] by level, shape [N] each.
+        engine_force: The engine's own, with the model's own parameters [N], shape [N].
+    """
+
+    muscle: str
+    joint: str
+    angle_deg: np.ndarray
+    length: np.ndarray
+    moment_arm: np.ndarray
+    finite_difference: np.ndarray
+    force: dict[str, np.ndarray]
+    engine_force: np.ndarray
+
+
+def plot_muscles(
+    body: Body, parameters: MuscleParameters, muscles: Sequence[int], limit: int | None, folder: Path
+) -> list[Path]:
+    """Draw the curves of some muscles, and their force and moment arm over the joint about which they act most.
+
+    Muscles without any moment arm have curves only; figures of more than 12 muscles are split.
+
+    Args:
+        body: The body.
+        parameters: The table of its muscles.
+        muscles: Indices of the muscles.
+        limit: Greatest number of muscles whose force and moment arm are drawn; None for all of them.
+        folder: Where the PNG files go.
+
+    Returns:
+        Their paths.
+
+    Raises:
+        MsemuError: The files cannot be written.
+    """
+    joints = main_joints(body)
+    moving = [index for index in muscles if joints[index] >= 0][:limit]
+    sweeps = [sweep_joint(body, parameters, index, joints[index]) for index in moving]
+    paths = [folder / "curves.png"]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        plot_curves(_select(parameters, muscles), paths[0])
+        for start in range(0, len(sweeps), MUSCLES_PER_FIGURE):
+            shown = sweeps[start : start + MUSCLES_PER_FIGURE]
+            number = "" if len(sweeps) <= MUSCLES_PER_FIGURE else f"_{1 + start // MUSCLES_PER_FIGURE}"
+            for what, plot in (("force", plot_forces), ("moment_arm", plot_moment_arms)):
+                paths.append(folder / f"{what}{number}.png")
+                plot(shown, paths[-1])
+    except OSError as error:
+        raise MsemuError(f"cannot write to {folder}: {error.strerror}") from error
+    return paths
+
+
+def main_joints(body: Body) -> np.ndarray:
+    """Return for each muscle the hinge about which its mean moment arm over random poses is greatest.
+
+    Returns:
+        Indices into ``body.joint_names``, -1 for a muscle without any moment arm, shape [M].
+    """
+    poses = random_poses(body.model, _NUM_POSES, seed=0)
+    hinges = body.independent_joints[_is_hinge(body)[body.independent_joints]]
+    directions = np.zeros((len(hinges), body.model.nv))
+    directions[np.arange(len(hinges)), 6 + hinges] = 1.0
+    motions = body.couplings.project_velocity(poses[:, None], np.repeat(directions[None], _NUM_POSES, axis=0))
+    arms = np.abs(moment_arms(body.model, poses) @ motions.transpose(0, 2, 1)).mean(0)
+    return np.where(arms.max(1) > _LEAST_ARM_M, hinges[arms.argmax(1)], -1)
+
+
+def sweep_joint(body: Body, parameters: MuscleParameters, muscle: int, joint: int) -> JointSweep:
+    """Move one joint of a body through its range and look at one muscle.
+
+    Args:
+        body: The body.
+        parameters: The table of its muscles.
+        muscle: Index of the muscle.
+        joint: Index into ``body.joint_names`` of an independent hinge.
+    """
+    low, high = body.model.jnt_range[scalar_joints(body.model)[joint]]
+    angles = np.linspace(low, high, _NUM_ANGLES)
+
+    def poses_at(values: np.ndarray) -> np.ndarray:
+        qpos = np.repeat(body.neutral_qpos[None], len(values), axis=0)
+        qpos[:, 7 + joint] = values
+        return body.couplings.project(qpos)
+
+    poses = poses_at(angles)
+    direction = np.zeros((_NUM_ANGLES, body.model.nv))
+    direction[:, 6 + joint] = 1.0
+    motion = body.couplings.project_velocity(poses, direction)
+    length, engine_force = _lengths_and_forces(body.model, poses, muscle)
+    before, _ = _lengths_and_forces(body.model, poses_at(angles - _STEP_RAD), muscle)
+    after, _ = _lengths_and_forces(body.model, poses_at(angles + _STEP_RAD), muscle)
+    return JointSweep(
+        muscle=body.muscle_names[muscle],
+        joint=body.joint_names[joint],
+        angle_deg=np.degrees(angles),
+        length=length,
+        moment_arm=(moment_arms(body.model, poses)[:, muscle] * motion).sum(1),
+        finite_difference=(after - before) / (2 * _STEP_RAD),
+        force=_isometric_forces(_select(parameters, [muscle]), length),
+        engine_force=engine_force,
+    )
+
+
+def plot_curves(parameters: MuscleParameters, path: Path) -> None:
+    """Draw the force curves of the three levels in one figure; the folder must exist.
+
+    The shapes that differ between muscles are a line for their median and a band for all of them.
+    """
+    p = parameters
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    (active, passive), (velocity, tendon) = figure.subplots(2, 2)
+    fiber = np.linspace(0.2, 1.8, 321)
+    speed = np.linspace(-1.1, 1.1, 331)
+    strain = np.linspace(-0.01, 0.07, 161)
+
+    lengths = p.tendon_slack_length + fiber[:, None] * p.optimal_fiber_length
+    _band(active, fiber, reference.mujoco_state(p, 1.0, lengths, 0.0).active_force / p.max_isometric_force)
+    _pennate(active, fiber, reference.active_force_length(fiber))
+    active.set(title="Active force-length", xlabel="fibre length [L0]", ylabel="force [F0]")
+
+    lengths = p.passive_tendon_slack_length + fiber[:, None] * p.passive_optimal_fiber_length
+    _band(passive, fiber, reference.mujoco_state(p, 0.0, lengths, 0.0).passive_force / p.passive_max_isometric_force)
+    _pennate(passive, fiber, reference.passive_force_length(fiber))
+    passive.set(title="Passive force-length", xlabel="fibre length [L0]", ylabel="force [F0]", ylim=(-0.05, 2.0))
+
+    optimum = p.tendon_slack_length + p.optimal_fiber_length
+    speeds = speed[:, None] * p.optimal_fiber_length * p.max_contraction_velocity
+    _band(velocity, speed, reference.mujoco_state(p, 1.0, optimum, speeds).active_force / p.max_isometric_force)
+    _pennate(velocity, speed, reference.force_velocity(speed))
+    velocity.set(title="Force-velocity", xlabel="fibre velocity [vmax], lengthening positive", ylabel="force [F0]")
+
+    tendon.axvline(0.0, label="mujoco, rigid", **_STYLES["mujoco"])
+    _band(tendon, 100 * strain, reference.tendon_force(strain[:, None], p.tendon_strain), "elastic")
+    tendon.set(title="Tendon force-strain", xlabel="tendon strain [%]", ylabel="force [F0]", ylim=(-0.05, 2.0))
+    places = {active: "lower center", passive: "upper left", velocity: "upper left", tendon: "upper center"}
+    for axis, place in places.items():
+        axis.axhline(0.0, color="0.85", zorder=0)
+        axis.legend(loc=place)
+    figure.suptitle(f"Muscle curves, {len(p)} muscles")
+    figure.savefig(path, dpi=120)
+
+
+def plot_forces(sweeps: Sequence[JointSweep], path: Path) -> None:
+    """Draw the isometric force of each muscle at every level beside the engine's; the folder must exist."""
+
+    def draw(axis: Axes, sweep: JointSweep) -> None:
+        axis.plot(sweep.angle_deg, sweep.engine_force, label="MuJoCo's actuator", **_BEHIND)
+        for level, force in sweep.force.items():
+            axis.plot(sweep.angle_deg, force, label=level, **_STYLES[level])
+        axis.set_ylim(0.0, 1.08 * max(*(force.max() for force in sweep.force.values()), sweep.engine_force.max(), 1.0))
+
+    _small_multiples(sweeps, draw, "isometric force [N]", "Force at full activation over a joint's range", path)
+
+
+def plot_moment_arms(sweeps: Sequence[JointSweep], path: Path) -> None:
+    """Draw the moment arm of each muscle beside the finite difference of its length; the folder must exist."""
+
+    def draw(axis: Axes, sweep: JointSweep) -> None:
+        axis.axhline(0.0, color="0.85", zorder=0)
+        axis.plot(sweep.angle_deg, 100 * sweep.finite_difference, label="finite difference of the length", **_BEHIND)
+        axis.plot(sweep.angle_deg, 100 * sweep.moment_arm, color="black", label="moment arm, d length / d angle")
+
+    _small_multiples(sweeps, draw, "moment arm [cm]", "Moment arm over a joint's range", path)
+
+
+def _small_multiples(
+    sweeps: Sequence[JointSweep], draw: Callable[[Axes, JointSweep], None], unit: str, title: str, path: Path
+) -> None:
+    columns = min(4, len(sweeps))
+    rows = -(-len(sweeps) // columns)
+    figure = Figure(figsize=(max(3.4 * columns, 6.0), 1.2 + 2.6 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis, sweep in zip(panels, sweeps, strict=False):
+        draw(axis, sweep)
+        axis.set_title(sweep.muscle, fontsize=11)
+        axis.set_xlabel(f"{sweep.joint} [deg]", fontsize=9)
+        axis.tick_params(labelsize=8)
+        axis.margins(x=0.0)
+    for axis in panels[::columns]:
+        axis.set_ylabel(unit)
+    for axis in panels[len(sweeps) :]:
+        axis.remove()
+    figure.suptitle(title)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    figure.savefig(path, dpi=110)
+
+
+def _band(axis: Axes, x: np.ndarray, values: np.ndarray, level: str = "mujoco") -> None:
+    """Draw the median of the columns of ``values`` and, where they differ, all that lies between them."""
+    spread = np.ptp(values, axis=1).max() > 1e-6
+    label = f"{level}, median" if spread else level
+    axis.plot(x, np.median(values, axis=1), label=label, **_STYLES[level])
+    if spread:
+        limits = values.min(1), values.max(1)
+        axis.fill_between(
+            x, *limits, color=_STYLES[level]["color"], alpha=0.2, linewidth=0, label=f"{level}, all muscles"
+        )
+
+
+def _pennate(axis: Axes, x: np.ndarray, values: np.ndarray) -> None:
+    """Draw the curve that both levels with pennate fibres share."""
+    for level in ("rigid", "elastic"):
+        axis.plot(x, values, label=level, **_STYLES[level])
+
+
+def _isometric_forces(parameters: MuscleParameters, length: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the force [N] of one fully active muscle that is held at each length [m], by level."""
+    lengths, still = length[:, None], np.zeros((len(length), 1))
+    states = {
+        "mujoco": reference.mujoco_state(parameters, 1.0, lengths, still),
+        "rigid": reference.rigid_state(parameters, 1.0, lengths, still),
+    }
+    elastic = reference.rigid_state if parameters.has_rigid_tendon[0] else reference.elastic_equilibrium
+    states["elastic"] = elastic(parameters, 1.0, lengths, still)
+    return {level: state.force[:, 0] for level, state in states.items()}
+
+
+def _lengths_and_forces(model: mujoco.MjModel, poses: np.ndarray, muscle: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the length [m] and the pull [N] of a muscle of the engine, fully active and still, shape [N] each."""
+    data = mujoco.MjData(model)
+    results = np.empty((len(poses), 2))
+    data.act[:] = 1.0
+    for pose, result in zip(poses, results, strict=True):
+        data.qpos = pose
+        mujoco.mj_fwdPosition(model, data)
+        mujoco.mj_fwdVelocity(model, data)
+        mujoco.mj_fwdActuation(model, data)
+        result[:] = data.actuator_length[muscle], -data.actuator_force[muscle]
+    return results[:, 0], results[:, 1]
+
+
+def _select(parameters: MuscleParameters, muscles: Sequence[int]) -> MuscleParameters:
+    """Return the table of some muscles."""
+    columns = {column: getattr(parameters, column)[list(muscles)] for column in COLUMNS}
+    sources = {column: values[list(muscles)] for column, values in parameters.sources.items()}
+    return replace(parameters, names=tuple(parameters.names[index] for index in muscles), **columns, sources=sources)
+
+
+def _is_hinge(body: Body) -> np.ndarray:
+    return body.model.jnt_type[scalar_joints(body.model)] == mujoco.mjtJoint.mjJNT_HINGE
