@@ -1,7 +1,5 @@
 """The environment in which a muscle-driven body follows a reference motion."""
 
-from dataclasses import dataclass
-
 import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
@@ -9,50 +7,13 @@ from tensordict import TensorDict
 from msemu.config import TaskCfg
 from msemu.envs import observations, tracking_error
 from msemu.envs.rewards import RewardSum, Transition
+from msemu.envs.senses import SenseReader, Senses
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
-from msemu.motion.landmarks import Kinematics, LandmarkModel
+from msemu.motion.landmarks import Kinematics
 from msemu.motion.reference import ReferenceMotion
-from msemu.muscle.parameters import MuscleParameters
 from msemu.sim import Simulation, make_simulation, single_threaded
-
-Rows = torch.Tensor | slice
-"""Some environments, by index, or all of them."""
-
-EVERYTHING = slice(None)
-
-
-@dataclass
-class Senses:
-    """What observations are made of, for some environments.
-
-    Attributes:
-        state: The body.
-        contact_force: Net force on each contact region [body weights], shape [N, R, 3].
-        muscle_length: Fibre length over the optimal length [-], shape [N, M].
-        muscle_velocity: Lengthening [optimal fibre lengths/s], shape [N, M].
-        muscle_force: Pull over the greatest isometric force [-], shape [N, M].
-        activation: Muscle activation [-], shape [N, M].
-        frame: Frame of the reference, shape [N].
-        sound: False where the simulation has blown up, shape [N, 1].
-    """
-
-    state: Kinematics
-    contact_force: torch.Tensor
-    muscle_length: torch.Tensor
-    muscle_velocity: torch.Tensor
-    muscle_force: torch.Tensor
-    activation: torch.Tensor
-    frame: torch.Tensor
-    sound: torch.Tensor
-
-    def followed_by(self, others: "Senses") -> "Senses":
-        """Those of other environments after these."""
-        tensors = {
-            name: torch.cat((value, getattr(others, name))) for name, value in vars(self).items() if name != "state"
-        }
-        return Senses(state=self.state.followed_by(others.state), **tensors)
 
 
 class MotionTrackingEnv(VecEnv):
@@ -94,9 +55,7 @@ class MotionTrackingEnv(VecEnv):
         self.max_episode_length = round(env.episode_length_s * env.control_frequency_hz)
         self.episode_length_buf = torch.zeros(self.num_envs, dtype=torch.long, device=self.device)
         self.frame = torch.zeros(self.num_envs, dtype=torch.long, device=self.device)
-        self._landmarks = LandmarkModel(body, self.device)
-        self._muscles = _MuscleScales(body, self.device)
-        self._body_weight = float(body.model.body_mass.sum() * abs(body.model.opt.gravity[2]))
+        self._senses = SenseReader(body, self.sim)
         self._future = torch.tensor((0, *env.future_frames), device=self.device)
         self._reward = RewardSum(env.rewards)
         self._excitation = torch.zeros(self.num_envs, self.num_actions, device=self.device)
@@ -133,7 +92,7 @@ class MotionTrackingEnv(VecEnv):
             frame: Frames of the reference to start in, shape [E]; random by default.
         """
         self._reset(torch.ones(self.num_envs, dtype=torch.bool, device=self.device), frame)
-        self._observations = self._grouped(self._observe(self._sense()))
+        self._observations = self._grouped(self._observe(self._senses.read(self.frame)))
         return self._observations
 
     def state_dict(self) -> dict[str, torch.Tensor]:
@@ -162,7 +121,7 @@ class MotionTrackingEnv(VecEnv):
         self.frame += 1
         self.episode_length_buf += 1
 
-        senses = self._sense()
+        senses = self._senses.read(self.frame)
         state, reference = senses.state, self.reference.kinematics(self.frame)
         self.transition = Transition(
             state=state,
@@ -195,20 +154,6 @@ class MotionTrackingEnv(VecEnv):
         activation = self.cfg.env.reset_activation
         self.sim.reset(mask, qpos, qvel, torch.full_like(self.sim.act, activation))
         self._excitation = torch.where(mask.unsqueeze(1), activation, self._excitation)
-
-    def _sense(self, rows: Rows = EVERYTHING) -> Senses:
-        sim, muscles = self.sim, self._muscles
-        arrays = (sim.qpos, sim.qvel, sim.body_position, sim.body_quaternion, sim.body_velocity, sim.center_of_mass)
-        return Senses(
-            state=self._landmarks.read(*(array[rows] for array in arrays)),
-            contact_force=sim.contact_force[rows].float() / self._body_weight,
-            muscle_length=muscles.length(sim.muscle_length[rows]),
-            muscle_velocity=muscles.velocity(sim.muscle_velocity[rows]),
-            muscle_force=muscles.force(sim.muscle_force[rows]),
-            activation=sim.act[rows].to(torch.float32, copy=True),
-            frame=self.frame[rows],
-            sound=~sim.unstable[rows].unsqueeze(1),
-        )
 
     def _failed(self, state: Kinematics, reference: Kinematics) -> torch.Tensor:
         distance = (state.landmark_position - reference.landmark_position).norm(dim=-1).mean(1)
@@ -244,7 +189,7 @@ class MotionTrackingEnv(VecEnv):
             terminal = self._grouped(self._observe(before))
             return terminal, terminal
         self._reset(dones)
-        groups = self._observe(before.followed_by(self._sense(rows)))
+        groups = self._observe(before.followed_by(self._senses.read(self.frame, rows)))
         terminal = {name: values[: self.num_envs] for name, values in groups.items()}
         ended = dones[rows].unsqueeze(1)
         after = {
@@ -267,28 +212,6 @@ class MotionTrackingEnv(VecEnv):
         log["Episode/failures_per_step"] = failed.float().mean()
         log["Episode/blow_ups_per_step"] = self.sim.unstable.float().mean()
         return log
-
-
-class _MuscleScales:
-    """Brings the engine's muscle quantities to the scale of each muscle."""
-
-    def __init__(self, body: Body, device: torch.device):
-        parameters = MuscleParameters.of(body.model)
-        self._per_length = torch.as_tensor(1.0 / parameters.optimal_fiber_length, dtype=torch.float32, device=device)
-        self._slack = torch.as_tensor(parameters.tendon_slack_length, dtype=torch.float32, device=device)
-        self._per_force = torch.as_tensor(1.0 / parameters.max_isometric_force, dtype=torch.float32, device=device)
-
-    def length(self, muscle_length: torch.Tensor) -> torch.Tensor:
-        """Fibre length over the optimal fibre length [-]."""
-        return (muscle_length.float() - self._slack) * self._per_length
-
-    def velocity(self, muscle_velocity: torch.Tensor) -> torch.Tensor:
-        """Lengthening [optimal fibre lengths/s]."""
-        return muscle_velocity.float() * self._per_length
-
-    def force(self, muscle_force: torch.Tensor) -> torch.Tensor:
-        """Pull over the greatest isometric force [-]."""
-        return -muscle_force.float() * self._per_force
 
 
 def _without_prefix(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -178,7 +178,7 @@ def test_straying_ends_the_episode_and_resets_only_that_body(env: MotionTracking
 def test_observations_after_a_reset_are_those_of_the_new_state(env: MotionTrackingEnv) -> None:
     env.frame[2] += env.reference.num_frames
     after, _, _, _ = env.step(zero_actions(env))
-    fresh = env._observe(env._sense())
+    fresh = env._observe(env._senses.read(env.frame))
     assert all(torch.allclose(after[name], fresh[name]) for name in after.keys())  # noqa: SIM118  (a TensorDict)
 
 

@@ -1,0 +1,86 @@
+"""What a body senses of itself, read off the physics and brought to natural units."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from msemu.models.body import Body
+from msemu.motion.landmarks import Kinematics, LandmarkModel
+from msemu.muscle.parameters import MuscleParameters
+from msemu.sim import Simulation
+
+Rows = torch.Tensor | slice
+"""Some environments, by index, or all of them."""
+
+EVERYTHING = slice(None)
+
+
+@dataclass
+class Senses:
+    """What observations are made of, for some environments.
+
+    Attributes:
+        state: The body.
+        contact_force: Net force on each contact region [body weights], shape [N, R, 3].
+        muscle_length: Fibre length over the optimal length [-], shape [N, M].
+        muscle_velocity: Lengthening [optimal fibre lengths/s], shape [N, M].
+        muscle_force: Pull over the greatest isometric force [-], shape [N, M].
+        activation: Muscle activation [-], shape [N, M].
+        frame: Frame of the reference, shape [N].
+        sound: False where the simulation has blown up, shape [N, 1].
+    """
+
+    state: Kinematics
+    contact_force: torch.Tensor
+    muscle_length: torch.Tensor
+    muscle_velocity: torch.Tensor
+    muscle_force: torch.Tensor
+    activation: torch.Tensor
+    frame: torch.Tensor
+    sound: torch.Tensor
+
+    def followed_by(self, others: "Senses") -> "Senses":
+        """Those of other environments after these."""
+        tensors = {
+            name: torch.cat((value, getattr(others, name))) for name, value in vars(self).items() if name != "state"
+        }
+        return Senses(state=self.state.followed_by(others.state), **tensors)
+
+
+class SenseReader:
+    """Reads `Senses` off a simulation."""
+
+    def __init__(self, body: Body, sim: Simulation):
+        """Prepare the scales of ``body`` for ``sim``."""
+
+        def tensor(array: np.ndarray) -> torch.Tensor:
+            return torch.as_tensor(array, dtype=torch.float32, device=sim.device)
+
+        parameters = MuscleParameters.of(body.model)
+        self._sim = sim
+        self._landmarks = LandmarkModel(body, sim.device)
+        self._slack_length = tensor(parameters.tendon_slack_length)
+        self._per_length = tensor(1.0 / parameters.optimal_fiber_length)
+        self._per_force = tensor(1.0 / parameters.max_isometric_force)
+        self._per_weight = 1.0 / float(body.model.body_mass.sum() * abs(body.model.opt.gravity[2]))
+
+    def read(self, frame: torch.Tensor, rows: Rows = EVERYTHING) -> Senses:
+        """Read the present state of some environments.
+
+        Args:
+            frame: Frame of the reference of every environment, shape [E].
+            rows: Which environments.
+        """
+        sim = self._sim
+        arrays = (sim.qpos, sim.qvel, sim.body_position, sim.body_quaternion, sim.body_velocity, sim.center_of_mass)
+        return Senses(
+            state=self._landmarks.read(*(array[rows] for array in arrays)),
+            contact_force=sim.contact_force[rows].float() * self._per_weight,
+            muscle_length=(sim.muscle_length[rows].float() - self._slack_length) * self._per_length,
+            muscle_velocity=sim.muscle_velocity[rows].float() * self._per_length,
+            muscle_force=-sim.muscle_force[rows].float() * self._per_force,
+            activation=sim.act[rows].to(torch.float32, copy=True),
+            frame=frame[rows],
+            sound=~sim.unstable[rows].unsqueeze(1),
+        )
