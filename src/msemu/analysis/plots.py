@@ -44,7 +44,7 @@ def _plot_over_time(errors: TrackingErrors, fps: float, path: Path) -> Path:
     longest = time[min(errors.failed_at.max(), steps - 1)]
     axes[2].set(ylabel="episodes alive [%]", xlabel="time [s]", ylim=(-2, 102), xlim=(0, 1.05 * longest))
     for axis in axes[:2]:
-        axis.legend(loc="upper right")
+        axis.legend(loc="upper left")
         axis.set_ylim(bottom=0)
     figure.suptitle(f"Tracking error, median and quartiles of the episodes still alive ({episodes} episodes)")
     figure.savefig(path, dpi=120)
