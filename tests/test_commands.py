@@ -1,43 +1,17 @@
 """The commands as a user runs them, with wrong input above all."""
 
-import contextlib
-import importlib
-import io
 import json
 import os
 import re
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from command_line import Outcome, run
 
 from msemu.motion.clip import MotionClip
 from msemu.registry import list_tasks
 
 TASK = "Msemu-Track-MyoLegs-v0"
-
-
-@dataclass
-class Outcome:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def run(name: str, *arguments: str | Path) -> Outcome:
-    """Run a command's entry point in this process: importing torch anew for each would take most of the time."""
-    main = importlib.import_module(f"msemu.cli.{name}").main
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        patch.setattr(sys, "argv", [f"msemu-{name}", *map(str, arguments)])
-        patch.setenv("COLUMNS", "200")
-        try:
-            main()
-            code = 0
-        except SystemExit as leaving:
-            code = leaving.code or 0
-    return Outcome(code, out.getvalue(), err.getvalue())
 
 
 def assert_one_clear_line(result: Outcome, *words: str) -> None:

@@ -3,31 +3,19 @@
 import json
 import subprocess
 import sys
+from functools import partial
 
+import command_line
 import pytest
 
-from msemu.cli.model import main
 from msemu.models import load_body
 from msemu.models.sources import MS_HUMAN_700_VARIABLE, SOURCES
 from msemu.muscle.parameters import COLUMNS
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command in this process; returns exit code, output and error output."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["msemu-model", *arguments])
-        monkeypatch.setenv("COLUMNS", "200")
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+def run():
+    return partial(command_line.run, "model")
 
 
 def test_list_marks_what_is_not_installed(run, monkeypatch):

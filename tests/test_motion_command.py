@@ -1,25 +1,17 @@
 """``msemu-motion`` as people run it."""
 
 import json
+from functools import partial
 
+import command_line
 import pytest
 
-from msemu.cli import motion
 from msemu.motion.clip import MotionClip
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*arguments) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["msemu-motion", *map(str, arguments)])
-        code = 0
-        try:
-            motion.main()
-        except SystemExit as end:
-            code = end.code
-        return code, *capsys.readouterr()
-
-    return call
+def run():
+    return partial(command_line.run, "motion")
 
 
 @pytest.fixture

@@ -112,12 +112,11 @@ def record(
 
 def _errors(env: MotionTrackingEnv, alive: torch.Tensor) -> tuple[torch.Tensor, ...]:
     state, reference = env.transition.state, env.transition.reference
-    joint = tracking_error.joint_angle_error_deg(state, reference)
-    summary = tracking_error.summary(state, reference)
-    nan = torch.tensor(float("nan"), device=env.device)
-    return (
-        torch.where(alive.unsqueeze(1), joint, nan),
-        torch.where(alive, summary["root_rotation_deg"], nan),
-        torch.where(alive, summary["body_position_cm"], nan),
-        torch.where(alive, summary["root_translation_cm"], nan),
+    errors = (
+        tracking_error.root_rotation_error_deg(state, reference),
+        tracking_error.body_position_error_cm(state, reference).mean(1),
+        tracking_error.root_translation_error_cm(state, reference),
     )
+    joint = tracking_error.joint_angle_error_deg(state, reference)
+    nan = torch.tensor(float("nan"), device=env.device)
+    return torch.where(alive.unsqueeze(1), joint, nan), *(torch.where(alive, error, nan) for error in errors)

@@ -3,7 +3,7 @@
 import warp as wp
 
 MUJOCO_ACTIVATION = 0
-DE_GROOTE_ACTIVATION = 1
+"""Place in `msemu.muscle.settings.ACTIVATION_DYNAMICS`; the other one is that of De Groote."""
 
 _DE_GROOTE_STEEPNESS = 0.1
 

@@ -171,18 +171,6 @@ def elastic_equilibrium(parameters: MuscleParameters, activation: np.ndarray, le
     return _elastic_state(p, activation, length, fiber, fiber_velocity(fiber))
 
 
-def elastic_fiber_velocity(
-    parameters: MuscleParameters, activation: np.ndarray, length: np.ndarray, fiber: np.ndarray
-) -> np.ndarray:
-    """Fibre velocity [vmax] that balances fibre and tendon: the right side of the model's differential equation."""
-    low, high = np.full_like(fiber, -100.0), np.full_like(fiber, 100.0)
-    for _ in range(_BISECTIONS):
-        middle = 0.5 * (low + high)
-        is_low = _imbalance(parameters, activation, length, fiber, middle) > 0
-        low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
-    return 0.5 * (low + high)
-
-
 def mujoco_activation_rate(parameters: MuscleParameters, excitation: np.ndarray, activation: np.ndarray) -> np.ndarray:
     """Rate of activation [1/s] of MuJoCo's muscle."""
     p = parameters

@@ -54,7 +54,7 @@ def load_clip(cfg: TaskCfg, body: Body, on_frame: Callable[[int, int], None] = l
     """
     if not cfg.motion:
         raise MsemuError("this task needs a motion: --motion clip.npz (see: msemu-motion --help)")
-    is_file = cfg.motion.endswith(".npz") or Path(cfg.motion).exists()
+    is_file = cfg.motion.endswith(".npz") or Path(cfg.motion).is_file()
     path = (
         Path(cfg.motion)
         if is_file

@@ -11,7 +11,6 @@ from msemu.sim.simulation import CONTACT_SENSOR_PREFIX, Simulation
 _UNSTABLE_WARNINGS = slice(int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADQACC) + 1)
 """Bad position, velocity and acceleration: three neighbours among MuJoCo's warnings."""
 
-
 _FAR_AWAY = 1e6
 """A coordinate [m or rad] beyond this is no pose of a body."""
 
@@ -57,7 +56,7 @@ class CpuSimulation(Simulation):
         self.unstable = self._find_unstable()
 
     def reset(self, mask: torch.Tensor, qpos: torch.Tensor, qvel: torch.Tensor, act: torch.Tensor) -> None:  # noqa: D102
-        ids = mask.nonzero().squeeze(1)
+        ids = self.rows(mask)
         if len(ids) == 0:
             return
         self._batch.state[ids.numpy()] = self._initial_state

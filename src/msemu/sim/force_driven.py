@@ -77,7 +77,7 @@ class ForceDrivenSimulation(CpuSimulation):
         """Bring the muscles of some environments into equilibrium at their present length."""
         length, velocity = self.muscle_length.numpy(), self.muscle_velocity.numpy()
         self._muscles.reset(mask.numpy(), length, velocity, self.act.numpy().copy())
-        ids = mask.nonzero().squeeze(1)
+        ids = self.rows(mask)
         self._ctrl[ids] = torch.from_numpy(self._muscles.force)[ids].to(self._ctrl.dtype)
         self._batch.forward(ids.numpy())
 

@@ -1,0 +1,31 @@
+"""Runs a command as a user does, but in this process: importing torch anew takes most of the time."""
+
+import contextlib
+import importlib
+import io
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+
+class Outcome(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(name: str, *arguments: str | Path) -> Outcome:
+    """Run ``msemu-<name>`` with ``arguments``."""
+    main = importlib.import_module(f"msemu.cli.{name}").main
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        patch.setattr(sys, "argv", [f"msemu-{name}", *map(str, arguments)])
+        patch.setenv("COLUMNS", "200")
+        try:
+            main()
+            code = 0
+        except SystemExit as leaving:
+            code = leaving.code or 0
+    return Outcome(code, out.getvalue(), err.getvalue())
