@@ -1,4 +1,4 @@
-"""What the policy sees, in three groups.
+"""What the policy sees, in groups: three, and a fourth for a network that asks for it.
 
 Everything spatial is given in the heading frame: at the pelvis, turned with it about the vertical. The policy therefore
 acts alike wherever the body stands and whichever way it faces.
@@ -9,6 +9,8 @@ acts alike wherever the body stands and whichever way it faces.
     fibre length and velocity (over the optimal length), force (over the greatest isometric force), activation
 ``reference``
     pelvis pose, joint angles and landmarks of the reference now and at the future frames; phase
+``fiber``
+    length and velocity of the fibres, strain of the tendons; where tendons stretch, the path does not tell them
 """
 
 import math
@@ -20,6 +22,8 @@ from msemu.motion.landmarks import Kinematics
 
 VELOCITY_SCALE = 0.1
 """Joint velocities [rad/s] are multiplied by this to be of order one."""
+STRAIN_SCALE = 20.0
+"""Tendon strains, 0.05 at the greatest isometric force, are multiplied by this to be of order one."""
 
 
 def proprioception(state: Kinematics, contact_force: torch.Tensor) -> torch.Tensor:
@@ -54,6 +58,16 @@ def proprioception(state: Kinematics, contact_force: torch.Tensor) -> torch.Tens
 def muscle(length: torch.Tensor, velocity: torch.Tensor, force: torch.Tensor, activation: torch.Tensor) -> torch.Tensor:
     """Sense of the muscles: spindles, tendon organs and activation, each [N, M] and of order one."""
     return torch.cat((length - 1.0, VELOCITY_SCALE * velocity, force, activation), dim=1)
+
+
+def fiber(state: torch.Tensor) -> torch.Tensor:
+    """Sense of the fibres, each of order one.
+
+    Args:
+        state: Fibre length [L0], fibre velocity [vmax] and tendon strain [-], shape [N, 3, M].
+    """
+    length, velocity, strain = state.unbind(1)
+    return torch.cat((length - 1.0, velocity, STRAIN_SCALE * strain), dim=1)
 
 
 def reference(state: Kinematics, frames: Kinematics, phase: torch.Tensor) -> torch.Tensor:

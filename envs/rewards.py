@@ -7,6 +7,7 @@ joints or landmarks does not have a harder reward. Form of the terms after DeepM
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from rsl_rl.utils import resolve_callable
@@ -16,6 +17,8 @@ from msemu.envs.tracking_error import landmark_offset
 from msemu.errors import MsemuError
 from msemu.motion import rotation
 from msemu.motion.landmarks import Kinematics
+from msemu.sim import Simulation
+from msemu.sim.muscle_state import MuscleState
 
 
 @dataclass
@@ -30,6 +33,8 @@ class Transition:
         activation: Muscle activation [-], shape [E, M].
         muscle_force: Muscle force over the greatest isometric force, positive when it pulls [-], shape [E, M].
         muscle_velocity: Muscle-tendon lengthening [optimal fibre lengths/s], shape [E, M].
+        sim: The physics, for terms that need more, such as `muscles`.
+        sound: False where the simulation has blown up and the rest is meaningless, shape [E].
     """
 
     state: Kinematics
@@ -39,6 +44,13 @@ class Transition:
     activation: torch.Tensor
     muscle_force: torch.Tensor
     muscle_velocity: torch.Tensor
+    sim: Simulation
+    sound: torch.Tensor
+
+    @cached_property
+    def muscles(self) -> MuscleState:
+        """State of the muscles, read from the engine when a term first asks; `sim` is reset after the rewards."""
+        return self.sim.read_muscles()
 
 
 def joint_angle(step: Transition) -> torch.Tensor:
@@ -81,6 +93,11 @@ def effort(step: Transition) -> torch.Tensor:
 def power(step: Transition) -> torch.Tensor:
     """Mean absolute mechanical power of the muscles, in units of F0 L0 / s."""
     return (step.muscle_force * step.muscle_velocity).abs().mean(1)
+
+
+def muscle_power(step: Transition) -> torch.Tensor:
+    """Mechanical power that a muscle and its tendon give to the skeleton, mean of the positive part [W]."""
+    return step.muscles.power.clamp(min=0.0).mean(1)
 
 
 def smoothness(step: Transition) -> torch.Tensor:

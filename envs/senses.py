@@ -28,6 +28,8 @@ class Senses:
         muscle_force: Pull over the greatest isometric force [-], shape [N, M].
         activation: Muscle activation [-], shape [N, M].
         frame: Frame of the reference, shape [N].
+        fiber: Fibre length [L0], fibre velocity [vmax] and tendon strain [-], shape [N, 3, M]; [N, 0] unless it is
+            asked for.
         sound: False where the simulation has blown up, shape [N, 1].
     """
 
@@ -38,6 +40,7 @@ class Senses:
     muscle_force: torch.Tensor
     activation: torch.Tensor
     frame: torch.Tensor
+    fiber: torch.Tensor
     sound: torch.Tensor
 
     def followed_by(self, others: "Senses") -> "Senses":
@@ -51,14 +54,15 @@ class Senses:
 class SenseReader:
     """Reads `Senses` off a simulation."""
 
-    def __init__(self, body: Body, sim: Simulation):
-        """Prepare the scales of ``body`` for ``sim``."""
+    def __init__(self, body: Body, sim: Simulation, with_fiber: bool = False):
+        """Prepare the scales of ``body`` for ``sim``; ``with_fiber`` reads the state of the fibres as well."""
 
         def tensor(array: np.ndarray) -> torch.Tensor:
             return torch.as_tensor(array, dtype=torch.float32, device=sim.device)
 
         parameters = MuscleParameters.of(body.model)
         self._sim = sim
+        self._with_fiber = with_fiber
         self._landmarks = LandmarkModel(body, sim.device)
         self._slack_length = tensor(parameters.tendon_slack_length)
         self._per_length = tensor(1.0 / parameters.optimal_fiber_length)
@@ -82,5 +86,13 @@ class SenseReader:
             muscle_force=-sim.muscle_force[rows].float() * self._per_force,
             activation=sim.act[rows].to(torch.float32, copy=True),
             frame=frame[rows],
+            fiber=self._fiber(rows),
             sound=~sim.unstable[rows].unsqueeze(1),
         )
+
+    def _fiber(self, rows: Rows) -> torch.Tensor:
+        if not self._with_fiber:
+            return self._sim.unstable.new_zeros((self._sim.num_envs, 0), dtype=torch.float32)[rows]
+        muscles = self._sim.read_muscles()
+        quantities = (muscles.fiber_length, muscles.fiber_velocity, muscles.tendon_strain)
+        return torch.stack([quantity[rows] for quantity in quantities], dim=1)

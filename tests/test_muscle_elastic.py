@@ -153,8 +153,9 @@ def simulate(p: MuscleParameters, protocol: Protocol, times: np.ndarray, level: 
             muscles.activation[:] = activation
             muscles.step(activation[None], length[None], velocity[None])
         for name in records:
-            if name != "muscle_length":
+            if name not in ("force", "muscle_length"):
                 records[name].append(getattr(muscles.dynamics, name).numpy()[0].astype(float))
+        records["force"].append(muscles.force[0].copy())
         records["muscle_length"].append(length)
     return History(**{name: np.array(values) for name, values in records.items()})
 

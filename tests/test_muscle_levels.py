@@ -30,6 +30,7 @@ def host_muscles(parameters: MuscleParameters, num_envs: int, **cfg: object) -> 
     muscles = HostMuscles(MuscleDynamics(parameters, num_envs, DT, MuscleCfg(**cfg)))
     for name in (*QUANTITIES, "force", "act_dot", "activation"):
         getattr(muscles.dynamics, name).fill_(float("nan"))
+    muscles.force[:] = np.nan
     return muscles
 
 
@@ -188,14 +189,15 @@ def test_a_reset_touches_only_its_environments(
     blown_up = np.where(np.arange(4)[:, None] == 1, np.nan, length)
     muscles.step(excitation, blown_up, velocity)
     arrays = muscles.dynamics.state_arrays() | {
-        name: getattr(muscles.dynamics, name) for name in (*QUANTITIES, "force", "act_dot")
+        name: getattr(muscles.dynamics, name) for name in (*QUANTITIES, "act_dot")
     }
-    before = {name: array.numpy().copy() for name, array in arrays.items()}
+    arrays = {name: array.numpy() for name, array in arrays.items()} | {"force": muscles.force}
+    before = {name: array.copy() for name, array in arrays.items()}
     other = np.where(mask[:, None], length * 1.01, np.nan)
     muscles.reset(mask, other, velocity, np.where(mask[:, None], 0.3, np.nan))
     for name, array in arrays.items():
         environments = 1 if name == "delay_buffer" else 0
-        after = np.moveaxis(array.numpy(), environments, 0)
+        after = np.moveaxis(array, environments, 0)
         np.testing.assert_array_equal(after[~mask], np.moveaxis(before[name], environments, 0)[~mask], err_msg=name)
     np.testing.assert_array_equal(muscles.activation[mask], np.float32(0.3))
     assert np.isfinite(muscles.force).all()

@@ -149,11 +149,14 @@ def test_a_csv_file_overrides_by_name(tmp_path: Path, legs: Body) -> None:
         ("a.csv", "muscle,pennation_angle\nsoleus_r,0.1,0.2\n", r"unknown column '\(no header\)'"),
         ("a.csv", "muscle,pennation_angle\nsoleus_r,0.1\nsoleus_r,0.2\n", "two lines"),
         ("a.txt", "", "read from .yaml or .csv"),
+        ("gone.yaml", None, r"no parameter file at .*gone\.yaml"),
+        ("gone.csv", None, r"no parameter file at .*gone\.csv"),
     ],
 )
-def test_a_bad_override_is_refused(tmp_path: Path, legs: Body, name: str, text: str, message: str) -> None:
+def test_a_bad_override_is_refused(tmp_path: Path, legs: Body, name: str, text: str | None, message: str) -> None:
     file = tmp_path / name
-    file.write_text(text)
+    if text is not None:
+        file.write_text(text)
     with pytest.raises(MsemuError, match=message):
         override(MuscleParameters.of(legs.model), file)
 

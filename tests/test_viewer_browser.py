@@ -17,8 +17,9 @@ from matplotlib.image import imread
 
 from msemu.errors import MsemuError
 from msemu.motion.recording import Recording
-from msemu.viewer.activation_list import activation_list
 from msemu.viewer.browser import serve
+from msemu.viewer.muscle_colouring import COLOURINGS
+from msemu.viewer.muscle_list import muscle_list
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -65,12 +66,12 @@ def test_serves_on_localhost_and_frees_the_port(recording, legs, capsys):
     serve(recording, legs, port=port, block=False).stop()
 
 
-def test_activation_list_has_the_strongest_first_and_escapes_names():
+def test_the_muscle_list_has_the_strongest_first_and_escapes_names():
     names = ["soleus_r", "<script>", "rectus_femoris_r"]
-    listed = activation_list(names, np.array([0.2, 0.9, 0.5]), np.ones(3, bool), 2)
+    listed = muscle_list(names, np.array([0.2, 0.9, 0.5]), np.ones(3, bool), 2, COLOURINGS["activation"])
     assert "soleus" not in listed and "<script>" not in listed
     assert listed.index("&lt;script&gt;") < listed.index("rectus_femoris_r")
-    assert "no muscle" in activation_list(names, np.zeros(3), np.zeros(3, bool), 2)
+    assert "no muscle" in muscle_list(names, np.zeros(3), np.zeros(3, bool), 2, COLOURINGS["activation"])
 
 
 class Tab:

@@ -23,6 +23,10 @@ class Evaluation:
         survival_time_s: Mean time before a failure, or the whole episode [s].
         episodes: Number of episodes.
         episode_length_s: Length of an episode [s].
+        muscle_power_w: Mean positive mechanical power of all muscles together [W].
+        peak_muscle_power_w: Greatest of any instant [W].
+        activation: Mean activation of the muscles [-].
+        tendon_strain: Mean strain of the tendons that are not rigid [-]; 0 when all are.
         joint_angle_error_deg_by_joint: Mean absolute error by joint [deg].
     """
 
@@ -34,6 +38,10 @@ class Evaluation:
     survival_time_s: float
     episodes: int
     episode_length_s: float
+    muscle_power_w: float
+    peak_muscle_power_w: float
+    activation: float
+    tendon_strain: float
     joint_angle_error_deg_by_joint: dict[str, float]
 
     @classmethod
@@ -44,12 +52,19 @@ class Evaluation:
             warnings.simplefilter("ignore", RuntimeWarning)  # every episode may have failed in its first step
             by_joint = np.nanmean(errors.joint_angle_deg, axis=(0, 1))
             means = [float(np.nanmean(getattr(errors, name))) for name in _MEANS]
+            muscles = errors.muscles
+            use = {name: float(np.nanmean(values)) for name, values in vars(muscles).items()}
+            peak_power = float(np.nanmax(muscles.power_w))
         return cls(
             *means,
             survival=float((errors.failed_at == steps).mean()),
             survival_time_s=float(errors.failed_at.mean() / control_frequency_hz),
             episodes=episodes,
             episode_length_s=steps / control_frequency_hz,
+            muscle_power_w=use["power_w"],
+            peak_muscle_power_w=peak_power,
+            activation=use["activation"],
+            tendon_strain=use["tendon_strain"],
             joint_angle_error_deg_by_joint=dict(zip(joint_names, by_joint.tolist(), strict=True)),
         )
 

@@ -69,7 +69,7 @@ def measure_muscles(body: Body, num_envs: int, rounds: int, steps: int, threads:
             times[level].append(1e9 * seconds / (steps * phase.size))
     # The first round warms caches and threads up.
     subject = {"body": body.name, "muscles": len(parameters), "num_envs": num_envs}
-    return [subject | {"level": level} | _summary(times[level][1:]) for level in LEVELS]
+    return [subject | {"level": level} | summary(times[level][1:]) for level in LEVELS]
 
 
 def measure_step_ratio(body: Body, num_envs: int, rounds: int, steps: int, threads: int) -> list[dict[str, Any]]:
@@ -111,7 +111,7 @@ def measure_step_ratio(body: Body, num_envs: int, rounds: int, steps: int, threa
             times = {id(each): seconds(each) for each in pair}
             ratios[level].append(times[id(sim)] / times[id(engine)])
     subject = {"body": body.name, "muscles": model.nu, "num_envs": num_envs}
-    return [subject | {"level": level} | _summary(ratios[level][1:]) for level in LEVELS]
+    return [subject | {"level": level} | summary(ratios[level][1:]) for level in LEVELS]
 
 
 def _path_lengths(body: Body) -> np.ndarray:
@@ -122,5 +122,6 @@ def _path_lengths(body: Body) -> np.ndarray:
     return data.actuator_length.copy()
 
 
-def _summary(values: list[float]) -> dict[str, Any]:
+def summary(values: np.ndarray | list[float]) -> dict[str, Any]:
+    """Median and quartiles of some timings."""
     return {"median": float(np.median(values)), "quartiles": np.percentile(values, [25, 75]).tolist()}

@@ -11,7 +11,7 @@ from msemu.analysis.rollout import TrackingErrors
 
 
 def plot_evaluation(evaluation: Evaluation, errors: TrackingErrors, fps: float, folder: Path) -> list[Path]:
-    """Draw the errors over time and the error of each joint.
+    """Draw the errors over time, the error of each joint, and what the muscles do over time.
 
     Args:
         evaluation: The summary.
@@ -26,6 +26,7 @@ def plot_evaluation(evaluation: Evaluation, errors: TrackingErrors, fps: float, 
     return [
         _plot_over_time(errors, fps, folder / "errors_over_time.png"),
         _plot_by_joint(evaluation, folder / "error_by_joint.png"),
+        _plot_muscles(errors, fps, folder / "muscles_over_time.png"),
     ]
 
 
@@ -47,6 +48,26 @@ def _plot_over_time(errors: TrackingErrors, fps: float, path: Path) -> Path:
         axis.legend(loc="upper left")
         axis.set_ylim(bottom=0)
     figure.suptitle(f"Tracking error, median and quartiles of the episodes still alive ({episodes} episodes)")
+    figure.savefig(path, dpi=120)
+    return path
+
+
+def _plot_muscles(errors: TrackingErrors, fps: float, path: Path) -> Path:
+    muscles = errors.muscles
+    panels = [
+        (muscles.power_w, "positive power\nof all muscles [W]"),
+        (100.0 * muscles.activation, "mean activation [%]"),
+    ]
+    if np.nanmax(np.abs(muscles.tendon_strain), initial=0.0) > 0:
+        panels.append((100.0 * muscles.tendon_strain, "mean tendon strain [%]"))
+    figure = Figure(figsize=(9, 2.2 * len(panels) + 0.6), layout="constrained")
+    axes = figure.subplots(len(panels), 1, sharex=True)
+    time = (1 + np.arange(len(muscles.power_w))) / fps
+    for axis, (values, ylabel) in zip(axes, panels, strict=True):
+        _band(axis, time, values, "", ylabel)
+        axis.set_ylim(bottom=0)
+    axes[-1].set_xlabel("time [s]")
+    figure.suptitle("Muscles, median and quartiles of the episodes still alive")
     figure.savefig(path, dpi=120)
     return path
 

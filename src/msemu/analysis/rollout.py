@@ -10,8 +10,25 @@ from tensordict import TensorDict
 from msemu.envs import tracking_error
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.motion.recording import Recording
+from msemu.muscle.parameters import MuscleParameters
 
 Policy = Callable[[TensorDict], torch.Tensor]
+
+
+@dataclass
+class MuscleUse:
+    """What the muscles of many episodes do over time; not a number after an episode has ended.
+
+    Attributes:
+        power_w: Positive mechanical power of all muscles together, without that of braking muscles [W], shape [T, E].
+        activation: Mean over muscles [-], shape [T, E].
+        tendon_strain: Mean over muscles whose tendon is not rigid, a slack one counting as 0 [-], shape [T, E]; zero
+            when all are rigid.
+    """
+
+    power_w: np.ndarray
+    activation: np.ndarray
+    tendon_strain: np.ndarray
 
 
 @dataclass
@@ -24,6 +41,7 @@ class TrackingErrors:
         body_position_cm: Mean distance of the landmarks, relative to the pelvis [cm], shape [T, E].
         root_translation_cm: Distance of the pelvis [cm], shape [T, E].
         failed_at: Control step of each episode's failure; T when it survived, shape [E].
+        muscles: What the muscles do meanwhile.
     """
 
     joint_angle_deg: np.ndarray
@@ -31,6 +49,7 @@ class TrackingErrors:
     body_position_cm: np.ndarray
     root_translation_cm: np.ndarray
     failed_at: np.ndarray
+    muscles: MuscleUse
 
 
 def measure_episodes(
@@ -56,11 +75,11 @@ def measure_episodes(
             failed = dones.bool() & ~extras["time_outs"]
             failed_at = torch.where(alive & failed, step, failed_at)
             alive = alive & ~failed
-            rows.append(_errors(env, alive))
+            rows.append(_errors(env, alive) + _muscle_use(env, alive))
             alive = alive & ~dones.bool()
             on_step(step + 1, steps)
-    joint, root_rotation, body, root = (torch.stack(series).cpu().numpy() for series in zip(*rows, strict=True))
-    return TrackingErrors(joint, root_rotation, body, root, failed_at.cpu().numpy())
+    series = [torch.stack(values).cpu().numpy() for values in zip(*rows, strict=True)]
+    return TrackingErrors(*series[:4], failed_at.cpu().numpy(), MuscleUse(*series[4:]))
 
 
 def record(
@@ -81,13 +100,18 @@ def record(
         start_frame: Frame of the reference to start in.
         on_step: Called after every step with the number of steps done and in all.
     """
-    frames: dict[str, list[np.ndarray]] = {"qpos": [], "reference": [], "activation": [], "force": [], "start": []}
+    names = ("qpos", "reference", "activation", "muscle_force", "fiber_length", "contact_force", "start")
+    frames: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    strength = MuscleParameters.of(env.body.model).max_isometric_force
 
     def keep(episode_start: bool) -> None:
+        muscles = env.sim.read_muscles()
         frames["qpos"].append(env.sim.qpos[0].cpu().numpy().copy())
         frames["reference"].append(env.reference.state(env.frame)[0][0].cpu().numpy())
         frames["activation"].append(env.sim.act[0].cpu().numpy().copy())
-        frames["force"].append(env.sim.contact_force[0].cpu().numpy().copy())
+        frames["muscle_force"].append((muscles.active_force + muscles.passive_force)[0].cpu().numpy() / strength)
+        frames["fiber_length"].append(muscles.fiber_length[0].cpu().numpy().copy())
+        frames["contact_force"].append(env.sim.contact_force[0].cpu().numpy().copy())
         frames["start"].append(np.array(episode_start))
 
     with torch.inference_mode():
@@ -104,7 +128,9 @@ def record(
         qpos=stacked["qpos"],
         reference_qpos=stacked["reference"],
         activation=stacked["activation"],
-        contact_force=stacked["force"],
+        muscle_force=stacked["muscle_force"],
+        fiber_length=stacked["fiber_length"],
+        contact_force=stacked["contact_force"],
         episode_start=stacked["start"],
         title=title,
     )
@@ -120,3 +146,15 @@ def _errors(env: MotionTrackingEnv, alive: torch.Tensor) -> tuple[torch.Tensor, 
     joint = tracking_error.joint_angle_error_deg(state, reference)
     nan = torch.tensor(float("nan"), device=env.device)
     return torch.where(alive.unsqueeze(1), joint, nan), *(torch.where(alive, error, nan) for error in errors)
+
+
+def _muscle_use(env: MotionTrackingEnv, alive: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    muscles = env.sim.read_muscles()
+    is_elastic = muscles.tendon_strain != 0.0
+    use = (
+        muscles.power.clamp(min=0.0).sum(1),
+        muscles.activation.mean(1),
+        muscles.tendon_strain.clamp(min=0.0).sum(1) / is_elastic.sum(1).clamp(min=1),
+    )
+    nan = torch.tensor(float("nan"), device=env.device)
+    return tuple(torch.where(alive, value, nan) for value in use)

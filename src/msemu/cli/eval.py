@@ -55,7 +55,8 @@ def evaluate(args: EvalArgs) -> None:
     from msemu.analysis.plots import plot_evaluation
     from msemu.analysis.rollout import measure_episodes
     from msemu.rl.run_folder import RunFolder
-    from msemu.rl.setup import open_policy, pick_device
+    from msemu.rl.setup import open_policy
+    from msemu.sim import pick_device
 
     if args.episodes < 1 or (args.seconds is not None and args.seconds <= 0):
         raise MsemuError("--episodes and --seconds must be positive")
@@ -91,10 +92,17 @@ def _table(evaluation: "Evaluation", title: str) -> Table:
         (f"survival of {evaluation.episode_length_s:g} s", 100.0 * evaluation.survival, "%"),
         ("time before a failure (mean)", evaluation.survival_time_s, "s"),
     )
-    for label, value, unit in rows:
-        table.add_row(label, f"{value:.2f}", unit)
+    muscles = (
+        ("muscle power (positive, all muscles)", evaluation.muscle_power_w, "W"),
+        ("peak of it", evaluation.peak_muscle_power_w, "W"),
+        ("activation (mean over muscles)", 100.0 * evaluation.activation, "%"),
+        ("tendon strain (mean over elastic tendons)", 100.0 * evaluation.tendon_strain, "%"),
+    )
+    for section in (rows, muscles):
+        for label, value, unit in section:
+            table.add_row(label, f"{value:.2f}", unit)
+        table.add_section()
     worst = sorted(evaluation.joint_angle_error_deg_by_joint.items(), key=lambda item: -item[1])[:5]
-    table.add_section()
     for name, value in worst:
         table.add_row(f"worst joints: {name}", f"{value:.2f}", "deg")
     return table

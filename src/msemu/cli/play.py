@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
@@ -39,6 +39,8 @@ class PlayArgs:
     """Write this mp4 file instead of opening a page."""
     renderer: RendererName = "auto"
     """Video only: egl (OpenGL), lines (needs no OpenGL), or auto."""
+    colour_by: Literal["activation", "muscle_force", "fiber_length"] = "activation"
+    """Video only: what colours the muscles; the page has a list for it."""
     host: str = "127.0.0.1"
     """Address that the page is served at; 0.0.0.0 lets other machines in."""
     port: int = 8080
@@ -60,7 +62,9 @@ def play(args: PlayArgs) -> None:
     body, recording = _record(args)
     if args.video:
         with progress("drawing") as on_frame:
-            write_video(recording, body, args.video, renderer=args.renderer, progress=on_frame)
+            write_video(
+                recording, body, args.video, renderer=args.renderer, colour_by=args.colour_by, progress=on_frame
+            )
         Console().print(f"video: {args.video}")
     else:
         from msemu.viewer.browser import serve
@@ -70,7 +74,8 @@ def play(args: PlayArgs) -> None:
 
 def _record(args: PlayArgs) -> tuple[Body, Recording]:
     from msemu.analysis.rollout import record
-    from msemu.rl.setup import open_policy, pick_device
+    from msemu.rl.setup import open_policy
+    from msemu.sim import pick_device
 
     run = _find_run(args)
     if run is None:

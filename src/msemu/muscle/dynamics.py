@@ -8,7 +8,7 @@ import warp as wp
 from msemu.errors import MsemuError
 from msemu.muscle.delay import Delay
 from msemu.muscle.fatigue import Fatigue
-from msemu.muscle.kernels import RESET_KERNELS, STEP_KERNELS, Outputs, draw_options
+from msemu.muscle.kernels import DOUBLE_STEP_KERNELS, RESET_KERNELS, STEP_KERNELS, Outputs, draw_options
 from msemu.muscle.motor_noise import MotorNoise
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.records import muscle_array
@@ -116,10 +116,13 @@ class MuscleDynamics:
         )
 
     def record_step(
-        self, excitation: wp.array, muscle_length: wp.array, muscle_velocity: wp.array, worlds: range
+        self, excitation: wp.array, muscle_length: wp.array, muscle_velocity: wp.array, force: wp.array, worlds: range
     ) -> wp.Launch:
-        """Return the launch of a `step` of some successive environments, which can be launched again and again."""
-        arguments = self._step_launch(excitation, muscle_length, muscle_velocity, first_world=worlds.start)
+        """Return the launch of a `step` of some successive environments, which can be launched again and again.
+
+        Length, velocity and force may be in double precision.
+        """
+        arguments = self._step_launch(excitation, muscle_length, muscle_velocity, force=force, first_world=worlds.start)
         return wp.launch(**arguments, dim=(len(worlds), self._shape[1]), record_cmd=True)
 
     def reset(self, mask: wp.array, muscle_length: wp.array, muscle_velocity: wp.array, activation: wp.array) -> None:
@@ -182,8 +185,9 @@ class MuscleDynamics:
         first_world: int = 0,
     ) -> dict[str, Any]:
         """Return the arguments of the launch, apart from its size."""
+        kernels = DOUBLE_STEP_KERNELS if muscle_length.dtype == wp.float64 else STEP_KERNELS
         return {
-            "kernel": STEP_KERNELS[self.cfg.level],
+            "kernel": kernels[self.cfg.level],
             "inputs": [
                 self._muscles,
                 ACTIVATION_DYNAMICS.index(self.cfg.activation_dynamics),

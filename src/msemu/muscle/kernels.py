@@ -10,9 +10,11 @@ from msemu.muscle.elastic_level import elastic_contraction, elastic_equilibrium
 from msemu.muscle.fatigue import Fatigue, limit_by_fatigue, reset_fatigue, tire
 from msemu.muscle.motor_noise import MotorNoise, add_motor_noise, reset_motor_noise
 from msemu.muscle.mujoco_level import mujoco_contraction
+from msemu.muscle.quiet_warp import start_quietly
 from msemu.muscle.records import Contraction, Muscle
 from msemu.muscle.rigid_level import rigid_contraction
 
+start_quietly()
 wp.set_module_options({"enable_backward": False})
 
 
@@ -43,7 +45,9 @@ def _publish(
     return force
 
 
-def _make_step_kernel(contract: Callable) -> wp.Kernel:
+def _make_step_kernel(contract: Callable, real: type) -> wp.Kernel:
+    """Make the step of a level; ``real`` is the type of the engine's numbers: paths [m, m/s] and actuator force [N]."""
+
     @wp.kernel(enable_backward=False)
     def step_muscles(
         # Model:
@@ -55,8 +59,8 @@ def _make_step_kernel(contract: Callable) -> wp.Kernel:
         # Data in:
         excitation_in: wp.array2d(dtype=float),
         activation_in: wp.array2d(dtype=float),
-        muscle_length_in: wp.array2d(dtype=float),
-        muscle_velocity_in: wp.array2d(dtype=float),
+        muscle_length_in: wp.array2d(dtype=real),
+        muscle_velocity_in: wp.array2d(dtype=real),
         # Data in and out; the fibre's state is in the outputs:
         delay: Delay,
         noise: MotorNoise,
@@ -64,27 +68,26 @@ def _make_step_kernel(contract: Callable) -> wp.Kernel:
         # Data out:
         activation_out: wp.array2d(dtype=float),
         act_dot_out: wp.array2d(dtype=float),
-        force_out: wp.array2d(dtype=float),
+        force_out: wp.array2d(dtype=real),
         outputs_out: Outputs,
     ):
         row, muscleid = wp.tid()
         worldid = first_world_in + row
         muscle = muscles_in[muscleid]
         activation = activation_in[worldid, muscleid]
+        muscle_velocity = float(muscle_velocity_in[worldid, muscleid])
 
         state = contract(
             muscle,
             activation,
-            muscle_length_in[worldid, muscleid],
-            muscle_velocity_in[worldid, muscleid],
+            float(muscle_length_in[worldid, muscleid]),
+            muscle_velocity,
             dt_in,
             outputs_out.fiber_length[worldid, muscleid],
             outputs_out.fiber_velocity[worldid, muscleid],
         )
-        force = _publish(
-            outputs_out, worldid, muscleid, state, strength_in[worldid], muscle_velocity_in[worldid, muscleid]
-        )
-        force_out[worldid, muscleid] = -force
+        force = _publish(outputs_out, worldid, muscleid, state, strength_in[worldid], muscle_velocity)
+        force_out[worldid, muscleid] = real(-force)
 
         excitation = wp.clamp(excitation_in[worldid, muscleid], 0.0, 1.0)
         excitation = delay_excitation(delay, worldid, muscleid, excitation)
@@ -155,12 +158,12 @@ def _rigid_step(
     return rigid_contraction(muscle, activation, length, velocity)
 
 
-STEP_KERNELS = {
-    "mujoco": _make_step_kernel(_mujoco_step),
-    "rigid": _make_step_kernel(_rigid_step),
-    "elastic": _make_step_kernel(elastic_contraction),
-}
-"""Step of each level."""
+_CONTRACTIONS = {"mujoco": _mujoco_step, "rigid": _rigid_step, "elastic": elastic_contraction}
+
+STEP_KERNELS = {level: _make_step_kernel(contract, wp.float32) for level, contract in _CONTRACTIONS.items()}
+"""Step of each level for an engine in single precision."""
+DOUBLE_STEP_KERNELS = {level: _make_step_kernel(contract, wp.float64) for level, contract in _CONTRACTIONS.items()}
+"""Step of each level for an engine in double precision."""
 
 RESET_KERNELS = {
     "mujoco": _make_reset_kernel(mujoco_contraction),

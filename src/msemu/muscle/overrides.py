@@ -22,6 +22,8 @@ def override(parameters: MuscleParameters, path: str | Path) -> MuscleParameters
     readers = {".yaml": read_yaml, ".yml": read_yaml, ".csv": _read_csv}
     if path.suffix not in readers:
         raise MsemuError(f"{path}: muscle parameters are read from .yaml or .csv")
+    if not path.is_file():
+        raise MsemuError(f"no parameter file at {path}; give the path of a .yaml or .csv file")
     for muscle, values in readers[path.suffix](path).items():
         if not isinstance(values, dict):
             raise MsemuError(f"{path}: muscle '{muscle}' needs 'column: value' lines")

@@ -1,7 +1,8 @@
 """Which muscle runs, and its options; the values are in ``cfg/muscle/*.yaml``."""
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from msemu.config import cfg_file, load
 from msemu.errors import MsemuError
@@ -43,7 +44,7 @@ class MuscleCfg:
     activation_dynamics: str = "mujoco"
     """How activation follows excitation: mujoco or de_groote."""
     parameter_file: str = ""
-    """YAML or CSV file with parameters of your own, by muscle."""
+    """YAML or CSV file with parameters of your own, by muscle; empty for none."""
     strength: tuple[float, float] = (1.0, 1.0)
     """Least and greatest factor of every muscle's force [-]; drawn per environment at each reset."""
     delay_s: tuple[float, float] = (0.0, 0.0)
@@ -67,12 +68,16 @@ class MuscleCfg:
 
 
 def load_muscle_cfg(name: str) -> MuscleCfg:
-    """Read an installed muscle configuration, such as ``elastic``.
+    """Read an installed muscle configuration, such as ``elastic``, or a YAML file of the user's own by its path.
+
+    The ``parameter_file`` of an own configuration is looked for beside it.
 
     Raises:
         MsemuError: There is none of that name; the message names those that exist.
     """
-    return load(MuscleCfg, cfg_file("muscle", name))
+    path = Path(name) if name.endswith((".yaml", ".yml")) else cfg_file("muscle", name)
+    cfg = load(MuscleCfg, path)
+    return replace(cfg, parameter_file=str(path.parent / cfg.parameter_file)) if cfg.parameter_file else cfg
 
 
 def _require_known(what: str, name: str, known: tuple[str, ...]) -> None:

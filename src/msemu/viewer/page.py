@@ -9,8 +9,9 @@ import viser
 
 from msemu.models.body import Body
 from msemu.motion.recording import Recording
-from msemu.viewer.activation_list import activation_list
 from msemu.viewer.camera import FIELD_OF_VIEW_DEG, camera_at, heading_deg
+from msemu.viewer.muscle_colouring import COLOURINGS
+from msemu.viewer.muscle_list import muscle_list
 from msemu.viewer.playback import Playback
 from msemu.viewer.readout import restarts, tracking_errors
 from msemu.viewer.scene import BodyScene
@@ -35,6 +36,10 @@ class Page:
         self._body = body
         self._errors = tracking_errors(recording, body)
         self._restarts = restarts(recording)
+        self._colourings = {
+            colouring.label: colouring for colouring in COLOURINGS.values() if colouring.levels(recording) is not None
+        }
+        self._colour_by("muscle activation")
         self._playback = Playback(recording.num_frames, recording.fps)
         self._scene = BodyScene(server, body, recording.activation is not None, recording.reference_qpos is not None)
         reference = recording.qpos if recording.reference_qpos is None else recording.reference_qpos
@@ -131,15 +136,26 @@ class Page:
     def _add_muscle_panel(self) -> None:
         if self._scene.muscles is None:
             return
-        with self._server.gui.add_folder("Muscle activation"):
+        with self._server.gui.add_folder("Muscles"):
+            colour = self._server.gui.add_dropdown("Colour", list(self._colourings))
             search = self._server.gui.add_text("Name has", "", hint="Shows only muscles whose name contains this.")
             self._list = self._server.gui.add_html("")
+
+        @colour.on_update
+        def _(_) -> None:
+            self._colour_by(colour.value)
+            self._redraw()
 
         @search.on_update
         def _(_) -> None:
             wanted = search.value.strip().lower()
             self._scene.muscles.shown = np.array([wanted in name.lower() for name in self._body.muscle_names])
             self._redraw()
+
+    def _colour_by(self, label: str) -> None:
+        """Choose the quantity that the muscles show."""
+        self._colouring = self._colourings.get(label)
+        self._levels = None if self._colouring is None else self._colouring.levels(self._recording)
 
     def _redraw(self) -> None:
         """Show the present frame again, because what is to be seen of it has changed."""
@@ -163,14 +179,15 @@ class Page:
     def _show(self, frame: int) -> None:
         recording = self._recording
         self._shown = frame
-        activation = None if recording.activation is None else recording.activation[frame]
+        level = None if self._levels is None else self._levels[frame]
         reference = None if recording.reference_qpos is None else recording.reference_qpos[frame]
-        self._scene.show(recording.qpos[frame], reference, activation, self._follow.value)
+        self._scene.show(recording.qpos[frame], reference, level, self._follow.value)
         self._scrub.value = frame
         self._readout.content = self._readout_text(frame)
         if self._scene.muscles is not None:
             shown = self._scene.muscles.shown
-            self._list.content = activation_list(self._body.muscle_names, activation, shown, _LISTED_MUSCLES)
+            names = self._body.muscle_names
+            self._list.content = muscle_list(names, level, shown, _LISTED_MUSCLES, self._colouring)
 
     def _readout_text(self, frame: int) -> str:
         lines = [f"{frame / self._recording.fps:.2f} s of {self._recording.num_frames / self._recording.fps:.2f} s"]

@@ -23,6 +23,8 @@ def check_recording(recording: Recording, body: Body) -> None:
         "qpos": (recording.qpos, (frames, body.model.nq)),
         "reference_qpos": (recording.reference_qpos, (frames, body.model.nq)),
         "activation": (recording.activation, (frames, body.num_muscles)),
+        "muscle_force": (recording.muscle_force, (frames, body.num_muscles)),
+        "fiber_length": (recording.fiber_length, (frames, body.num_muscles)),
     }
     for name, (array, shape) in expected.items():
         if array is not None and array.shape != shape:

@@ -12,6 +12,7 @@ from msemu.models.body import Body
 from msemu.motion.recording import Recording
 from msemu.viewer.camera import Camera, following_cameras, heading_deg
 from msemu.viewer.composition import Composition
+from msemu.viewer.muscle_colouring import pick_colouring
 from msemu.viewer.palette import BONE_RGB, REFERENCE_RGB
 from msemu.viewer.readout import check_recording, restarts, tracking_errors
 
@@ -34,6 +35,7 @@ def write_video(
     height: int = 540,
     fps: float = 25.0,
     renderer: RendererName = "auto",
+    colour_by: str = "activation",
     progress: Callable[[int, int], None] | None = None,
 ) -> str:
     """Write the recording as an mp4 (H.264) in real time; the reference stands beside it when there is one.
@@ -47,6 +49,7 @@ def write_video(
         fps: Frames per second of the video [Hz].
         renderer: ``egl`` (OpenGL through MuJoCo), ``lines`` (drawn in software, without OpenGL), or ``auto``:
             EGL where a graphics card draws; EGL in software is slower than ``lines`` and looks no better.
+        colour_by: What colours the muscles: ``activation``, ``muscle_force`` or ``fiber_length``.
         progress: Called with the number of frames done and of all frames.
 
     Returns:
@@ -60,7 +63,7 @@ def write_video(
         raise MsemuError(f"a video of {width} x {height} pixels is not possible; use even numbers from 320 x 180")
     if not fps > 0:
         raise MsemuError(f"a video of {fps} frames per second is not possible; use a positive number")
-    frames = _Frames(recording, body, width, height, renderer)
+    frames = _Frames(recording, body, width, height, renderer, colour_by)
     shown = np.arange(0, recording.num_frames, recording.fps / fps).astype(int)
     path = Path(path)
     unfinished = path.with_name(f".{path.stem}.unfinished.mp4")
@@ -85,6 +88,7 @@ def save_frame(
     width: int = 960,
     height: int = 540,
     renderer: RendererName = "auto",
+    colour_by: str = "activation",
 ) -> None:
     """Write one frame of the recording as PNG, in the layout of the video.
 
@@ -96,6 +100,7 @@ def save_frame(
         width: Width [pixel].
         height: Height [pixel].
         renderer: As in `write_video`.
+        colour_by: As in `write_video`.
 
     Raises:
         MsemuError: As in `write_video`, or there is no such frame.
@@ -104,7 +109,7 @@ def save_frame(
 
     if not 0 <= frame < recording.num_frames:
         raise MsemuError(f"there is no frame {frame}; the recording has frames 0 to {recording.num_frames - 1}")
-    image = _Frames(recording, body, width, height, renderer).draw(frame)
+    image = _Frames(recording, body, width, height, renderer, colour_by).draw(frame)
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         imsave(path, image, format="png")
@@ -132,16 +137,20 @@ def _encode(frames: "_Frames", shown: np.ndarray, path: Path, size: tuple[int, i
 class _Frames:
     """Draws the frames of a recording: the movement on the left, its reference on the right."""
 
-    def __init__(self, recording: Recording, body: Body, width: int, height: int, renderer: RendererName):
+    def __init__(
+        self, recording: Recording, body: Body, width: int, height: int, renderer: RendererName, colour_by: str
+    ):
         check_recording(recording, body)
+        colouring = pick_colouring(recording, colour_by)
+        self._levels = colouring.levels(recording)
         self._recording = recording
         self._errors = tracking_errors(recording, body)
         self._restarts = restarts(recording)
         reference = recording.reference_qpos
         poses = [recording.qpos] if reference is None else [recording.qpos, reference]
         labels = [""] if reference is None else ["simulated", "reference"]
-        has_muscles = recording.activation is not None
-        self._composition = Composition(width, height, recording.title or recording.body, labels, has_muscles)
+        scale = None if self._levels is None else colouring
+        self._composition = Composition(width, height, recording.title or recording.body, labels, scale)
         size = self._composition.pane_width, self._composition.pane_height
         self.renderer = _chosen(renderer)
         make = _renderer_class(self.renderer)
@@ -154,10 +163,10 @@ class _Frames:
 
     def draw(self, frame: int) -> np.ndarray:
         """Return frame ``frame`` of the recording as an image, shape [height, width, 3], uint8."""
-        muscles = None if self._recording.activation is None else self._recording.activation[frame]
+        muscles = None if self._levels is None else self._levels[frame]
         pictures = [
-            pane.draw(poses[frame], activation, cameras[frame])
-            for pane, poses, cameras, activation in zip(
+            pane.draw(poses[frame], level, cameras[frame])
+            for pane, poses, cameras, level in zip(
                 self._panes, self._poses, self._cameras, (muscles, None), strict=False
             )
         ]

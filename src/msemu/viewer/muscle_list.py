@@ -1,35 +1,37 @@
-"""The list of the most active muscles, as HTML."""
+"""The list of the muscles that stand out, as HTML."""
 
 import html
 from collections.abc import Sequence
 
 import numpy as np
 
+from msemu.viewer.muscle_colouring import Colouring
 from msemu.viewer.palette import activation_colors
 
 
-def activation_list(names: Sequence[str], activation: np.ndarray, shown: np.ndarray, length: int) -> str:
-    """Return the most active muscles as bars with their names, the strongest first.
+def muscle_list(names: Sequence[str], level: np.ndarray, shown: np.ndarray, length: int, colouring: Colouring) -> str:
+    """Return the muscles highest on the colour scale as bars with their names and values, the highest first.
 
     Args:
         names: Names of the muscles.
-        activation: Muscle activation [-], shape [num_muscles].
+        level: Place of each muscle on the scale [-], shape [num_muscles].
         shown: Which muscles to consider, shape [num_muscles].
         length: How many to list at most.
+        colouring: What the scale is of.
     """
     candidates = np.flatnonzero(shown)
     if not len(candidates):
         return _note("no muscle has this in its name")
-    strongest = candidates[np.argsort(-activation[candidates], kind="stable")][:length]
-    heading = _note(f"{len(strongest)} most active of {len(candidates)}")
-    return heading + "".join(_bar(names[muscle], activation[muscle]) for muscle in strongest)
+    highest = candidates[np.argsort(-level[candidates], kind="stable")][:length]
+    heading = _note(f"{colouring.label}: the greatest {len(highest)} of {len(candidates)}")
+    return heading + "".join(_bar(names[muscle], level[muscle], colouring.value(level[muscle])) for muscle in highest)
 
 
 def _note(text: str) -> str:
     return f'<div style="padding:0 1em 0.3em;font-size:0.8em;color:#6a7077">{text}</div>'
 
 
-def _bar(name: str, level: float) -> str:
+def _bar(name: str, level: float, value: float) -> str:
     red, green, blue = (int(255 * channel) for channel in activation_colors(np.asarray(level)))
     return (
         '<div style="display:flex;align-items:center;padding:0 1em;font:12px monospace;line-height:1.5">'
@@ -37,5 +39,5 @@ def _bar(name: str, level: float) -> str:
         '<span style="flex:1;background:#e8eaed;height:0.7em">'
         f'<span style="display:block;width:{100 * min(max(level, 0.0), 1.0):.0f}%;height:100%;'
         f'background:rgb({red},{green},{blue})"></span></span>'
-        f'<span style="width:3em;text-align:right">{level:.2f}</span></div>'
+        f'<span style="width:3em;text-align:right">{value:.2f}</span></div>'
     )
