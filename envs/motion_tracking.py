@@ -4,7 +4,7 @@ import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
-from msemu.config import TaskCfg
+from msemu.config import TaskCfg, TrainCfg
 from msemu.envs import observations, tracking_error
 from msemu.envs.rewards import RewardSum, Transition
 from msemu.envs.senses import SenseReader, Senses
@@ -47,7 +47,7 @@ class MotionTrackingEnv(VecEnv):
                 f"a control step of 1/{env.control_frequency_hz:g} s is no multiple of the physics step of "
                 f"{cfg.sim.timestep_s:g} s; change env.control_frequency_hz or sim.timestep_s"
             )
-        self.sim: Simulation = make_simulation(body.model, cfg.num_envs, cfg.sim, seed)
+        self.sim: Simulation = make_simulation(body.model, cfg.num_envs, cfg.sim, seed, body.capacity)
         self.device = self.sim.device
         self.reference = ReferenceMotion(clip, body, env.control_frequency_hz, self.device)
         self.num_envs = cfg.num_envs
@@ -55,7 +55,8 @@ class MotionTrackingEnv(VecEnv):
         self.max_episode_length = round(env.episode_length_s * env.control_frequency_hz)
         self.episode_length_buf = torch.zeros(self.num_envs, dtype=torch.long, device=self.device)
         self.frame = torch.zeros(self.num_envs, dtype=torch.long, device=self.device)
-        self._senses = SenseReader(body, self.sim)
+        self._observes_fiber = isinstance(cfg, TrainCfg) and any("fiber" in g for g in cfg.agent.obs_groups.values())
+        self._senses = SenseReader(body, self.sim, self._observes_fiber)
         self._future = torch.tensor((0, *env.future_frames), device=self.device)
         self._reward = RewardSum(env.rewards)
         self._excitation = torch.zeros(self.num_envs, self.num_actions, device=self.device)
@@ -131,6 +132,8 @@ class MotionTrackingEnv(VecEnv):
             activation=senses.activation,
             muscle_force=senses.muscle_force,
             muscle_velocity=senses.muscle_velocity,
+            sim=self.sim,
+            sound=senses.sound.squeeze(1),
         )
         rewards, shares = self._reward(self.transition)
         failed = self._failed(state, reference)
@@ -176,6 +179,8 @@ class MotionTrackingEnv(VecEnv):
             ),
             "reference": observations.reference(senses.state, future, phase),
         }
+        if self._observes_fiber:
+            groups["fiber"] = observations.fiber(senses.fiber)
         # A body that has blown up must not poison the policy: its numbers are set to zero until it is reset.
         return {name: torch.where(senses.sound, values, 0.0) for name, values in groups.items()}
 

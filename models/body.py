@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import mujoco
 import numpy as np
 
+from msemu.config import Capacity
 from msemu.models.couplings import Couplings
 
 LANDMARKS = (
@@ -41,6 +42,7 @@ class Body:
             ``thigh_*``, ``pelvis``, ``trunk``, ``head``, and on whole bodies ``upper_arm_*``, ``forearm_*``,
             ``hand_*``. The net force of the floor on a region is the sensor ``contact/<region>`` [N], in the
             world frame.
+        capacity: Room of the warp engine that suits the body, where it was measured.
         provenance: Where the model comes from: package or path, version, licence, sha256 of the model files.
     """
 
@@ -57,6 +59,7 @@ class Body:
     landmark_positions: np.ndarray
     landmark_quaternions: np.ndarray
     contact_regions: dict[str, np.ndarray]
+    capacity: Capacity | None = None
     provenance: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -84,5 +84,6 @@ def make_body(name: str, recipe: Recipe, spec: mujoco.MjSpec, provenance: dict[s
         landmark_positions=model.site_pos[landmarks],
         landmark_quaternions=model.site_quat[landmarks],
         contact_regions=regions,
+        capacity=recipe.capacity,
         provenance=provenance,
     )

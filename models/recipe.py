@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from msemu import config
+from msemu.config import Capacity
 from msemu.errors import MsemuError
 
 Vector = tuple[float, float, float]
@@ -69,6 +70,8 @@ class Recipe:
     """Joint values of the neutral pose [rad or m]; others are zero or follow their coupling."""
     held: tuple[str, ...] = ()
     """Bodies that become rigid in the neutral pose with everything below them, and lose their muscles."""
+    capacity: Capacity | None = None
+    """Room of the warp engine; None leaves it to the configuration of the simulation."""
     rotational_inertia: dict[str, float] = field(default_factory=dict)
     """Principal moments of inertia to set on bodies, one value for all three [kg m^2]."""
 

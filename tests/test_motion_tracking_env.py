@@ -243,3 +243,25 @@ def test_what_does_not_fit_is_refused(tracking_cfg: TaskCfg, legs: Body, march: 
     tracking_cfg.env.rewards = {"beauty": next(iter(tracking_cfg.env.rewards.values()))}
     with pytest.raises(MsemuError, match="reward term 'beauty' has no function"):
         MotionTrackingEnv(tracking_cfg, legs, march)
+
+
+@pytest.mark.slow
+def test_both_engines_show_the_same(legs: Body, march: MotionClip, tracking_cfg: TaskCfg) -> None:
+    # Every body is reset in every step: the engines draw frames alike, and what comes before a reset is compared as well.
+    tracking_cfg.env.termination.body_position_deviation_m = 1e-6
+    tracking_cfg.sim.device = "cpu"
+    reference, warp = (
+        MotionTrackingEnv(replace(tracking_cfg, sim=replace(tracking_cfg.sim, engine=engine)), legs, march, seed=3)
+        for engine in ("mujoco", "warp")
+    )
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(5):
+        actions = torch.rand(tracking_cfg.num_envs, legs.num_muscles, generator=generator)
+        expected, expected_reward, _, expected_extras = reference.step(actions)
+        found, reward, dones, extras = warp.step(actions)
+        assert dones.all()
+        torch.testing.assert_close(reward, expected_reward, rtol=0, atol=1e-3)
+        pairs = [(found, expected), (extras["terminal_observations"], expected_extras["terminal_observations"])]
+        for ours, theirs in pairs:
+            for group, values in theirs.items():
+                torch.testing.assert_close(ours[group], values, rtol=0, atol=5e-3, msg=f"{group} differs")

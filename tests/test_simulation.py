@@ -128,7 +128,7 @@ def test_contact_forces_carry_the_body(legs: Body) -> None:
 
 
 def test_an_unknown_engine_is_refused(legs: Body) -> None:
-    with pytest.raises(MsemuError, match="no physics engine for 'tpu'"):
+    with pytest.raises(MsemuError, match="unknown device 'tpu'"):
         make_simulation(legs.model, 1, SimCfg(device="tpu"))
 
 

@@ -19,20 +19,52 @@ from msemu.errors import MsemuError
 Config = TypeVar("Config")
 
 
+@dataclass(frozen=True)
+class Capacity:
+    """Room of the warp engine for one environment, measured by ``msemu-bench capacity``."""
+
+    contacts: int
+    """Pairs of geoms that may touch; they come out of one pool for all environments, so this is a mean."""
+    constraints: int
+    """Rows of equalities, joint limits and contacts; each environment has its own."""
+
+    def __post_init__(self) -> None:
+        if min(self.contacts, self.constraints) < 1:
+            raise MsemuError(f"room for {self.contacts} contacts and {self.constraints} constraints is not enough")
+
+
+@dataclass
+class RandomizationCfg:
+    """Differences between the bodies of the environments, drawn once; strength is an option of the muscle."""
+
+    mass: tuple[float, float] = (1.0, 1.0)
+    """Least and greatest factor of the mass and inertia of every part [-]; one factor for a whole body."""
+    friction: tuple[float, float] = (1.0, 1.0)
+    """Least and greatest factor of the sliding friction of every contact [-]; one factor for an environment."""
+
+
 @dataclass
 class SimCfg:
     """Physics."""
 
-    device: str = "cpu"
-    """Where the bodies are simulated; this release has the CPU engine."""
+    device: str = "auto"
+    """Where the bodies are simulated: cpu, cuda, cuda:1 ...; auto takes CUDA when there is one."""
+    engine: str = "auto"
+    """Physics engine: mujoco (C, on the CPU) or warp (MuJoCo Warp, for CUDA); auto takes the one for the device."""
     timestep_s: float = 0.002
     """Physics time step [s]."""
     muscle: str = "mujoco"
-    """Name of a file in cfg/muscle: mujoco (the engine's own), rigid, elastic ..."""
+    """Name of a file in cfg/muscle (mujoco, rigid, elastic ...), or a YAML file of your own."""
     num_threads: int = 0
-    """CPU threads of the engine; 0 uses every core."""
+    """CPU threads of the mujoco engine; 0 uses every core."""
     max_joint_speed: float = 200.0
     """An environment with a joint faster than this [rad/s or m/s] has blown up and is reset."""
+    contacts_per_env: int = 0
+    """Room of the warp engine for contacts, a mean over environments; 0 takes the body's (msemu-bench capacity)."""
+    constraints_per_env: int = 0
+    """Room of the warp engine for constraints in each environment; 0 takes the body's."""
+    randomization: RandomizationCfg = field(default_factory=RandomizationCfg)
+    """How bodies differ between environments."""
 
 
 @dataclass

@@ -59,6 +59,7 @@ class LandmarkModel:
         self._qpos_index = 7 + joints
         self._qvel_index = 6 + joints
         self._bodies = tensor(body.landmark_bodies, torch.int64)
+        self._root_body = int(body.landmark_bodies[ROOT])
         self._offsets = tensor(body.landmark_positions, torch.float32)
         self._root_rotation = tensor(body.landmark_quaternions[ROOT], torch.float32)
 
@@ -75,7 +76,8 @@ class LandmarkModel:
         position = body_position[:, self._bodies].float()
         quaternion = body_quaternion[:, self._bodies].float()
         landmarks = position + rotation.rotate(quaternion, self._offsets.unsqueeze(0))
-        velocity = body_velocity[:, self._bodies[ROOT]].float()
+        # A copy: an engine in single precision would hand out its own memory, which a reset overwrites.
+        velocity = body_velocity[:, self._root_body].to(torch.float32, copy=True)
         angular, linear = velocity[:, :3], velocity[:, 3:]
         arm = landmarks[:, ROOT] - center_of_mass.float()
         return Kinematics(

@@ -3,40 +3,71 @@
 import copy
 
 import mujoco
+import torch
 
-from msemu.config import SimCfg
+from msemu.config import Capacity, SimCfg
 from msemu.errors import MsemuError
 from msemu.muscle.settings import load_muscle_cfg
 from msemu.sim.cpu import CpuSimulation
+from msemu.sim.device import pick_device
+from msemu.sim.randomization import draw_variation
 from msemu.sim.simulation import Simulation
 from msemu.sim.threads import single_threaded
 
-__all__ = ["CpuSimulation", "Simulation", "make_simulation", "single_threaded"]
+__all__ = ["CpuSimulation", "Simulation", "make_simulation", "pick_device", "single_threaded"]
 
-
+ENGINES = ("auto", "mujoco", "warp")
+"""Names of the engines."""
 ENGINE_MUSCLE = "mujoco"
-"""The muscle that the engine brings itself."""
+"""The muscle that the mujoco engine brings itself."""
 
 
-def make_simulation(model: mujoco.MjModel, num_envs: int, cfg: SimCfg, seed: int = 0) -> Simulation:
+def make_simulation(
+    model: mujoco.MjModel, num_envs: int, cfg: SimCfg, seed: int = 0, capacity: Capacity | None = None
+) -> Simulation:
     """Make the engine that the configuration asks for, on a copy of ``model``.
 
     Args:
         model: A model whose root is a free joint and whose actuators are muscles.
         num_envs: Number of environments.
-        cfg: Device, time step, muscle.
-        seed: Seed of the muscles' random options.
+        cfg: Engine and device, time step, muscle.
+        seed: Seed of the muscles' random options and of the differences between environments.
+        capacity: Room of the warp engine that suits the model, where the configuration leaves it open.
 
     Raises:
-        MsemuError: There is no such engine.
+        MsemuError: There is no such engine or device, or the device cannot hold the environments.
     """
+    device = pick_device(cfg.device)
+    engine = cfg.engine
+    if engine not in ENGINES:
+        raise MsemuError(f"unknown physics engine '{engine}'; known: {', '.join(ENGINES)}")
+    if engine == "auto":
+        engine = "warp" if torch.device(device).type == "cuda" else "mujoco"
     model = copy.copy(model)
     model.opt.timestep = cfg.timestep_s
-    if cfg.device == "cpu":
-        if cfg.muscle == ENGINE_MUSCLE:
-            return CpuSimulation(model, num_envs, cfg.num_threads, cfg.max_joint_speed)
-        from msemu.sim.force_driven import ForceDrivenSimulation
+    variation = draw_variation(cfg.randomization, num_envs, seed)
+    if engine == "warp":
+        from msemu.sim.warp_simulation import WarpSimulation
 
         muscle = load_muscle_cfg(cfg.muscle)
-        return ForceDrivenSimulation(model, num_envs, muscle, cfg.num_threads, cfg.max_joint_speed, seed)
-    raise MsemuError(f"no physics engine for '{cfg.device}' in this release; use --sim.device cpu")
+        room = _room(cfg, capacity)
+        return WarpSimulation(model, num_envs, muscle, device, room, cfg.max_joint_speed, seed, variation)
+    if device != "cpu":
+        raise MsemuError(f"the mujoco engine does not run on {device}; use --sim.engine warp or --sim.device cpu")
+    if cfg.muscle == ENGINE_MUSCLE:
+        return CpuSimulation(model, num_envs, cfg.num_threads, cfg.max_joint_speed, variation)
+    from msemu.sim.force_driven import ForceDrivenSimulation
+
+    muscle = load_muscle_cfg(cfg.muscle)
+    return ForceDrivenSimulation(model, num_envs, muscle, cfg.num_threads, cfg.max_joint_speed, seed, variation)
+
+
+def _room(cfg: SimCfg, capacity: Capacity | None) -> Capacity:
+    contacts = cfg.contacts_per_env or (capacity.contacts if capacity else 0)
+    constraints = cfg.constraints_per_env or (capacity.constraints if capacity else 0)
+    if not (contacts and constraints):
+        raise MsemuError(
+            "this body names no capacity for the warp engine; measure it with msemu-bench capacity and set "
+            "--sim.contacts-per-env and --sim.constraints-per-env"
+        )
+    return Capacity(contacts, constraints)

@@ -1,12 +1,22 @@
 """Physics on the CPU: MuJoCo's C engine over a thread pool (``mujoco.batch``)."""
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import mujoco
+import numpy as np
 import torch
 from mujoco.batch import Batch
 
-from msemu.sim.simulation import CONTACT_SENSOR_PREFIX, Simulation
+from msemu.sim.contact import contact_sensors
+from msemu.sim.muscle_state import MuscleState
+from msemu.sim.randomization import Variation
+from msemu.sim.simulation import Simulation
+
+if TYPE_CHECKING:
+    from msemu.muscle.host import HostMuscles
 
 _UNSTABLE_WARNINGS = slice(int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADQACC) + 1)
 """Bad position, velocity and acceleration: three neighbours among MuJoCo's warnings."""
@@ -18,7 +28,14 @@ _FAR_AWAY = 1e6
 class CpuSimulation(Simulation):
     """`Simulation` on `mujoco.batch.Batch`, in double precision, with MuJoCo's built-in muscle."""
 
-    def __init__(self, model: mujoco.MjModel, num_envs: int, num_threads: int = 0, max_joint_speed: float = 200.0):
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        num_envs: int,
+        num_threads: int = 0,
+        max_joint_speed: float = 200.0,
+        variation: Variation | None = None,
+    ):
         """Make the simulations, all in the model's default pose.
 
         Args:
@@ -26,6 +43,7 @@ class CpuSimulation(Simulation):
             num_envs: Number of environments.
             num_threads: Threads of the engine; 0 uses every core.
             max_joint_speed: Speed [rad/s or m/s] beyond which an environment has blown up.
+            variation: How the bodies differ; None makes them alike.
         """
         self.model = model
         self.num_envs = num_envs
@@ -34,6 +52,9 @@ class CpuSimulation(Simulation):
         self._max_joint_speed = max_joint_speed
         # Persistent data lets a step start from the position and velocity stages that the last call left behind.
         self._batch = Batch(model, num_envs, num_threads, persistent=True)
+        if variation:
+            self._vary(variation)
+        self._observer: HostMuscles | None = None
         self._ctrl = self._view("ctrl")
         self.qpos = self._view("qpos")
         self.qvel = self._view("qvel")
@@ -45,7 +66,10 @@ class CpuSimulation(Simulation):
         self.muscle_length = self._view("actuator_length")
         self.muscle_velocity = self._view("actuator_velocity")
         self.muscle_force = self._view("actuator_force")
-        self.contact_regions, self.contact_force = self._contact_forces()
+        self.contact_regions, start = contact_sensors(model)
+        regions = len(self.contact_regions)
+        self._measured_contact = self._view("sensordata")[:, start : start + 3 * regions].unflatten(1, (regions, 3))
+        self.contact_force = torch.zeros_like(self._measured_contact)
         # A row of the state holds time, warm start and applied forces as well: writing all of it is a whole reset.
         self._initial_state = self._batch.state[0].copy()
         self.forward()
@@ -53,7 +77,7 @@ class CpuSimulation(Simulation):
     def step(self, ctrl: torch.Tensor, substeps: int) -> None:  # noqa: D102
         self._ctrl.copy_(ctrl)
         self._batch.step(nstep=substeps, stage=mujoco.mjtStage.mjSTAGE_VEL)
-        self.unstable = self._find_unstable()
+        self._finish_step()
 
     def reset(self, mask: torch.Tensor, qpos: torch.Tensor, qvel: torch.Tensor, act: torch.Tensor) -> None:  # noqa: D102
         ids = self.rows(mask)
@@ -64,10 +88,35 @@ class CpuSimulation(Simulation):
         self.qvel[ids] = qvel[ids].to(self.qvel.dtype)
         self.act[ids] = act[ids].to(self.act.dtype)
         self._batch.forward(ids.numpy())
+        self.contact_force[ids] = 0.0
         self.unstable[ids] = False
 
     def forward(self) -> None:  # noqa: D102
         self._batch.forward()
+
+    def read_muscles(self) -> MuscleState:
+        """State of MuJoCo's muscles at the present path, as the kernels of `msemu.muscle` compute it on request."""
+        if self._observer is None:
+            from msemu.muscle.dynamics import MuscleDynamics
+            from msemu.muscle.host import HostMuscles
+            from msemu.muscle.parameters import MuscleParameters
+
+            parameters = MuscleParameters.of(self.model)
+            self._observer = HostMuscles(MuscleDynamics(parameters, self.num_envs, self.model.opt.timestep))
+        everything = np.ones(self.num_envs, bool)
+        self._observer.reset(everything, self.muscle_length.numpy(), self.muscle_velocity.numpy(), self.act.numpy())
+        return MuscleState.of(self._observer.dynamics)
+
+    def moment_arms(self) -> torch.Tensor:  # noqa: D102
+        dense = np.empty((self.model.nu, self.model.nv))
+        arms = torch.empty(self.num_envs, *dense.shape)
+        data = mujoco.MjData(self.model)
+        for env in range(self.num_envs):
+            self._batch.get_data(env, data)
+            sparse = data.moment_rownnz, data.moment_rowadr, data.moment_colind
+            mujoco.mju_sparse2dense(dense, data.actuator_moment, *sparse)
+            arms[env] = torch.from_numpy(dense)
+        return arms
 
     def rows(self, mask: torch.Tensor) -> torch.Tensor:  # noqa: D102
         return mask.nonzero().squeeze(1)
@@ -85,16 +134,19 @@ class CpuSimulation(Simulation):
             warnings.simplefilter("ignore", UserWarning)
             return torch.from_numpy(self._batch.bind(field))
 
-    def _contact_forces(self) -> tuple[tuple[str, ...], torch.Tensor]:
-        sensors = [self.model.sensor(i) for i in range(self.model.nsensor)]
-        sensors = [sensor for sensor in sensors if sensor.name.startswith(CONTACT_SENSOR_PREFIX)]
-        names = tuple(sensor.name.removeprefix(CONTACT_SENSOR_PREFIX) for sensor in sensors)
-        if not sensors:
-            return names, torch.zeros(self.num_envs, 0, 3, dtype=self.qpos.dtype)
-        start = int(sensors[0].adr[0])
-        if [int(sensor.adr[0]) for sensor in sensors] != [start + 3 * i for i in range(len(sensors))]:
-            raise ValueError("the contact sensors of a body must follow one another and hold three numbers each")
-        return names, self._view("sensordata")[:, start : start + 3 * len(sensors)].unflatten(1, (len(sensors), 3))
+    def _vary(self, variation: Variation) -> None:
+        batch = self._batch
+        batch.expand("body_mass")[:] *= variation.mass[:, None]
+        batch.expand("body_inertia")[:] *= variation.mass[:, None, None]
+        batch.expand("geom_friction")[..., 0] *= variation.friction[:, None]
+        if self.model.npair:
+            batch.expand("pair_friction")[..., :2] *= variation.friction[:, None, None]
+        batch.set_const()
+
+    def _finish_step(self) -> None:
+        """Look at what the last physics step has left behind."""
+        self.contact_force.copy_(self._measured_contact)
+        self.unstable = self._find_unstable()
 
     def _find_unstable(self) -> torch.Tensor:
         # MuJoCo resets a simulation with bad values by itself and counts a warning: the state alone would look sound.

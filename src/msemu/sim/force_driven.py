@@ -9,11 +9,13 @@ import numpy as np
 import torch
 
 from msemu.muscle.dynamics import MuscleDynamics
-from msemu.muscle.host import HostMuscles
+from msemu.muscle.host import HostMuscles, wait
 from msemu.muscle.overrides import override
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.settings import MuscleCfg
 from msemu.sim.cpu import CpuSimulation
+from msemu.sim.muscle_state import MuscleState
+from msemu.sim.randomization import Variation
 
 
 class ForceDrivenSimulation(CpuSimulation):
@@ -31,6 +33,7 @@ class ForceDrivenSimulation(CpuSimulation):
         num_threads: int = 0,
         max_joint_speed: float = 200.0,
         seed: int = 0,
+        variation: Variation | None = None,
     ):
         """Make the simulations, all in the model's default pose and with muscles at rest.
 
@@ -41,45 +44,52 @@ class ForceDrivenSimulation(CpuSimulation):
             num_threads: Threads of the engine and of the muscles; 0 uses every core.
             max_joint_speed: Speed [rad/s or m/s] beyond which an environment has blown up.
             seed: Seed of the muscles' random options.
+            variation: How the bodies differ; None makes them alike.
         """
         parameters = MuscleParameters.of(model)
         if muscle.parameter_file:
             parameters = override(parameters, Path(muscle.parameter_file))
-        dynamics = MuscleDynamics(parameters, num_envs, model.opt.timestep, muscle, "cpu", seed)
-        self._muscles = HostMuscles(dynamics, num_threads or os.cpu_count() or 1)
-        super().__init__(_with_force_actuators(model), num_envs, num_threads, max_joint_speed)
-        self.act = torch.from_numpy(self._muscles.activation)
+        super().__init__(_with_force_actuators(model), num_envs, num_threads, max_joint_speed, variation)
+        self.muscles = MuscleDynamics(parameters, num_envs, model.opt.timestep, muscle, "cpu", seed)
+        self._host = HostMuscles(self.muscles, num_threads or os.cpu_count() or 1, self._ctrl.numpy())
+        self._ids = [np.array(group) for group in self._host.groups]
+        self._path = self.muscle_length.numpy(), self.muscle_velocity.numpy()
+        self.act = torch.from_numpy(self._host.activation)
         self._rest(torch.ones(num_envs, dtype=torch.bool))
 
     def step(self, ctrl: torch.Tensor, substeps: int) -> None:  # noqa: D102
-        excitation = ctrl.numpy()
-        for _ in range(substeps):
-            self._muscles.step(excitation, self.muscle_length.numpy(), self.muscle_velocity.numpy())
-            self._ctrl.numpy()[:] = self._muscles.force
-            self._batch.step(nstep=1, stage=mujoco.mjtStage.mjSTAGE_VEL)
-        self.unstable = self._find_unstable()
+        # The muscles of one half of the environments run while the engine moves the other half.
+        self._host.connect(ctrl.numpy(), *self._path)
+        under_way = [self._host.begin(group) for group in range(len(self._ids))]
+        for substep in range(1, substeps + 1):
+            for group, ids in enumerate(self._ids):
+                wait(under_way[group])
+                self._batch.step(ids, nstep=1, stage=mujoco.mjtStage.mjSTAGE_VEL)
+                if substep < substeps:
+                    under_way[group] = self._host.begin(group)
+        self._finish_step()
 
     def reset(self, mask: torch.Tensor, qpos: torch.Tensor, qvel: torch.Tensor, act: torch.Tensor) -> None:  # noqa: D102
         super().reset(mask, qpos, qvel, act)
         self._rest(mask)
 
+    def read_muscles(self) -> MuscleState:  # noqa: D102
+        return MuscleState.of(self.muscles)
+
     def state_dict(self) -> dict[str, torch.Tensor]:  # noqa: D102
-        arrays = self._muscles.dynamics.state_arrays()
+        arrays = self.muscles.state_arrays()
         muscles = {f"muscle.{name}": torch.from_numpy(array.numpy().copy()) for name, array in arrays.items()}
         return super().state_dict() | muscles
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:  # noqa: D102
-        for name, array in self._muscles.dynamics.state_arrays().items():
+        for name, array in self.muscles.state_arrays().items():
             np.copyto(array.numpy(), state[f"muscle.{name}"].numpy())
         super().load_state_dict(state)
 
     def _rest(self, mask: torch.Tensor) -> None:
         """Bring the muscles of some environments into equilibrium at their present length."""
-        length, velocity = self.muscle_length.numpy(), self.muscle_velocity.numpy()
-        self._muscles.reset(mask.numpy(), length, velocity, self.act.numpy().copy())
-        ids = self.rows(mask)
-        self._ctrl[ids] = torch.from_numpy(self._muscles.force)[ids].to(self._ctrl.dtype)
-        self._batch.forward(ids.numpy())
+        self._host.reset(mask.numpy(), *self._path, self.act.numpy().copy())
+        self._batch.forward(self.rows(mask).numpy())
 
 
 def _with_force_actuators(model: mujoco.MjModel) -> mujoco.MjModel:

@@ -1,9 +1,17 @@
 """What every physics engine offers: many copies of one body, as torch tensors."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import mujoco
 import torch
+
+from msemu.sim.muscle_state import MuscleState
+
+if TYPE_CHECKING:
+    from msemu.muscle.dynamics import MuscleDynamics
 
 CONTACT_SENSOR_PREFIX = "contact/"
 """A sensor of this prefix gives the net contact force on a region of the body."""
@@ -30,7 +38,9 @@ class Simulation(ABC):
         muscle_length: Muscle-tendon length [m], shape [E, M].
         muscle_velocity: Muscle-tendon lengthening speed [m/s], shape [E, M].
         muscle_force: Actuator force [N], negative when it pulls, of the last physics step, shape [E, M].
-        contact_force: Net contact force on each contact region [N], world, of the last physics step, shape [E, R, 3].
+        muscles: The muscles, in an engine that runs those of `msemu.muscle`.
+        contact_force: Net contact force on each contact region [N], world, of the last physics step and zero after a
+            reset, shape [E, R, 3].
         contact_regions: Names of the R regions.
         unstable: Environments that the last `step` found blown up (not finite, or faster than the limit), shape [E].
             Their state is meaningless until they are reset; the others are untouched.
@@ -49,6 +59,7 @@ class Simulation(ABC):
     muscle_length: torch.Tensor
     muscle_velocity: torch.Tensor
     muscle_force: torch.Tensor
+    muscles: MuscleDynamics
     contact_force: torch.Tensor
     contact_regions: tuple[str, ...]
     unstable: torch.Tensor
@@ -80,6 +91,27 @@ class Simulation(ABC):
     @abstractmethod
     def forward(self) -> None:
         """Recompute the derived tensors of every environment from its state."""
+
+    def read_muscles(self) -> MuscleState:
+        """State of the muscles, shapes [E, M]; it costs nothing unless it is asked for.
+
+        The tensors may be the engine's own memory, which the next `step` or `reset` overwrites.
+        """
+        return MuscleState.of(self.muscles)
+
+    @abstractmethod
+    def moment_arms(self) -> torch.Tensor:
+        """Moment arms of the present state [m, or 1 about a sliding joint], float32 of shape [E, M, nv].
+
+        Row m times the actuator force of muscle m is its generalised force. Computed anew by each call.
+        """
+
+    def shortage(self) -> str | None:
+        """What an engine with fixed room had to leave out, and the remedy, as one line; None if nothing.
+
+        It waits for the device: ask once an iteration, not in every step.
+        """
+        return None
 
     @abstractmethod
     def rows(self, mask: torch.Tensor) -> torch.Tensor:

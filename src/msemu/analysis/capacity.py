@@ -1,0 +1,49 @@
+"""How much room for contacts and constraints a body needs."""
+
+import math
+
+import torch
+
+from msemu.config import Capacity
+from msemu.models import Body
+from msemu.muscle.settings import MuscleCfg
+from msemu.sim.warp_simulation import WarpSimulation
+
+_GENEROUS = Capacity(contacts=400, constraints=1000)
+_HOLD_S = 0.1
+"""Each random excitation holds so long [s]."""
+_DROP_HEIGHT_M = 1.2
+"""Height of the pelvis at the start [m]."""
+
+
+def measure_capacity(body: Body, num_envs: int, seconds: float, device: str, seed: int = 0) -> Capacity:
+    """Drop many bodies, turned at random, under random excitation, and count what they need at most.
+
+    Lying on the floor with limbs folded is about the worst that happens in training. Pairs that are close enough to be
+    examined take as much room as contacts, and only the warp engine counts them.
+
+    Args:
+        body: The body.
+        num_envs: How many fall side by side.
+        seconds: How long [s].
+        device: Device of the warp engine.
+        seed: Seed of turns and excitations.
+    """
+    sim = WarpSimulation(body.model, num_envs, MuscleCfg(), device, _GENEROUS)
+    generator = torch.Generator().manual_seed(seed)
+    qpos = torch.tensor(body.neutral_qpos, dtype=torch.float32).repeat(num_envs, 1)
+    qpos[:, 2] = _DROP_HEIGHT_M
+    qpos[:, 3:7] = torch.nn.functional.normalize(torch.randn(num_envs, 4, generator=generator), dim=1)
+    qvel = torch.zeros(num_envs, body.model.nv)
+    everywhere = torch.ones(num_envs, dtype=torch.bool)
+    act = torch.zeros(num_envs, body.num_muscles)
+    sim.reset(*(tensor.to(sim.device) for tensor in (everywhere, qpos, qvel, act)))
+    substeps = round(_HOLD_S / body.model.opt.timestep)
+    for _ in range(math.ceil(seconds / _HOLD_S)):
+        sim.step(torch.rand(num_envs, body.num_muscles, generator=generator).to(sim.device), substeps)
+    return sim.demand
+
+
+def with_margin(demand: Capacity, margin: float) -> Capacity:
+    """Add a share to a demand and round up to multiples of eight."""
+    return Capacity(*(8 * math.ceil((1 + margin) * number / 8) for number in (demand.contacts, demand.constraints)))

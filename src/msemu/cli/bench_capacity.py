@@ -1,0 +1,59 @@
+"""``msemu-bench capacity``: how much room a body needs in the warp engine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from msemu.cli.bench_options import require_positive
+from msemu.cli.output import write_json
+from msemu.errors import MsemuError
+
+
+@dataclass
+class CapacityBench:
+    """Room for contacts and constraints that a body needs in the warp engine.
+
+    Bodies fall in every position under random excitation while the engine counts. The last line is what to write into
+    the body's recipe (cfg/body), or to give as --sim.contacts-per-env and --sim.constraints-per-env.
+    """
+
+    body: str = "myolegs"
+    """Body that is measured."""
+    body_path: str | None = None
+    """Folder of the body's model."""
+    num_envs: int = 16
+    """Bodies that fall side by side."""
+    seconds: float = 3.0
+    """How long they fall and lie [s]."""
+    margin: float = 0.25
+    """Share to add to the greatest numbers seen."""
+    device: str = "auto"
+    """Device of the engine: cpu, cuda or auto."""
+    json: Path | None = None
+    """File to write the figures to."""
+
+
+def bench_capacity(args: CapacityBench) -> None:
+    """Measure, print and write the figures."""
+    import warp
+
+    from msemu.analysis.capacity import measure_capacity, with_margin
+    from msemu.models import load_body
+    from msemu.sim import pick_device
+
+    warp.config.log_level = warp.LOG_ERROR
+    require_positive(num_envs=args.num_envs)
+    if args.seconds <= 0 or args.margin < 0:
+        raise MsemuError("--seconds must be positive and --margin not negative")
+    body = load_body(args.body, args.body_path)
+    console = Console()
+    with console.status(f"{args.num_envs} bodies fall for {args.seconds:g} s"):
+        demand = measure_capacity(body, args.num_envs, args.seconds, pick_device(args.device))
+    room = with_margin(demand, args.margin)
+    console.print(
+        f"at most {demand.contacts} contacts (mean over bodies) and {demand.constraints} constraints (one body)"
+    )
+    console.print(f"capacity: {{contacts: {room.contacts}, constraints: {room.constraints}}}", highlight=False)
+    if args.json:
+        write_json(args.json, {"body": args.body, "demand": vars(demand), "capacity": vars(room)})

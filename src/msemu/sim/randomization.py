@@ -1,0 +1,37 @@
+"""How the bodies of the environments differ from one another."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from msemu.config import RandomizationCfg
+from msemu.errors import MsemuError
+
+
+@dataclass(frozen=True)
+class Variation:
+    """Factors of one model's properties, one for each of E environments.
+
+    Attributes:
+        mass: Factor of the mass and the inertia of every part [-], shape [E].
+        friction: Factor of the sliding friction of every contact [-], shape [E].
+    """
+
+    mass: np.ndarray
+    friction: np.ndarray
+
+
+def draw_variation(cfg: RandomizationCfg, num_envs: int, seed: int) -> Variation | None:
+    """Draw the factors, uniformly; None when all environments are alike.
+
+    Raises:
+        MsemuError: A range does not go from a least to a greatest positive factor.
+    """
+    ranges = {"mass": cfg.mass, "friction": cfg.friction}
+    for name, limits in ranges.items():
+        if not 0 < limits[0] <= limits[1]:
+            raise MsemuError(f"sim.randomization.{name} must go from a least to a greatest factor, not {list(limits)}")
+    if all(limits == (1.0, 1.0) for limits in ranges.values()):
+        return None
+    random = np.random.default_rng(seed)
+    return Variation(**{name: random.uniform(*limits, num_envs) for name, limits in ranges.items()})

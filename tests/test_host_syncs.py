@@ -1,0 +1,78 @@
+"""The environment on a device never waits for it, and never makes it wait for the host."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from msemu.config import TaskCfg
+from msemu.envs.motion_tracking import MotionTrackingEnv
+from msemu.models import Body
+from msemu.motion.clip import MotionClip
+
+NUM_STEPS = 5
+READS = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal", "unique", "repeat_interleave")
+"""Operations of torch whose result on the host depends on values on the device."""
+
+
+class CountReads(TorchDispatchMode):
+    """Counts what would make the host wait for a device: reads of values, and masks as indices."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        by_mask = name in ("index", "index_put", "index_put_") and any(
+            index is not None and index.dtype == torch.bool for index in args[1]
+        )
+        if any(name.startswith(read) for read in READS) or by_mask:
+            self.counts[name] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_the_guard_sees_what_it_should() -> None:
+    values = torch.arange(4.0)
+    with CountReads() as guard:
+        float(values.sum())
+        values[values > 1]
+        values.nonzero()
+        bool(values.any())
+    assert guard.counts["_local_scalar_dense"] == 2
+    assert guard.counts["nonzero"] >= 1
+    assert guard.counts["index"] == 1
+
+
+@pytest.mark.slow
+def test_a_step_reads_nothing_back(legs: Body, march: MotionClip, tracking_cfg: TaskCfg) -> None:
+    tracking_cfg.sim.engine, tracking_cfg.sim.device = "warp", "cpu"
+    env = MotionTrackingEnv(tracking_cfg, legs, march, seed=0)
+    # Bodies that stray are reset in the step, which must not wait either.
+    tracking_cfg.env.termination.body_position_deviation_m = 0.02
+    generator = torch.Generator().manual_seed(0)
+    env.step(torch.zeros(env.num_envs, env.num_actions))
+    resets = torch.zeros(env.num_envs)
+    with CountReads() as guard:
+        for _ in range(NUM_STEPS):
+            _, _, dones, _ = env.step(torch.rand(env.num_envs, env.num_actions, generator=generator))
+            resets += dones
+    assert resets.sum() > 0
+    assert not guard.counts, f"a step reads from the device: {dict(guard.counts)}"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+def test_a_step_does_not_synchronise_with_cuda(legs: Body, march: MotionClip, tracking_cfg: TaskCfg) -> None:
+    tracking_cfg.sim.device = "cuda"
+    env = MotionTrackingEnv(tracking_cfg, legs, march, seed=0)
+    actions = torch.zeros(env.num_envs, env.num_actions, device=env.device)
+    env.step(actions)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(NUM_STEPS):
+            env.step(actions)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
