@@ -5,8 +5,10 @@ from functools import partial
 
 import command_line
 import pytest
+from motion_files import gait_angles, storage_text
 
 from msemu.motion.clip import MotionClip
+from msemu.motion.opensim_storage import read_storage
 
 
 @pytest.fixture
@@ -44,10 +46,29 @@ def test_import_then_info(run, recording, tmp_path):
     assert figures["quality"]["error_mean_cm"] == clip.quality["error_mean_cm"]
 
 
+def test_joint_angles_are_imported_and_exported(run, tmp_path):
+    recording = tmp_path / "trial.mot"
+    recording.write_text(storage_text(gait_angles(arms=False), True))
+    out = tmp_path / "clip.npz"
+    code, text, _ = run("import", recording, "--body", "myolegs", "--out", out, "--fps", "100")
+    assert code == 0 and "trial" in text
+    for kind in ("mot", "sto", "trc", "csv", "npz"):
+        code, text, _ = run("export", out, "--format", kind)
+        assert code == 0
+        path = tmp_path / ("clip.qpos.npz" if kind == "npz" else f"clip.{kind}")
+        assert str(path) in text and path.stat().st_size > 1000
+    back = read_storage(tmp_path / "clip.mot").columns["knee_angle_r"]
+    assert abs(back - gait_angles()["knee_angle_r"]).max() < 0.01
+
+    code, _, _ = run("import", recording, "--body", "myolegs", "--out", tmp_path / "fit.npz", "--retarget")
+    assert code == 0
+    assert "error_mean_cm" in MotionClip.load(tmp_path / "fit.npz").quality
+
+
 def test_the_catalogue_is_listed(run):
     code, text, _ = run("fetch")
     assert code == 0
-    assert "walk" in text and "pybullet" in text
+    assert "walk" in text and "pybullet" in text and "Apache-2.0" in text and "acrobatics" in text
 
 
 @pytest.mark.parametrize(
@@ -60,6 +81,7 @@ def test_the_catalogue_is_listed(run):
         (["import", "{recording}", "--body", "myolegs", "--out", "c.npz", "--cyclic"], "lasts less than"),
         (["import", "{recording}", "--body", "myolegs", "--out", "c.npz", "--cyclic", "--no-cyclic"], "exclude"),
         (["import", "{recording}", "--body", "myolegs", "--out", "/proc/c.npz"], "cannot write"),
+        (["export", "{recording}", "--format", "mot"], "not an msemu clip"),
         (["info", "{recording}"], "not an msemu clip"),
         (["info", "none.npz"], "no clip at"),
         (["play", "none.npz"], "no clip at"),

@@ -1,8 +1,12 @@
 """The catalogue, the download and the cache; wheels are made here, nothing is downloaded."""
 
 import hashlib
+import http.server
+import io
 import json
 import sys
+import tarfile
+import threading
 import zipfile
 
 import numpy as np
@@ -11,8 +15,8 @@ import pytest
 from msemu.errors import MsemuError
 from msemu.motion import catalogue as catalogues
 from msemu.motion import fetch as fetching
-from msemu.motion import library
-from msemu.motion.catalogue import Entry, Package, cache_folder, catalogue, find_entry
+from msemu.motion import library, packages
+from msemu.motion.catalogue import Entry, Package, cache_folder, catalogue, clip_sets, find_entries, find_entry
 from msemu.motion.clip import MotionClip
 from msemu.motion.library import body_fingerprint, obtain_clip
 
@@ -146,3 +150,92 @@ def test_the_fingerprint_follows_the_body(legs):
 
     assert body_fingerprint(legs) == body_fingerprint(load_body("myolegs"))
     assert body_fingerprint(legs) != body_fingerprint(load_body("myofullbody"))
+
+
+@pytest.fixture
+def toy_sdist(tmp_path):
+    """A source archive with the clip in a folder of its own, and the catalogue entry for it."""
+    path = tmp_path / "toy-1.0.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in (("motions/deep/hop.txt", CONTENT), ("LICENSE", b"MIT")):
+            member = tarfile.TarInfo(f"toy-1.0/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    package = Package("toy", "1.0", "", "", 1, "MIT", "toy-1.0/LICENSE", "made up", "toy-1.0/motions", digest)
+    entry = Entry("hop", "deep/hop.txt", hashlib.sha256(CONTENT).hexdigest(), False, "a hop", package)
+    return path, entry
+
+
+def test_a_clip_is_taken_out_of_a_source_archive(cache, toy_sdist, monkeypatch):
+    path, entry = toy_sdist
+    monkeypatch.setattr(fetching, "catalogue", lambda: {"hop": entry})
+    found = fetching.fetch(entry, path)
+    assert found.name == "hop.txt" and found.read_bytes() == CONTENT
+    assert (found.parent / "LICENCE.txt").read_text() == "MIT"
+
+
+class Index(http.server.BaseHTTPRequestHandler):
+    """A package index that answers in JSON or HTML and lists one file at an insecure address."""
+
+    kind = "json"
+
+    def do_GET(self):
+        file = "toy-1.0.tar.gz"
+        if self.kind == "json":
+            text = json.dumps({"files": [{"filename": file, "url": f"http://{self.headers['Host']}/{file}"}]})
+        else:
+            text = f'<a href="../../{file}#sha256=1">{file}</a>'
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["json", "html"])
+def test_a_source_archive_is_not_taken_from_an_insecure_address(cache, toy_sdist, monkeypatch, kind):
+    monkeypatch.setattr(Index, "kind", kind)
+    server = http.server.HTTPServer(("127.0.0.1", 0), Index)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
+    try:
+        with pytest.raises(MsemuError, match=r"insecure address.*--wheel toy-1.0.tar.gz"):
+            fetching.fetch(toy_sdist[1])
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert not cache.exists()
+
+
+def test_the_address_of_a_source_archive_from_both_kinds_of_index():
+    page = "https://index/simple/toy/"
+    listing = json.dumps({"files": [{"filename": "toy-1.0.tar.gz", "url": "https://files/toy-1.0.tar.gz"}]})
+    assert packages._address_of("toy-1.0.tar.gz", page, listing) == "https://files/toy-1.0.tar.gz"
+    listing = '<a href="../../p/toy-1.0.tar.gz#sha256=1">toy</a>'
+    assert packages._address_of("toy-1.0.tar.gz", page, listing) == "https://index/p/toy-1.0.tar.gz"
+    with pytest.raises(LookupError, match="does not list"):
+        packages._address_of("toy-2.0.tar.gz", page, listing)
+
+
+def test_a_source_archive_without_network_names_the_remedy(cache, toy_sdist, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(MsemuError, match=r"cannot download toy-1.0.tar.gz .*--wheel toy-1.0.tar.gz"):
+        fetching.fetch(toy_sdist[1])
+    assert not cache.exists()
+
+
+def test_the_sets_of_clips():
+    sets = clip_sets()
+    assert set(sets["all"]) == set(catalogue())
+    assert {"walk", "run", "cartwheel", "spinkick", "backflip"} <= set(sets["paper"])
+    names = [entry.name for entry in find_entries(["acrobatics", "jump", "walk"])]
+    assert len(names) == len(set(names)) and {"jump", "walk", "backflip"} <= set(names)
+    with pytest.raises(MsemuError, match="did you mean 'walk'"):
+        find_entries(["wlak"])
+
+
+def test_files_of_one_package_have_different_names():
+    names = [(entry.package.package, entry.file_name) for entry in catalogue().values()]
+    assert len(set(names)) == len(names)

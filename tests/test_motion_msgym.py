@@ -9,7 +9,7 @@ import pytest
 
 from msemu.errors import MsemuError
 from msemu.models import load_body
-from msemu.motion.msgym import free_root, read_msgym_gait
+from msemu.motion.formats.msgym import free_root, read_msgym_gait
 
 PELVIS = """<mujoco><worldbody><body name="pelvis" pos="0 0 0.95" quat="0.707107 0.707107 0 0">
   <joint type="slide" axis="0 0 1"/><joint type="slide" axis="0 1 0"/><joint type="slide" axis="1 0 0"/>

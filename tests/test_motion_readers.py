@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from msemu.errors import MsemuError
-from msemu.motion.deepmimic import NUM_COLUMNS, read_deepmimic
-from msemu.motion.isaac_amp import read_isaac_amp
+from msemu.motion.formats.deepmimic import NUM_COLUMNS, read_deepmimic
+from msemu.motion.formats.isaac_amp import read_isaac_amp
 from msemu.motion.readers import read_source
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS
 

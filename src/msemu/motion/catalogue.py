@@ -1,6 +1,8 @@
 """The catalogue of clips that msemu can obtain: values in ``cfg/motion``, files in the user's cache."""
 
+import difflib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -15,18 +17,19 @@ CACHE_VARIABLE = "MSEMU_CACHE"
 
 @dataclass(frozen=True)
 class Package:
-    """A wheel on the Python package index that carries clips.
+    """A package on the Python package index that carries clips.
 
     Attributes:
         package: Name on the index.
         version: Release.
         python_version: Python that the wheel was built for; it need not be the running one.
         platform: Platform tag of the wheel.
-        megabytes: Size of the wheel [MB].
+        megabytes: Size of the archive [MB].
         licence: Terms of the clips.
-        licence_file: File in the wheel that states them.
+        licence_file: File in the archive that states them.
         origin: Who recorded the clips.
-        folder: Folder of the clips in the wheel.
+        folder: Folder of the clips in the archive.
+        sdist_sha256: Hash of the source archive, for clips that no wheel carries; None for a wheel.
     """
 
     package: str
@@ -38,6 +41,7 @@ class Package:
     licence_file: str
     origin: str
     folder: str
+    sdist_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,12 @@ class Entry:
 
     Attributes:
         name: Short name, such as ``walk``.
-        file: File name.
+        file: Path of the file below the package's folder.
         sha256: Hash of the file.
         cyclic: Whether the movement repeats.
         about: What is seen.
         package: Where it comes from.
+        treadmill: Whether the person moves on a belt, whose motion is added.
     """
 
     name: str
@@ -59,6 +64,12 @@ class Entry:
     cyclic: bool
     about: str
     package: Package
+    treadmill: bool = False
+
+    @property
+    def file_name(self) -> str:
+        """Name of the file in the cache."""
+        return self.file.rsplit("/", 1)[-1]
 
 
 def catalogue() -> dict[str, Entry]:
@@ -91,6 +102,38 @@ def find_entry(name: str) -> Entry:
     if name not in entries:
         raise MsemuError(f"no clip '{name}' in the catalogue; there are: {', '.join(entries)}")
     return entries[name]
+
+
+def clip_sets() -> dict[str, tuple[str, ...]]:
+    """Return the sets of clips by name; ``all`` holds the whole catalogue.
+
+    Raises:
+        MsemuError: A set names a clip that there is not.
+    """
+    folder = files("msemu.cfg") / "motion" / "clip_sets"
+    sets = {}
+    for resource in sorted(folder.iterdir(), key=lambda item: item.name):
+        if resource.name.endswith(".yaml"):
+            values = yaml.safe_load(resource.read_text(encoding="utf-8"))
+            sets[resource.name.removesuffix(".yaml")] = tuple(find_entry(name).name for name in values["clips"])
+    return sets | {"all": tuple(catalogue())}
+
+
+def find_entries(names: Iterable[str]) -> list[Entry]:
+    """Return the clips of the given names and sets, each once.
+
+    Raises:
+        MsemuError: A name is neither a clip nor a set.
+    """
+    sets, entries = clip_sets(), catalogue()
+    found = {}
+    for name in names:
+        if name not in sets and name not in entries:
+            close = difflib.get_close_matches(name, [*sets, *entries], 1)
+            hint = f"; did you mean '{close[0]}'?" if close else ""
+            raise MsemuError(f"no clip '{name}' and no set of clips{hint}; list them with: msemu-motion fetch")
+        found |= {member: entries[member] for member in sets.get(name, (name,))}
+    return list(found.values())
 
 
 def cache_folder() -> Path:

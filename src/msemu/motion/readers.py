@@ -1,34 +1,167 @@
 """One entry point for every file format of a source motion."""
 
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from msemu.errors import MsemuError
-from msemu.motion.deepmimic import read_deepmimic
-from msemu.motion.isaac_amp import KEYS as AMP_KEYS
-from msemu.motion.isaac_amp import read_isaac_amp
+from msemu.models.body import Body
+from msemu.motion.clip import MotionClip
+from msemu.motion.clip_source import source_from_angles
+from msemu.motion.formats.amass import RATES, read_amass
+from msemu.motion.formats.bvh import read_bvh
+from msemu.motion.formats.c3d import is_c3d, read_c3d
+from msemu.motion.formats.deepmimic import read_deepmimic
+from msemu.motion.formats.isaac_amp import read_isaac_amp
+from msemu.motion.formats.maps import listed
+from msemu.motion.formats.markers import source_from_markers
+from msemu.motion.formats.msgym import KEYS as MSGYM_KEYS
+from msemu.motion.formats.msgym import read_msgym_gait
+from msemu.motion.formats.opensim_motion import read_opensim
+from msemu.motion.formats.qpos_table import read_qpos
+from msemu.motion.formats.trc import read_trc
 from msemu.motion.source import SourceMotion
-from msemu.motion.untrusted import array_names, read_bytes
+from msemu.motion.untrusted import array_names, printable, read_bytes
 
-_FORMATS = "DeepMimic JSON (humanoid3d_*.txt) and Isaac AMP npz"
+_FORMATS = "DeepMimic JSON, Isaac AMP npz, AMASS npz, BVH, TRC, C3D, OpenSim .mot and .sto, msgym npz, qpos npz and csv"
+
+CLIP_FORMATS = ("storage", "msgym", "qpos_npz", "qpos_csv")
+"""Formats that hold joint angles and become a clip as they are."""
 
 
-def read_source(path: Path) -> SourceMotion:
-    """Read a source motion; the format is found from the content, not from the file's name.
+@dataclass(frozen=True)
+class ReadOptions:
+    """What a file does not say about itself.
+
+    Attributes:
+        names: Name map in ``cfg/motion``, or path of a YAML file; by default the one that fits.
+        up: Vertical axis, ``x``, ``y`` or ``z``, of a BVH, TRC or C3D file; by default the format's custom.
+        unit: Unit of length of a BVH, TRC or C3D file; by default what the file says or the legs tell.
+        smpl_model: SMPL model (npz) of the person of an AMASS file; mean proportions when None.
+    """
+
+    names: str | None = None
+    up: str | None = None
+    unit: str | None = None
+    smpl_model: Path | None = None
+
+
+def detect_format(path: Path) -> str:
+    """Return the format of a motion file from its content, not from its name.
+
+    Returns:
+        One of ``deepmimic``, ``isaac_amp``, ``amass``, ``msgym``, ``clip``, ``qpos_npz``, ``bvh``, ``trc``,
+        ``c3d``, ``storage`` (.mot, .sto) and ``qpos_csv``.
 
     Raises:
-        MsemuError: The file is missing, of an unknown format, or damaged.
+        MsemuError: The file is missing or of an unknown format.
     """
     path = Path(path)
-    start = read_bytes(path)[:64].lstrip()
+    content = read_bytes(path)
+    start = content[:4096].lstrip()
+    if content.startswith(b"PK"):
+        return _npz_format(path)
+    if is_c3d(content):
+        return "c3d"
     if start.startswith(b"{"):
-        return read_deepmimic(path)
+        return "deepmimic"
+    if start.startswith(b"HIERARCHY"):
+        return "bvh"
+    if start.startswith(b"PathFileType"):
+        return "trc"
+    if b"endheader" in start.lower():
+        return "storage"
+    if path.suffix.lower() == ".csv" and b"," in start:
+        return "qpos_csv"
+    raise MsemuError(f"{path} is of an unknown format; msemu reads {_FORMATS}")
+
+
+def read_source(path: Path, options: ReadOptions | None = None) -> SourceMotion:
+    """Read a recorded movement for retargeting; the format is found from the content.
+
+    Joint angles (.mot, .sto) are brought onto the default whole body first, whose landmarks are then the
+    recording.
+
+    Raises:
+        MsemuError: The file is missing, of an unknown format, damaged, or in coordinates of one body.
+    """
+    path, options = Path(path), options or ReadOptions()
+    kind = detect_format(path)
+    with _impossible_values(path):
+        if kind in _SOURCE_READERS:
+            return _SOURCE_READERS[kind](path, options)
+    if kind == "clip":
+        raise MsemuError(f"{path} is already an msemu clip; look at it with: msemu-motion info {path}")
+    if kind == "msgym":
+        raise MsemuError(f"{path} is an msgym gait in coordinates of MS-Human-700; import it with --body ms_human_700")
+    raise MsemuError(f"{path} holds poses of one body, not a recording that can be brought onto another one")
+
+
+_SOURCE_READERS: dict[str, Callable[[Path, ReadOptions], SourceMotion]] = {
+    "deepmimic": lambda path, options: read_deepmimic(path),
+    "isaac_amp": lambda path, options: read_isaac_amp(path),
+    "amass": lambda path, options: read_amass(path, options.smpl_model),
+    "bvh": lambda path, options: read_bvh(path, options.names, options.up, options.unit),
+    "trc": lambda path, options: source_from_markers(
+        path, *read_trc(path), "y", options.names, options.up, options.unit
+    ),
+    "c3d": lambda path, options: source_from_markers(
+        path, *read_c3d(path), "z", options.names, options.up, options.unit
+    ),
+    "storage": lambda path, options: source_from_angles(path, options.names),
+}
+
+
+def read_clip(path: Path, body: Body, fps: float = 50.0, names: str | None = None) -> MotionClip:
+    """Read joint angles as a clip of a body, without retargeting.
+
+    Args:
+        path: A file of one of `CLIP_FORMATS`.
+        body: The body.
+        fps: Frame rate of the clip [Hz].
+        names: Map of OpenSim's coordinate names; by default the one that fits.
+
+    Raises:
+        MsemuError: The file is damaged, of another format, or for another body.
+    """
+    path = Path(path)
+    kind = detect_format(path)
+    with _impossible_values(path):
+        if kind == "storage":
+            return read_opensim(path, body, fps, names)
+        if kind == "msgym":
+            return read_msgym_gait(path, body, fps)
+        if kind in ("qpos_npz", "qpos_csv"):
+            return read_qpos(path, body, fps)
+    raise MsemuError(f"{path} is a recording, not joint angles of a body; retarget it")
+
+
+@contextlib.contextmanager
+def _impossible_values(path: Path) -> Iterator[None]:
+    """Turn what numbers far beyond any movement do to splines and rotations into the user's error."""
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except (ValueError, OverflowError, ZeroDivisionError, np.linalg.LinAlgError) as error:
+        reason = printable(str(error), 120)
+        raise MsemuError(f"{path} holds values that are no movement ({reason}); obtain it again") from error
+
+
+def _npz_format(path: Path) -> str:
     names = array_names(path)
     if {"body_positions", "body_rotations"} & names:
-        return read_isaac_amp(path)
+        return "isaac_amp"
     if {"header", "qpos", "qvel"} <= names:
-        raise MsemuError(f"{path} is already an msemu clip; look at it with: msemu-motion info {path}")
-    if "qpos_traj" in names:
-        raise MsemuError(f"{path} is an msgym gait in coordinates of MS-Human-700; import it with --body ms_human_700")
-    if start.startswith(b"PK"):
-        raise MsemuError(f"{path} is an npz without the keys of an AMP motion ({', '.join(AMP_KEYS)})")
-    raise MsemuError(f"{path} is of an unknown format; msemu reads {_FORMATS}")
+        return "clip"
+    if set(MSGYM_KEYS) <= names or "qpos_traj" in names:
+        return "msgym"
+    if "poses" in names and ({"trans", *RATES} & names):
+        return "amass"
+    if "qpos" in names:
+        return "qpos_npz"
+    raise MsemuError(
+        f"{path} is an npz without the arrays of a motion that msemu knows; it has {listed(sorted(names))}"
+    )

@@ -17,6 +17,8 @@ class Recording:
         qpos: Simulated pose, shape [T, nq].
         reference_qpos: Pose of the reference at the same instants, shape [T, nq]; None when there is none.
         activation: Muscle activation [-], shape [T, num_muscles]; None when there are no muscles at work.
+        muscle_force: Muscle force over the greatest isometric force [-], shape [T, num_muscles]; None likewise.
+        fiber_length: Fibre length [L0], shape [T, num_muscles]; None when not recorded.
         contact_force: Net force on each contact region [N], world frame, shape [T, R, 3]; None when not recorded.
         episode_start: True in frames that follow a reset, shape [T].
         title: What is shown, such as the task and the run.
@@ -27,6 +29,8 @@ class Recording:
     qpos: np.ndarray
     reference_qpos: np.ndarray | None = None
     activation: np.ndarray | None = None
+    muscle_force: np.ndarray | None = None
+    fiber_length: np.ndarray | None = None
     contact_force: np.ndarray | None = None
     episode_start: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     title: str = ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.motion.untrusted import MAX_FRAMES
+from msemu.motion.untrusted import MAX_DURATION_S, MAX_FRAMES
 
 JOINT_CENTRES = tuple(
     f"{joint}_{side}" for side in "rl" for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
@@ -58,6 +58,10 @@ class SourceMotion:
             raise MsemuError(f"motion '{self.name}': positions beyond 10 km; are the units metres?")
         if (np.diff(self.time_s) <= 0).any():
             raise MsemuError(f"motion '{self.name}': frame times do not increase")
+        if self.time_s[-1] - self.time_s[0] > MAX_DURATION_S:
+            raise MsemuError(
+                f"motion '{self.name}' lasts {self.time_s[-1]:.4g} s; at most {MAX_DURATION_S:g} s are read"
+            )
         if self._limb_lengths().min() < 1e-3:
             raise MsemuError(f"motion '{self.name}': a limb has no length; are the joint centres in the file?")
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,15 @@ MAX_FILE_BYTES = 256 * 2**20
 
 MAX_FRAMES = 100_000
 """Longest recording that is accepted [frames]."""
+
+MAX_COLUMNS = 5000
+"""Most columns that a table of numbers may have."""
+
+MAX_DURATION_S = 3600.0
+"""Longest recording that is accepted [s]."""
+
+MAX_STEP_S = 0.5
+"""Longest time between two rows of joint angles that is interpolated [s]."""
 
 
 def read_bytes(path: Path) -> bytes:
@@ -29,8 +39,91 @@ def read_bytes(path: Path) -> bytes:
     except OSError as error:
         raise MsemuError(f"cannot read the motion file {path}: {error.strerror}") from error
     if not content:
-        raise MsemuError(f"{path} is empty; give a DeepMimic JSON or an Isaac AMP npz file")
+        raise MsemuError(f"{path} is empty; give a motion file, see: msemu-motion import --help")
     return content
+
+
+def printable(text: str, length: int = 40) -> str:
+    """Return the beginning of a text from a file as it may stand in a message: one line, no control characters."""
+    return "".join(character if character.isprintable() else "?" for character in str(text)[:length])
+
+
+def read_text(path: Path) -> str:
+    """Return the content of a text file (UTF-8 or Latin-1).
+
+    Raises:
+        MsemuError: As `read_bytes`, or the file is binary.
+    """
+    content = read_bytes(path)
+    if b"\0" in content[:4096]:
+        raise MsemuError(f"{path} is a binary file where text was expected")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def check_table(path: Path, rows: int, columns: int) -> None:
+    """Refuse a table that would take more memory than a file may hold.
+
+    Raises:
+        MsemuError: It has more than `MAX_FRAMES` rows or `MAX_FILE_BYTES` bytes.
+    """
+    if rows > MAX_FRAMES or 8 * rows * columns > MAX_FILE_BYTES:
+        raise MsemuError(
+            f"{path} holds {rows} frames of {columns} numbers; at most {MAX_FRAMES} frames and"
+            f" {MAX_FILE_BYTES >> 20} MB are accepted"
+        )
+
+
+def check_times(path: Path, time: np.ndarray) -> None:
+    """Refuse instants that are no recording of joint angles.
+
+    Raises:
+        MsemuError: They do not increase, lie more than `MAX_STEP_S` apart or span over `MAX_DURATION_S`.
+    """
+    steps = np.diff(time)
+    if not np.isfinite(time).all() or not (steps > 0).all():
+        raise MsemuError(f"{path}: the column 'time' does not increase")
+    if steps.max() > MAX_STEP_S or time[-1] - time[0] > MAX_DURATION_S:
+        raise MsemuError(
+            f"{path}: frames lie up to {steps.max():.4g} s apart over {time[-1] - time[0]:.4g} s; at most {MAX_STEP_S}"
+            f" s and {MAX_DURATION_S:g} s are accepted"
+        )
+
+
+def parse_numbers(path: Path, lines: Sequence[str], num_columns: int, first_row: int = 0) -> np.ndarray:
+    """Return the table that lines of numbers hold, shape [len(lines), num_columns].
+
+    Numbers are separated by blanks, tabs or commas; memory is taken for what is there, not for what a header
+    declares.
+
+    Args:
+        path: File, for messages.
+        lines: Rows of the table.
+        num_columns: Numbers in each row.
+        first_row: Number of lines of the file before the first row.
+
+    Raises:
+        MsemuError: A row with another number of columns, text, or a value that is not finite.
+    """
+    check_table(path, len(lines), num_columns)
+    table = np.empty((len(lines), num_columns))
+    for index, line in enumerate(lines):
+        items = line.replace(",", " ").split()
+        if len(items) != num_columns:
+            raise MsemuError(
+                f"{path}: line {first_row + index + 1} has {len(items)} columns, expected {num_columns};"
+                " is the file complete?"
+            )
+        try:
+            table[index] = [float(item) for item in items]
+        except ValueError:
+            raise MsemuError(f"{path}: line {first_row + index + 1} holds something that is not a number") from None
+    bad = np.argwhere(~np.isfinite(table))
+    if len(bad):
+        raise MsemuError(f"{path}: line {first_row + bad[0][0] + 1} holds a value that is not finite")
+    return table
 
 
 def sha256_of(path: Path) -> str:
@@ -57,7 +150,7 @@ def read_arrays(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
     except MsemuError:
         raise
     except Exception as error:  # zipfile and NumPy raise many kinds for damaged input
-        raise MsemuError(f"{path} is a damaged npz file ({error}); obtain it again") from error
+        raise MsemuError(f"{path} is a damaged npz file ({printable(str(error), 120)}); obtain it again") from error
 
 
 def array_names(path: Path) -> set[str]:
@@ -65,7 +158,7 @@ def array_names(path: Path) -> set[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             return {name.removesuffix(".npy") for name in archive.namelist()}
-    except (OSError, zipfile.BadZipFile):
+    except Exception:  # zipfile raises many kinds for what is no zip file
         return set()
 
 

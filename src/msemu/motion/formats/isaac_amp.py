@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.motion import humanoid_foot
+from msemu.motion.formats import humanoid_foot
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
 from msemu.motion.untrusted import MAX_FRAMES, read_arrays, sha256_of
 

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
-from msemu.motion import humanoid_foot
+from msemu.motion.formats import humanoid_foot
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
 from msemu.motion.untrusted import MAX_FRAMES, read_bytes
 

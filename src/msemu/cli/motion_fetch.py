@@ -1,0 +1,72 @@
+"""``msemu-motion fetch``: obtain recordings from packages."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass
+class Fetch:
+    """Obtain motion clips from Python packages and keep them in the cache; nothing is installed.
+
+    Without a name, the clips and sets that there are are listed.
+    """
+
+    names: Annotated[list[str], tyro.conf.Positional] = field(default_factory=list)
+    """Clips or sets of clips, such as "walk", "acrobatics" or "all"."""
+    wheel: Path | None = None
+    """Wheel or source archive that was downloaded before, for a machine without network."""
+
+
+def fetch(args: Fetch) -> None:
+    """Obtain clips, or list them."""
+    from msemu.motion import fetch as fetching
+    from msemu.motion.catalogue import find_entries
+
+    console = Console()
+    if not args.names:
+        for table in (_catalogue_table(), _package_table(), _set_table()):
+            console.print(table)
+        return
+    entries = find_entries(args.names)
+    for package in dict.fromkeys(entry.package for entry in entries):
+        wanted = [entry for entry in entries if entry.package == package]
+        with console.status(
+            f"{package.package} {package.version} ({package.megabytes} MB, only when not in the cache)"
+        ):
+            paths = [fetching.fetch(entry, args.wheel) for entry in wanted]
+        for entry, path in zip(wanted, paths, strict=True):
+            console.print(f"{entry.name}: {path}", soft_wrap=True)
+        console.print(f"licence of {package.package}'s clips: {package.licence}", soft_wrap=True)
+
+
+def _catalogue_table() -> Table:
+    from msemu.motion.catalogue import catalogue
+
+    table = Table("clip", "what", "repeats", "from")
+    for entry in catalogue().values():
+        table.add_row(entry.name, entry.about, "yes" if entry.cyclic else "", entry.package.package)
+    return table
+
+
+def _package_table() -> Table:
+    from msemu.motion.catalogue import catalogue
+
+    table = Table("package", "download", "licence of the clips", "recorded by")
+    for package in dict.fromkeys(entry.package for entry in catalogue().values()):
+        name = f"{package.package} {package.version}"
+        table.add_row(name, f"{package.megabytes} MB", package.licence, package.origin)
+    return table
+
+
+def _set_table() -> Table:
+    from msemu.motion.catalogue import clip_sets
+
+    table = Table("set", "clips")
+    for name, members in clip_sets().items():
+        table.add_row(name, "every clip above" if name == "all" else ", ".join(members))
+    return table

@@ -1,0 +1,116 @@
+"""``msemu-motion info`` and ``play``: what a clip holds, as a table, in the browser or as a video."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from msemu.cli.output import progress, write_json
+from msemu.errors import MsemuError
+from msemu.motion.clip import MotionClip
+
+
+@dataclass
+class Info:
+    """Show what a clip holds and how good it is."""
+
+    clip: Annotated[Path, tyro.conf.Positional]
+    """Clip (.npz)."""
+    json: Path | None = None
+    """File to write the same to."""
+
+
+@dataclass
+class Play:
+    """Show a clip in the browser, or write a video of it."""
+
+    clip: Annotated[Path, tyro.conf.Positional]
+    """Clip (.npz)."""
+    video: Path | None = None
+    """Write this .mp4 instead of opening a page."""
+    body_path: Path | None = None
+    """Where the body's model lies, for a body that no package brings."""
+    host: str = "127.0.0.1"
+    """Address that the page is served at; 0.0.0.0 lets other machines in."""
+    port: int = 8080
+    """Port that the page is served at."""
+    cycles: int = 3
+    """How often a cyclic clip is repeated."""
+
+
+def info(args: Info) -> None:
+    """Show a clip's facts."""
+    clip = MotionClip.load(args.clip)
+    Console().print(clip_table(clip, str(args.clip)))
+    if args.json:
+        write_json(args.json, facts(clip))
+
+
+def play(args: Play) -> None:
+    """Show a clip."""
+    from msemu.models import load_body
+    from msemu.motion.recording import Recording
+
+    if args.cycles < 1:
+        raise MsemuError("--cycles must be at least 1")
+    clip = MotionClip.load(args.clip)
+    body = load_body(clip.body, args.body_path)
+    clip.check_matches(body.name, body.joint_names)
+    recording = Recording.from_clip(clip, cycles=args.cycles)
+    if args.video:
+        from msemu.viewer.video import write_video
+
+        with progress("drawing") as on_frame:
+            write_video(recording, body, args.video, progress=on_frame)
+        Console().print(f"video: {args.video}", soft_wrap=True)
+    else:
+        from msemu.viewer.browser import serve
+
+        serve(recording, body, args.host, args.port)
+
+
+def facts(clip: MotionClip) -> dict:
+    """What `info` and `import` write as JSON: the header of the clip, its length and its quality."""
+    facts = asdict(clip)
+    for array in ("qpos", "qvel"):
+        facts.pop(array)
+    facts["cycle_displacement"] = clip.cycle_displacement.tolist()
+    return facts | {"num_frames": clip.num_frames, "duration_s": clip.duration_s}
+
+
+def clip_table(clip: MotionClip, title: str) -> Table:
+    """Show a clip as people judge it; all figures are in the JSON."""
+    table = Table("", "value", title=title, show_header=False)
+    table.add_row("motion", clip.name)
+    table.add_row("body", f"{clip.body}, {len(clip.joint_names)} joints")
+    table.add_row("length", f"{clip.num_frames} frames at {clip.fps:g} Hz, {clip.duration_s:.2f} s")
+    table.add_row("repeats", f"yes, {clip.cycle_displacement[0]:.3f} m per cycle" if clip.cyclic else "no")
+    table.add_row("source", clip.source)
+    table.add_row("licence", clip.licence or "not stated in the file")
+    table.add_section()
+    quality = clip.quality
+    for label, pattern in _QUALITY_ROWS:
+        try:
+            table.add_row(label, pattern.format(**quality))
+        except KeyError:
+            continue
+    return table
+
+
+_QUALITY_ROWS = (
+    ("joint centres, mean / p95 / max", "{error_mean_cm:.2f} / {error_p95_cm:.2f} / {error_max_cm:.2f} cm"),
+    (
+        "the same against the recording as it is",
+        "{recorded_error_mean_cm:.2f} / {recorded_error_p95_cm:.2f} / {recorded_error_max_cm:.2f} cm",
+    ),
+    ("standing soles, lowest / highest", "{stance_height_min_cm:.2f} / {stance_height_max_cm:.2f} cm"),
+    ("deepest point below the floor", "{penetration_max_cm:.2f} cm"),
+    ("beyond a joint limit", "{limit_violation_max_deg:.2f} deg"),
+    ("fastest joint", "{joint_speed_max_rad_s:.1f} rad/s"),
+    ("largest muscle length step", "{tendon_step_max:.3f} fibre lengths"),
+    ("jump at the seam / largest inside", "{seam_pose_deg:.2f} / {inside_pose_deg:.2f} deg"),
+    ("the same, velocity", "{seam_velocity_rad_s:.2f} / {inside_velocity_rad_s:.2f} rad/s"),
+)

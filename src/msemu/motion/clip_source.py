@@ -1,0 +1,73 @@
+"""A clip of one body as the recording for another: its landmarks, as if they had been captured."""
+
+from pathlib import Path
+
+import mujoco
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from msemu.models.body import LANDMARKS, Body
+from msemu.motion.clip import MotionClip
+from msemu.motion.foot import find_feet
+from msemu.motion.kinematics import landmark_path
+from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
+
+WHOLE_BODY = "myofullbody"
+"""The body that joint angles are brought onto before they are retargeted to any other one."""
+
+
+def source_from_clip(body: Body, clip: MotionClip) -> SourceMotion:
+    """Return the movement of a clip's landmarks.
+
+    Args:
+        body: The body that the clip belongs to.
+        clip: The clip.
+    """
+    clip.check_matches(body.name, body.joint_names)
+    positions, matrices = landmark_path(body, clip.qpos)
+    segments = matrices[:, [LANDMARKS.index(name) for name in SEGMENTS]]
+    quaternions = Rotation.from_matrix(segments.reshape(-1, 3, 3)).as_quat(scalar_first=True)
+    neutral = landmark_path(body, body.neutral_qpos[None])[0][0]
+    return SourceMotion(
+        name=clip.name,
+        time_s=np.arange(clip.num_frames) / clip.fps,
+        positions=positions[:, [LANDMARKS.index(name) for name in JOINT_CENTRES]],
+        orientations=quaternions.reshape(*segments.shape[:2], 4),
+        sole_points=_soles(body, clip.qpos),
+        ankle_height_m=float(neutral[[LANDMARKS.index("ankle_r"), LANDMARKS.index("ankle_l")], 2].mean()),
+        source=clip.source,
+        licence=clip.licence,
+        sha256=clip.source_sha256,
+    )
+
+
+def source_from_angles(path: Path, names: str | None = None) -> SourceMotion:
+    """Return the recording that joint angles of an OpenSim file stand for.
+
+    Args:
+        path: A .mot or .sto file.
+        names: Map of the coordinates' names; by default the one that fits.
+
+    Raises:
+        MsemuError: As `msemu.motion.formats.opensim_motion.read_opensim`.
+    """
+    from msemu.models import load_body
+    from msemu.motion.formats.opensim_motion import read_opensim
+
+    body = load_body(WHOLE_BODY)
+    return source_from_clip(body, read_opensim(path, body, names=names))
+
+
+def _soles(body: Body, qpos: np.ndarray) -> np.ndarray:
+    """Return heel and ball of the right and the left foot, lowered onto the sole [m], shape [T, 2, 2, 3]."""
+    data = mujoco.MjData(body.model)
+    feet = find_feet(body)
+    lowered = [foot.points - foot.heights[:, None] * foot.neutral_rotation[2] for foot in feet]
+    soles = np.empty((len(qpos), 2, 2, 3))
+    for frame, pose in enumerate(qpos):
+        data.qpos[:] = pose
+        mujoco.mj_kinematics(body.model, data)
+        for side, foot in enumerate(feet):
+            rotation = data.xmat[foot.segment].reshape(3, 3)
+            soles[frame, side] = data.xpos[foot.segment] + lowered[side] @ rotation.T
+    return soles

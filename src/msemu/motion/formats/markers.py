@@ -1,0 +1,196 @@
+"""From marker positions to a source motion.
+
+Marker names become anatomical points by a map in ``cfg/motion/markers``; joint centres follow from them: given
+directly, as the middle of a lateral and a medial marker, or by regression. Gaps are filled when they are short.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.spatial.transform import Rotation
+
+from msemu.errors import MsemuError
+from msemu.motion.formats.anatomy import frame, source_from_points
+from msemu.motion.formats.axes import check_upright, to_z_up, unit_length
+from msemu.motion.formats.maps import choose_map, listed
+from msemu.motion.source import SourceMotion
+from msemu.motion.untrusted import printable, sha256_of
+
+MAX_GAP_S = 0.25
+"""Longest gap of a marker that is filled [s]."""
+
+PELVIS_PLANE_TILT_RAD = 0.058
+"""How far the plane through both ASIS and the sacrum points below the pelvis' forward axis: 2.7 and 3.9 degrees
+between the markers of OpenSim's Rajagopal and Hamner models (doi:10.1109/TBME.2016.2586891,
+doi:10.1016/j.jbiomech.2010.06.025), their mean."""
+
+TRUNK_LEAN_RAD = 0.077
+"""How far the shoulders lie behind the hips in an upright person: 41 mm over 0.53 m between the joint centres of
+Rajagopal's model in its zero pose (doi:10.1109/TBME.2016.2586891)."""
+
+SHOULDER_BELOW_ACROMION = 0.17
+"""Depth of the shoulder's centre below the acromion marker over the distance between both acromia
+(Rab et al. 2002, doi:10.1016/S0966-6362(01)00158-4)."""
+
+HALF_WIDTH_M = {"knee": 0.057, "ankle": 0.042}
+"""From a lateral marker to the middle of the joint where no medial marker is: half of a usual width of 10 and
+7 cm and the radius of a marker [m]; what a person differs from it moves the centre by as much."""
+
+_REQUIRED = ("asis_r", "asis_l", "sacrum", *(f"{joint}_{side}" for joint in ("knee", "ankle") for side in "rl"))
+_HEAD = ("head_front", "head_back", "head_left", "head_right")
+
+
+def source_from_markers(
+    path: Path,
+    time_s: np.ndarray,
+    markers: Mapping[str, np.ndarray],
+    file_unit: str | None,
+    usual_up: str,
+    names: str | None = None,
+    up: str | None = None,
+    unit: str | None = None,
+) -> SourceMotion:
+    """Return the source motion of a set of markers.
+
+    Args:
+        path: File they come from.
+        time_s: Instants [s], shape [T].
+        markers: Positions in the file's axes and unit, shape [T, 3] each; NaN where not seen.
+        file_unit: Unit that the file states; None takes the one in which legs are as long as legs are.
+        usual_up: Vertical axis that the format has by custom.
+        names: Marker map; by default the one that fits.
+        up: Vertical axis of the file, where it is another.
+        unit: Unit of length, where the file states a wrong one.
+
+    Raises:
+        MsemuError: Unknown markers, gaps that are too long, or a person who stands along another axis.
+    """
+    lateral = tuple(name.replace("_", "_lateral_") for name in _REQUIRED[3:])
+    seen = [name for name, values in markers.items() if np.isfinite(values).all(-1).sum() >= 4]
+    mapping = choose_map("markers", path, seen, _REQUIRED[:3], names)
+    missing = [
+        a for a, b in zip(_REQUIRED[3:], lateral, strict=True) if a not in mapping.found and b not in mapping.found
+    ]
+    if missing:
+        choose_map("markers", path, seen, (*_REQUIRED[:3], *missing), names)
+    needed = [*_REQUIRED[:3], *(a if a in mapping.found else b for a, b in zip(_REQUIRED[3:], lateral, strict=True))]
+    part = _seen_together(path, markers, [name for point in needed for name in mapping.found[point]])
+    time = time_s[part] - time_s[part][0]
+
+    points = {}
+    for point, members in mapping.found.items():
+        filled = [_fill(path, time, markers[name][part], name, point in needed) for name in members]
+        if all(values is not None for values in filled):
+            points[point] = to_z_up(np.mean(filled, axis=0), up or usual_up)
+    length = unit_length(path, unit or file_unit, _leg_length(points))
+    points = {point: length * values for point, values in points.items()}
+    plane = _pelvis_plane(points)
+    _add_hips(points, plane)
+    _add_centres(points, plane)
+    if up is None:
+        check_upright(path, {name: _as_in_file(values, usual_up) for name, values in points.items()}, usual_up)
+    pelvis = plane * Rotation.from_euler("y", -PELVIS_PLANE_TILT_RAD)
+    rotations, head = {"pelvis": pelvis}, None
+    if "shoulder_r" not in points and {"trunk_top", "trunk_bottom"} <= set(points):
+        trunk = points["trunk_top"] - points["trunk_bottom"]
+        rotations["thorax"] = frame("up", trunk, "left", plane.apply([0.0, 1.0, 0.0]))
+    if all(name in points for name in _HEAD):
+        front, back, left, right = (points[name] for name in _HEAD)
+        head = frame("left", left - right, "forward", front - back)
+    kept = ("hip", "knee", "ankle", "toe", "heel", "shoulder", "elbow", "wrist")
+    centres = {name: values for name, values in points.items() if name[:-2] in kept}
+    return source_from_points(
+        path,
+        time,
+        centres,
+        rotations,
+        f"markers of {Path(path).name}, names of '{mapping.name}'",
+        sha256_of(path),
+        head,
+        TRUNK_LEAN_RAD,
+    )
+
+
+def _leg_length(points: Mapping[str, np.ndarray]) -> float:
+    """Return a leg's length in the file's unit, from ASIS, which stands for the hip, over knee to ankle."""
+    lengths = []
+    for side in "rl":
+        knee, ankle = (points.get(f"{name}_{side}", points.get(f"{name}_lateral_{side}")) for name in ("knee", "ankle"))
+        lengths.append(np.linalg.norm(points[f"asis_{side}"] - knee, axis=1) + np.linalg.norm(knee - ankle, axis=1))
+    return float(np.mean(lengths))
+
+
+def _as_in_file(points: np.ndarray, up: str) -> np.ndarray:
+    """Undo `to_z_up`."""
+    return points @ to_z_up(np.eye(3), up).T
+
+
+def _pelvis_plane(points: Mapping[str, np.ndarray]) -> Rotation:
+    """Return the axes of the plane through both ASIS and the sacrum."""
+    middle = 0.5 * (points["asis_r"] + points["asis_l"])
+    return frame("left", points["asis_l"] - points["asis_r"], "forward", middle - points["sacrum"])
+
+
+def _add_hips(points: dict[str, np.ndarray], plane: Rotation) -> None:
+    """Add the centres of the hips by the regression of Harrington et al. 2007.
+
+    In mm from the middle of both ASIS: 0.24 depths + 9.9 backward, 0.30 widths + 10.9 down, 0.33 widths + 7.3
+    outward (doi:10.1016/j.jbiomech.2006.02.003).
+    """
+    middle = 0.5 * (points["asis_r"] + points["asis_l"])
+    width = float(np.linalg.norm(points["asis_r"] - points["asis_l"], axis=1).mean())
+    depth = float(np.linalg.norm(middle - points["sacrum"], axis=1).mean())
+    for side, sign in (("r", -1.0), ("l", 1.0)):
+        outward = sign * (0.33 * width + 0.0073)
+        offset = [-0.24 * depth - 0.0099, outward, -0.30 * width - 0.0109]
+        points.setdefault(f"hip_{side}", middle + plane.apply(offset))
+
+
+def _add_centres(points: dict[str, np.ndarray], plane: Rotation) -> None:
+    """Add knees and ankles that have a lateral marker only, and shoulders below their acromia."""
+    left = plane.apply([0.0, 1.0, 0.0])
+    for side, sign in (("r", 1.0), ("l", -1.0)):
+        for joint, above in (("knee", "hip"), ("ankle", "knee")):
+            if f"{joint}_{side}" in points:
+                continue
+            marker = points[f"{joint}_lateral_{side}"]
+            bone = marker - points[f"{above}_{side}"]
+            bone /= np.linalg.norm(bone, axis=1, keepdims=True)
+            inward = sign * (left - (left * bone).sum(1, keepdims=True) * bone)
+            inward /= np.linalg.norm(inward, axis=1, keepdims=True)
+            points[f"{joint}_{side}"] = marker + HALF_WIDTH_M[joint] * inward
+    if "acromion_r" in points and "acromion_l" in points:
+        across = points["acromion_l"] - points["acromion_r"]
+        width = float(np.linalg.norm(across, axis=1).mean())
+        trunk = 0.5 * (points["acromion_r"] + points["acromion_l"] - points["hip_r"] - points["hip_l"])
+        down = frame("up", trunk, "left", across).apply([0.0, 0.0, -SHOULDER_BELOW_ACROMION * width])
+        for side in "rl":
+            points.setdefault(f"shoulder_{side}", points[f"acromion_{side}"] + down)
+
+
+def _seen_together(path: Path, markers: Mapping[str, np.ndarray], names: list[str]) -> slice:
+    """Return the frames from the first to the last in which all needed markers are seen."""
+    seen = np.all([np.isfinite(markers[name]).all(axis=1) for name in names], axis=0)
+    frames = np.flatnonzero(seen)
+    if len(frames) < 4:
+        raise MsemuError(f"{path}: there are fewer than 4 frames in which all of {listed(names)} are seen")
+    return slice(int(frames[0]), int(frames[-1]) + 1)
+
+
+def _fill(path: Path, time: np.ndarray, values: np.ndarray, name: str, needed: bool) -> np.ndarray | None:
+    """Return a marker with its gaps filled by a cubic spline; None when it is not needed and has long gaps."""
+    seen = np.isfinite(values).all(axis=1)
+    if seen.all():
+        return values
+    known = np.flatnonzero(seen)
+    longest = float(np.diff(time[known]).max()) if len(known) > 3 else np.inf
+    if longest <= MAX_GAP_S and seen[0] and seen[-1]:
+        return CubicSpline(time[seen], values[seen], axis=0)(time)
+    if needed:
+        raise MsemuError(
+            f"{path}: marker {printable(name)} is not seen for {longest:.2f} s, more than {MAX_GAP_S} s;"
+            " fill the gap or cut the recording"
+        )
+    return None

@@ -1,0 +1,183 @@
+"""Joint angles of OpenSim's gait models as clips of a body.
+
+Legs, elbow and forearm are taken angle by angle; for spine and shoulders, whose joints differ from body to body,
+the orientation of thorax and upper arm is kept. The maps in ``cfg/motion/opensim`` say in what the models differ.
+"""
+
+from pathlib import Path
+
+import mujoco
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.spatial.transform import Rotation
+
+from msemu.errors import MsemuError
+from msemu.models.body import Body
+from msemu.motion.clip import MotionClip
+from msemu.motion.formats.maps import NameMap, choose_map, listed
+from msemu.motion.formats.opensim_pose import (
+    ARM,
+    LEG,
+    LUMBAR,
+    MIRROR,
+    PELVIS,
+    TRANSLATION,
+    Z_UP,
+    Segments,
+    direct_joints,
+    from_angles,
+)
+from msemu.motion.formats.segment_fit import fit_rotations
+from msemu.motion.kinematics import sole_heights
+from msemu.motion.opensim_storage import read_storage
+from msemu.motion.quality import assess
+from msemu.motion.smoothing import continuous_quaternions, velocities
+from msemu.motion.untrusted import MAX_FRAMES, check_times, sha256_of
+
+_REQUIRED = (*PELVIS, *TRANSLATION, *(f"{joint}_{side}" for joint in LEG[:5] for side in "rl"))
+
+
+def read_opensim(path: Path, body: Body, fps: float = 50.0, names: str | None = None) -> MotionClip:
+    """Read joint angles as a clip, exactly as they are.
+
+    Only the height is changed: the standing soles are put on the floor. Columns of no joint are left out;
+    the clip's source names them.
+
+    Args:
+        path: A .mot or .sto file with the coordinates of a whole trial.
+        body: The body.
+        fps: Frame rate of the clip [Hz]; the file is interpolated by cubic splines.
+        names: Map of the coordinates' names; by default the one that fits.
+
+    Raises:
+        MsemuError: The file is damaged, or does not hold the coordinates of a gait model.
+    """
+    storage = read_storage(path)
+    columns = {_short(label): values for label, values in storage.columns.items() if not label.endswith("/speed")}
+    mapping = choose_map("opensim", path, list(columns), _REQUIRED, names or _likely_map(columns))
+    check_times(path, storage.time)
+    time = storage.time - storage.time[0]
+    frames = int(np.floor(time[-1] * fps + 1e-9)) + 1
+    if not 2 <= frames <= MAX_FRAMES:
+        raise MsemuError(f"{path} gives {frames} frames at {fps:g} Hz; 2 to {MAX_FRAMES} are accepted")
+    values = _standard(path, mapping, columns, storage.in_degrees)
+    extra = {name: columns[name] for name in columns if name in body.joint_names and name not in values}
+    instants = np.arange(frames) / fps
+
+    def sample(column: np.ndarray) -> np.ndarray:
+        return CubicSpline(time, column)(instants)
+
+    values = {name: sample(column) for name, column in values.items()}
+    unit = np.pi / 180.0 if storage.in_degrees else 1.0
+    qpos = np.repeat(body.neutral_qpos[None], frames, axis=0)
+    used = _set_angles(body, qpos, values)
+    for name, column in extra.items():
+        joint = body.joint_names.index(name)
+        slide = body.model.jnt_type[joint + 1] == mujoco.mjtJoint.mjJNT_SLIDE
+        qpos[:, 7 + joint] = sample(column) * (1.0 if slide else unit)
+    pelvis = _set_pelvis(body, qpos, values, mapping)
+    qpos = _set_segments(body, body.couplings.project(qpos), values, pelvis)
+    qpos[:, 3:7] = continuous_quaternions(qpos[:, 3:7])
+    soles = sole_heights(body, qpos)
+    shift = -float(np.percentile(soles.min(axis=1), 25))
+    qpos[:, 2] += shift
+    known = {name for members in mapping.found.values() for name in members}
+    unused = [name for name in columns if name not in known | set(extra)] + sorted(set(mapping.found) - used)
+    clip = MotionClip(
+        body=body.name,
+        joint_names=tuple(body.joint_names),
+        fps=fps,
+        qpos=qpos,
+        qvel=velocities(body, qpos, fps, None),
+        name=Path(path).stem,
+        source=f"OpenSim file {Path(path).name}, names of '{mapping.name}'; columns not used: {listed(unused)}",
+        source_sha256=sha256_of(path),
+    )
+    clip.quality = assess(body, clip, soles + shift < 0.01) | {"floor_shift_cm": 100 * shift}
+    return clip
+
+
+def _short(label: str) -> str:
+    """Return the coordinate's name of a path such as ``/jointset/hip_r/hip_flexion_r/value``."""
+    return label.removesuffix("/value").rsplit("/", 1)[-1]
+
+
+def _likely_map(columns: dict[str, np.ndarray]) -> str | None:
+    """Choose by the sign of the knees: nobody's knees bend forward."""
+    knees = [columns[name] for name in ("knee_angle_r", "knee_angle_l") if name in columns]
+    if not knees:
+        return None
+    if np.mean(knees) > 0:
+        return "rajagopal"
+    return "hamner" if "arm_flex_r" in columns else "gait2392"
+
+
+def _standard(path: Path, mapping: NameMap, columns: dict[str, np.ndarray], in_degrees: bool) -> dict[str, np.ndarray]:
+    """Return the mapped columns in radians and metres with knee flexion positive."""
+    unit = np.pi / 180.0 if in_degrees else 1.0
+    values = {}
+    for name, members in mapping.found.items():
+        column = np.mean([columns[member] for member in members], axis=0)
+        values[name] = column if name in TRANSLATION else unit * column
+        if name.startswith("knee_angle"):
+            values[name] = mapping.values.get("knee_flexion_sign", 1) * values[name]
+    turns = max(float(np.abs(values[name]).max()) for name in values if name not in TRANSLATION)
+    if turns > 20 * np.pi:
+        raise MsemuError(f"{path}: an angle of {turns / (2 * np.pi):.0f} turns; is 'inDegrees' of the header right?")
+    return values
+
+
+def _set_angles(body: Body, qpos: np.ndarray, values: dict[str, np.ndarray]) -> set[str]:
+    """Set the joints that are taken angle by angle; return the coordinates that the body can follow."""
+    used = {*PELVIS, *TRANSLATION}
+    for name, (joint, zero) in direct_joints(body).items():
+        if name in values:
+            qpos[:, 7 + joint] = values[name] - zero
+            used.add(name)
+    segments = Segments(body)
+    if len(segments.spine()):
+        used |= set(LUMBAR)
+    if segments.has_arms():
+        used |= {f"{name}_{side}" for name in ARM for side in "rl"}
+    return used
+
+
+def _set_pelvis(body: Body, qpos: np.ndarray, values: dict[str, np.ndarray], mapping: NameMap) -> Rotation:
+    """Set the root so that the pelvis is where the file has it; return the orientation of the pelvis."""
+    turn = Rotation.from_euler("ZXY", np.column_stack([values[name] for name in PELVIS]))
+    offset = np.array(mapping.values.get("hips_from_pelvis_m", [0.0, 0.0, 0.0]), dtype=float)
+    hips = Z_UP.apply(np.column_stack([values[name] for name in TRANSLATION]) + turn.apply(offset))
+    pelvis = Z_UP * turn * Z_UP.inv()
+    data = mujoco.MjData(body.model)
+    data.qpos[:] = body.neutral_qpos
+    mujoco.mj_kinematics(body.model, data)
+    site = data.site("landmark/pelvis")
+    root = Rotation.from_quat(body.neutral_qpos[3:7], scalar_first=True)
+    within = root.inv() * Rotation.from_matrix(site.xmat.reshape(3, 3))
+    from_root = root.inv().apply(site.xpos - body.neutral_qpos[:3])
+    rotations = pelvis * within.inv()
+    qpos[:, 3:7] = rotations.as_quat(scalar_first=True)
+    qpos[:, :3] = hips - rotations.apply(from_root)
+    return pelvis
+
+
+def _set_segments(body: Body, qpos: np.ndarray, values: dict[str, np.ndarray], pelvis: Rotation) -> np.ndarray:
+    """Turn thorax and upper arms as the file has them."""
+    segments = Segments(body)
+    thorax = pelvis
+    if all(name in values for name in LUMBAR):
+        thorax = pelvis * from_angles([values[name] for name in LUMBAR])
+        if len(segments.spine()):
+            segment = segments.landmark("thorax")
+            qpos = fit_rotations(
+                body, qpos, segments.spine(), segment, lambda data: segments.rotation(data, "thorax"), thorax
+            )
+    for side in "rl" if segments.has_arms() else "":
+        names = [f"{name}_{side}" for name in ARM]
+        if all(name in values for name in names):
+            wanted = thorax * from_angles([values[name] for name in names], MIRROR[side])
+            joints, segment = segments.shoulder(side), segments.landmark(f"shoulder_{side}")
+            qpos = fit_rotations(
+                body, qpos, joints, segment, lambda data, side=side: segments.upper_arm(data, side), wanted
+            )
+    return qpos

@@ -1,0 +1,77 @@
+"""Joint angles that turn a segment of a body as wanted: from other models' spines and shoulders to the body's."""
+
+from collections.abc import Callable
+
+import mujoco
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from msemu.models.body import Body
+
+_MAX_ITERATIONS = 60
+_TOLERANCE_RAD = 1e-7
+_MAX_STEP_RAD = 0.4
+
+
+def joints_between(body: Body, ancestor: int, descendant: int) -> np.ndarray:
+    """Return the independent joints that turn one segment against another, as indices into ``joint_names``.
+
+    Args:
+        body: The body.
+        ancestor: Body id of the one segment.
+        descendant: Body id of the other segment.
+    """
+    model = body.model
+
+    def above(segment: int) -> set[int]:
+        found = set()
+        while segment:
+            found.add(segment)
+            segment = int(model.body_parentid[segment])
+        return found
+
+    between = above(ancestor) ^ above(descendant)
+    joints = [int(joint) for joint in body.independent_joints if model.jnt_bodyid[joint + 1] in between]
+    return np.array(joints, dtype=int)
+
+
+def fit_rotations(
+    body: Body,
+    qpos: np.ndarray,
+    joints: np.ndarray,
+    segment: int,
+    measure: Callable[[mujoco.MjData], Rotation],
+    wanted: Rotation,
+) -> np.ndarray:
+    """Return poses in which a segment is turned as wanted, found by Gauss-Newton steps from frame to frame.
+
+    Args:
+        body: The body.
+        qpos: Poses, shape [T, nq]; the given joints are changed, beginning at the first frame's.
+        joints: Indices into ``joint_names`` of the joints to find.
+        segment: Body id of the segment.
+        measure: Orientation of axes fixed in the segment.
+        wanted: Orientation in each frame [T].
+    """
+    model, data = body.model, mujoco.MjData(body.model)
+    found, columns = qpos.copy(), 7 + joints
+    angular = np.empty((3, model.nv))
+    single = np.zeros((len(joints), model.nv))
+    single[np.arange(len(joints)), 6 + joints] = 1.0
+    for frame in range(len(found)):
+        pose = found[frame].copy()
+        pose[columns] = found[max(frame - 1, 0), columns]
+        for _ in range(_MAX_ITERATIONS):
+            pose = body.couplings.project(pose)
+            data.qpos[:] = pose
+            mujoco.mj_kinematics(model, data)
+            error = (wanted[frame] * measure(data).inv()).as_rotvec()
+            if np.linalg.norm(error) < _TOLERANCE_RAD:
+                break
+            mujoco.mj_comPos(model, data)
+            mujoco.mj_jacBody(model, data, None, angular, segment)
+            jacobian = angular @ body.couplings.project_velocity(pose, single).T
+            step = np.linalg.lstsq(jacobian, error, rcond=1e-4)[0]
+            pose[columns] += step * min(1.0, _MAX_STEP_RAD / max(np.abs(step).max(), 1e-12))
+        found[frame] = body.couplings.project(pose)
+    return found

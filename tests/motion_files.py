@@ -1,0 +1,161 @@
+"""Files of every motion format, written here without the code under test."""
+
+from pathlib import Path
+
+import numpy as np
+
+LEFT_OF = {
+    "cmu": ("Left{}", "UpLeg Leg Foot ToeBase Arm ForeArm Hand", "Hips Spine Head"),
+    "lafan1": ("Left{}", "UpLeg Leg Foot Toe Arm ForeArm Hand", "Hips Spine Head"),
+    "bandai": ("{}_L", "UpperLeg LowerLeg Foot Toes UpperArm LowerArm Hand", "Hips Spine Head"),
+    "100style": ("Left{}", "Hip Knee Ankle Toe Shoulder Elbow Wrist", "Hips Chest Head"),
+}
+"""How four databases name left joints: pattern, names from hip to toes and shoulder to hand, middle joints."""
+
+MIXED_ORDER = "Zrotation Xrotation Yrotation"
+
+
+def bvh_text(style: str, rows: np.ndarray, frame_time: float = 1 / 30) -> str:
+    """A person in centimetres: y up, z forward, x left, arms spread. A row: root position, then all rotations."""
+    pattern, names, middle = LEFT_OF[style]
+    names, (hips, spine, head) = names.split(), middle.split()
+    right = {"Left{}": "Right{}", "{}_L": "{}_R"}[pattern]
+
+    def chain(parts: list[tuple[str, str]], depth: int) -> str:
+        if not parts:
+            return f"{'  ' * depth}End Site\n{{\nOFFSET 0 0 5\n}}\n"
+        name, offset = parts[0]
+        return f"JOINT {name}\n{{\nOFFSET {offset}\nCHANNELS 3 {MIXED_ORDER}\n{chain(parts[1:], depth + 1)}}}\n"
+
+    limbs = []
+    for side, x in ((pattern, 1), (right, -1)):
+        leg = [f"{9 * x} -4 0", "0 -42 0", "0 -40 0", "0 -6 13"]
+        arm = [f"{18 * x} 30 0", f"{28 * x} 0 0", f"{25 * x} 0 0"]
+        limbs.append(
+            (
+                chain([(side.format(name), offset) for name, offset in zip(names[:4], leg, strict=True)], 1),
+                chain([(side.format(name), offset) for name, offset in zip(names[4:], arm, strict=True)], 2),
+            )
+        )
+    text = f"HIERARCHY\nROOT {hips}\n{{\nOFFSET 0 0 0\nCHANNELS 6 Xposition Yposition Zposition {MIXED_ORDER}\n"
+    text += limbs[0][0] + limbs[1][0]
+    text += f"JOINT {spine}\n{{\nOFFSET 0 12 0\nCHANNELS 3 {MIXED_ORDER}\n{limbs[0][1]}{limbs[1][1]}"
+    text += chain([(head, "0 45 0")], 2) + "}\n}\n"
+    text += f"MOTION\nFrames: {len(rows)}\nFrame Time: {frame_time:.6f}\n"
+    return text + "\n".join(" ".join(f"{value:.6f}" for value in row) for row in rows) + "\n"
+
+
+BVH_COLUMNS = 6 + 3 * (4 + 4 + 1 + 3 + 3 + 1)
+"""Numbers in a row: root, two legs, spine, two arms, head."""
+
+
+def bvh_rows(frames: int = 12) -> np.ndarray:
+    rows = np.zeros((frames, BVH_COLUMNS))
+    rows[:, 1] = 92.0
+    rows[:, 2] = np.arange(frames)
+    return rows
+
+
+def storage_text(columns: dict[str, np.ndarray], in_degrees: bool, header_rows: int | str | None = None) -> str:
+    """An OpenSim storage file at 100 Hz."""
+    frames = len(next(iter(columns.values())))
+    lines = ["trial", "version=1", f"nRows={frames if header_rows is None else header_rows}"]
+    lines += [f"nColumns={len(columns) + 1}", f"inDegrees={'yes' if in_degrees else 'no'}", "endheader"]
+    lines += ["\t".join(["time", *columns])]
+    for frame in range(frames):
+        lines.append("\t".join([f"{frame / 100:.8f}", *(f"{values[frame]:.12f}" for values in columns.values())]))
+    return "\n".join(lines) + "\n"
+
+
+def gait_angles(frames: int = 40, arms: bool = True) -> dict[str, np.ndarray]:
+    """Smooth made-up joint angles in degrees under the names of the Rajagopal model."""
+    phase = 2 * np.pi * np.arange(frames) / frames
+    columns = {
+        "pelvis_tilt": -4 + 3 * np.sin(phase),
+        "pelvis_list": 4 * np.cos(phase),
+        "pelvis_rotation": 6 * np.sin(phase),
+        "pelvis_tx": 0.012 * np.arange(frames),
+        "pelvis_ty": 0.94 + 0.01 * np.cos(2 * phase),
+        "pelvis_tz": 0.02 * np.sin(phase),
+        "lumbar_extension": -8 + 4 * np.sin(phase),
+        "lumbar_bending": 3 * np.cos(phase),
+        "lumbar_rotation": 5 * np.sin(phase),
+    }
+    for side, shift in (("r", 0.0), ("l", np.pi)):
+        columns |= {
+            f"hip_flexion_{side}": 15 + 20 * np.sin(phase + shift),
+            f"hip_adduction_{side}": -3 + 4 * np.cos(phase + shift),
+            f"hip_rotation_{side}": 5 * np.sin(phase + shift),
+            f"knee_angle_{side}": 30 + 25 * np.sin(phase + shift),
+            f"ankle_angle_{side}": 8 * np.sin(phase + shift),
+            f"subtalar_angle_{side}": 2 * np.sin(phase + shift),
+        }
+        if arms:
+            columns |= {
+                f"arm_flex_{side}": 20 * np.sin(phase + shift + np.pi),
+                f"arm_add_{side}": -25 + 5 * np.cos(phase + shift),
+                f"arm_rot_{side}": 10 + 8 * np.sin(phase + shift),
+                f"elbow_flex_{side}": 60 + 20 * np.sin(phase + shift),
+                f"pro_sup_{side}": 80 + 10 * np.sin(phase + shift),
+            }
+    return columns
+
+
+def amass_arrays(frames: int = 10, columns: int = 156) -> dict[str, np.ndarray]:
+    """A person who stands in the zero pose, turned so that z is up, and moves at 60 Hz."""
+    poses = np.zeros((frames, columns))
+    poses[:, 0] = np.pi / 2
+    trans = np.zeros((frames, 3))
+    trans[:, 1] = -0.01 * np.arange(frames)
+    trans[:, 2] = 0.9
+    return {"poses": poses, "trans": trans, "mocap_framerate": np.array(60.0), "betas": np.zeros(16)}
+
+
+PLUG_IN_GAIT = {
+    "RASI": ("pelvis", (0.06, -0.13, 0.10)), "LASI": ("pelvis", (0.06, 0.13, 0.10)),
+    "RPSI": ("pelvis", (-0.14, -0.05, 0.1116)), "LPSI": ("pelvis", (-0.14, 0.05, 0.1116)),
+}  # fmt: skip
+"""Markers on the pelvis of an upright person, from the middle of the hips; their plane is tilted by 3.3 degrees."""
+
+
+def write_c3d(path: Path, markers: dict[str, np.ndarray], rate: float = 100.0) -> Path:
+    """Write markers in metres as a C3D file in millimetres with ezc3d."""
+    import ezc3d
+
+    file = ezc3d.c3d()
+    file["parameters"]["POINT"]["RATE"]["value"] = [rate]
+    file["parameters"]["POINT"]["LABELS"]["value"] = list(markers)
+    file["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
+    points = np.ones((4, len(markers), len(next(iter(markers.values())))))
+    for index, values in enumerate(markers.values()):
+        points[:3, index] = 1000.0 * values.T
+    file["data"]["points"] = points
+    file.write(str(path))
+    return path
+
+
+def stationary_markers(frames=30):
+    """A standing person with joint centre markers, z up [m]."""
+    points = {
+        "asis_r": (0.06, -0.13, 1.0), "asis_l": (0.06, 0.13, 1.0), "sacrum": (-0.14, 0.0, 1.0116),
+        "hip_r": (0, -0.09, 0.9), "hip_l": (0, 0.09, 0.9), "knee_r": (0, -0.09, 0.48), "knee_l": (0, 0.09, 0.48),
+        "ankle_r": (0, -0.09, 0.08), "ankle_l": (0, 0.09, 0.08), "toe_r": (0.15, -0.09, 0.02),
+        "toe_l": (0.15, 0.09, 0.02), "shoulder_r": (-0.0386, -0.18, 1.4), "shoulder_l": (-0.0386, 0.18, 1.4),
+        "elbow_r": (0, -0.2, 1.1), "elbow_l": (0, 0.2, 1.1),
+        "wrist_r": (0.02, -0.2, 0.85), "wrist_l": (0.02, 0.2, 0.85),
+    }  # fmt: skip
+    return {name: np.tile(np.array(point), (frames, 1)) for name, point in points.items()}
+
+
+def trc_text(markers, unit="mm", scale=1000.0):
+    """A TRC file with y up."""
+    frames = len(next(iter(markers.values())))
+    lines = ["PathFileType\t4\t(X/Y/Z)\tx.trc", "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits"]
+    lines += [f"100\t100\t900\t41\t{unit}", "Frame#\tTime\t" + "\t\t\t".join(markers) + "\t\t", "\t\tX1\tY1\tZ1", ""]
+    for frame in range(frames):
+        row = [f"{frame + 1}", f"{3 + frame / 100:.4f}"]
+        for values in markers.values():
+            x, y, z = scale * values[frame]
+            row += ["" if np.isnan(value) else f"{value:.5f}" for value in (x, z, -y)]
+        lines.append("\t".join(row))
+    return "\n".join(lines) + "\n"
