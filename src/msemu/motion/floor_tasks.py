@@ -10,6 +10,9 @@ from msemu.motion.kinematics import lowest_points
 _REACH_M = 0.05
 """Geoms that are higher than this cannot reach the floor within one step of the inverse kinematics [m]."""
 
+_RISE_M = 0.02
+"""A geom below the floor rises by no more than this in a step, so that a hand does not throw the body up [m]."""
+
 
 class StandingTask(mink.Task):
     """Keeps heel and ball of a standing foot at the height that they have when it stands flat; four rows."""
@@ -51,7 +54,7 @@ class FloorLimit(mink.Limit):
         self._model, self._geoms = model, geoms
 
     def compute_qp_inequalities(self, configuration: mink.Configuration, dt: float) -> mink.Constraint:
-        """Return one row for each geom near the floor: its lowest point may sink by its height at most."""
+        """Return one row for each geom near the floor: its lowest point sinks by its height at most, or rises."""
         model, data = self._model, configuration.data
         near = self._geoms[data.geom_xpos[self._geoms, 2] - model.geom_rbound[self._geoms] < _REACH_M]
         if not len(near):
@@ -61,7 +64,7 @@ class FloorLimit(mink.Limit):
             height_jacobian(model, data, model.geom_bodyid[geom], point)
             for geom, point in zip(near, points, strict=True)
         ]
-        return mink.Constraint(G=-np.stack(rows), h=points[:, 2])
+        return mink.Constraint(G=-np.stack(rows), h=np.maximum(points[:, 2], -_RISE_M))
 
 
 def height_jacobian(model: mujoco.MjModel, data: mujoco.MjData, body_id: int, point: np.ndarray) -> np.ndarray:

@@ -31,6 +31,9 @@ _PARENT = {"thorax": "pelvis", "head": "thorax"} | {
 _CONVERGED = 1e-4
 """A step smaller than this ends the iteration [rad or m]."""
 
+_LONGEST_STEP = 0.2
+"""No joint moves further in one step: a limb that must clear the floor would swing to and fro [rad or m]."""
+
 _DAMPING = 1e-6
 """Keeps the programme strictly convex where no task acts."""
 
@@ -48,15 +51,18 @@ class Costs:
         shoulder_posture: The same for the plane of elevation of the shoulder (``elv_angle``), which has no
             effect when the arm hangs and would sweep freely.
         continuity: Distance from a given pose, such as that of the frame before [1/rad or 1/m].
+        shoulder_continuity: The same for the plane of elevation and the rotation of the shoulder, which turn
+            against each other when the arm hangs.
     """
 
     position: float = 10.0
     trunk_orientation: float = 0.5
-    foot_orientation: float = 1.0
-    contact: float = 20.0
+    foot_orientation: float = 0.5
+    contact: float = 8.0
     posture: float = 0.05
     shoulder_posture: float = 0.2
     continuity: float = 0.2
+    shoulder_continuity: float = 0.35
 
 
 class InverseKinematics:
@@ -67,8 +73,15 @@ class InverseKinematics:
         tracked: Which of `JOINT_CENTRES` can follow a target; held ones cannot, shape [12].
     """
 
-    def __init__(self, body: Body, costs: Costs) -> None:
-        """Set up the tasks for ``body``."""
+    def __init__(self, body: Body, costs: Costs, hands: bool = False) -> None:
+        """Set up the tasks for ``body``.
+
+        Args:
+            body: The body.
+            costs: Weights.
+            hands: Whether the hands may touch the floor: wrists and fingers then give way and stay above it.
+                Otherwise they stay in the neutral pose, which takes half the time.
+        """
         self._body, self._costs = body, costs
         self._configuration = mink.Configuration(body.model, body.neutral_qpos)
         moves = {name: self._joints_moving(index) for name, index in zip(LANDMARKS, body.landmark_bodies, strict=True)}
@@ -94,17 +107,23 @@ class InverseKinematics:
             for side, foot in zip("rl", feet, strict=True)
         }
         self._standing = StandingTask(body.model, feet, costs.contact)
-        kept_up = [geoms for region, geoms in body.contact_regions.items() if not region.startswith("hand_")]
+        kept_up = [geoms for region, geoms in body.contact_regions.items() if hands or not region.startswith("hand_")]
         self._floor = FloorLimit(body.model, np.concatenate(kept_up))
 
         used = np.any([moves[name] for name in LANDMARKS if name not in held and "toe" not in name], axis=0)
-        for geom in np.concatenate([body.contact_regions[f"foot_{side}"] for side in "rl"]):
+        ends = ("foot_", "hand_") if hands else ("foot_",)
+        for geom in np.concatenate(
+            [geoms for region, geoms in body.contact_regions.items() if region.startswith(ends)]
+        ):
             used |= self._joints_moving(body.model.geom_bodyid[geom])
         self.free_joints = body.independent_joints[used]
         self._dofs = np.concatenate([np.arange(6), 6 + self.free_joints])
         self._lower, self._upper = self._limits()
+        self._longest_step = np.concatenate([np.full(6, 1e3), np.full(len(self.free_joints), _LONGEST_STEP)])
 
-        self._posture_cost = self._posture_costs()
+        costs_of = self._joint_costs
+        self._posture_cost = costs_of(costs.posture, costs.shoulder_posture, ("elv_angle",))
+        self._continuity_cost = costs_of(costs.continuity, costs.shoulder_continuity, ("elv_angle", "shoulder_rot"))
 
     def solve(
         self,
@@ -155,8 +174,7 @@ class InverseKinematics:
         jacobian, error = np.vstack(rows) @ reduction, np.concatenate(errors)
 
         joints = np.concatenate([np.zeros(6), pose[7 + self.free_joints]])
-        weights = np.stack([self._posture_cost, np.full(len(joints), self._costs.continuity)]) ** 2
-        weights[:, :6] = 0.0
+        weights = np.stack([self._posture_cost, self._continuity_cost]) ** 2
         away = np.stack([pose - self._body.neutral_qpos, pose - near])[:, 7 + self.free_joints]
         gradient = -error @ jacobian
         gradient[6:] += (weights[:, 6:] * away).sum(axis=0)
@@ -167,8 +185,8 @@ class InverseKinematics:
             gradient,
             None if floor.inactive else floor.G @ reduction,
             floor.h,
-            lb=self._lower - joints,
-            ub=self._upper - joints,
+            lb=np.maximum(self._lower - joints, -self._longest_step),
+            ub=np.minimum(self._upper - joints, self._longest_step),
             solver="daqp",
         )
         if step is None:
@@ -200,10 +218,7 @@ class InverseKinematics:
     def _frame_task(self, landmark: str, position: float, orientation: float) -> mink.FrameTask:
         return mink.FrameTask(f"landmark/{landmark}", "site", position_cost=position, orientation_cost=orientation)
 
-    def _posture_costs(self) -> np.ndarray:
-        """Cost of the distance from the neutral pose in the free coordinates, shape [6 + F]."""
+    def _joint_costs(self, usual: float, special: float, prefixes: tuple[str, ...]) -> np.ndarray:
+        """Return ``usual``, or ``special`` for joints whose name begins so, in the free coordinates, shape [6 + F]."""
         names = [self._body.joint_names[joint] for joint in self.free_joints]
-        joints = [
-            self._costs.shoulder_posture if name.startswith("elv_angle") else self._costs.posture for name in names
-        ]
-        return np.concatenate([np.zeros(6), joints])
+        return np.concatenate([np.zeros(6), [special if name.startswith(prefixes) else usual for name in names]])

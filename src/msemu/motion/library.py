@@ -15,8 +15,10 @@ from msemu.motion.catalogue import cache_folder, catalogue, find_entry
 from msemu.motion.clip import MotionClip
 from msemu.motion.fetch import fetch
 from msemu.motion.readers import read_source
+from msemu.motion.repair import REPAIR_VERSION, repair
 from msemu.motion.retarget import RETARGET_VERSION, RetargetSettings, retarget
 from msemu.motion.source import SourceMotion
+from msemu.motion.treadmill import overground
 
 
 def obtain_clip(
@@ -25,10 +27,11 @@ def obtain_clip(
     fps: float = 50.0,
     on_frame: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
-    """Return the path of a catalogue clip on ``body``; fetch and retarget it when it is not in the cache.
+    """Return the path of a catalogue clip on ``body``; fetch, retarget and repair it when it is not in the cache.
 
-    The file's name carries a hash of everything the clip depends on: the source, the body, the settings and
-    the version of the retargeting.
+    Flight phases are made free flights (`msemu.motion.repair`); the clip before that lies beside it as ``.raw.npz``.
+    The file's name carries a hash of everything the clip depends on: the source, the body, the settings and the
+    versions of retargeting and repair.
 
     Args:
         name: Clip of the catalogue.
@@ -46,16 +49,24 @@ def obtain_clip(
         "body": body_fingerprint(body),
         "settings": asdict(settings),
         "version": RETARGET_VERSION,
-    }
+        "repair": REPAIR_VERSION,
+    } | ({"treadmill": True} if entry.treadmill else {})
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
     path = cache_folder() / "retargeted" / f"{name}_{body.name}_{digest}.npz"
     if path.is_file() and _readable(path):
         return path
-    clip = retarget(body, load_source(name), settings, on_frame)
+    made = repair(body, retarget(body, load_source(name), settings, on_frame))
+    if made.flights:
+        _save_whole(made.original, path.with_suffix(".raw.npz"))
+    _save_whole(made.clip, path)
+    return path
+
+
+def _save_whole(clip: MotionClip, path: Path) -> None:
+    """Write a clip so that another process sees either nothing or all of it."""
     partial = path.with_suffix(f".{os.getpid()}.tmp")
     clip.save(partial)
     partial.replace(path)
-    return path
 
 
 def load_source(name: str) -> SourceMotion:
@@ -64,18 +75,35 @@ def load_source(name: str) -> SourceMotion:
     Raises:
         MsemuError: Unknown name, or the clip cannot be obtained.
     """
-    source = describe(read_source(fetch(find_entry(name))))
+    entry = find_entry(name)
+    source = describe(read_source(fetch(entry)))
     source.name = name
-    return source
+    return overground(source) if entry.treadmill else source
 
 
 def describe(source: SourceMotion) -> SourceMotion:
     """Fill in licence and origin when the file is one of the catalogue, whatever it is called."""
-    for entry in catalogue().values():
-        if entry.sha256 == source.sha256:
-            source.licence = entry.package.licence
-            source.source = f"{entry.package.package} {entry.package.version}: {entry.file}; {entry.package.origin}"
+    found = _origin(source.sha256)
+    if found:
+        source.source, source.licence = found
     return source
+
+
+def describe_clip(clip: MotionClip) -> MotionClip:
+    """Fill in licence and origin of a clip that was read from a file of the catalogue."""
+    found = _origin(clip.source_sha256)
+    if found:
+        clip.source, clip.licence = found
+    return clip
+
+
+def _origin(sha256: str) -> tuple[str, str] | None:
+    """Return source and licence of a file of the catalogue."""
+    for entry in catalogue().values():
+        if entry.sha256 == sha256:
+            package = entry.package
+            return f"{package.package} {package.version}: {entry.file}; {package.origin}", package.licence
+    return None
 
 
 def body_fingerprint(body: Body) -> str:

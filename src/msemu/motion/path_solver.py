@@ -28,6 +28,7 @@ class PathSolver:
     def solve(
         self,
         iterations: tuple[int, int],
+        guide: Callable[[np.ndarray], np.ndarray],
         smooth: Callable[[np.ndarray], np.ndarray],
         on_frame: Callable[[int, int], None],
     ) -> np.ndarray:
@@ -40,7 +41,8 @@ class PathSolver:
 
         Args:
             iterations: Gauss-Newton steps per frame of the first and the second pass.
-            smooth: Smoothing of a path, shape [T, nq].
+            guide: Smoothing of the path that the second pass stays close to, shape [T, nq].
+            smooth: Smoothing of the result, shape [T, nq].
             on_frame: Called with the number of frames done and in all.
         """
         frames = len(self._targets.positions)
@@ -55,7 +57,7 @@ class PathSolver:
                 pose[:3] -= self._displacement
             pose = path[frame] = self._frame(frame, pose, pose, iterations[0])
             on_frame(done + 1, total)
-        path = smooth(path)
+        path = guide(path)
         for frame in range(frames):
             path[frame] = self._frame(frame, path[frame], path[frame].copy(), iterations[1])
             on_frame(total - frames + frame + 1, total)

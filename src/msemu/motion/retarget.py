@@ -4,24 +4,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.inverse_kinematics import Costs, InverseKinematics
-from msemu.motion.kinematics import sole_heights
+from msemu.motion.kinematics import region_heights, sole_heights
 from msemu.motion.looping import cut_cycle, face_forward, find_cycle, spread_gap
 from msemu.motion.path_solver import PathSolver
 from msemu.motion.quality import assess, error_figures, joint_centre_errors
 from msemu.motion.resampling import resample, resample_cycle
 from msemu.motion.smoothing import smooth_path, velocities
-from msemu.motion.source import SourceMotion
+from msemu.motion.source import JOINT_CENTRES, SourceMotion
 from msemu.motion.targets import make_targets
 
-RETARGET_VERSION = 1
+RETARGET_VERSION = 2
 """Part of the key of cached clips: raised whenever the same input gives another clip."""
 
 _STANDING = 0.9
 """A foot whose heel or ball has more contact than this counts as standing."""
+
+_HAND_REACH_M = 0.2
+"""A hand can touch the floor when its wrist is lower than this [m]."""
+
+_TOLERATED_DEPTH_M = 0.005
+"""Up to this depth a body is left in the floor: soles are soft [m]."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class RetargetSettings:
         fps: Frame rate of the clip [Hz].
         cyclic: Whether to close the loop; None follows the source.
         smoothing_s: Standard deviation of the Gaussian that smooths the joint angles [s].
+        guide_smoothing_s: The same for the first pass, whose result the second one stays close to [s].
         iterations: Gauss-Newton steps per frame of the first and the second pass.
         costs: Weights of the inverse kinematics.
     """
@@ -39,6 +47,7 @@ class RetargetSettings:
     fps: float = 50.0
     cyclic: bool | None = None
     smoothing_s: float = 0.012
+    guide_smoothing_s: float = 0.05
     iterations: tuple[int, int] = (6, 3)
     costs: Costs = field(default_factory=Costs)
 
@@ -81,14 +90,18 @@ def retarget(
     if displacement is not None:
         displacement = displacement * targets.scale
 
-    def smooth(path: np.ndarray) -> np.ndarray:
-        return body.couplings.project(smooth_path(path, settings.smoothing_s, settings.fps, displacement))
+    def smoothing(width_s: float) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda path: body.couplings.project(smooth_path(path, width_s, settings.fps, displacement))
 
-    solver = InverseKinematics(body, settings.costs)
-    qpos = PathSolver(body, solver, targets, displacement).solve(settings.iterations, smooth, on_frame)
+    wrists = targets.positions[:, [name.startswith("wrist") for name in JOINT_CENTRES], 2]
+    solver = InverseKinematics(body, settings.costs, hands=bool(wrists.min() < _HAND_REACH_M))
+    qpos = PathSolver(body, solver, targets, displacement).solve(
+        settings.iterations, smoothing(settings.guide_smoothing_s), smoothing(settings.smoothing_s), on_frame
+    )
     standing = targets.contact.max(axis=2) > _STANDING
     shift = _floor_shift(body, qpos, standing)
     qpos[:, 2] += shift
+    qpos[:, 2] += _rise_from_floor(body, qpos, cyclic)
 
     clip = MotionClip(
         body=body.name,
@@ -121,3 +134,10 @@ def retarget(
 def _floor_shift(body: Body, qpos: np.ndarray, standing: np.ndarray) -> float:
     """Return the rise that puts the median standing sole on the floor [m]; zero when no foot ever stands."""
     return -float(np.median(sole_heights(body, qpos)[standing])) if standing.any() else 0.0
+
+
+def _rise_from_floor(body: Body, qpos: np.ndarray, cyclic: bool) -> np.ndarray:
+    """Return by how much the body is lifted where smoothing has left it deep in the floor [m], shape [T]."""
+    depth = np.maximum(-np.min(list(region_heights(body, qpos).values()), axis=0) - _TOLERATED_DEPTH_M, 0.0)
+    mode = "wrap" if cyclic else "nearest"
+    return gaussian_filter1d(maximum_filter1d(depth, 5, mode=mode), 1.0, mode=mode)

@@ -7,7 +7,7 @@ landmarks of the neutral pose); the path of the pelvis is scaled by the ratio of
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, median_filter
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter
 from scipy.spatial.transform import Rotation
 
 from msemu.models.body import LANDMARKS, Body
@@ -31,6 +31,13 @@ SHORTEST_CONTACT_S = 0.08
 
 CONTACT_BLEND_S = 0.015
 """Standard deviation of the Gaussian that lets contacts begin and end softly [s]."""
+
+CLEARANCE_M = {"hip": 0.08, "knee": 0.05, "ankle": 0.03, "shoulder": 0.06, "elbow": 0.04, "wrist": 0.05}
+"""Least height of a joint centre above the floor: half the thickness of the limb there [m]. A wrist that carries
+weight is higher, because the hand lies below it."""
+
+LIFT_BLEND_S = 0.06
+"""Standard deviation of the Gaussian that lets the body rise and sink where it is lifted off the floor [s]."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +91,9 @@ def make_targets(body: Body, source: SourceMotion, displacement: np.ndarray | No
             bone = source.joint(far) - source.joint(near)
             length = np.linalg.norm(neutral[far] - neutral[near])
             reached[far] = reached[near] + length * bone / np.linalg.norm(bone, axis=1, keepdims=True)
+    positions = np.stack([reached[name] for name in JOINT_CENTRES], axis=1)
     return Targets(
-        positions=np.stack([reached[name] for name in JOINT_CENTRES], axis=1),
+        positions=_above_floor(positions, contact, source.fps, displacement is not None),
         orientations=source.orientations,
         contact=contact,
         scale=scale,
@@ -94,6 +102,23 @@ def make_targets(body: Body, source: SourceMotion, displacement: np.ndarray | No
 
 _LEG = (("hip", "knee"), ("knee", "ankle"))
 _ARM = (("shoulder", "elbow"), ("elbow", "wrist"))
+
+
+def _above_floor(positions: np.ndarray, contact: np.ndarray, fps: float, cyclic: bool) -> np.ndarray:
+    """Lift joint centres that are closer to the floor than flesh and bone allow, shape [T, 12, 3].
+
+    While no foot stands the whole body is lifted; otherwise, and for what is left, single joint centres are.
+    """
+    mode = "wrap" if cyclic else "nearest"
+    lowest = np.array([CLEARANCE_M[name[:-2]] for name in JOINT_CENTRES])
+    lacking = np.maximum(lowest - positions[..., 2], 0.0)
+    width = LIFT_BLEND_S * fps
+    lift = maximum_filter1d(lacking.max(axis=1), 2 * round(2.0 * width) + 1, mode=mode)
+    lift = gaussian_filter1d(lift, width, mode=mode) * (1.0 - np.clip(contact.max(axis=(1, 2)), 0.0, 1.0))
+    lift = gaussian_filter1d(lift, width, mode=mode)
+    lifted = positions.copy()
+    lifted[..., 2] = np.maximum(positions[..., 2] + lift[:, None], lowest)
+    return lifted
 
 
 def _foot_contact(source: SourceMotion, displacement: np.ndarray | None) -> tuple[np.ndarray, float]:

@@ -1,0 +1,134 @@
+"""``msemu-motion check`` and ``repair``: is a clip physically plausible, and what to do about its flights."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from msemu.cli.output import progress, write_json
+from msemu.errors import MsemuError
+from msemu.motion.clip import MotionClip
+
+if TYPE_CHECKING:
+    from msemu.models.body import Body
+    from msemu.motion.repair import Repair
+
+
+@dataclass
+class MotionCheck:
+    """Check a clip: joints, floor, tendons, flight phases against free fall, torques against the muscles."""
+
+    clip: Annotated[Path, tyro.conf.Positional]
+    """Clip (.npz)."""
+    body: str | None = None
+    """Name of the body; that of the clip by default."""
+    body_path: Path | None = None
+    """Where the body's model lies, for a body that no package brings."""
+    html: Path | None = None
+    """Page to write the report to, pictures included."""
+    png: Path | None = None
+    """Folder to write the pictures to."""
+    json: Path | None = None
+    """File to write findings and figures to."""
+
+
+@dataclass
+class MotionRepair:
+    """Turn the flight phases of a clip into free flights, as little changed as possible.
+
+    In the air the centre of mass then follows a parabola and the angular momentum about it is constant. The
+    original is written beside the repaired clip.
+    """
+
+    clip: Annotated[Path, tyro.conf.Positional]
+    """Clip (.npz)."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """Repaired clip to write (.npz); the original goes to NAME.raw.npz beside it."""
+    body: str | None = None
+    """Name of the body; that of the clip by default."""
+    body_path: Path | None = None
+    """Where the body's model lies, for a body that no package brings."""
+
+
+def check_motion(args: MotionCheck) -> None:
+    """Check a clip and show what was found."""
+    from msemu.motion.plausibility import check_clip
+    from msemu.motion.plausibility_report import findings_table, write_html, write_pictures
+
+    if args.html and args.html.suffix not in (".html", ".htm"):
+        raise MsemuError(f"--html {args.html} must end in .html")
+    clip, body = _load(args.clip, args.body, args.body_path)
+    console = Console()
+    with console.status(f"checking {args.clip}"):
+        report = check_clip(body, clip)
+    console.print(findings_table(report))
+    if args.html:
+        write_html(report, args.html)
+        console.print(f"report: {args.html}", soft_wrap=True)
+    if args.png:
+        for path in write_pictures(report, args.png):
+            console.print(f"picture: {path}", soft_wrap=True)
+    if args.json:
+        findings = [asdict(finding) for finding in report.findings]
+        write_json(args.json, {"figures": report.figures, "findings": findings})
+    if any(finding.check in ("flight residual", "angular momentum") for finding in report.findings):
+        console.print(f"next: msemu-motion repair {args.clip} -o REPAIRED.npz", soft_wrap=True)
+
+
+def repair_motion(args: MotionRepair) -> None:
+    """Repair a clip's flights and show what changed."""
+    from msemu.motion.repair import repair
+
+    if args.out.suffix != ".npz":
+        raise MsemuError(f"--out {args.out} must end in .npz")
+    if args.out.resolve() == args.clip.resolve():
+        raise MsemuError("--out names the clip itself; choose another name, the original is kept")
+    clip, body = _load(args.clip, args.body, args.body_path)
+    with progress(f"flights of {args.clip.name}") as on_flight:
+        result = repair(body, clip, on_flight)
+    console = Console()
+    if not result.flights:
+        reason = (
+            "only flights at its ends, too close together or beyond repair" if result.left_alone else "no flight phase"
+        )
+        raise MsemuError(f"{args.clip} has {reason}; there is nothing to repair")
+    raw = result.save(args.out)
+    console.print(_repair_table(result))
+    console.print(f"repaired: {args.out}\noriginal: {raw}", soft_wrap=True)
+
+
+def _load(path: Path, name: str | None, body_path: Path | None) -> tuple[MotionClip, "Body"]:
+    from msemu.models import load_body
+
+    clip = MotionClip.load(path)
+    body = load_body(name or clip.body, body_path)
+    clip.check_matches(body.name, body.joint_names)
+    return clip, body
+
+
+def _repair_table(result: "Repair") -> Table:
+    quality = result.clip.quality
+    caption = (
+        f"change over the whole clip: mean {quality['repair_change_mean_cm']:.2f} cm,"
+        f" largest {quality['repair_change_max_cm']:.1f} cm, joints up to {quality['repair_change_max_deg']:.0f} deg"
+    )
+    if result.left_alone:
+        caption += (
+            f"; {len(result.left_alone)} flight(s) were left alone: at the ends, too close to others or beyond repair"
+        )
+    table = Table(
+        *("frames", "force without contact", "drift of angular momentum", "change", "timing"), caption=caption
+    )
+    for flight in result.flights:
+        before, after = flight.before, flight.after
+        table.add_row(
+            f"{after.flight.first} to {after.flight.last}",
+            f"{before.residual_max:.2f} to {after.residual_max:.3f} body weights",
+            f"{100 * before.drift:.0f} to {100 * after.drift:.1f} %",
+            f"{flight.change_cm:.1f} cm",
+            f"{flight.slowed_s:+.2f} s" if flight.slowed_s else "kept",
+        )
+    return table

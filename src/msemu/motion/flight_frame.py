@@ -1,0 +1,185 @@
+"""What one frame contributes to the optimisation of a flight: its errors, its momenta and their derivatives."""
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from msemu.models.body import LANDMARKS, Body
+from msemu.motion.flight import CONTACT_HEIGHT_M, central_velocity, momentum_of
+from msemu.motion.kinematics import support_point
+
+_TOUCHING_M = 0.5 * CONTACT_HEIGHT_M
+"""Height to which a point that touches the floor is brought at most, so that it is still taken to touch [m]."""
+
+_DIFFERENCE = 1e-6
+"""Step of the derivative of the angular momentum by the pose [rad or m]."""
+
+_DOWN = np.array([0.0, 0.0, -1.0])
+
+
+@dataclass(frozen=True)
+class FrameCosts:
+    """The error of each kind that counts as much as one of another kind.
+
+    Attributes:
+        landmark_m: Change of a landmark's position [m].
+        joint_rad: Change of a joint or of the root's orientation [rad].
+        contact_m: Change of a point that touches the floor, and penetration [m].
+        limit_rad: Excess over a joint limit [rad or m].
+    """
+
+    landmark_m: float = 0.02
+    joint_rad: float = 0.2
+    contact_m: float = 0.001
+    limit_rad: float = 0.001
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """The pose that a frame shall stay close to.
+
+    Attributes:
+        pose: The pose, shape [nq].
+        landmarks: Its landmarks [m], shape [L, 3].
+        touching: Points that touch the floor: body, position in its frame [m] and in the world [m].
+    """
+
+    pose: np.ndarray
+    landmarks: np.ndarray
+    touching: list[tuple[int, np.ndarray, np.ndarray]]
+
+
+class FlightFrame:
+    """Evaluates a frame in the body's independent coordinates, the root first, D of them.
+
+    Attributes:
+        num_coordinates: Number of coordinates D.
+    """
+
+    def __init__(self, body: Body, joints: np.ndarray, fps: float, costs: FrameCosts) -> None:
+        """Take the body, the indices of the joints that may change, the frame rate [Hz] and the weights."""
+        self._body, self._fps, self._costs = body, fps, costs
+        self._data = mujoco.MjData(body.model)
+        self._dofs = np.concatenate([np.arange(6), 6 + joints])
+        self.num_coordinates = len(self._dofs)
+        self._qpos_index = 7 + joints
+        limits = body.model.jnt_range[1 + joints].copy()
+        limits[~body.model.jnt_limited[1 + joints].astype(bool)] = (-np.inf, np.inf)
+        self._low, self._high = limits.T
+        self._sites = [body.model.site(f"landmark/{name}").id for name in LANDMARKS]
+        self._geoms = np.concatenate(list(body.contact_regions.values()))
+
+    def anchor(self, pose: np.ndarray) -> Anchor:
+        """Return a pose as something to stay close to."""
+        data = self._data
+        self._set(pose)
+        touching = []
+        for body_id, point in self._below(CONTACT_HEIGHT_M):
+            local = data.xmat[body_id].reshape(3, 3).T @ (point - data.xpos[body_id])
+            touching.append((body_id, local, np.append(point[:2], np.clip(point[2], 0.0, _TOUCHING_M))))
+        return Anchor(pose.copy(), data.site_xpos[self._sites].copy(), touching)
+
+    def moved(self, pose: np.ndarray, change: np.ndarray) -> np.ndarray:
+        """Return ``pose`` moved by ``change`` [D], couplings applied, shape [nq]."""
+        full = np.zeros(self._body.model.nv)
+        full[self._dofs] = change
+        moved = pose.copy()
+        mujoco.mj_integratePos(self._body.model, moved, full, 1.0)
+        return self._body.couplings.project(moved)
+
+    def closeness(self, pose: np.ndarray, anchor: Anchor) -> tuple[np.ndarray, np.ndarray]:
+        """Return the weighted errors against an anchor, the limits and the floor, and their derivative [E, D]."""
+        model, data, costs = self._body.model, self._data, self._costs
+        self._set(pose)
+        mujoco.mj_comPos(model, data)
+        reduction = self._reduction(pose)
+        errors, rows = [], []
+        block = np.empty((3, model.nv))
+        for site, target in zip(self._sites, anchor.landmarks, strict=True):
+            mujoco.mj_jacSite(model, data, block, None, site)
+            errors.append((data.site_xpos[site] - target) / costs.landmark_m)
+            rows.append(block @ reduction / costs.landmark_m)
+        for body_id, local, target in anchor.touching:
+            point = data.xpos[body_id] + data.xmat[body_id].reshape(3, 3) @ local
+            mujoco.mj_jac(model, data, block, None, point, body_id)
+            errors.append((point - target) / costs.contact_m)
+            rows.append(block @ reduction / costs.contact_m)
+        for body_id, point in self._below(0.0):
+            mujoco.mj_jac(model, data, block, None, point, body_id)
+            errors.append(point[2:] / costs.contact_m)
+            rows.append(block[2:] @ reduction / costs.contact_m)
+        away = np.empty(model.nv)
+        mujoco.mj_differentiatePos(model, away, 1.0, anchor.pose, pose)
+        unit = np.eye(self.num_coordinates)
+        errors.append(away[self._dofs[3:]] / costs.joint_rad)
+        rows.append(unit[3:] / costs.joint_rad)
+        angles = pose[self._qpos_index]
+        excess = np.minimum(angles - self._low, 0.0) + np.maximum(angles - self._high, 0.0)
+        beyond = np.flatnonzero(excess)
+        errors.append(excess[beyond] / costs.limit_rad)
+        rows.append(unit[6 + beyond] / costs.limit_rad)
+        return np.concatenate(errors), np.vstack(rows)
+
+    def centre_of_mass(self, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the centre of mass [m], shape [3], and its derivative by the pose, shape [3, D]."""
+        model, data = self._body.model, self._data
+        self._set(pose)
+        mujoco.mj_comPos(model, data)
+        jacobian = np.empty((3, model.nv))
+        mujoco.mj_jacSubtreeCom(model, data, jacobian, 0)
+        return data.subtree_com[0].copy(), jacobian @ self._reduction(pose)
+
+    def angular_momentum(self, poses: np.ndarray) -> np.ndarray:
+        """Return the angular momentum about the centre of mass in the middle of three poses [kg m^2/s], shape [3]."""
+        self._data.qpos[:] = poses[1]
+        self._data.qvel[:] = central_velocity(self._body, *poses, self._fps)
+        return momentum_of(self._body.model, self._data)[1]
+
+    def angular_momentum_derivative(self, poses: np.ndarray) -> np.ndarray:
+        """Return the derivative of `angular_momentum` by each of the three poses, shape [3, 3, D]."""
+        model, data = self._body.model, self._data
+        velocity = central_velocity(self._body, *poses, self._fps)
+        data.qpos[:], data.qvel[:] = poses[1], velocity
+        momentum = momentum_of(model, data)[1]
+        matrix = np.empty((3, model.nv))
+        mujoco.mj_angmomMat(model, data, matrix, 0)
+        by_after = 0.5 * self._fps * matrix @ self._reduction(poses[1])
+        by_before = -by_after
+        turn = 2.0 / self._fps * velocity[3:6]
+        by_before[:, 3:6] = by_before[:, 3:6] @ _inverse_right_jacobian(-turn)
+        by_after[:, 3:6] = by_after[:, 3:6] @ _inverse_right_jacobian(turn)
+        by_pose = np.empty_like(by_after)
+        for column, change in enumerate(_DIFFERENCE * np.eye(self.num_coordinates)):
+            data.qpos[:] = self.moved(poses[1], change)
+            data.qvel[:] = self._body.couplings.project_velocity(data.qpos, velocity)
+            by_pose[:, column] = (momentum_of(model, data)[1] - momentum) / _DIFFERENCE
+        return np.stack([by_before, by_pose, by_after])
+
+    def _set(self, pose: np.ndarray) -> None:
+        self._data.qpos[:] = pose
+        mujoco.mj_kinematics(self._body.model, self._data)
+
+    def _reduction(self, pose: np.ndarray) -> np.ndarray:
+        """Return the derivative of all velocities by the independent ones, shape [nv, D]."""
+        return self._body.couplings.project_velocity(pose, np.eye(self._body.model.nv)[self._dofs]).T
+
+    def _below(self, height: float) -> list[tuple[int, np.ndarray]]:
+        """Return body and lowest point of the geoms that reach below a height [m] in the present pose."""
+        model, data = self._body.model, self._data
+        near = self._geoms[data.geom_xpos[self._geoms, 2] < model.geom_rbound[self._geoms] + height]
+        points = [(int(model.geom_bodyid[geom]), support_point(model, data, geom, _DOWN)) for geom in near]
+        return [(body_id, point) for body_id, point in points if point[2] < height]
+
+
+def _inverse_right_jacobian(turn: np.ndarray) -> np.ndarray:
+    """Return the derivative of the rotation vector of ``exp(turn) exp(delta)`` by ``delta`` at zero, shape [3, 3].
+
+    Sola et al. 2018, equation 144 (arXiv:1812.01537).
+    """
+    angle = float(np.linalg.norm(turn))
+    cross = np.array([[0.0, -turn[2], turn[1]], [turn[2], 0.0, -turn[0]], [-turn[1], turn[0], 0.0]])
+    if angle < 1e-4:
+        return np.eye(3) + 0.5 * cross + cross @ cross / 12.0
+    factor = 1.0 / angle**2 - (1.0 + np.cos(angle)) / (2.0 * angle * np.sin(angle))
+    return np.eye(3) + 0.5 * cross + factor * cross @ cross

@@ -1,0 +1,171 @@
+"""The path closest to a given one along which a flight phase is a free flight.
+
+The change of the path is a cubic spline over time in the body's independent coordinates, zero with its first two
+derivatives at both ends of a window around the flight. Damped Gauss-Newton steps (Levenberg-Marquardt) make the
+centre of mass follow a parabola and keep the angular momentum about it constant, while landmarks and joints stay
+close to where they were and what touches the floor stays where it touches.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.interpolate import BSpline
+from scipy.linalg import cho_factor, cho_solve
+
+from msemu.models.body import Body
+from msemu.motion.flight import GRAVITY, LEAST_ANGULAR_MOMENTUM
+from msemu.motion.flight_frame import Anchor, FlightFrame, FrameCosts
+
+_KNOT_FRAMES = 2
+"""Distance of the spline's knots [frames]."""
+
+_ACCELERATION = 0.05
+"""Error of the acceleration of the centre of mass that counts as one [m/s^2]."""
+
+_ANGULAR_MOMENTUM = 0.0005
+"""Change of the angular momentum from frame to frame that counts as one, as a share of the mean."""
+
+_BEND = 0.03
+"""Second difference of the change between frames that counts as one [rad or m]."""
+
+_SOFTNESS = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
+"""By how much the laws of free flight count less; they are enforced by stages, because they are nonlinear."""
+
+_STAGE_ENDS = 0.01
+"""A stage ends when a step lowers its cost by less than this share."""
+
+_MOST_STEPS = 8
+"""Largest number of steps in a stage."""
+
+_MOST_DAMPING = 1e6
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """A window and what its frames shall stay close to."""
+
+    anchors: list[Anchor]
+    first: int
+    last: int
+    momentum_scale: float
+    basis: np.ndarray
+    bending: np.ndarray
+
+
+class FlightOptimisation:
+    """Makes the flight within a window of frames ballistic."""
+
+    def __init__(self, body: Body, joints: np.ndarray, fps: float) -> None:
+        """Take the body, the indices of the joints that may change, and the frame rate [Hz]."""
+        self._frame = FlightFrame(body, joints, fps, FrameCosts())
+        self._least_momentum = LEAST_ANGULAR_MOMENTUM * float(body.model.body_mass.sum())
+        self._rate = fps**2
+
+    def solve(self, window: np.ndarray, first: int, last: int) -> np.ndarray:
+        """Return the changed window, shape [F, nq].
+
+        Args:
+            window: Poses of the flight with at least eight frames before and after it, shape [F, nq].
+            first: First frame of the window without contact.
+            last: Last frame of the window without contact.
+        """
+        problem = self._pose_problem(window, first, last)
+        path, coefficients = window, np.zeros((problem.basis.shape[1], self._frame.num_coordinates))
+        damping = 1e-4
+        for softness in _SOFTNESS:
+            cost = self._cost(problem, path, coefficients, softness)
+            for _ in range(_MOST_STEPS):
+                before = cost
+                normal, gradient = self._normal_equations(problem, path, coefficients, softness)
+                while damping < _MOST_DAMPING:
+                    damped = normal + damping * np.diag(np.diag(normal))
+                    step = -cho_solve(cho_factor(damped), gradient).reshape(coefficients.shape)
+                    moved = self._moved(path, problem.basis @ step)
+                    cost = self._cost(problem, moved, coefficients + step, softness)
+                    if cost < before:
+                        break
+                    damping *= 10.0
+                else:
+                    damping, cost = 1.0, before
+                    break
+                path, coefficients, damping = moved, coefficients + step, max(0.1 * damping, 1e-6)
+                if cost > (1.0 - _STAGE_ENDS) * before:
+                    break
+        return path
+
+    def _pose_problem(self, window: np.ndarray, first: int, last: int) -> _Problem:
+        momenta = [self._frame.angular_momentum(window[at - 1 : at + 2]) for at in range(first, last + 1)]
+        basis = _inner_splines(len(window))
+        bend = np.diff(basis, n=2, axis=0) / _BEND
+        return _Problem(
+            anchors=[self._frame.anchor(pose) for pose in window],
+            first=first,
+            last=last,
+            momentum_scale=max(float(np.linalg.norm(np.mean(momenta, axis=0))), self._least_momentum),
+            basis=basis,
+            bending=bend.T @ bend,
+        )
+
+    def _moved(self, path: np.ndarray, change: np.ndarray) -> np.ndarray:
+        return np.stack([self._frame.moved(pose, delta) for pose, delta in zip(path, change, strict=True)])
+
+    def _cost(self, problem: _Problem, path: np.ndarray, coefficients: np.ndarray, softness: float) -> float:
+        """Return the sum of the squared errors."""
+        close = [self._frame.closeness(pose, anchor)[0] for pose, anchor in zip(path, problem.anchors, strict=True)]
+        flight = self._flight_errors(problem, path) / softness
+        bending = float((coefficients * (problem.bending @ coefficients)).sum())
+        return sum(float(errors @ errors) for errors in close) + float(flight @ flight) + bending
+
+    def _normal_equations(
+        self, problem: _Problem, path: np.ndarray, coefficients: np.ndarray, softness: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return matrix and right-hand side of a Gauss-Newton step in the coefficients of the splines."""
+        count = self._frame.num_coordinates
+        spread = sparse.kron(sparse.csr_matrix(problem.basis), sparse.identity(count), format="csr")
+        errors, rows = zip(
+            *(self._frame.closeness(pose, anchor) for pose, anchor in zip(path, problem.anchors, strict=True)),
+            strict=True,
+        )
+        close = sparse.block_diag(rows, format="csr") @ spread
+        flight = self._flight_rows(problem, path) @ spread / softness
+        normal = (close.T @ close).toarray() + flight.T @ flight + np.kron(problem.bending, np.eye(count))
+        gradient = close.T @ np.concatenate(errors) + flight.T @ self._flight_errors(problem, path) / softness
+        return normal, gradient + (problem.bending @ coefficients).ravel()
+
+    def _flight_errors(self, problem: _Problem, path: np.ndarray) -> np.ndarray:
+        """Return how far the flight is from the laws of free flight, weighted, shape [R]."""
+        frames = range(problem.first - 1, problem.last + 2)
+        centre = np.stack([self._frame.centre_of_mass(path[at])[0] for at in frames])
+        momentum = np.stack([self._frame.angular_momentum(path[at - 1 : at + 2]) for at in frames[1:-1]])
+        acceleration = self._rate * np.diff(centre, n=2, axis=0) - GRAVITY
+        change = np.diff(momentum, axis=0) / problem.momentum_scale
+        return np.concatenate([acceleration.ravel() / _ACCELERATION, change.ravel() / _ANGULAR_MOMENTUM])
+
+    def _flight_rows(self, problem: _Problem, path: np.ndarray) -> np.ndarray:
+        """Return the derivative of `_flight_errors` by the coordinates of all frames, shape [R, F D]."""
+        frames = range(problem.first, problem.last + 1)
+        count = self._frame.num_coordinates
+        centre = {at: self._frame.centre_of_mass(path[at])[1] for at in range(problem.first - 1, problem.last + 2)}
+        acceleration = np.zeros((len(frames), 3, len(path), count))
+        momentum = np.zeros((len(frames), 3, len(path), count))
+        for row, at in enumerate(frames):
+            for offset, factor in ((-1, 1.0), (0, -2.0), (1, 1.0)):
+                acceleration[row, :, at + offset] = factor * self._rate * centre[at + offset]
+            derivative = self._frame.angular_momentum_derivative(path[at - 1 : at + 2])
+            momentum[row, :, at - 1 : at + 2] = derivative.transpose(1, 0, 2)
+        change = np.diff(momentum, axis=0) / problem.momentum_scale
+        rows = [
+            part.reshape(-1, len(path) * count) for part in (acceleration / _ACCELERATION, change / _ANGULAR_MOMENTUM)
+        ]
+        return np.concatenate(rows)
+
+
+def _inner_splines(frames: int) -> np.ndarray:
+    """Return the cubic B-splines whose support lies within the frames, one column each, shape [F, K]."""
+    knots = np.linspace(0.0, frames - 1, max((frames - 1) // _KNOT_FRAMES, 4) + 1)
+    columns = [
+        BSpline.basis_element(knots[start : start + 5], extrapolate=False)(np.arange(frames))
+        for start in range(len(knots) - 4)
+    ]
+    return np.nan_to_num(np.stack(columns, axis=1))

@@ -1,0 +1,243 @@
+"""Is a clip physically plausible? Everything that can be said without a simulation, with joint, frame and time."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import mujoco
+import numpy as np
+from scipy.ndimage import minimum_filter1d
+
+from msemu.models.body import Body
+from msemu.motion.clip import MotionClip
+from msemu.motion.flight import FlightFigures, find_flights, flight_figures, unrolled
+from msemu.motion.foot import find_feet
+from msemu.motion.kinematics import region_heights
+from msemu.motion.plausibility_muscles import MusclePath, muscle_path
+from msemu.motion.plausibility_strength import Strength, strength
+
+STANDING_M = 0.003
+"""Heel or ball stands when it is less than this above its height in standing [m]."""
+
+SUSTAINED_FRAMES = 3
+"""A joint is too weak when it is in this many frames in a row: where contact begins or ends the torques of single
+frames say more about the instant at which the floor begins to push than about the movement."""
+
+SEVERITIES = ("error", "warning", "note")
+
+ERROR_LIMITS = {
+    "joint centres": 12.0,
+    "joint limit": 1.0,
+    "penetration": 1.0,
+    "foot skate": 1.0,
+    "joint speed": 30.0,
+    "tendon jump": 3.0,
+    "coupling": 1e-3,
+    "flight residual": 0.1,
+    "angular momentum": 5.0,
+    "strength": 2.0,
+}
+"""A figure above this is an error; the units are those of the messages."""
+
+WARNING_LIMITS = {
+    "joint centres": 6.0,
+    "joint limit": 0.1,
+    "penetration": 0.5,
+    "foot skate": 0.3,
+    "joint speed": 25.0,
+    "tendon jump": 1.0,
+    "coupling": 1e-6,
+    "flight residual": 0.05,
+    "angular momentum": 2.5,
+    "strength": 1.0,
+}
+"""A figure above this is a warning."""
+
+
+@dataclass(frozen=True)
+class ClipFinding:
+    """One remark about a clip.
+
+    Attributes:
+        severity: ``error``: a body cannot or should not follow the clip there; ``warning``: questionable; ``note``.
+        check: Name of the check, such as ``penetration``.
+        subject: Joint, muscle, contact region or phase.
+        frame: Frame of the largest figure; -1 when it concerns the whole clip.
+        time_s: Instant of that frame [s].
+        message: One line with the figure and its unit.
+        value: The figure.
+    """
+
+    severity: Literal["error", "warning", "note"]
+    check: str
+    subject: str
+    frame: int
+    time_s: float
+    message: str
+    value: float
+
+
+@dataclass
+class Plausibility:
+    """The report on a clip of T frames.
+
+    Attributes:
+        clip: The clip.
+        findings: Remarks, the worst first.
+        height: Height of the lowest point of each contact region [m], shape [T] each.
+        joint_speed: Speed of the independent joints [rad/s or m/s], shape [T, J].
+        flights: The phases without contact, as they are.
+        strength: Required and available torques in the frames that have neighbours.
+        muscles: The muscles along the clip.
+        first_frame: Frame number of the first row of `strength`.
+        figures: The largest figure of each check.
+    """
+
+    clip: MotionClip
+    findings: list[ClipFinding]
+    height: dict[str, np.ndarray]
+    joint_speed: np.ndarray
+    flights: list[FlightFigures]
+    strength: Strength
+    muscles: MusclePath
+    first_frame: int
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+def check_clip(body: Body, clip: MotionClip) -> Plausibility:
+    """Check a clip against its body.
+
+    Raises:
+        MsemuError: The clip belongs to another body.
+    """
+    clip.check_matches(body.name, body.joint_names)
+    ring = int(clip.cyclic)
+    path = unrolled(clip, -ring, clip.num_frames - 1 + ring)
+    muscles = muscle_path(body, path)
+    height = region_heights(body, clip.qpos)
+    flights = find_flights(np.min(list(height.values()), axis=0), clip.cyclic)
+    measured = [flight_figures(body, clip, flight) for flight in flights if not flight.is_hovering]
+    torques = strength(body, path, clip.fps, muscles)
+    report = Plausibility(
+        clip=clip,
+        findings=[],
+        height=height,
+        joint_speed=np.abs(clip.qvel[:, 6 + body.independent_joints]),
+        flights=measured,
+        strength=torques,
+        muscles=muscles,
+        first_frame=0 if clip.cyclic else 1,
+    )
+    findings = _Findings(clip, report.figures)
+    _check_joints(findings, body, clip, report.joint_speed)
+    _check_floor(findings, body, clip, height)
+    _check_muscles(findings, body, muscles.jump, ring)
+    for flight in flights:
+        if flight.is_hovering:
+            subject = f"frames {flight.first} to {flight.last}"
+            message = f"touches nothing but stays within {100 * flight.clearance_m:.1f} cm of the floor"
+            findings.add_as("warning", "hovering", subject, flight.first, message, 100 * flight.clearance_m)
+    _check_flights(findings, measured)
+    names, ratio = torques.joint_names, minimum_filter1d(torques.ratio, SUSTAINED_FRAMES, axis=0, mode="nearest")
+    for joint in np.argsort(-ratio.max(axis=0)):
+        row = int(ratio[:, joint].argmax())
+        row += int(torques.ratio[max(row - 1, 0) : row + 2, joint].argmin()) - min(row, 1)
+        needed, given = torques.required[row, joint], torques.available[row, joint]
+        text = (
+            f"needs {torques.ratio[row, joint]:.2f} times what muscles can give for {SUSTAINED_FRAMES} frames"
+            f" ({abs(needed):.0f} Nm of {given:.0f} Nm)"
+        )
+        findings.add("strength", names[joint], row + report.first_frame, text, ratio[:, joint].max())
+    report.findings = sorted(findings.found, key=lambda item: (SEVERITIES.index(item.severity), item.check))
+    return report
+
+
+class _Findings:
+    """Collects figures and turns those over a limit into findings."""
+
+    def __init__(self, clip: MotionClip, figures: dict[str, float]) -> None:
+        self._clip, self._figures = clip, figures
+        self.found: list[ClipFinding] = []
+
+    def add(self, check: str, subject: str, frame: int, message: str, value: float) -> None:
+        """Take the largest figure of a check about a subject."""
+        self._figures[check] = max(self._figures.get(check, 0.0), float(value))
+        if value > ERROR_LIMITS[check]:
+            self.add_as("error", check, subject, frame, message, value)
+        elif value > WARNING_LIMITS[check]:
+            self.add_as("warning", check, subject, frame, message, value)
+
+    def add_as(self, severity: str, check: str, subject: str, frame: int, message: str, value: float) -> None:
+        """Add a finding whatever its figure."""
+        frame = frame % self._clip.num_frames if frame >= 0 else frame
+        time_s = max(frame, 0) / self._clip.fps
+        self.found.append(ClipFinding(severity, check, subject, frame, time_s, message, float(value)))
+
+
+def _check_joints(findings: _Findings, body: Body, clip: MotionClip, speed: np.ndarray) -> None:
+    quality = clip.quality
+    if "error_max_cm" in quality:
+        text = f"up to {quality['error_max_cm']:.1f} cm from the movement that was retargeted"
+        findings.add("joint centres", "retargeting", -1, text, quality["error_max_cm"])
+    # A coupled joint may leave its range: its coupling, which is the body's, decides.
+    model, joints = body.model, 1 + body.independent_joints
+    limited = model.jnt_limited[joints].astype(bool)
+    low, high = model.jnt_range[joints].T
+    angles = clip.qpos[:, 7 + body.independent_joints]
+    excess = np.where(limited, np.maximum(np.maximum(low - angles, angles - high), 0.0), 0.0)
+    hinge = model.jnt_type[joints] == mujoco.mjtJoint.mjJNT_HINGE
+    excess *= np.where(hinge, np.degrees(1.0), 1000.0)
+    names = [body.joint_names[joint] for joint in body.independent_joints]
+    for joint, (frame, value, name) in enumerate(_peaks(excess, names)):
+        unit = "deg" if hinge[joint] else "mm"
+        findings.add("joint limit", name, frame, f"{value:.2f} {unit} beyond its limit", value)
+    for frame, value, name in _peaks(speed, names):
+        findings.add("joint speed", name, frame, f"moves at {value:.1f} rad/s", value)
+    residual = np.abs(body.couplings.residual(clip.qpos)).max(axis=1, initial=0.0)
+    frame = int(residual.argmax())
+    text = f"couplings are violated by {residual[frame]:.1e} rad or m"
+    findings.add("coupling", "couplings", frame, text, residual[frame])
+
+
+def _check_floor(findings: _Findings, body: Body, clip: MotionClip, height: dict[str, np.ndarray]) -> None:
+    depth = -100 * np.stack(list(height.values()), axis=1)
+    for frame, value, region in _peaks(depth, list(height)):
+        findings.add("penetration", region, frame, f"{value:.2f} cm below the floor", value)
+    model, data = body.model, mujoco.MjData(body.model)
+    path = unrolled(clip, 0, clip.num_frames - 1 + int(clip.cyclic))
+    for side, foot in zip("rl", find_feet(body), strict=True):
+        points = np.empty((len(path), 2, 3))
+        for frame, pose in enumerate(path):
+            data.qpos[:] = pose
+            mujoco.mj_kinematics(model, data)
+            points[frame] = data.xpos[foot.segment] + foot.points @ data.xmat[foot.segment].reshape(3, 3).T
+        standing = points[..., 2] - foot.heights < STANDING_M
+        both = standing[1:] & standing[:-1]
+        speed = np.linalg.norm(np.diff(points[..., :2], axis=0), axis=-1) * clip.fps * both
+        for part, name in enumerate(("heel", "ball")):
+            frame = int(speed[:, part].argmax())
+            value = speed[frame, part]
+            subject = f"{name} {'right' if side == 'r' else 'left'}"
+            findings.add("foot skate", subject, frame, f"slides at {value:.2f} m/s while it stands", value)
+
+
+def _check_muscles(findings: _Findings, body: Body, jump: np.ndarray, ring: int) -> None:
+    for frame, value, name in _peaks(100 * jump, body.muscle_names):
+        text = f"tendon snaps over a wrapping surface by {value:.1f} % of the fibre length"
+        findings.add("tendon jump", name, max(frame + 1 - ring, 0), text, value)
+
+
+def _check_flights(findings: _Findings, flights: list[FlightFigures]) -> None:
+    for figures in flights:
+        flight = figures.flight
+        subject = f"flight {flight.first} to {flight.last}"
+        frame = flight.first + 1 + int(figures.residual.argmax())
+        text = f"{figures.residual_max:.2f} body weights act on a body that touches nothing"
+        findings.add("flight residual", subject, frame, text, figures.residual_max)
+        text = f"angular momentum drifts by {100 * figures.drift:.1f} % of its mean"
+        findings.add("angular momentum", subject, flight.first, text, 100 * figures.drift)
+
+
+def _peaks(values: np.ndarray, names: tuple[str, ...] | list[str]) -> list[tuple[int, float, str]]:
+    """Return frame and size of the largest value of each column with its name."""
+    frames = values.argmax(axis=0)
+    return [(int(frame), float(values[frame, column]), names[column]) for column, frame in enumerate(frames)]

@@ -1,0 +1,207 @@
+"""Repair of a clip: its flight phases become free flights, as little changed as possible."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from msemu.models.body import Body
+from msemu.motion.clip import MotionClip
+from msemu.motion.flight import (
+    CONTACT_HEIGHT_M,
+    Flight,
+    FlightFigures,
+    find_flights,
+    flight_figures,
+    lowest_height,
+    momentum_path,
+    unrolled,
+)
+from msemu.motion.flight_optimisation import FlightOptimisation
+from msemu.motion.flight_timing import TOLERATED_M, height_disagreement, resample_path, retime
+from msemu.motion.inverse_kinematics import Costs, InverseKinematics
+from msemu.motion.kinematics import landmark_path, sole_heights
+from msemu.motion.quality import assess
+from msemu.motion.smoothing import velocities
+
+REPAIR_VERSION = 1
+"""Goes up with every change of the result; clips in the cache are made anew."""
+
+MARGIN_FRAMES = 16
+"""Frames before and after a flight that may change with it [frames]; fewer where another flight is close."""
+
+LEAST_MARGIN_FRAMES = 4
+"""A flight with fewer frames of contact beside it cannot be joined to them."""
+
+
+@dataclass(frozen=True)
+class RepairedFlight:
+    """One flight before and after.
+
+    Attributes:
+        before: Its figures in the clip as it was.
+        after: Its figures in the repaired clip.
+        change_cm: Mean distance between the landmarks of the two during the flight, at the same point of the
+            movement [cm].
+        slowed_s: By how much the part of the clip around it lasts longer [s]; negative when it lasts less.
+    """
+
+    before: FlightFigures
+    after: FlightFigures
+    change_cm: float
+    slowed_s: float
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A repaired clip and what changed.
+
+    Attributes:
+        clip: The repaired clip; its ``quality`` holds the figures of the change under ``repair_*``. Those that
+            begin with ``error_`` are still those of the retargeting.
+        original: The clip as it was.
+        flights: The flights that were made ballistic, in order.
+        left_alone: Flights at the ends of the clip, too close to others, or that the repair did not better.
+    """
+
+    clip: MotionClip
+    original: MotionClip
+    flights: list[RepairedFlight]
+    left_alone: list[Flight]
+
+    def save(self, path: Path) -> Path:
+        """Write the repaired clip to ``path`` and the original beside it; return where the original lies.
+
+        Raises:
+            MsemuError: A file cannot be written.
+        """
+        raw = path.with_suffix(".raw.npz")
+        self.original.save(raw)
+        self.clip.save(path)
+        return raw
+
+
+def repair(body: Body, clip: MotionClip, on_flight: Callable[[int, int], None] = lambda done, total: None) -> Repair:
+    """Make the flight phases of a clip ballistic; a clip without one is returned as it is.
+
+    The timing changes only where hang time and height disagree, and never that of a cyclic clip, whose period is
+    kept.
+
+    Args:
+        body: The body of the clip.
+        clip: The clip.
+        on_flight: Called with the number of flights done and in all.
+    """
+    start = _seam(body, clip) if clip.cyclic else 0
+    path = unrolled(clip, start, start + clip.num_frames - 1)
+    same = path.copy()  # the original at the same point of the movement
+    height = lowest_height(body, path)
+    flights = [flight for flight in find_flights(height, cyclic=False) if not flight.is_hovering]
+    optimisation = FlightOptimisation(body, InverseKinematics(body, Costs()).free_joints, clip.fps)
+    repaired, left_alone, shift = [], [], 0
+    for number, flight in enumerate(flights):
+        first, last = _window(flights, number, len(height))
+        on_flight(number, len(flights))
+        if flight.first - first < LEAST_MARGIN_FRAMES or last - flight.last < LEAST_MARGIN_FRAMES:
+            left_alone.append(flight)
+            continue
+        before = flight_figures(body, replace(clip, qpos=path, cyclic=False), _moved(flight, shift))
+        part = slice(first + shift, last + shift + 1)
+        window = path[part]
+        inside = _moved(flight, -first)
+        if not clip.cyclic and _disagreement(body, window, inside, clip.fps) > TOLERATED_M:
+            retimed = resample_path(body, window, retime(body, window, inside.first, inside.last, clip.fps))
+            found = find_flights(lowest_height(body, retimed), cyclic=False)
+            longest = max(found, key=lambda candidate: candidate.num_frames, default=inside)
+            if min(longest.first, len(retimed) - 1 - longest.last) >= LEAST_MARGIN_FRAMES:
+                window, inside = retimed, longest
+        changed = optimisation.solve(window, inside.first, inside.last)
+        joined = np.concatenate([path[: part.start], changed, path[part.stop :]])
+        after = flight_figures(body, replace(clip, qpos=joined, cyclic=False), _moved(inside, part.start))
+        if after.residual_max > before.residual_max:
+            left_alone.append(flight)
+            continue
+        path, same = joined, np.concatenate([same[: part.start], window, same[part.stop :]])
+        slowed = len(window) - (last - first + 1)
+        during = slice(after.flight.first, after.flight.last + 1)
+        change = landmark_distance(body, path[during], same[during])
+        repaired.append(RepairedFlight(before, after, 100 * float(change.mean()), slowed / clip.fps))
+        shift += slowed
+    on_flight(len(flights), len(flights))
+    if not repaired:
+        return Repair(clip, clip, [], left_alone)
+    result = replace(clip, qpos=_rolled_back(path, clip, start))
+    displacement = clip.cycle_displacement if clip.cyclic else None
+    result.qvel = velocities(body, result.qpos, clip.fps, displacement)
+    same = _rolled_back(same, clip, start)
+    result.quality = (
+        clip.quality
+        | assess(body, result, sole_heights(body, same) < CONTACT_HEIGHT_M)
+        | _figures(body, result.qpos, same, repaired)
+    )
+    return Repair(result, clip, repaired, left_alone)
+
+
+def landmark_distance(body: Body, qpos: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the distance between the landmarks of two paths [m], shape [T, L]."""
+    return np.linalg.norm(landmark_path(body, qpos)[0] - landmark_path(body, other)[0], axis=-1)
+
+
+def _seam(body: Body, clip: MotionClip) -> int:
+    """Return a frame in the middle of the longest contact of a cyclic clip, where it can be cut open."""
+    flights = find_flights(lowest_height(body, clip.qpos), cyclic=True)
+    if not flights:
+        return 0
+    ends = [flight.last + 1 for flight in flights]
+    starts = [*(flight.first for flight in flights[1:]), flights[0].first + clip.num_frames]
+    longest = int(np.argmax(np.subtract(starts, ends)))
+    return (ends[longest] + starts[longest]) // 2 % clip.num_frames
+
+
+def _rolled_back(path: np.ndarray, clip: MotionClip, start: int) -> np.ndarray:
+    """Undo the opening of a cyclic clip at frame ``start``."""
+    if start == 0:
+        return path
+    rolled = np.roll(path, start, axis=0)
+    rolled[:start, :3] -= clip.cycle_displacement
+    return rolled
+
+
+def _window(flights: list[Flight], number: int, frames: int) -> tuple[int, int]:
+    """Return the first and the last frame that may change with a flight."""
+    flight = flights[number]
+    first, last = flight.first - MARGIN_FRAMES, flight.last + MARGIN_FRAMES
+    if number > 0:
+        first = max(first, (flights[number - 1].last + flight.first + 1) // 2)
+    if number + 1 < len(flights):
+        last = min(last, (flight.last + flights[number + 1].first - 1) // 2)
+    return max(first, 0), min(last, frames - 1)
+
+
+def _moved(flight: Flight, frames: int) -> Flight:
+    return replace(flight, first=flight.first + frames, last=flight.last + frames)
+
+
+def _disagreement(body: Body, window: np.ndarray, flight: Flight, fps: float) -> float:
+    centre, _ = momentum_path(body, window[flight.first - 1 : flight.last + 2], fps)
+    return height_disagreement(centre[:, 2], fps)
+
+
+def _figures(body: Body, qpos: np.ndarray, same: np.ndarray, flights: list[RepairedFlight]) -> dict[str, float]:
+    """Say what changed."""
+    distance = 100 * landmark_distance(body, qpos, same)
+    angles = np.degrees(np.abs(qpos[:, 7 + body.independent_joints] - same[:, 7 + body.independent_joints]))
+    return {
+        "repair_flights": float(len(flights)),
+        "repair_change_mean_cm": float(distance.mean()),
+        "repair_change_flight_cm": float(np.mean([flight.change_cm for flight in flights])),
+        "repair_change_max_cm": float(distance.max()),
+        "repair_change_mean_deg": float(angles.mean()),
+        "repair_change_max_deg": float(angles.max()),
+        "repair_slowed_s": float(sum(flight.slowed_s for flight in flights)),
+        "repair_residual_before": max(flight.before.residual_max for flight in flights),
+        "repair_residual_after": max(flight.after.residual_max for flight in flights),
+        "repair_drift_before": max(flight.before.drift for flight in flights),
+        "repair_drift_after": max(flight.after.drift for flight in flights),
+    }

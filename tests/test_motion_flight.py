@@ -1,0 +1,131 @@
+"""Flights: their laws on a body that is thrown by the engine, the derivatives, and the repair of one that cheats."""
+
+import mujoco
+import numpy as np
+import pytest
+
+from msemu.models import Body
+from msemu.motion.clip import MotionClip
+from msemu.motion.flight import GRAVITY, Flight, find_flights, flight_figures, lowest_height
+from msemu.motion.flight_frame import FlightFrame, FrameCosts
+from msemu.motion.flight_timing import height_disagreement, resample_path, retime
+from msemu.motion.repair import repair
+
+FPS = 50.0
+
+
+def as_clip(body: Body, qpos: np.ndarray, cyclic: bool = False) -> MotionClip:
+    qvel = np.zeros((len(qpos), body.model.nv))
+    return MotionClip(body.name, body.joint_names, FPS, qpos, qvel, cyclic)
+
+
+def thrown(body: Body, frames: int = 20) -> np.ndarray:
+    """A rigid body in the neutral pose, thrown up, turning about its centre of mass: a flight in closed form."""
+    data = mujoco.MjData(body.model)
+    data.qpos[:] = body.neutral_qpos
+    mujoco.mj_kinematics(body.model, data)
+    mujoco.mj_comPos(body.model, data)
+    offset = body.neutral_qpos[:3] - data.subtree_com[0]
+    path = np.repeat(body.neutral_qpos[None], frames, axis=0)
+    for frame, pose in enumerate(path):
+        time = frame / FPS
+        turn, quaternion, moved = np.array([0.0, 0.0, 3.0 * time]), np.zeros(4), np.zeros(3)
+        mujoco.mju_axisAngle2Quat(quaternion, turn / max(np.linalg.norm(turn), 1e-9), np.linalg.norm(turn))
+        mujoco.mju_rotVecQuat(moved, offset, quaternion)
+        pose[:3] = data.subtree_com[0] + [0.5 * time, 0.0, 0.5 + 2.0 * time] + 0.5 * GRAVITY * time**2 + moved
+        mujoco.mju_mulQuat(pose[3:7], quaternion, body.neutral_qpos[3:7])
+    return path
+
+
+def test_a_thrown_body_obeys_the_laws(legs: Body) -> None:
+    path = thrown(legs)
+    figures = flight_figures(legs, as_clip(legs, path), Flight(0, len(path) - 1, 1.0))
+    assert figures.residual_max < 1e-6
+    mean = figures.angular_momentum.mean(axis=0)
+    assert abs(mean[2]) > 1.0
+    assert np.ptp(figures.angular_momentum[:, 2]) < 1e-6 * abs(mean[2])
+
+
+def test_a_body_that_hangs_in_the_air_is_held_by_its_weight(legs: Body) -> None:
+    path = np.repeat(thrown(legs, 1), 10, axis=0)
+    figures = flight_figures(legs, as_clip(legs, path), Flight(0, 9, 1.0))
+    np.testing.assert_allclose(figures.residual, 1.0, atol=1e-9)
+
+
+def test_flights_are_found_across_the_seam() -> None:
+    height = np.array([0.05, 0.08, 0.0, 0.0, 0.0, 0.0, 0.012, 0.012, 0.012, 0.012, 0.0, 0.0, 0.03, 0.04])
+    found = find_flights(height, cyclic=True)
+    assert [(flight.first, flight.last, flight.is_hovering) for flight in found] == [(6, 9, True), (12, 15, False)]
+    assert [(flight.first, flight.last) for flight in find_flights(height, cyclic=False)] == [(6, 9)]
+
+
+def test_derivative_of_the_angular_momentum(legs: Body, march_once: MotionClip) -> None:
+    frame = FlightFrame(legs, legs.independent_joints[:12], FPS, FrameCosts())
+    poses = march_once.qpos[10:13].copy()
+    poses[:, 3:7] = thrown(legs, 3)[:, 3:7]
+    derivative = frame.angular_momentum_derivative(poses)
+    step = 1e-6
+    for which in range(3):
+        for column in (0, 2, 3, 4, 5, 6, 9, 13):
+            changed = poses.copy()
+            changed[which] = frame.moved(poses[which], step * np.eye(frame.num_coordinates)[column])
+            expected = (frame.angular_momentum(changed) - frame.angular_momentum(poses)) / step
+            np.testing.assert_allclose(derivative[which, :, column], expected, atol=2e-4 * np.abs(derivative).max())
+
+
+def hop(body: Body, hang: int = 13, apex_m: float = 0.07) -> np.ndarray:
+    """Crouching, a hop that rises like a sine with a swing of one leg, crouching: no free flight."""
+    crouch = body.neutral_qpos.copy()
+    for joint, angle in (("hip_flexion", 0.6), ("knee_angle", 1.1), ("ankle_angle", 0.4)):
+        for side in "rl":
+            crouch[7 + body.joint_names.index(f"{joint}_{side}")] = angle
+    crouch = body.couplings.project(crouch)
+    crouch[2] -= lowest_height(body, crouch[None])[0]
+    path = np.repeat(crouch[None], hang + 20, axis=0)
+    phase = np.linspace(0.0, np.pi, hang + 2)[1:-1]
+    path[10 : 10 + hang, 2] += apex_m * np.sin(phase)
+    path[10 : 10 + hang, 7 + body.joint_names.index("hip_flexion_r")] += 0.3 * np.sin(phase) ** 2
+    return body.couplings.project(path)
+
+
+def test_repair_makes_a_hop_ballistic(legs: Body) -> None:
+    clip = as_clip(legs, hop(legs))
+    result = repair(legs, clip)
+    (flight,) = result.flights
+    assert flight.before.residual_max > 0.5
+    again = find_flights(lowest_height(legs, result.clip.qpos), cyclic=False)
+    figures = flight_figures(legs, result.clip, max(again, key=lambda found: found.num_frames))
+    assert figures.residual_max < 0.1
+    assert figures.drift < 0.05
+    assert result.clip.quality["repair_change_mean_cm"] < 4.0
+    assert np.abs(legs.couplings.residual(result.clip.qpos)).max() < 1e-9
+    np.testing.assert_array_equal(result.original.qpos, clip.qpos)
+    np.testing.assert_array_equal(result.clip.qpos[[0, -1]], clip.qpos[[0, -1]])
+
+
+def test_a_clip_without_flight_is_returned(legs: Body, march_once: MotionClip) -> None:
+    clip = as_clip(legs, np.repeat(legs.neutral_qpos[None], 10, axis=0))
+    assert repair(legs, clip).clip is clip
+
+
+def test_free_fall_needs_no_other_timing(legs: Body) -> None:
+    time = np.arange(12) / FPS
+    assert height_disagreement(1.0 + 2.0 * time - 4.905 * time**2, FPS) < 1e-9
+    assert height_disagreement(np.ones(12), FPS) > 0.02
+
+
+@pytest.mark.parametrize("slow", [1.0, 1.25])
+def test_a_flight_in_slow_motion_is_sped_up(legs: Body, slow: float) -> None:
+    """A true flight of 0.4 s between standing, played slower."""
+    stand, flight = np.full(16, 0.0), np.arange(1, 20) / 20.0
+    rise = np.concatenate([stand, 0.2 * 4.0 * flight * (1.0 - flight), stand])
+    path = np.repeat(legs.neutral_qpos[None], len(rise), axis=0)
+    path[:, 2] += rise
+    frames = round((len(path) - 1) * slow)
+    path = resample_path(legs, path, np.linspace(0.0, len(path) - 1, frames + 1))
+    (found,) = (flight for flight in find_flights(lowest_height(legs, path), cyclic=False))
+    at = retime(legs, path, found.first, found.last, FPS)
+    assert at[0] == 0.0 and at[-1] == pytest.approx(frames)
+    assert (np.diff(at) > 0).all()
+    if slow > 1.0:
+        assert len(at) < len(path)

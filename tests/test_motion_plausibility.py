@@ -1,0 +1,134 @@
+"""The plausibility report: planted faults are found where they are, and the torques are those of statics."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from msemu.cli.motion_check import MotionCheck, MotionRepair, check_motion, repair_motion
+from msemu.errors import MsemuError
+from msemu.models import Body
+from msemu.motion.clip import MotionClip
+from msemu.motion.plausibility import check_clip
+from msemu.motion.plausibility_muscles import muscle_path
+from msemu.motion.plausibility_report import findings_table, summary
+from msemu.motion.plausibility_strength import strength
+
+FRAMES = 24
+
+
+def standing(body: Body) -> MotionClip:
+    qpos = np.repeat(body.neutral_qpos[None], FRAMES, axis=0)
+    return MotionClip(body.name, body.joint_names, 50.0, qpos, np.zeros((FRAMES, body.model.nv)), name="stand")
+
+
+def found(report, check: str) -> list:
+    return [finding for finding in report.findings if finding.check == check]
+
+
+def test_a_standing_body_is_plausible(legs: Body) -> None:
+    report = check_clip(legs, standing(legs))
+    assert not [finding for finding in report.findings if finding.severity == "error"], summary(report)
+    assert report.strength.residual.max() < 0.02
+
+
+def test_a_hanging_body_lacks_its_weight(legs: Body) -> None:
+    clip = standing(legs)
+    clip.qpos[:, 2] += 1.0
+    report = check_clip(legs, clip)
+    np.testing.assert_allclose(report.strength.residual, 1.0, atol=0.01)
+    (finding,) = found(report, "flight residual")
+    assert finding.severity == "error"
+    assert finding.value == pytest.approx(1.0, abs=0.01)
+
+
+def test_planted_faults_are_found_where_they_are(legs: Body) -> None:
+    clip = standing(legs)
+    knee = legs.joint_names.index("knee_angle_r")
+    clip.qpos[:, 7:] = legs.couplings.project(clip.qpos)[:, 7:]
+    clip.qpos[9, 7 + knee] = legs.model.jnt_range[1 + knee, 1] + np.radians(5.0)
+    clip.qvel[7, 6 + knee] = 40.0
+    clip.qpos[15, 2] -= 0.03
+    report = check_clip(legs, clip)
+    limit = next(finding for finding in found(report, "joint limit") if finding.subject == "knee_angle_r")
+    assert (limit.frame, limit.severity) == (9, "error")
+    assert limit.value == pytest.approx(5.0, abs=1e-3)
+    (speed,) = found(report, "joint speed")
+    assert (speed.subject, speed.frame, speed.time_s) == ("knee_angle_r", 7, pytest.approx(0.14))
+    assert {finding.frame for finding in found(report, "penetration")} == {15}
+    assert found(report, "coupling")[0].frame == 9
+
+
+def test_a_sliding_foot_skates(legs: Body) -> None:
+    clip = standing(legs)
+    clip.qpos[:, 0] += 2.0 * np.arange(FRAMES) / 50.0
+    skating = found(check_clip(legs, clip), "foot skate")
+    assert {finding.subject for finding in skating} == {"heel right", "heel left", "ball right", "ball left"}
+    assert all(finding.value == pytest.approx(2.0, abs=1e-6) for finding in skating)
+
+
+def test_a_body_close_above_the_floor_hovers(legs: Body) -> None:
+    clip = standing(legs)
+    clip.qpos[:, 2] += 0.014
+    report = check_clip(legs, clip)
+    assert found(report, "hovering")
+    assert not found(report, "flight residual")
+
+
+def test_tendons_do_not_jump_where_they_move_smoothly(legs: Body, march_once: MotionClip) -> None:
+    """The jump falls at least eightfold when the frames are twice as close, as a smooth curve's does."""
+    coarse, fine = march_once.qpos[10:20:2], march_once.qpos[10:20]
+    wide, close = (np.sort(muscle_path(legs, path).jump.max(axis=0))[-10] for path in (coarse, fine))
+    assert close < wide / 3.0
+
+
+def test_the_knee_of_a_hanging_leg_carries_the_shank(legs: Body) -> None:
+    """In the air without acceleration apart from gravity's: every torque about the hanging vertical leg is small."""
+    clip = standing(legs)
+    clip.qpos[:, 2] += 1.0
+    muscles = muscle_path(legs, clip.qpos)
+    torques = strength(legs, clip.qpos, clip.fps, muscles)
+    knee = torques.joint_names.index("knee_angle_r")
+    assert np.abs(torques.required[:, knee]).max() < 5.0
+    lifted = clip.qpos.copy()
+    hip = 7 + legs.joint_names.index("hip_flexion_r")
+    lifted[:, hip] = np.radians(90.0)
+    lifted = legs.couplings.project(lifted)
+    torque = strength(legs, lifted, clip.fps, muscle_path(legs, lifted)).required
+    thigh = torques.joint_names.index("hip_flexion_r")
+    # leg of 13 to 16 kg, centre of mass 0.3 to 0.42 m from the hip
+    assert 35.0 < abs(torque[:, thigh]).mean() < 80.0
+
+
+def test_commands_write_what_they_say(legs: Body, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    clip = standing(legs)
+    clip.qpos[8:18, 2] += 0.08 * np.sin(np.linspace(0.1, np.pi - 0.1, 10))
+    clip.save(tmp_path / "hop.npz")
+    check_motion(
+        MotionCheck(tmp_path / "hop.npz", html=tmp_path / "hop.html", png=tmp_path, json=tmp_path / "hop.json")
+    )
+    page = (tmp_path / "hop.html").read_text()
+    assert page.count("data:image/png;base64,") == 4
+    assert not re.search(r"(src|href)=\"(?!data:)", page)
+    assert {path.name for path in tmp_path.glob("*.png")} == {"floor.png", "flight.png", "strength.png", "joints.png"}
+    repair_motion(MotionRepair(tmp_path / "hop.npz", tmp_path / "good.npz"))
+    assert "original:" in capsys.readouterr().out
+    assert MotionClip.load(tmp_path / "good.npz").quality["repair_flights"] == 1.0
+    np.testing.assert_array_equal(MotionClip.load(tmp_path / "good.raw.npz").qpos, clip.qpos)
+    with pytest.raises(MsemuError, match="names the clip itself"):
+        repair_motion(MotionRepair(tmp_path / "hop.npz", tmp_path / "hop.npz"))
+    with pytest.raises(MsemuError, match=r"\.html"):
+        check_motion(MotionCheck(tmp_path / "hop.npz", html=tmp_path / "hop.txt"))
+
+
+def test_the_table_shows_the_worst_first(legs: Body) -> None:
+    clip = standing(legs)
+    clip.qpos[15, 2] -= 0.03
+    console = Console(record=True, width=160)
+    console.print(findings_table(check_clip(legs, clip)))
+    text = console.export_text()
+    assert "penetration" in text
+    if "warning" in text:
+        assert text.index("error") < text.index("warning")
