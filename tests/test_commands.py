@@ -112,9 +112,7 @@ def test_a_device_that_is_not_there_is_refused(clip_path: Path) -> None:
 
     if torch.cuda.is_available():
         pytest.skip("this machine has a CUDA device")
-    assert_one_clear_line(
-        run("train", TASK, "--motion", clip_path, "--device", "cuda"), "no CUDA device", "--device cpu"
-    )
+    assert_one_clear_line(run("train", TASK, "--motion", clip_path, "--device", "cuda"), "no CUDA device", "use cpu")
 
 
 def test_a_clip_of_another_body_is_refused(clip_path: Path) -> None:

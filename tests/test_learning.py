@@ -22,7 +22,8 @@ from msemu.registry import get_task
 from msemu.rl import checkpoint
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner, tracking_score_cm
-from msemu.rl.setup import open_policy, pick_device
+from msemu.rl.setup import open_policy
+from msemu.sim import pick_device
 
 TASK = "Msemu-Track-MyoLegs-v0"
 
@@ -189,5 +190,5 @@ def test_devices_that_are_not_there_are_named() -> None:
     with pytest.raises(MsemuError, match="unknown device 'gpu0'"):
         pick_device("gpu0")
     if not torch.cuda.is_available():
-        with pytest.raises(MsemuError, match="no CUDA device here"):
+        with pytest.raises(MsemuError, match="no CUDA device for 'cuda'"):
             pick_device("cuda")

@@ -1,6 +1,7 @@
 """``msemu-train``: train a policy on a task."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import tyro
@@ -9,9 +10,9 @@ from rich.table import Table
 
 from msemu.cli.output import load_motion
 from msemu.cli.training_display import TrainingDisplay
-from msemu.config import TrainCfg
+from msemu.config import TrainCfg, cfg_names
 from msemu.errors import MsemuError, command
-from msemu.registry import get_task, list_tasks
+from msemu.registry import TaskSpec, get_task, list_tasks
 
 USAGE = """usage: msemu-train TASK [options]
 
@@ -20,11 +21,14 @@ USAGE = """usage: msemu-train TASK [options]
 
 the most used options:
   --motion CLIP.npz          follow this clip (or a name of: msemu-motion fetch)
+  --agent ppo|add|amp        how it learns: a name of cfg/agent, or a YAML file (docs/adversarial.md)
   --minutes M                train for a time ...
   --iterations N             ... or for a number of iterations (default 1000)
   --resume RUN|latest        continue a run
-  --num-envs N               bodies simulated in parallel
-  --device cpu|cuda|auto     where the networks learn"""
+  --num-envs N               bodies simulated in parallel, by each process
+  --device cpu|cuda|auto     where the networks learn
+
+several GPUs: torchrun --nproc-per-node N -m msemu.cli.train TASK [options]   (docs/scaling.md)"""
 
 DEFAULT_ITERATIONS = 1000
 UNBOUNDED_ITERATIONS = 10**9
@@ -56,12 +60,14 @@ def parse(task: str, arguments: list[str]) -> TrainCfg:
     """Read the command line over the task's values, or over those of the run that is resumed."""
     from msemu.rl.run_folder import RunFolder
 
-    spec = get_task(task)
+    spec, arguments = with_agent(get_task(task), arguments)
     default = TrainCfg(**vars(spec.load_config()), agent=spec.load_agent())
     program = f"msemu-train {task}"
     cfg = tyro.cli(TrainCfg, default=default, args=arguments, prog=program)
     if cfg.resume is None:
         return cfg
+    if spec is not get_task(task):
+        raise MsemuError("a run keeps the agent that it was started with; leave --agent out to resume it")
     run = RunFolder.latest(task, Path(cfg.runs_dir)) if cfg.resume == "latest" else RunFolder.open(Path(cfg.resume))
     if run.task != task:
         raise MsemuError(f"{run.path} is a run of {run.task}, not of {task}")
@@ -70,38 +76,54 @@ def parse(task: str, arguments: list[str]) -> TrainCfg:
     return cfg
 
 
+def with_agent(spec: TaskSpec, arguments: list[str]) -> tuple[TaskSpec, list[str]]:
+    """Take ``--agent NAME`` out of the arguments and put it into the task.
+
+    Raises:
+        MsemuError: No name follows.
+    """
+    for index, argument in enumerate(arguments):
+        option, equals, name = argument.partition("=")
+        if option == "--agent":
+            rest = arguments[index + 1 :]
+            if not equals:
+                name, rest = (rest[0], rest[1:]) if rest else ("", rest)
+            if not name or name.startswith("-"):
+                raise MsemuError(f"--agent wants a name ({', '.join(cfg_names('agent'))}) or a YAML file")
+            agent = Path(name) if name.endswith((".yaml", ".yml")) else name
+            return replace(spec, agent=agent), [*arguments[:index], *rest]
+    return spec, arguments
+
+
 def train(task: str, cfg: TrainCfg) -> Path:
     """Train, and return the run folder."""
-    import torch
-
-    from msemu.models import load_body
-    from msemu.motion.clip import MotionClip
+    from msemu.rl.distributed import join_team
     from msemu.rl.progress import StopConditions
-    from msemu.rl.run_folder import RunFolder
     from msemu.rl.runner import Runner
-    from msemu.rl.setup import make_env, pick_device
+    from msemu.rl.setup import prepare
+    from msemu.sim import pick_device
 
     if cfg.num_envs < 1:
         raise MsemuError("--num-envs must be at least 1")
+    team = join_team()
+    team.claim_gpu(cfg.device, cfg.sim.device)
     device = pick_device(cfg.device)
-    torch.manual_seed(cfg.seed)
-    body = load_body(cfg.body, cfg.body_path)
-    resumed = RunFolder.open(Path(cfg.resume)) if cfg.resume else None
-    clip = MotionClip.load(resumed.clip_path) if resumed else load_motion(cfg, body)
-    env = make_env(task, cfg, body, clip, cfg.seed)
-    run = resumed or RunFolder.create(task, cfg, body, clip)
-    run.require_writable()
-    runner = Runner(env, cfg.agent, run.path, device)
-    if resumed:
-        runner.load(str(run.checkpoint("last")))
+    run, env = prepare(task, cfg, team, load_motion)
     iterations = cfg.iterations or (UNBOUNDED_ITERATIONS if cfg.minutes else DEFAULT_ITERATIONS)
-    console = Console()
-    console.print(f"[bold]{task}[/]  {body.num_muscles} muscles, {env.num_envs} environments, learning on {device}")
-    console.print(f"run: {run.path}", soft_wrap=True)
-    runner.logger.stop = StopConditions(minutes=cfg.minutes)
-    with runner.logger.stop.signals(), TrainingDisplay(console, iterations, cfg.minutes) as display:
-        runner.logger.show = display.show
-        runner.train(iterations, fresh=resumed is None)
+    console = Console(quiet=not team.leads)
+    processes = f" in each of {team.size} processes" if team.size > 1 else ""
+    stop = StopConditions(cfg.minutes, agree=team.any, announce=team.leads)
+    with stop.signals(), team.connected(device):
+        runner = Runner(env, cfg.agent, run.path if team.leads else None, device, team)
+        if cfg.resume:
+            runner.load(str(run.checkpoint("last")))
+        size = f"{env.body.num_muscles} muscles, {env.num_envs} environments{processes}"
+        console.print(f"[bold]{task}[/]  {size}, learning on {device}")
+        console.print(f"run: {run.path}", soft_wrap=True)
+        runner.logger.stop = stop
+        with TrainingDisplay(console, iterations, cfg.minutes) as display:
+            runner.logger.show = display.show
+            runner.train(iterations, fresh=cfg.resume is None or not team.leads)
     console.print(f"saved: {run.checkpoint('last')}", soft_wrap=True)
     console.print(f"curves: tensorboard --logdir {run.path}", soft_wrap=True)
     return run.path

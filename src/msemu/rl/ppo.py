@@ -1,4 +1,4 @@
-"""PPO of rsl-rl with two corrections, for time-outs and for actions of many dimensions."""
+"""PPO of rsl-rl with two corrections, for time-outs and for actions of many dimensions, and at less cost."""
 
 from typing import Any
 
@@ -7,6 +7,9 @@ from rsl_rl.algorithms import PPO as BasePPO  # noqa: N811
 from rsl_rl.models import MLPModel
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
+
+_ROWS_AT_ONCE = 16384
+"""Samples whose values are computed together; more would only take memory."""
 
 
 class PPO(BasePPO):
@@ -19,6 +22,9 @@ class PPO(BasePPO):
       arXiv:1712.00378).
     * The divergence that steers the learning rate sums over the action's dimensions. It is therefore given per
       dimension, so that one value serves 80 and 700 muscles.
+
+    Two more things change nothing but the time: the values of a rollout are computed all at once when it is complete,
+    and Adam is the fused one.
     """
 
     def __init__(
@@ -35,13 +41,35 @@ class PPO(BasePPO):
         """
         desired_kl = desired_kl_per_action * storage.actions_shape[0]
         super().__init__(actor, critic, storage, desired_kl=desired_kl, **settings)
+        if isinstance(self.optimizer, torch.optim.Adam):
+            self.optimizer = type(self.optimizer)(self.optimizer.param_groups, lr=self.learning_rate, fused=True)
+        self._unknown_values = torch.zeros(storage.num_envs, 1, device=self.device)
+
+    def act(self, obs: TensorDict) -> torch.Tensor:
+        """Sample actions; their values follow in `compute_returns`."""
+        transition = self.transition
+        transition.observations = obs
+        transition.actions = self.actor(obs, stochastic_output=True).detach()
+        transition.actions_log_prob = self.actor.get_output_log_prob(transition.actions).detach()
+        transition.distribution_params = tuple(each.detach() for each in self.actor.output_distribution_params)
+        transition.values = self._unknown_values
+        return transition.actions
 
     def process_env_step(
         self, obs: TensorDict, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, torch.Tensor]
     ) -> None:
         """Record one environment step."""
-        terminal = extras["terminal_observations"].to(self.device)
-        value = self.critic(terminal).squeeze(1).detach()
-        bootstrapped = rewards + self.gamma * value * extras["time_outs"].to(self.device)
+        time_outs = extras["time_outs"].to(self.device)
+        # Time-outs are rare. The host looks whether there is one; a device computes the value rather than wait.
+        if time_outs.device.type != "cpu" or time_outs.any():
+            value = self.critic(extras["terminal_observations"].to(self.device)).squeeze(1).detach()
+            rewards = rewards + self.gamma * value * time_outs
         without_time_outs = {key: item for key, item in extras.items() if key != "time_outs"}
-        super().process_env_step(obs, bootstrapped, dones, without_time_outs)
+        super().process_env_step(obs, rewards, dones, without_time_outs)
+
+    def compute_returns(self, obs: TensorDict) -> None:
+        """Compute values, then returns and advantages."""
+        visited = self.storage.observations.flatten(0, 1).split(_ROWS_AT_ONCE)
+        values = torch.cat([self.critic(rows).detach() for rows in visited])
+        self.storage.values.copy_(values.view_as(self.storage.values))
+        super().compute_returns(obs)

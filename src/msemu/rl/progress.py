@@ -23,7 +23,7 @@ class Iteration:
     Attributes:
         number: Number of the iteration, from 0.
         means: Mean of each value that the environment logged.
-        steps_per_s: Control steps per second, learning included.
+        steps_per_s: Control steps per second of all processes together, learning included.
         elapsed_s: Time since this call of training began [s].
     """
 
@@ -40,10 +40,14 @@ class StopConditions:
     Attributes:
         minutes: Time budget [min] or None.
         requested: Set by Ctrl-C and SIGTERM.
+        agree: From one process's wish to stop to that of all processes of the run, so that none waits for ever.
+        announce: Whether to say that a signal has been heard.
     """
 
     minutes: float | None = None
     requested: bool = False
+    agree: Callable[[bool], bool] = lambda wish: wish
+    announce: bool = True
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -52,8 +56,8 @@ class StopConditions:
         return time.monotonic() - self.started
 
     def reached(self) -> bool:
-        """Whether to stop now."""
-        return self.requested or (self.minutes is not None and self.elapsed_s >= 60.0 * self.minutes)
+        """Whether to stop now; in a run of several processes, each must ask after every iteration."""
+        return self.agree(self.requested or (self.minutes is not None and self.elapsed_s >= 60.0 * self.minutes))
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
@@ -63,7 +67,8 @@ class StopConditions:
             if self.requested:
                 raise KeyboardInterrupt
             self.requested = True
-            Console(stderr=True).print(f"{signal.Signals(number).name}: finishing the iteration, then saving ...")
+            if self.announce:
+                Console(stderr=True).print(f"{signal.Signals(number).name}: finishing the iteration, then saving ...")
 
         previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -76,6 +81,8 @@ class StopConditions:
 class ProgressLogger(Logger):
     """rsl-rl's logger, quiet on the console, that reports each iteration and can end the loop.
 
+    In a run of several processes only the first one has a writer and reports.
+
     Attributes:
         on_iteration: Called after each iteration is logged.
         show: Called with each iteration to tell the user.
@@ -85,6 +92,7 @@ class ProgressLogger(Logger):
     on_iteration: Callable[[Iteration], None]
     show: Callable[[Iteration], None]
     stop: StopConditions
+    _steps: list[torch.Tensor]
 
     @classmethod
     def like(cls, logger: Logger, on_iteration: Callable[[Iteration], None]) -> "ProgressLogger":
@@ -94,6 +102,7 @@ class ProgressLogger(Logger):
         made.on_iteration = on_iteration
         made.show = lambda iteration: None
         made.stop = StopConditions()
+        made._steps = []
         return made
 
     def init_logging_writer(self) -> None:
@@ -101,21 +110,48 @@ class ProgressLogger(Logger):
         with _quiet():
             super().init_logging_writer()
 
+    def process_env_step(
+        self,
+        rewards: torch.Tensor,
+        dones: torch.Tensor,
+        extras: dict,
+        intrinsic_rewards: torch.Tensor | None = None,
+    ) -> None:
+        """Note a step; unlike rsl-rl, leave everything on the device until `log`, so that nothing waits for it."""
+        if self.writer is None:
+            return
+        self.ep_extras.append(extras["log"])
+        self.cur_reward_sum += rewards
+        self.cur_episode_length += 1
+        ended = dones > 0
+        self._steps.append(torch.stack((self.cur_reward_sum, self.cur_episode_length, ended)))
+        self.cur_reward_sum.masked_fill_(ended, 0.0)
+        self.cur_episode_length.masked_fill_(ended, 0.0)
+
     def log(self, it: int, collect_time: float, learn_time: float, **values: object) -> None:
         """Write the curves, then report.
 
         Raises:
             StopTraining: A condition to stop is met.
         """
-        means = _means(self.ep_extras)
-        with _quiet():
-            super().log(it=it, collect_time=collect_time, learn_time=learn_time, **values)
-        steps = self.cfg["num_steps_per_env"] * self.num_envs * self.gpu_world_size
-        iteration = Iteration(it, means, steps / (collect_time + learn_time), self.stop.elapsed_s)
-        self.on_iteration(iteration)
-        self.show(iteration)
+        if self.writer is not None:
+            means = _means(self.ep_extras)
+            self._read_episodes()
+            with _quiet():
+                super().log(it=it, collect_time=collect_time, learn_time=learn_time, **values)
+            steps = self.cfg["num_steps_per_env"] * self.num_envs * self.gpu_world_size
+            iteration = Iteration(it, means, steps / (collect_time + learn_time), self.stop.elapsed_s)
+            self.on_iteration(iteration)
+            self.show(iteration)
         if self.stop.reached():
             raise StopTraining
+
+    def _read_episodes(self) -> None:
+        """Add the return and the length of each episode that ended to rsl-rl's buffers."""
+        rewards, lengths, ended = torch.cat(self._steps, dim=1).cpu()
+        self.rewbuffer.extend(rewards[ended > 0].tolist())
+        self.lenbuffer.extend(lengths[ended > 0].tolist())
+        self._steps.clear()
 
 
 def _means(extras: list[dict[str, torch.Tensor]]) -> dict[str, float]:

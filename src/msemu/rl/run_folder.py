@@ -1,24 +1,21 @@
 """Run folders: ``runs/<task>/<date>_<name>/`` with configuration, clip, provenance, checkpoints and curves."""
 
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, replace
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from msemu import __version__
 from msemu.config import TrainCfg, build, read_yaml, to_dict
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.registry import list_tasks
-
-_PACKAGES = ("torch", "mujoco", "mujoco-warp", "warp-lang", "rsl-rl-lib", "numpy", "musclemimic-models")
+from msemu.rl import checkpoint
+from msemu.rl.provenance import git_state, versions
 
 
 @dataclass(frozen=True)
@@ -45,15 +42,17 @@ class RunFolder:
         run = cls(path, task)
         try:
             path.mkdir(parents=True)
+            clip.save(run.clip_path)
+            run._write_yaml("provenance.yaml", _provenance(body, clip))
             # How long this call runs is no property of the run: one that resumes it has a budget of its own.
             lasting = replace(cfg, iterations=None, minutes=None, resume=None)
-            run._write_yaml("config.yaml", {"task": task, "train": to_dict(lasting)})
-            run._write_yaml("provenance.yaml", _provenance(body, clip))
+            # This file makes the folder a run, so it comes last and at once: a killed command leaves no half of one.
+            run._write_yaml(".config.yaml", {"task": task, "train": to_dict(lasting)})
+            (path / ".config.yaml").replace(path / "config.yaml")
         except OSError as error:
             raise MsemuError(
                 f"cannot write the run folder {path}: {error.strerror}; choose another --runs-dir"
             ) from error
-        clip.save(run.clip_path)
         return run
 
     @classmethod
@@ -107,8 +106,8 @@ class RunFolder:
         values = read_yaml(self.path / "config.yaml")
         return build(TrainCfg, values.get("train", {}), str(self.path / "config.yaml"))
 
-    def require_writable(self) -> None:
-        """Find out before training whether it could be saved.
+    def prepare(self) -> None:
+        """Find out before training whether it could be saved, and tidy up after a run that was killed.
 
         Raises:
             MsemuError: The folder cannot be written.
@@ -116,12 +115,17 @@ class RunFolder:
         try:
             with tempfile.TemporaryFile(dir=self.path):
                 pass
+            checkpoint.remove_partial(self.path)
         except OSError as error:
             raise MsemuError(f"cannot write into the run folder {self.path}: {error.strerror}") from error
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints that training can continue from, oldest first."""
-        return sorted(self.path.glob("model_*.pt"), key=lambda path: int(path.stem.removeprefix("model_")))
+        return sorted(self.path.glob("model_*.pt"), key=_iteration)
+
+    def next_iteration(self) -> int:
+        """Number of the iteration that training would go on with."""
+        return 1 + max((_iteration(path) for path in self.checkpoints()), default=-1)
 
     def checkpoint(self, name: str) -> Path:
         """Path of a checkpoint.
@@ -146,29 +150,15 @@ class RunFolder:
         (self.path / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
+def _iteration(checkpoint_path: Path) -> int:
+    return int(checkpoint_path.stem.removeprefix("model_"))
+
+
 def _provenance(body: Body, clip: MotionClip) -> dict[str, Any]:
-    versions = {"msemu": __version__, "python": sys.version.split()[0]}
-    for name in _PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return {
         "command": sys.argv,
-        "versions": versions,
-        "git": _git_state(),
+        "versions": versions(),
+        "git": git_state(),
         "body": dict(body.provenance),
         "motion": {"source": clip.source, "licence": clip.licence, "source_sha256": clip.source_sha256},
     }
-
-
-def _git_state() -> str:
-    """Commit of the source tree that msemu runs from, with a mark when it has changes; empty when it is installed."""
-    folder = Path(__file__).resolve().parents[3]
-    if not (folder / ".git").exists():
-        return ""
-    try:
-        command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""

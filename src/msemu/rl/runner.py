@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
 from rsl_rl.runners import OnPolicyRunner
 from tensordict import TensorDict
 
@@ -15,6 +16,7 @@ from msemu.config import AgentCfg, to_dict
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.rl import checkpoint
+from msemu.rl.distributed import Team
 from msemu.rl.progress import Iteration, ProgressLogger, StopTraining
 
 _LOGGER_STATE = ("tot_timesteps", "tot_time", "cur_reward_sum", "cur_episode_length", "rewbuffer", "lenbuffer")
@@ -29,33 +31,49 @@ class Runner(OnPolicyRunner):
 
     logger: ProgressLogger
 
-    def __init__(self, env: MotionTrackingEnv, agent: AgentCfg, log_dir: Path | None, device: str):
+    def __init__(
+        self, env: MotionTrackingEnv, agent: AgentCfg, log_dir: Path | None, device: str, team: Team | None = None
+    ):
         """Build networks and algorithm for ``env``.
+
+        Args:
+            env: The environment.
+            agent: Networks and algorithm.
+            log_dir: Run folder for curves and checkpoints, or none.
+            device: Where the networks learn.
+            team: The processes that learn together, by default this one alone.
 
         Raises:
             MsemuError: The agent's configuration does not fit its classes.
         """
-        cfg = to_dict(agent)
+        self._team = team or Team()
+        # The environment keeps broken bodies out of what it returns; rsl-rl's check makes the host wait in every step.
+        cfg = to_dict(agent) | {"check_for_nan": False}
         try:
             with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
                 super().__init__(env, cfg, str(log_dir) if log_dir else None, device)
         except (TypeError, KeyError, ImportError, AttributeError) as error:
             raise MsemuError(f"the agent's configuration does not fit its classes: {error}") from error
         self.best_error_cm = float("inf")
+        self._shortage_told = False
         self.logger = ProgressLogger.like(self.logger, on_iteration=self._after_iteration)
 
     def train(self, iterations: int, fresh: bool) -> None:
-        """Learn until ``iterations`` are done or the logger's `ProgressLogger.should_stop` says so, and save.
+        """Learn until ``iterations`` are done or the logger's `ProgressLogger.stop` says so, and save.
 
         Args:
             iterations: Iterations to add.
-            fresh: Whether this run starts; its episodes then begin with random ages, so that they do not end together.
+            fresh: Whether the episodes start; they then begin with random ages, so that they do not end together.
         """
+        if self._team.size > 1:
+            self.alg.broadcast_parameters()
         try:
             self.learn(iterations, init_at_random_ep_len=fresh)
         except StopTraining:
-            self.save(str(Path(self.logger.log_dir) / f"model_{self.current_learning_iteration}.pt"))
-        self.logger.writer.flush()
+            if self._team.leads:
+                self.save(str(Path(self.logger.log_dir) / f"model_{self.current_learning_iteration}.pt"))
+        if self._team.leads:
+            self.logger.writer.flush()
 
     def save(self, path: str, infos: dict | None = None) -> None:
         """Write everything that is needed to go on exactly from here."""
@@ -72,20 +90,25 @@ class Runner(OnPolicyRunner):
     ) -> dict:
         """Continue from a checkpoint written by `save`.
 
+        It holds the environments of the first process. In a run of several, the others start new episodes; the run may
+        therefore go on with another number of processes.
+
         Raises:
             MsemuError: The checkpoint is damaged, or belongs to another body or network.
         """
         state = checkpoint.read(Path(path), map_location or self.device)
         try:
             self.alg.load(state, load_cfg, strict)
-            self.env.load_state_dict(_to(state["env"], self.env.device))
+            if self._team.leads:
+                self.env.load_state_dict(_to(state["env"], self.env.device))
         except (KeyError, RuntimeError, ValueError) as error:
             raise _misfit(path, error) from error
         self.current_learning_iteration = state["iter"] + 1
-        self.best_error_cm = state["best_error_cm"]
-        for name, value in state["logger"].items():
-            setattr(self.logger, name, deque(value, maxlen=100) if isinstance(value, list) else value)
-        _set_random_state(state["random"])
+        if self._team.leads:
+            self.best_error_cm = min(state["best_error_cm"], self._best_on_disk())
+            for name, value in state["logger"].items():
+                setattr(self.logger, name, deque(value, maxlen=100) if isinstance(value, list) else value)
+            _set_random_state(state["random"])
         return {}
 
     def load_policy(self, path: Path) -> None:
@@ -105,6 +128,20 @@ class Runner(OnPolicyRunner):
         actor = self.get_inference_policy(self.device)
         return lambda observations: actor(observations.to(self.device)).to(self.env.device)
 
+    def _configure_multi_gpu(self) -> None:
+        """Tell rsl-rl of the other processes, which are connected already; by itself it knows NCCL only."""
+        team = self._team
+        self.gpu_local_rank, self.gpu_global_rank, self.gpu_world_size = team.local_rank, team.rank, team.size
+        place = {"global_rank": team.rank, "local_rank": team.local_rank, "world_size": team.size}
+        self.cfg["multi_gpu"] = place if team.size > 1 else None
+        # rsl-rl's loop would print a line in every process before it sends the parameters; `train` sends them.
+        self.is_distributed = False
+
+    def _best_on_disk(self) -> float:
+        """Error of the best checkpoint, which may be younger than the one that a killed run goes on from [cm]."""
+        best = Path(self.logger.log_dir) / "best.pt" if self.logger.log_dir else None
+        return checkpoint.read(best, "cpu")["best_error_cm"] if best and best.is_file() else float("inf")
+
     def _after_iteration(self, iteration: Iteration) -> None:
         score = tracking_score_cm(
             iteration.means["Error/body_position_cm"] + iteration.means["Error/root_translation_cm"],
@@ -113,6 +150,9 @@ class Runner(OnPolicyRunner):
             100.0 * self.env.cfg.env.termination.body_position_deviation_m,
         )
         self.logger.writer.add_scalar("Error/tracking_score_cm", score, iteration.number)
+        if hasattr(self.alg, "write_curves"):
+            self.alg.write_curves(self.logger.writer, iteration.number)
+        self._warn_of_shortage()
         # In the first episodes every body still stands near the frame that it was put in.
         settled = (iteration.number + 1) * self.cfg["num_steps_per_env"] >= self.env.max_episode_length
         if settled and score < self.best_error_cm:
@@ -121,6 +161,12 @@ class Runner(OnPolicyRunner):
             checkpoint.write(
                 Path(self.logger.log_dir) / "best.pt", {**policy, "iter": iteration.number, "best_error_cm": score}
             )
+
+    def _warn_of_shortage(self) -> None:
+        shortage = self.env.sim.shortage()
+        if shortage and not self._shortage_told:
+            self._shortage_told = True
+            Console(stderr=True).print(f"warning: {shortage}", highlight=False)
 
 
 def tracking_score_cm(error_cm: float, failures_per_step: float, episode_length: int, failed_error_cm: float) -> float:

@@ -1,0 +1,180 @@
+"""Where the time of a control step goes, by stage."""
+
+import functools
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import mujoco
+import numpy as np
+import torch
+
+from msemu.envs.motion_tracking import MotionTrackingEnv
+
+ENV_STAGES = (
+    ("physics", "sim.step"),
+    ("reset: physics", "sim.reset"),
+    ("senses", "_senses.read"),
+    ("reference", "reference.kinematics"),
+    ("rewards", "_reward"),
+    ("observations", "_observe"),
+    ("logging", "_log"),
+    ("step: the rest", "_step"),
+)
+"""Stages of an environment step and the methods that they are; what one calls of another counts for the other."""
+
+PHYSICS_STAGES: tuple[tuple[str, Callable[[mujoco.MjModel, mujoco.MjData], None]], ...] = (
+    ("position: kinematics", lambda model, data: (mujoco.mj_kinematics(model, data), mujoco.mj_comPos(model, data))),
+    ("position: tendon paths", mujoco.mj_tendon),
+    ("position: inertia", lambda model, data: (mujoco.mj_crb(model, data), mujoco.mj_factorM(model, data))),
+    ("position: collision", mujoco.mj_collision),
+    ("position: constraints", mujoco.mj_makeConstraint),
+    ("position: transmission", mujoco.mj_transmission),
+    ("velocity", mujoco.mj_fwdVelocity),
+    ("actuation", mujoco.mj_fwdActuation),
+    ("acceleration", mujoco.mj_fwdAcceleration),
+    ("constraint solver", mujoco.mj_fwdConstraint),
+    ("sensors", mujoco.mj_sensorAcc),
+    ("integration", mujoco.mj_Euler),
+)
+"""Stages of a physics step of MuJoCo on the CPU, in their order."""
+
+
+class StageClock:
+    """Times nested stages.
+
+    Attributes:
+        own_seconds: Time of each stage without the stages that it called [s].
+        events: Every call as (stage, start, duration) [s].
+    """
+
+    def __init__(self, device: torch.device):
+        """Make a clock for stages that run on ``device``."""
+        self._device = device
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was timed."""
+        self.own_seconds: dict[str, float] = defaultdict(float)
+        self.events: list[tuple[str, float, float]] = []
+        self._inner = [0.0]
+
+    def time(self, stage: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap a function as a stage."""
+
+        @functools.wraps(call)
+        def timed(*args: Any, **options: Any) -> Any:
+            start = self._now()
+            self._inner.append(0.0)
+            try:
+                return call(*args, **options)
+            finally:
+                duration = self._now() - start
+                self.own_seconds[stage] += duration - self._inner.pop()
+                self._inner[-1] += duration
+                self.events.append((stage, start, duration))
+
+        return timed
+
+    def _now(self) -> float:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        return time.perf_counter()
+
+
+def measure_step(env: MotionTrackingEnv, rounds: int, steps: int) -> tuple[dict[str, Any], StageClock]:
+    """Time the stages of environment steps and, on the engine of the CPU, of physics steps.
+
+    The actions are those of an untrained policy, so bodies move, fall and are reset as in training.
+
+    Args:
+        env: The environment.
+        rounds: Timings; the medians of their shares count.
+        steps: Control steps of each.
+
+    Returns:
+        ``env_stages`` and ``physics_stages``, the share of each stage in its step, and ``step_ms``; and the clock with
+        every call of the last round.
+    """
+    clock = StageClock(env.device)
+    generator = torch.Generator().manual_seed(0)
+    actions = 0.2 * torch.randn(rounds + 1, steps, env.num_envs, env.num_actions, generator=generator)
+    shares, seconds = [], []
+    with _staged(env, clock), torch.inference_mode():
+        for series in actions.to(env.device):
+            clock.clear()
+            for action in series:
+                env.step(action)
+            total = sum(clock.own_seconds.values())
+            seconds.append(total / steps)
+            shares.append({stage: clock.own_seconds[stage] / total for stage, _ in ENV_STAGES})
+    figures = {
+        "step_ms": 1e3 * float(np.median(seconds[1:])),
+        "env_stages": _medians(shares[1:]),
+        "physics_stages": _physics_shares(env, rounds) if env.sim.device.type == "cpu" else {},
+    }
+    return figures, clock
+
+
+def chrome_trace(events: list[tuple[str, float, float]]) -> dict[str, Any]:
+    """Calls as a trace that chrome://tracing and ui.perfetto.dev show.
+
+    Args:
+        events: (stage, start, duration) [s].
+    """
+    origin = min((start for _, start, _ in events), default=0.0)
+    return {
+        "displayTimeUnit": "ms",
+        "traceEvents": [
+            {"name": stage, "ph": "X", "pid": 0, "tid": 0, "ts": 1e6 * (start - origin), "dur": 1e6 * duration}
+            for stage, start, duration in sorted(events, key=lambda event: event[1])
+        ],
+    }
+
+
+@contextmanager
+def _staged(env: MotionTrackingEnv, clock: StageClock) -> Iterator[None]:
+    """Time the stages of ``env`` while the context lasts."""
+    replaced = []
+    for stage, path in ENV_STAGES:
+        *owners, name = path.split(".")
+        owner = env
+        for part in owners:
+            owner = getattr(owner, part)
+        replaced.append((owner, name, vars(owner).get(name)))
+        setattr(owner, name, clock.time(stage, getattr(owner, name)))
+    try:
+        yield
+    finally:
+        for owner, name, previous in replaced:
+            if previous is None:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, previous)
+
+
+def _physics_shares(env: MotionTrackingEnv, rounds: int) -> dict[str, float]:
+    """Time the stages of one physics step singly, from the states that the environments are in, on one thread."""
+    model = env.sim.model
+    data = mujoco.MjData(model)
+    qpos, qvel, act = (values.double().cpu().numpy() for values in (env.sim.qpos, env.sim.qvel, env.sim.act))
+    shares = []
+    for _ in range(rounds):
+        seconds: dict[str, float] = defaultdict(float)
+        for row in range(min(env.num_envs, 64)):
+            mujoco.mj_resetData(model, data)
+            data.qpos, data.qvel, data.act, data.ctrl = qpos[row], qvel[row], act[row], act[row]
+            mujoco.mj_forward(model, data)
+            for stage, run in PHYSICS_STAGES:
+                start = time.perf_counter()
+                run(model, data)
+                seconds[stage] += time.perf_counter() - start
+        total = sum(seconds.values())
+        shares.append({stage: value / total for stage, value in seconds.items()})
+    return _medians(shares)
+
+
+def _medians(shares: list[dict[str, float]]) -> dict[str, float]:
+    return {stage: float(np.median([each[stage] for each in shares])) for stage in shares[0]}
