@@ -48,7 +48,10 @@ setup(
         "imageio-ffmpeg",  # mp4 writing with a bundled encoder
         "musclemimic-models==1.0.6",  # the default body; coupling and muscle data are tested against this release
     ],
-    extras_require={"test": ["pytest", "pytest-timeout", "hypothesis", "ruff", "build"]},
+    extras_require={
+        # ezc3d writes the C3D files that the tests read
+        "test": ["pytest", "pytest-timeout", "hypothesis", "ruff", "build", "ezc3d"],
+    },
     entry_points={
         "console_scripts": [
             "msemu-train = msemu.cli.train:main",
@@ -56,6 +59,7 @@ setup(
             "msemu-eval = msemu.cli.eval:main",
             "msemu-motion = msemu.cli.motion:main",
             "msemu-model = msemu.cli.model:main",
+            "msemu-analyze = msemu.cli.analyze:main",
             "msemu-bench = msemu.cli.bench:main",
         ],
         "msemu.tasks": ["msemu = msemu.envs.tasks:register"],

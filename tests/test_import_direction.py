@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {"": ROOT / "src/msemu", "envs": ROOT / "envs", "models": ROOT / "models", "cfg": ROOT / "cfg"}
-LAYERS = ["cli", "rl viewer analysis", "envs", "motion", "models", "sim", "muscle", "registry", "config", "errors cfg"]
+LAYERS = "cli/rl viewer analysis/envs/control/motion/models/sim/muscle/registry/config/errors cfg".split("/")
 RANK = {name: rank for rank, names in enumerate(reversed(LAYERS)) for name in names.split()}
 
 

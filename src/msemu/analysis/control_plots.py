@@ -1,0 +1,179 @@
+"""Plots of a static optimisation over the gait cycle."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.ndimage import binary_closing
+
+from msemu.analysis.control_report import region_forces
+from msemu.control.static_optimization import StaticOptimization
+
+_LEG_MUSCLES = (
+    "soleus",
+    "gasmed",
+    "tibant",
+    "vaslat",
+    "recfem",
+    "bflh",
+    "semimem",
+    "glmax1",
+    "glmed1",
+    "iliacus",
+    "addlong",
+    "perlong",
+)
+_LEG_JOINTS = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle", "subtalar_angle")
+_SIDES = {"r": ("right", "#d55e00"), "l": ("left", "#0072b2")}
+_GAP_FRAMES = 4
+_LOADED = 0.05
+"""Vertical force on a foot, in body weights, from which it stands."""
+
+
+def gait_cycles(result: StaticOptimization, cyclic: bool) -> dict[str, list[np.ndarray]]:
+    """Return the frames of each gait cycle of either side, from one foot strike to the next.
+
+    The one cycle of a cyclic clip is turned round to begin with the strike.
+
+    Returns:
+        Arrays of frames by side, ``r`` and ``l``; no cycles for a foot that does not strike (twice, without a cycle).
+    """
+    forces = region_forces(result)
+    cycles: dict[str, list[np.ndarray]] = {}
+    for side in _SIDES:
+        stands = _close_gaps(forces[f"foot_{side}"][:, 2] > _LOADED * result.body_weight, cyclic)
+        frames = np.arange(len(stands))
+        if cyclic:
+            strikes = np.flatnonzero(stands & ~np.roll(stands, 1))
+            cycles[side] = [np.roll(frames, -_main_strike(strikes, stands))] if len(strikes) else []
+        else:
+            strikes = 1 + np.flatnonzero(stands[1:] & ~stands[:-1])
+            cycles[side] = [frames[a:b] for a, b in pairwise(strikes) if b - a > 5]
+    return cycles
+
+
+def plot_static_optimization(
+    result: StaticOptimization, time: np.ndarray, cyclic: bool, title: str, folder: Path
+) -> list[Path]:
+    """Draw activations, joint torques and contact forces, each over the gait cycle of its side where there is one.
+
+    Args:
+        result: The solution.
+        time: Instants [s], shape [T].
+        cyclic: Whether the clip repeats.
+        title: What was optimised.
+        folder: Where the PNG files go; it is made.
+
+    Returns:
+        Their paths.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    cycles = gait_cycles(result, cyclic)
+    return [
+        _plot_activations(result, time, cycles, title, folder / "activations.png"),
+        _plot_torques(result, time, cycles, title, folder / "joint_torques.png"),
+        _plot_contacts(result, time, cycles, title, folder / "contact_forces.png"),
+    ]
+
+
+def _close_gaps(stands: np.ndarray, cyclic: bool) -> np.ndarray:
+    """Return a stance without interruptions of up to four frames, such as a heel that strikes and slides."""
+    padded = np.pad(stands, _GAP_FRAMES, mode="wrap" if cyclic else "edge")
+    return binary_closing(padded, np.ones(_GAP_FRAMES + 1))[_GAP_FRAMES:-_GAP_FRAMES]
+
+
+def _main_strike(strikes: np.ndarray, stands: np.ndarray) -> int:
+    """Return the strike that begins the longest stance of a cycle."""
+    turned = [np.roll(stands, -strike) for strike in strikes]
+    lengths = [len(stance) if stance.all() else int(np.argmin(stance)) for stance in turned]
+    return int(strikes[int(np.argmax(lengths))])
+
+
+def _plot_activations(
+    result: StaticOptimization, time: np.ndarray, cycles: dict[str, list[np.ndarray]], title: str, path: Path
+) -> Path:
+    names = [name for name in _LEG_MUSCLES if f"{name}_r" in result.muscle_names]
+    figure, axes = _grid(len(names))
+    for axis, name in zip(axes, names, strict=True):
+        for side in _SIDES:
+            values = result.activation[:, result.muscle_names.index(f"{name}_{side}")]
+            _draw(axis, time, values, cycles[side], side)
+        axis.set(title=name, ylim=(-0.02, 1.02))
+    return _finish(figure, axes, cycles, f"{title}: activation [-]", path)
+
+
+def _plot_torques(
+    result: StaticOptimization, time: np.ndarray, cycles: dict[str, list[np.ndarray]], title: str, path: Path
+) -> Path:
+    names = [name for name in _LEG_JOINTS if f"{name}_r" in result.dof_names]
+    figure, axes = _grid(len(names))
+    for axis, name in zip(axes, names, strict=True):
+        for side in _SIDES:
+            joint = result.dof_names.index(f"{name}_{side}")
+            _draw(axis, time, result.net_torque[:, joint], cycles[side], side, {"linestyle": ":", "linewidth": 2.5})
+            _draw(axis, time, result.muscle_torque[:, joint], cycles[side], side)
+        axis.set(title=name)
+    return _finish(figure, axes, cycles, f"{title}: joint torque [N m], dotted: required, line: by muscles", path)
+
+
+def _plot_contacts(
+    result: StaticOptimization, time: np.ndarray, cycles: dict[str, list[np.ndarray]], title: str, path: Path
+) -> Path:
+    forces = region_forces(result)
+    figure, axes = _grid(4)
+    for axis, (index, name) in zip(axes, enumerate(("forward", "leftward", "vertical")), strict=False):
+        for side in _SIDES:
+            _draw(axis, time, forces[f"foot_{side}"][:, index] / result.body_weight, cycles[side], side)
+        axis.set(title=f"{name} force on the foot [body weights]")
+    axes[3].plot(time, result.root_force_residual, color="black", label="explained by no contact")
+    axes[3].plot(time, sum(forces.values())[:, 2] / result.body_weight, color="0.6", label="vertical, of all contacts")
+    axes[3].set(title="force on the root [body weights]", xlabel="time [s]")
+    axes[3].legend(fontsize=8)
+    axes[3].set_ylim(0, 1.4 * axes[3].get_ylim()[1])
+    axes[3].title.set_fontsize(10)
+    return _finish(figure, axes[:3], cycles, f"{title}: contact forces", path)
+
+
+def _grid(count: int) -> tuple[Figure, list[Axes]]:
+    columns = 2 if count <= 4 else 3
+    rows = max(1, -(-count // columns))
+    figure = Figure(figsize=(4.2 * columns, 2.6 * rows + 0.6), layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axis in axes[count:]:
+        axis.remove()
+    return figure, axes[:count]
+
+
+def _draw(
+    axis: Axes,
+    time: np.ndarray,
+    values: np.ndarray,
+    cycles: list[np.ndarray],
+    side: str,
+    style: dict[str, object] | None = None,
+) -> None:
+    """Draw the mean over the cycles against percent of the cycle, or against time when there is none."""
+    name, colour = _SIDES[side]
+    style = {"color": colour, "linewidth": 1.2} | (style or {"label": name})
+    if not cycles:
+        axis.plot(time, values, **style)
+        return
+    percent = np.linspace(0, 100, 101)
+    curves = [np.interp(percent, np.linspace(0, 100, len(frames)), values[frames]) for frames in cycles]
+    axis.plot(percent, np.mean(curves, axis=0), **style)
+    if len(curves) > 1 and "linestyle" not in style:
+        axis.fill_between(percent, *np.percentile(curves, [0, 100], axis=0), color=colour, alpha=0.15)
+
+
+def _finish(figure: Figure, axes: list[Axes], cycles: dict[str, list[np.ndarray]], title: str, path: Path) -> Path:
+    label = "gait cycle of the side [%]" if any(cycles.values()) else "time [s]"
+    for axis in axes:
+        axis.set_xlabel(label, fontsize=8)
+        axis.title.set_fontsize(10)
+    if axes:
+        axes[0].legend(fontsize=8)
+    figure.suptitle(title, fontsize=11)
+    figure.savefig(path, dpi=110)
+    return path

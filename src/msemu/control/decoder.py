@@ -1,0 +1,147 @@
+"""Computed muscle control: excitations that give wanted accelerations, many bodies at once."""
+
+from dataclasses import dataclass, field
+
+import torch
+
+from msemu.control.contact import NUM_EDGES
+from msemu.control.dynamics import DynamicsReader, DynamicsState
+from msemu.control.excitation import ActivationInverse
+from msemu.control.muscle_capacity import MuscleCapacity
+from msemu.control.sparse_least_squares import SparseLeastSquares
+from msemu.control.torque_balance import ContactSettings, TorqueBalance
+from msemu.models.body import Body
+from msemu.muscle.parameters import MuscleParameters
+from msemu.muscle.settings import MuscleCfg
+
+_WEAK_TONE = 0.05
+"""Activation, and force along each edge [body weights], from which a body without a solution starts."""
+
+
+@dataclass(frozen=True)
+class DecoderSettings:
+    """How excitations are found."""
+
+    effort: float = 1e-3
+    """Weight of the sum of squared activations beside 1/2 (torque error over the joint's capacity)^2."""
+    iterations: int = 8
+    """Iterations of the solver, from the solution of the last control step."""
+    tolerance: float = 0.1
+    """Relative gap at which a solve counts as converged."""
+    contact: ContactSettings = field(default_factory=lambda: ContactSettings(height_m=0.005))
+    """A simulated foot lies in the floor, unlike a retargeted one."""
+
+
+@dataclass
+class Decoded:
+    """The outcome for E bodies.
+
+    Attributes:
+        excitation: Excitation of each muscle during the control step [-], shape [E, M].
+        activation: Activation wanted at its end [-], shape [E, M].
+        residual: Generalised force that is missing [N m or N], shape [E, D].
+        relative_gap: Bound of the distance from the optimum, relative [-], shape [E].
+        converged: Whether the gap is within the tolerance, bool, shape [E].
+    """
+
+    excitation: torch.Tensor
+    activation: torch.Tensor
+    residual: torch.Tensor
+    relative_gap: torch.Tensor
+    converged: torch.Tensor
+
+
+class MuscleDecoder:
+    """Decodes the accelerations of the independent degrees of freedom into excitations.
+
+    After computed muscle control (Thelen and Anderson 2006, doi 10.1016/j.jbiomech.2005.02.010), with three changes: it
+    solves least squares, so a torque out of reach degrades to the closest one; the floor's forces are unknowns as in
+    `TorqueBalance`; and the activations are bounded by what activation dynamics can reach within the control step.
+    Every call does the same work and never waits for a device. Solutions warm-start the next call, per body.
+
+    Attributes:
+        settings: Weights and iterations.
+        scale: Scale of each degree of freedom in the balance [N m or N], see `TorqueBalance`, shape [D].
+    """
+
+    def __init__(
+        self,
+        body: Body,
+        reader: DynamicsReader,
+        num_envs: int,
+        substeps: int,
+        timestep_s: float,
+        muscle: MuscleCfg | None = None,
+        settings: DecoderSettings | None = None,
+        parameters: MuscleParameters | None = None,
+        num_threads: int = 0,
+        device: str = "cpu",
+    ):
+        """Prepare E bodies.
+
+        Args:
+            body: The body.
+            reader: What reads the states that are decoded.
+            num_envs: Number of bodies E.
+            substeps: Physics steps of a control step.
+            timestep_s: Physics time step [s].
+            muscle: Level and activation dynamics of the muscles.
+            settings: Weights and iterations.
+            parameters: The body's muscles; by default those of its model.
+            num_threads: Threads on the CPU; 0 uses every core.
+            device: Device of all tensors.
+        """
+        muscle = muscle or MuscleCfg()
+        parameters = parameters or MuscleParameters.of(body.model)
+        self.settings = settings or DecoderSettings()
+        self._capacity = MuscleCapacity(parameters, muscle.level, device)
+        self._inverse = ActivationInverse(parameters, substeps, timestep_s, muscle.activation_dynamics, device)
+        self._balance = TorqueBalance(body, parameters, reader.dofs, self.settings.contact, device)
+        self.scale = self._balance.scale
+        self._solver = SparseLeastSquares(reader.pattern(), num_envs, num_threads, device)
+        self._num_muscles = len(parameters)
+        self._split = int((self._solver.column < self._num_muscles).sum())
+        shape = (num_envs, self._num_muscles + NUM_EDGES * len(reader.points))
+        self._previous = torch.full(shape, _WEAK_TONE, dtype=torch.float64, device=device)
+        self._everything = torch.ones(num_envs, self._num_muscles, dtype=torch.bool, device=device)
+
+    def reset(self, mask: torch.Tensor) -> None:
+        """Forget the last solution of some bodies, shape [E], bool: they start from a weak tone and no contact."""
+        self._previous = self._previous.masked_fill(mask.unsqueeze(1), _WEAK_TONE)
+
+    def decode(self, state: DynamicsState, activation: torch.Tensor) -> Decoded:
+        """Find excitations for the next control step.
+
+        Args:
+            state: The equation of motion at the present state with the wanted acceleration.
+            activation: Present activation, shape [E, M].
+        """
+        settings = self.settings
+        now = activation.float().contiguous()
+        lower, upper = self._inverse.reachable(now)
+        active, passive = self._capacity.forces(state.muscle_length, state.muscle_velocity)
+        touching = self._balance.touching(state)
+        entries = self._balance.entries(state, active, self._solver.row, self._solver.column, self._split)
+        effort = torch.full_like(self._previous, 2.0 * settings.contact.effort)
+        effort[:, : self._num_muscles] = 2.0 * settings.effort
+        edges = touching.repeat_interleave(NUM_EDGES, 1)
+        solution = self._solver.solve(
+            values=entries,
+            target=self._balance.target(state, passive),
+            quadratic=effort,
+            lower=torch.cat((lower.double(), torch.zeros_like(edges, dtype=torch.float64)), 1),
+            upper=torch.cat((upper.double(), edges * settings.contact.max_force_bw), 1),
+            is_open=torch.cat((self._everything, edges), 1),
+            start=self._previous,
+            iterations=settings.iterations,
+            tolerance=settings.tolerance,
+        )
+        self._previous = solution.x
+        wanted = solution.x[:, : self._num_muscles]
+        return Decoded(
+            excitation=self._inverse.excitation(now, lower, upper, wanted.float().contiguous()),
+            activation=wanted,
+            residual=-solution.residual * self.scale,
+            relative_gap=solution.relative_gap,
+            converged=solution.converged,
+        )

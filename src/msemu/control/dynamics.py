@@ -1,0 +1,124 @@
+"""The equation of motion of many bodies, read from the engine and reduced to the independent degrees of freedom."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+import torch
+from mujoco.batch import Batch
+
+from msemu.control.contact import ContactPoints, Contacts
+from msemu.control.independent_dofs import IndependentDofs
+from msemu.models.body import Body
+
+
+@dataclass
+class DynamicsState:
+    """What the equation of motion ``required_force = R^T F + sum J^T f`` of E bodies holds at one instant.
+
+    Attributes:
+        required_force: Generalised force that muscles and contacts have to give for the wanted acceleration
+            [N m, N at translations], shape [E, D].
+        moment_arms: Change of each muscle's length per unit of each degree of freedom [m or 1], shape [E, M, D].
+        muscle_length: Muscle-tendon length [m], shape [E, M].
+        muscle_velocity: Muscle-tendon lengthening speed [m/s], shape [E, M].
+        contacts: Candidate contact points.
+    """
+
+    required_force: torch.Tensor
+    moment_arms: torch.Tensor
+    muscle_length: torch.Tensor
+    muscle_velocity: torch.Tensor
+    contacts: Contacts
+
+
+class DynamicsReader:
+    """Reads the `DynamicsState` of E bodies off the CPU engine, in double precision.
+
+    It has simulations of its own that are put into the given state and never stepped.
+
+    Attributes:
+        dofs: The independent degrees of freedom.
+        points: The candidate contact points.
+    """
+
+    def __init__(self, body: Body, num_states: int, contact_regions: Sequence[str], num_threads: int = 0):
+        """Allocate the engine's memory.
+
+        Args:
+            body: The body.
+            num_states: Number of states E that are read together.
+            contact_regions: Regions of the body whose contact with the floor counts.
+            num_threads: Threads of the engine; 0 uses every core.
+
+        Raises:
+            MsemuError: The body lacks a contact region.
+        """
+        model = body.model
+        self.dofs = IndependentDofs(body)
+        self.points = ContactPoints(body, contact_regions, self.dofs)
+        self._batch = Batch(model, num_states, num_threads, persistent=True)
+        self._batch.forward(stage=mujoco.mjtStage.mjSTAGE_VEL)
+        self._num_muscles, self._nv = model.nu, model.nv
+        # The engine keeps moment arms and the lower triangle of the mass matrix as sparse rows of constant pattern.
+        rows = np.repeat(np.arange(model.nu), self._batch.bind("moment_rownnz")[0])
+        self._moment_column = torch.from_numpy(self._batch.bind("moment_colind")[0, : len(rows)].astype(np.int64))
+        self._moment_place = torch.from_numpy(rows) * len(self.dofs) + self.dofs.owner[self._moment_column]
+        self._mass_row = torch.from_numpy(np.repeat(np.arange(model.nv), model.M_rownnz))
+        self._mass_column = torch.from_numpy(model.M_colind.astype(np.int64))
+        self._off_diagonal = torch.nonzero(self._mass_row != self._mass_column).squeeze(1)
+
+    def pattern(self) -> torch.Tensor:
+        """Return which entries of the matrix of `TorqueBalance` can be different from zero, bool, shape [D, N]."""
+        muscles = torch.zeros(self._num_muscles * len(self.dofs), dtype=torch.bool)
+        muscles[self._moment_place] = True
+        return torch.cat((muscles.unflatten(0, (self._num_muscles, len(self.dofs))).mT, self.points.pattern()), 1)
+
+    def read(self, qpos: torch.Tensor, qvel: torch.Tensor, acceleration: torch.Tensor) -> DynamicsState:
+        """Compute everything at a state.
+
+        Args:
+            qpos: Generalised position, shape [E, nq].
+            qvel: Generalised velocity, couplings fulfilled, shape [E, nv].
+            acceleration: Wanted acceleration of the independent degrees of freedom, shape [E, D].
+        """
+        self._field("qpos").copy_(qpos)
+        self._field("qvel").copy_(qvel)
+        self._batch.forward(stage=mujoco.mjtStage.mjSTAGE_VEL)
+        qpos, qvel = self._field("qpos"), self._field("qvel")
+        slopes = self.dofs.slopes(qpos)
+        full = self.dofs.expand(acceleration.to(qpos.dtype), slopes) + self.dofs.acceleration_bias(qpos, qvel)
+        force = self._mass_times(full) + self._field("qfrc_bias") - self._field("qfrc_passive")
+        return DynamicsState(
+            required_force=self.dofs.reduce(force, slopes),
+            moment_arms=self._moment_arms(slopes),
+            muscle_length=self._field("actuator_length").clone(),
+            muscle_velocity=self._field("actuator_velocity").clone(),
+            contacts=self.points.read(
+                self._field("geom_xpos"),
+                self._field("geom_xmat"),
+                self._field("cdof"),
+                self._field("subtree_com")[:, 1],
+                slopes,
+                qvel[:, self.dofs.index],
+            ),
+        )
+
+    def _mass_times(self, acceleration: torch.Tensor) -> torch.Tensor:
+        mass, off = self._field("M"), self._off_diagonal
+        product = torch.zeros_like(acceleration)
+        product.index_add_(1, self._mass_row, mass * acceleration[:, self._mass_column])
+        return product.index_add_(1, self._mass_column[off], mass[:, off] * acceleration[:, self._mass_row[off]])
+
+    def _moment_arms(self, slopes: torch.Tensor) -> torch.Tensor:
+        values = self._field("actuator_moment")[:, : len(self._moment_column)] * slopes[:, self._moment_column]
+        arms = values.new_zeros(len(values), self._num_muscles * len(self.dofs))
+        return arms.index_add_(1, self._moment_place, values).unflatten(1, (self._num_muscles, len(self.dofs)))
+
+    def _field(self, name: str) -> torch.Tensor:
+        with warnings.catch_warnings():
+            # Derived fields are read-only; torch has no such tensors and says so. Nobody writes to them.
+            warnings.simplefilter("ignore", UserWarning)
+            return torch.from_numpy(self._batch.bind(name))

@@ -1,0 +1,106 @@
+"""What each muscle can give at its present length and speed: its force is affine in activation."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+import warp as wp
+
+from msemu.muscle.mujoco_level import mujoco_contraction
+from msemu.muscle.parameters import MuscleParameters
+from msemu.muscle.records import Muscle, muscle_array
+from msemu.muscle.rigid_level import rigid_contraction
+
+wp.set_module_options({"enable_backward": False})
+
+
+def _make_kernel(contract: Callable) -> wp.Kernel:
+    @wp.kernel(enable_backward=False)
+    def measure_capacity(
+        muscles_in: wp.array(dtype=Muscle),
+        muscle_length_in: wp.array2d(dtype=float),
+        muscle_velocity_in: wp.array2d(dtype=float),
+        active_out: wp.array2d(dtype=float),
+        passive_out: wp.array2d(dtype=float),
+    ):
+        worldid, muscleid = wp.tid()
+        length, velocity = muscle_length_in[worldid, muscleid], muscle_velocity_in[worldid, muscleid]
+        state = contract(muscles_in[muscleid], 1.0, length, velocity)
+        active_out[worldid, muscleid] = state.active_force
+        passive_out[worldid, muscleid] = state.passive_force
+
+    return measure_capacity
+
+
+_RIGID = _make_kernel(rigid_contraction)
+_KERNELS = {"mujoco": _make_kernel(mujoco_contraction), "rigid": _RIGID, "elastic": _RIGID}
+"""By level; the force on an elastic tendon depends on the fibre's history and is approximated, see `MuscleCapacity`."""
+
+_MOST_SLACK = 0.95
+"""Greatest activation that is taken to leave a muscle slack [-]; it keeps a range above it."""
+
+
+class MuscleCapacity:
+    """Active force at full activation and passive force of M muscles of E environments, at a level of fidelity.
+
+    At the level ``elastic`` the force depends on the fibre's history, not on activation alone. It is approximated by
+    that of a rigid tendon, which is good where the tendon's stretch changes little (walking; not sprinting).
+    """
+
+    def __init__(self, parameters: MuscleParameters, level: str = "mujoco", device: str = "cpu"):
+        """Put the table on a device.
+
+        Args:
+            parameters: The parameter table.
+            level: One of `msemu.muscle.settings.LEVELS`.
+            device: Warp's name of the device.
+        """
+        self.level = level
+        self._device = device
+        self._muscles = muscle_array(parameters, device)
+
+    def forces(self, length: torch.Tensor, velocity: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute the two forces along the tendon; kernels only, in single precision.
+
+        Args:
+            length: Muscle-tendon length [m], shape [E, M].
+            velocity: Muscle-tendon lengthening speed [m/s], shape [E, M].
+
+        Returns:
+            Active force at an activation of 1 [N] and passive force [N], shape [E, M], in the type of ``length``; the
+            passive force is negative where the damping of a fibre that shortens exceeds its stretch, see
+            `pulling_part`.
+        """
+        inputs = [tensor.float().contiguous() for tensor in (length, velocity)]
+        outputs = [torch.empty_like(inputs[0]) for _ in range(2)]
+        wp.launch(
+            _KERNELS[self.level],
+            dim=tuple(length.shape),
+            inputs=[self._muscles, *(wp.from_torch(tensor) for tensor in inputs)],
+            outputs=[wp.from_torch(tensor) for tensor in outputs],
+            device=self._device,
+        )
+        return outputs[0].to(length.dtype), outputs[1].to(length.dtype)
+
+
+def pulling_part(active: torch.Tensor, passive: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the least activation at which the tendon is taut, and the passive force for activations from there on.
+
+    The damping of a fibre that shortens fast takes from its force, but a tendon does not push: the force is
+    ``max(a * active + passive, 0)``. It is affine from the least activation on.
+
+    Args:
+        active: Force at full activation [N], shape [E, M].
+        passive: Passive force [N], shape [E, M].
+    """
+    least = (-passive / active.clamp(min=1e-6)).clamp(0.0, _MOST_SLACK)
+    return least, torch.maximum(passive, -least * active)
+
+
+def scaled_strength(parameters: MuscleParameters, factor: float) -> MuscleParameters:
+    """Return the table with every maximum force, active and passive, multiplied by ``factor``."""
+    return replace(
+        parameters,
+        max_isometric_force=parameters.max_isometric_force * factor,
+        passive_max_isometric_force=parameters.passive_max_isometric_force * factor,
+    )

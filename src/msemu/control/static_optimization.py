@@ -1,0 +1,239 @@
+"""Static optimisation along a movement: the activations of least effort that give the required joint torques."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from msemu.control.bounded_least_squares import solve
+from msemu.control.contact import ContactPoints
+from msemu.control.dynamics import DynamicsReader, DynamicsState
+from msemu.control.independent_dofs import ROOT_DOFS
+from msemu.control.inverse_dynamics import Movement, dynamics_along
+from msemu.control.muscle_capacity import MuscleCapacity, pulling_part
+from msemu.control.torque_balance import ContactSettings, TorqueBalance
+from msemu.errors import MsemuError
+from msemu.models.body import Body
+from msemu.muscle.parameters import MuscleParameters
+from msemu.muscle.settings import LEVELS
+
+OBJECTIVES = ("activation", "power")
+_POWER_SHARE = 0.1
+"""Weight of the power over that of squared activations: a linear cost keeps more torque from strong, fast muscles."""
+_SLACK = 1e-6
+"""Activation above the least one that pulls, below which a muscle counts as slack [-]."""
+
+
+@dataclass(frozen=True)
+class StaticOptimizationSettings:
+    """What is minimised, and how exactly."""
+
+    objective: str = "activation"
+    """``activation``: sum of a^p (Crowninshield and Brand 1981, doi 10.1016/0021-9290(81)90035-X, with activation for
+    stress); ``power``: sum of the active forces' power on the path, ``|a F v|``, in watts without sign."""
+    power: int = 2
+    """Exponent p, 2 or 3."""
+    effort: float = 1e-4
+    """Weight of the effort beside 1/2 (torque error over the joint's capacity)^2. At 1e-4 joints that are strong enough
+    miss their torque by about 1e-4 of their capacity."""
+    level: str = "mujoco"
+    """Muscle level; ``elastic`` is approximated by a rigid tendon."""
+    iterations: int = 30
+    """Iterations of the solver."""
+    tolerance: float = 1e-6
+    """Relative gap at which a frame counts as solved."""
+    contact: ContactSettings = field(default_factory=ContactSettings)
+
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            raise MsemuError(f"unknown objective '{self.objective}'; known: {', '.join(OBJECTIVES)}")
+        if self.power not in (2, 3):
+            raise MsemuError(f"the power of the activations must be 2 or 3, not {self.power}")
+        if self.level not in LEVELS:
+            raise MsemuError(f"unknown muscle level '{self.level}'; known: {', '.join(LEVELS)}")
+        if not (self.effort > 0 and self.iterations > 0 and self.tolerance > 0):
+            raise MsemuError("effort, iterations and tolerance of the static optimisation must be positive")
+
+
+@dataclass(frozen=True)
+class StaticOptimization:
+    """The solution in each of T frames; D degrees of freedom, the first six of them the root; M muscles; C points.
+
+    Attributes:
+        dof_names: Names of the degrees of freedom.
+        muscle_names: Names of the muscles.
+        point_names: Geoms of the contact points.
+        point_regions: Contact region of each point.
+        activation: Activation [-], shape [T, M].
+        muscle_force: Pull along the path, active and passive [N], shape [T, M].
+        passive_force: Its passive part [N], shape [T, M].
+        moment_arm: Change of the path's length with a degree of freedom [m/rad or 1], shape [T, M, D].
+        touching: Points that may be in contact, shape [T, C].
+        contact_position: Position of the points [m], shape [T, C, 3].
+        contact_force: Force of the floor on the points, world axes [N], shape [T, C, 3].
+        required_torque: Generalised force of muscles and floor that the movement needs [N m or N], shape [T, D].
+        muscle_torque: What the muscles give [N m or N], shape [T, D].
+        contact_torque: What the floor gives [N m or N], shape [T, D].
+        residual: ``required - muscle - contact`` [N m or N], shape [T, D]: at the root the part that nothing explains,
+            at a joint what the muscles are too weak for.
+        capacity: Scale of each degree of freedom in the optimisation [N m or N], shape [D].
+        body_weight: Weight of the body [N].
+        relative_gap: Bound of the distance from the optimum, relative [-], shape [T].
+        converged: Frames whose gap is within the tolerance, shape [T].
+    """
+
+    dof_names: tuple[str, ...]
+    muscle_names: tuple[str, ...]
+    point_names: tuple[str, ...]
+    point_regions: tuple[str, ...]
+    activation: np.ndarray
+    muscle_force: np.ndarray
+    passive_force: np.ndarray
+    moment_arm: np.ndarray
+    touching: np.ndarray
+    contact_position: np.ndarray
+    contact_force: np.ndarray
+    required_torque: np.ndarray
+    muscle_torque: np.ndarray
+    contact_torque: np.ndarray
+    residual: np.ndarray
+    capacity: np.ndarray
+    body_weight: float
+    relative_gap: np.ndarray
+    converged: np.ndarray
+
+    @property
+    def net_torque(self) -> np.ndarray:
+        """Generalised force that the muscles have to give, the floor's being known [N m or N], shape [T, D]."""
+        return self.required_torque - self.contact_torque
+
+    @property
+    def root_force_residual(self) -> np.ndarray:
+        """Force at the root that nothing explains [body weights], shape [T]."""
+        return np.linalg.norm(self.residual[:, :3], axis=1) / self.body_weight
+
+    @property
+    def root_moment_residual(self) -> np.ndarray:
+        """Moment at the root that nothing explains [N m], shape [T]."""
+        return np.linalg.norm(self.residual[:, 3:ROOT_DOFS], axis=1)
+
+
+def optimize(
+    body: Body,
+    movement: Movement,
+    settings: StaticOptimizationSettings | None = None,
+    parameters: MuscleParameters | None = None,
+    on_frame: Callable[[int, int], None] = lambda done, total: None,
+) -> StaticOptimization:
+    """Find the activations of least effort in every frame of a movement.
+
+    All frames are independent problems and are solved together. When a joint is too weak, or the movement needs a root
+    force that the contacts cannot give, the solution is the closest in the sense of `TorqueBalance` and the residual
+    says how far it is.
+
+    Args:
+        body: The body.
+        movement: The movement, see `msemu.control.inverse_dynamics.differentiate`.
+        settings: Objective and tolerances.
+        parameters: The body's muscles; by default those of its model.
+        on_frame: Called with the number of frames done and in all.
+
+    Raises:
+        MsemuError: The body lacks feet among its contact regions.
+    """
+    settings = settings or StaticOptimizationSettings()
+    parameters = parameters or MuscleParameters.of(body.model)
+    regions = contact_regions(body)
+    readers: dict[int, DynamicsReader] = {}
+
+    def reader_of(count: int) -> DynamicsReader:
+        if count not in readers:
+            readers[count] = DynamicsReader(body, count, regions)
+        return readers[count]
+
+    capacity = MuscleCapacity(parameters, settings.level)
+    balance: TorqueBalance | None = None
+    parts: list[dict[str, torch.Tensor]] = []
+    for part, state in dynamics_along(reader_of, movement):
+        reader = next(iter(readers.values()))
+        balance = balance or TorqueBalance(body, parameters, reader.dofs, settings.contact)
+        parts.append(_solve_frames(state, balance, reader.points, capacity, settings))
+        on_frame(part.stop, len(movement.qpos))
+    return StaticOptimization(
+        dof_names=reader.dofs.names,
+        muscle_names=body.muscle_names,
+        point_names=reader.points.names,
+        point_regions=tuple(reader.points.regions),
+        capacity=balance.scale.numpy(),
+        body_weight=balance.body_weight,
+        **{name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]},
+    )
+
+
+def contact_regions(body: Body) -> list[str]:
+    """Return the regions that may carry the body: feet, and hands where there are any.
+
+    Raises:
+        MsemuError: The body has no feet among its contact regions.
+    """
+    missing = [region for region in ("foot_r", "foot_l") if region not in body.contact_regions]
+    if missing:
+        raise MsemuError(
+            f"body '{body.name}' has no contact region {' and no '.join(missing)}: the floor cannot carry it; name the"
+            " geoms in contact_regions of its recipe"
+        )
+    return [region for region in ("foot_r", "foot_l", "hand_r", "hand_l") if region in body.contact_regions]
+
+
+def _solve_frames(
+    state: DynamicsState,
+    balance: TorqueBalance,
+    points: ContactPoints,
+    capacity: MuscleCapacity,
+    settings: StaticOptimizationSettings,
+) -> dict[str, torch.Tensor]:
+    active, passive = capacity.forces(state.muscle_length, state.muscle_velocity)
+    lower, passive = pulling_part(active, passive)
+    touching = balance.touching(state)
+    effort = _effort(settings, active, state.muscle_velocity)
+    problem = balance.problem(state, active, passive, touching, effort, lower, torch.ones_like(active))
+    solution = solve(problem, settings.iterations, settings.tolerance)
+    activation = solution.x[:, : active.shape[1]]
+    force = (activation * active + passive).clamp(min=0.0)
+    # Up to `lower` the tendon is slack, so that a muscle which does not pull is not active either.
+    activation = torch.where((lower > 0.0) & (activation - lower < _SLACK), 0.0, activation)
+    edges = balance.edge_forces(solution.x, active.shape[1]) * touching.unsqueeze(-1)
+    muscle_torque = -(force.unsqueeze(1) @ state.moment_arms).squeeze(1)
+    contact_torque = torch.einsum("edkf,ekf->ed", state.contacts.edge_force, edges)
+    return {
+        "activation": activation,
+        "muscle_force": force,
+        "passive_force": passive,
+        "moment_arm": state.moment_arms,
+        "touching": touching,
+        "contact_position": state.contacts.position,
+        "contact_force": points.force(edges),
+        "required_torque": state.required_force,
+        "muscle_torque": muscle_torque,
+        "contact_torque": contact_torque,
+        "residual": state.required_force - muscle_torque - contact_torque,
+        "relative_gap": solution.relative_gap,
+        "converged": solution.converged,
+    }
+
+
+def _effort(
+    settings: StaticOptimizationSettings, active: torch.Tensor, velocity: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """Return the factors of the regulariser for ``effort * objective``."""
+    ones = torch.ones_like(active)
+    if settings.objective == "power":
+        watts = active * velocity.abs()
+        # A little of the squared activation makes the solution unique where muscles hold still.
+        share = watts / watts.mean(1, keepdim=True).clamp(min=1e-6)
+        effort = _POWER_SHARE * settings.effort
+        return {"linear": effort * share, "quadratic": 0.02 * effort * ones}
+    if settings.power == 3:
+        return {"cubic": 3.0 * settings.effort * ones}
+    return {"quadratic": 2.0 * settings.effort * ones}

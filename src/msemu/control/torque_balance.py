@@ -1,0 +1,141 @@
+"""The balance of generalised forces as a bounded least-squares problem in activations and contact forces."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from msemu.control.bounded_least_squares import BoundedLeastSquares
+from msemu.control.contact import NUM_EDGES
+from msemu.control.dynamics import DynamicsState
+from msemu.control.independent_dofs import IndependentDofs
+from msemu.models.body import Body
+from msemu.models.moment_arms import moment_arms
+from msemu.models.poses import random_poses
+from msemu.muscle.parameters import MuscleParameters
+
+_ROOT_LEVER_M = 0.3
+"""Lever at which a root force of a body weight counts as much as its moment: half the width of a pelvis."""
+_LEAST_CAPACITY = 0.5
+"""Least scale of a joint [N m or N]; joints that no muscle moves would else outweigh all others."""
+_NUM_POSES = 20
+
+
+@dataclass(frozen=True)
+class ContactSettings:
+    """When the floor may push on a point, and how hard."""
+
+    height_m: float = 0.015
+    """Height below which a point may be in contact [m]; retargeted feet stand within a few millimetres of the floor."""
+    speed_m_s: float = 1.0
+    """Speed above which it is not [m/s]: a swinging foot passes the floor at 3 m/s."""
+    max_force_bw: float = 3.0
+    """Greatest force along each edge of a point's friction pyramid [body weights]."""
+    effort: float = 1e-5
+    """Weight of the squared edge forces [per body weight^2]; it spreads the load over points."""
+
+
+class TorqueBalance:
+    """Turns dynamics and muscle capacity into problems in M activations and then 4 edge forces of each contact point.
+
+    The rows are the independent degrees of freedom, each divided by a scale: the root by the body weight (moments at
+    0.3 m), a joint by its capacity, the root mean square over random poses of the torque that its muscles could give
+    one by one, ``sqrt(sum (r F0)^2)``. So an error counts as a share of the joint's strength.
+
+    Attributes:
+        scale: Scale of each row [N or N m], shape [D].
+        body_weight: Weight of the body [N].
+    """
+
+    def __init__(
+        self,
+        body: Body,
+        parameters: MuscleParameters,
+        dofs: IndependentDofs,
+        contact: ContactSettings,
+        device: torch.device | str = "cpu",
+    ):
+        """Measure the scales."""
+        self.contact = contact
+        self.body_weight = float(body.model.body_mass.sum() * np.linalg.norm(body.model.opt.gravity))
+        poses = torch.from_numpy(random_poses(body.model, _NUM_POSES, seed=0))
+        arms = torch.from_numpy(moment_arms(body.model, poses.numpy())).to(device)
+        arms = dofs.reduce(arms, dofs.slopes(poses.to(device)))
+        force = torch.as_tensor(MuscleParameters.of(body.model).max_isometric_force, device=device)
+        capacity = (arms * force.unsqueeze(-1)).square().sum(1).mean(0).sqrt().clamp(min=_LEAST_CAPACITY)
+        capacity[:3] = self.body_weight
+        capacity[3:6] = self.body_weight * _ROOT_LEVER_M
+        self.scale = capacity
+
+    def touching(self, state: DynamicsState) -> torch.Tensor:
+        """Return which candidate points may be in contact, bool, shape [E, C]."""
+        low = state.contacts.position[..., 2] < self.contact.height_m
+        return low & (state.contacts.velocity.norm(dim=-1) < self.contact.speed_m_s)
+
+    def problem(
+        self,
+        state: DynamicsState,
+        active: torch.Tensor,
+        passive: torch.Tensor,
+        touching: torch.Tensor,
+        effort: dict[str, torch.Tensor],
+        lower: torch.Tensor,
+        upper: torch.Tensor,
+    ) -> BoundedLeastSquares:
+        """Build the problems of E bodies.
+
+        Args:
+            state: The equation of motion.
+            active: Force at full activation [N], shape [E, M].
+            passive: Passive force [N], shape [E, M].
+            touching: From `touching`, shape [E, C].
+            effort: ``linear``, ``quadratic`` and ``cubic`` of the activations, [E, M] each; missing ones are zero.
+            lower: Least activation, shape [E, M].
+            upper: Greatest activation, shape [E, M].
+        """
+        count = state.contacts.edge_force.shape[2] * NUM_EDGES
+        pull = -(state.moment_arms * active.unsqueeze(-1)).mT
+        push = self.body_weight * state.contacts.edge_force * touching[:, None, :, None]
+        matrix = torch.cat((pull, push.flatten(2)), 2) / self.scale.unsqueeze(-1)
+
+        def join(of_muscles: torch.Tensor | None, of_edges: float) -> torch.Tensor | None:
+            if of_muscles is None:
+                return None
+            return torch.cat((of_muscles, of_muscles.new_full((len(of_muscles), count), of_edges)), 1)
+
+        return BoundedLeastSquares(
+            matrix=matrix,
+            target=self.target(state, passive),
+            quadratic=join(effort.get("quadratic", torch.zeros_like(active)), 2.0 * self.contact.effort),
+            linear=join(effort.get("linear"), 0.0),
+            cubic=join(effort.get("cubic"), 0.0),
+            lower=join(lower, 0.0),
+            upper=join(upper, self.contact.max_force_bw),
+        )
+
+    def target(self, state: DynamicsState, passive: torch.Tensor) -> torch.Tensor:
+        """Return what activations and floor have to give, over the scale, shape [E, D]."""
+        return (state.required_force + (passive.unsqueeze(1) @ state.moment_arms).squeeze(1)) / self.scale
+
+    def entries(
+        self, state: DynamicsState, active: torch.Tensor, row: torch.Tensor, column: torch.Tensor, split: int
+    ) -> torch.Tensor:
+        """Return some entries of the matrix of `problem` with every point touching, those of muscles first, [E, P].
+
+        Args:
+            state: The equation of motion.
+            active: Force at full activation [N], shape [E, M].
+            row: Their rows, shape [P].
+            column: Their columns, ascending, shape [P].
+            split: Number of entries that belong to muscles.
+        """
+        num_muscles, num_rows = active.shape[1], state.moment_arms.shape[2]
+        of_muscle, of_edge = column[:split], column[split:] - num_muscles
+        num_edges = NUM_EDGES * state.contacts.edge_force.shape[2]
+        pull = state.moment_arms.flatten(1)[:, of_muscle * num_rows + row[:split]] * -active[:, of_muscle]
+        push = state.contacts.edge_force.flatten(1)[:, row[split:] * num_edges + of_edge] * self.body_weight
+        return torch.cat((pull, push), 1) / self.scale[row]
+
+    def edge_forces(self, x: torch.Tensor, num_muscles: int) -> torch.Tensor:
+        """Return the force along each edge of each point [N], shape [E, C, 4], from a solution."""
+        return self.body_weight * x[:, num_muscles:].unflatten(1, (-1, NUM_EDGES))

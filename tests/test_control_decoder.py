@@ -1,0 +1,105 @@
+"""The muscle decoder, and the sparse solver behind it against the dense one."""
+
+import pytest
+import torch
+
+from msemu.control.bounded_least_squares import BoundedLeastSquares, solve
+from msemu.control.decoder import DecoderSettings, MuscleDecoder
+from msemu.control.dynamics import DynamicsReader
+from msemu.control.sparse_least_squares import SparseLeastSquares
+from msemu.models import Body
+from msemu.sim.cpu import CpuSimulation
+
+NUM_ENVS = 4
+EVERY = torch.ones(NUM_ENVS, dtype=torch.bool)
+
+
+def make_decoder(body: Body, iterations: int = 25) -> tuple[MuscleDecoder, DynamicsReader]:
+    reader = DynamicsReader(body, NUM_ENVS, ["foot_r", "foot_l"], 1)
+    settings = DecoderSettings(effort=1e-5, iterations=iterations, tolerance=1e-3)
+    return MuscleDecoder(body, reader, NUM_ENVS, 10, 0.002, settings=settings, num_threads=2), reader
+
+
+@pytest.fixture
+def flying(legs: Body) -> CpuSimulation:
+    """Bodies in the air with flexed knees and hips, away from the joints' limits."""
+    sim = CpuSimulation(legs.model, NUM_ENVS, 1)
+    qpos = torch.from_numpy(legs.neutral_qpos).repeat(NUM_ENVS, 1)
+    qpos[:, 2] += 1.0
+    for name, angle in (("hip_flexion", 0.4), ("knee_angle", 0.7), ("mtp_angle", 0.1)):
+        for side in "rl":
+            qpos[:, 7 + legs.joint_names.index(f"{name}_{side}")] = angle
+    qpos = torch.from_numpy(legs.couplings.project(qpos.numpy()))
+    sim.reset(EVERY, qpos, torch.zeros_like(sim.qvel), torch.full_like(sim.act, 0.05))
+    return sim
+
+
+def hold(reader: DynamicsReader, sim: CpuSimulation, pose: torch.Tensor) -> torch.Tensor:
+    """Accelerations of a body in free fall that pull the joints back to a pose."""
+    joints = reader.dofs.index[6:]
+    wanted = torch.zeros(NUM_ENVS, len(reader.dofs), dtype=torch.float64)
+    wanted[:, 2] = -9.81
+    wanted[:, 6:] = 100 * (pose[:, joints + 1] - sim.qpos[:, joints + 1]) - 20 * sim.qvel[:, joints]
+    return wanted
+
+
+def test_the_sparse_solver_is_the_dense_one() -> None:
+    generator = torch.Generator().manual_seed(0)
+
+    def rand(*shape: int) -> torch.Tensor:
+        return torch.rand(*shape, generator=generator, dtype=torch.float64)
+
+    pattern = rand(9, 30) < 0.3
+    matrix = (rand(5, 9, 30) - 0.4) * pattern
+    is_open = rand(5, 30) < 0.9
+    lower = torch.where(is_open, 0.1 * rand(5, 30), 0.0)
+    problem = BoundedLeastSquares(
+        matrix * is_open.unsqueeze(1), 3 * rand(5, 9), 1e-3 + rand(5, 30) * 1e-2, lower, lower + 0.5 + rand(5, 30)
+    )
+    sparse = SparseLeastSquares(pattern, 5, num_threads=2)
+    values = matrix[:, sparse.row, sparse.column]
+    start = torch.full_like(lower, torch.nan).where(~is_open, 0.2)
+    rest = (values, problem.target, problem.quadratic, problem.lower, problem.upper, is_open, start)
+    found, expected = sparse.solve(*rest, iterations=30, tolerance=1e-6), solve(problem, iterations=30)
+    assert found.converged.all() and expected.converged.all()
+    # A closed unknown is zero in one and its free optimum, zero as well, in the other.
+    torch.testing.assert_close(found.x, expected.x, atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.residual, expected.residual, atol=1e-6, rtol=0)
+    unfinished = sparse.solve(*rest, iterations=2, tolerance=1e-6)
+    assert not unfinished.converged.any()
+    torch.testing.assert_close(unfinished.relative_gap, problem.relative_gap(unfinished.x), rtol=1e-6, atol=0)
+
+
+def test_muscles_hold_a_pose_in_the_air(legs: Body, flying: CpuSimulation) -> None:
+    decoder, reader = make_decoder(legs)
+    pose = flying.qpos.clone()
+    for _ in range(15):
+        decoded = decoder.decode(reader.read(flying.qpos, flying.qvel, hold(reader, flying, pose)), flying.act)
+        assert ((decoded.excitation >= 0) & (decoded.excitation <= 1)).all()
+        flying.step(decoded.excitation.double(), 10)
+        torch.testing.assert_close(flying.act, decoded.activation, atol=1e-4, rtol=0)
+    assert decoded.converged.all()
+    assert (decoded.residual / decoder.scale)[:, 6:].abs().max() < 0.01
+    joints = reader.dofs.index[6:] + 1
+    held = torch.rad2deg((flying.qpos - pose)[:, joints].abs().max())
+    flying.reset(EVERY, pose, torch.zeros_like(flying.qvel), torch.full_like(flying.act, 0.05))
+    flying.step(torch.zeros_like(flying.act), 150)
+    loose = torch.rad2deg((flying.qpos - pose)[:, joints].abs().max())
+    assert held < 2.0 < 10.0 < loose
+
+
+def test_an_unfinished_solve_is_reported_and_stays_in_bounds(legs: Body, flying: CpuSimulation) -> None:
+    decoder, reader = make_decoder(legs, iterations=1)
+    decoded = decoder.decode(reader.read(flying.qpos, flying.qvel, hold(reader, flying, flying.qpos)), flying.act)
+    assert not decoded.converged.any()
+    assert ((decoded.excitation >= 0) & (decoded.excitation <= 1)).all()
+
+
+def test_a_reset_body_starts_afresh_and_the_others_do_not(legs: Body, flying: CpuSimulation) -> None:
+    decoder, reader = make_decoder(legs, iterations=3)
+    state = reader.read(flying.qpos, flying.qvel, hold(reader, flying, flying.qpos))
+    first = decoder.decode(state, flying.act)
+    decoder.reset(torch.tensor([True, False, False, False]))
+    second = decoder.decode(state, flying.act)
+    torch.testing.assert_close(second.activation[0], first.activation[0])
+    assert (second.relative_gap[1:] < first.relative_gap[1:]).all()
