@@ -13,3 +13,5 @@ def register() -> None:
         for motion_title, motion in _MOTIONS.items():
             summary = f"the clip '{motion}' on {body}"
             register_task(TaskSpec(f"Msemu-{motion_title}-{title}-v0", f"{motion}_{body}", summary))
+    gait = "the gait of the file that MSEMU_MSGYM_GAIT names, on ms_human_700"
+    register_task(TaskSpec("Msemu-Gait-MsHuman700-v0", "gait_ms_human_700", gait))
