@@ -246,6 +246,8 @@ data = torch.randn(30 + 5 * rank, 4) + rank
 discriminator.update(data)
 torch.save((data, discriminator.network.state_dict(), discriminator.normalizer.state_dict()), f"{file}.{{rank}}")
 assert discriminator.update(data[: 0 if rank else 30]) is None
+dist.barrier()
+dist.destroy_process_group()
 """
 
 

@@ -74,7 +74,8 @@ def test_train_evaluate_and_resume(trained: Path, tmp_path: Path) -> None:
     ):
         assert isinstance(measured[key], float) and measured[key] >= 0
     assert len(measured["joint_angle_error_deg_by_joint"]) == 14
-    assert {path.name for path in (tmp_path / "plots").iterdir()} == {"error_by_joint.png", "errors_over_time.png"}
+    plots = {"error_by_joint.png", "errors_over_time.png", "muscles_over_time.png"}
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == plots
     assert run("eval", TASK, *arguments).returncode == 0
     assert json.loads(figures.read_text()) == measured, "the same seed gives the same figures"
     resumed = run("train", TASK, "--resume", "latest", "--iterations", "1", "--runs-dir", trained)

@@ -180,7 +180,7 @@ def test_page_shows_the_body_and_obeys_its_controls(recording, legs, tmp_path):
 
     async def drive(page):
         async with chromium(page.url, tmp_path) as tab:
-            await tab.until("document.body && document.body.innerText.includes('16 most active of 80')")
+            await tab.until("document.body && document.body.innerText.includes('the greatest 16 of 80')")
             text = await tab.evaluate("document.body.innerText")
             assert all(expected in text for expected in words), text
             await tab.evaluate(button.format("Pause") + ".click()")

@@ -21,7 +21,7 @@ class MuscleBench(Timing):
 
     bodies: tuple[str, ...] = ()
     """Bodies whose muscles run; by default myofullbody, and ms_human_700 where it is installed."""
-    num_envs: tuple[int, ...] = (64, 256, 1024)
+    num_envs: tuple[int, ...] = (64, 256, 1024, 4096)
     """Numbers of environments for the kernels alone."""
     step_num_envs: int = 64
     """Environments of the physics steps."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -102,19 +103,16 @@ def measure(args: TrainBench, body_name: str, engine: str, agent: str, num_envs:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    columns = ("body", "engine", "agent", "envs", "training steps/s", "physics only", "ratio", "learning", "memory")
-    table = Table(*columns, title="medians, quartiles in brackets")
+    columns = ("body", "engine", "agent", "envs", "training /s", "physics /s", "ratio", "learning", "MB")
+    table = Table(*columns, title="control steps per second; medians, quartiles of the ratio", box=box.SIMPLE)
     for row in rows:
-        subject = (row["body"], f"{row['engine']} on {row['physics_device']}", row["agent"], str(row["num_envs"]))
-        rates = [_with_quartiles(row, f"{key}_steps_per_s", ".0f") for key in ("training", "physics_only")]
-        ratio = _with_quartiles(row, "training_physics_ratio", ".2f")
-        memory = f"{row['peak_memory_mb']:.0f} MB"
+        engine = f"{row['engine']}, {row['physics_device']}"
+        rates = [f"{row[f'{key}_steps_per_s']:.0f}" for key in ("training", "physics_only")]
+        low, high = row["training_physics_ratio_quartiles"]
+        ratio = f"{row['training_physics_ratio']:.2f} ({low:.2f}-{high:.2f})"
+        memory = f"{row['peak_memory_mb']:.0f}"
         if "device_memory_mb" in row:
-            memory += f", device {row['device_memory_mb']:.0f} MB"
-        table.add_row(*subject, *rates, ratio, f"{100 * row['learning_share']:.0f} %", memory)
+            memory += f", device {row['device_memory_mb']:.0f}"
+        learning = f"{100 * row['learning_share']:.0f} %"
+        table.add_row(row["body"], engine, row["agent"], str(row["num_envs"]), *rates, ratio, learning, memory)
     return table
-
-
-def _with_quartiles(row: dict[str, Any], key: str, digits: str) -> str:
-    low, high = (format(value, digits) for value in row[f"{key}_quartiles"])
-    return f"{row[key]:{digits}} ({low} to {high})"

@@ -42,7 +42,8 @@ class PPO(BasePPO):
         desired_kl = desired_kl_per_action * storage.actions_shape[0]
         super().__init__(actor, critic, storage, desired_kl=desired_kl, **settings)
         if isinstance(self.optimizer, torch.optim.Adam):
-            self.optimizer = type(self.optimizer)(self.optimizer.param_groups, lr=self.learning_rate, fused=True)
+            parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+            self.optimizer = type(self.optimizer)(parameters, lr=self.learning_rate, fused=True)
         self._unknown_values = torch.zeros(storage.num_envs, 1, device=self.device)
 
     def act(self, obs: TensorDict) -> torch.Tensor:
