@@ -103,16 +103,14 @@ def measure(args: TrainBench, body_name: str, engine: str, agent: str, num_envs:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    columns = ("body", "engine", "agent", "envs", "training /s", "physics /s", "ratio", "learning", "MB")
-    table = Table(*columns, title="control steps per second; medians, quartiles of the ratio", box=box.SIMPLE)
+    columns = ("body", "envs", "agent", "engine", "train/s", "phys/s", "ratio", "quartiles", "MB")
+    table = Table(*columns, title="control steps per second, medians", box=box.SIMPLE, padding=(0, 1, 0, 0))
     for row in rows:
-        engine = f"{row['engine']}, {row['physics_device']}"
         rates = [f"{row[f'{key}_steps_per_s']:.0f}" for key in ("training", "physics_only")]
         low, high = row["training_physics_ratio_quartiles"]
-        ratio = f"{row['training_physics_ratio']:.2f} ({low:.2f}-{high:.2f})"
+        ratio = f"{row['training_physics_ratio']:.2f}", f"{low:.2f}-{high:.2f}"
         memory = f"{row['peak_memory_mb']:.0f}"
         if "device_memory_mb" in row:
             memory += f", device {row['device_memory_mb']:.0f}"
-        learning = f"{100 * row['learning_share']:.0f} %"
-        table.add_row(row["body"], engine, row["agent"], str(row["num_envs"]), *rates, ratio, learning, memory)
+        table.add_row(row["body"], str(row["num_envs"]), row["agent"], row["engine"], *rates, *ratio, memory)
     return table
