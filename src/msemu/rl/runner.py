@@ -17,6 +17,7 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.rl import checkpoint
 from msemu.rl.distributed import Team
+from msemu.rl.flow.heads import check_head, expect_head, head_name
 from msemu.rl.progress import Iteration, ProgressLogger, StopTraining
 
 _LOGGER_STATE = ("tot_timesteps", "tot_time", "cur_reward_sum", "cur_episode_length", "rewbuffer", "lenbuffer")
@@ -49,6 +50,7 @@ class Runner(OnPolicyRunner):
         self._team = team or Team()
         # The environment keeps broken bodies out of what it returns; rsl-rl's check makes the host wait in every step.
         cfg = to_dict(agent) | {"check_for_nan": False}
+        check_head(agent.actor)
         try:
             with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
                 super().__init__(env, cfg, str(log_dir) if log_dir else None, device)
@@ -80,6 +82,7 @@ class Runner(OnPolicyRunner):
         state = self.alg.save()
         state["iter"] = self.current_learning_iteration
         state["best_error_cm"] = self.best_error_cm
+        state["head"] = head_name(self.alg.get_policy())
         state["env"] = self.env.state_dict()
         state["random"] = _random_state()
         state["logger"] = {name: _plain(getattr(self.logger, name)) for name in _LOGGER_STATE}
@@ -97,6 +100,7 @@ class Runner(OnPolicyRunner):
             MsemuError: The checkpoint is damaged, or belongs to another body or network.
         """
         state = checkpoint.read(Path(path), map_location or self.device)
+        expect_head(self.alg.get_policy(), state.get("head"), path)
         try:
             self.alg.load(state, load_cfg, strict)
             if self._team.leads:
@@ -118,6 +122,7 @@ class Runner(OnPolicyRunner):
             MsemuError: The checkpoint is damaged, or belongs to another body or network.
         """
         state = checkpoint.read(path, self.device)
+        expect_head(self.alg.get_policy(), state.get("head"), str(path))
         try:
             self.alg.load(state, {"actor": True}, strict=True)
         except (KeyError, RuntimeError) as error:
@@ -157,7 +162,10 @@ class Runner(OnPolicyRunner):
         settled = (iteration.number + 1) * self.cfg["num_steps_per_env"] >= self.env.max_episode_length
         if settled and score < self.best_error_cm:
             self.best_error_cm = score
-            policy = {"actor_state_dict": self.alg.save()["actor_state_dict"]}
+            policy = {
+                "actor_state_dict": self.alg.save()["actor_state_dict"],
+                "head": head_name(self.alg.get_policy()),
+            }
             checkpoint.write(
                 Path(self.logger.log_dir) / "best.pt", {**policy, "iter": iteration.number, "best_error_cm": score}
             )

@@ -1,0 +1,169 @@
+"""Value guidance: the ascent, the trust in it, and that it improves a policy by itself."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rsl_rl.models import MLPModel
+from rsl_rl.storage import RolloutStorage
+from tensordict import TensorDict
+
+from msemu.cli.train import train
+from msemu.config import AgentCfg, TrainCfg, cfg_file, load
+from msemu.motion.clip import MotionClip
+from msemu.registry import get_task
+from msemu.rl import checkpoint
+from msemu.rl.flow.guidance import TwinAdvantage, ascend, explained_variance
+from msemu.rl.flow.guided import GuidedFlowPPO
+from msemu.rl.run_folder import RunFolder
+
+TASK = "Msemu-Track-MyoLegs-v0"
+NUM_ENVS, MUSCLES = 256, 20
+FLOW = {
+    "class_name": "msemu.rl.flow.distribution:FlowDistribution",
+    "num_steps": 4,
+    "velocity_hidden_dim": 32,
+    "init_residual_std": 0.1,
+    "init_std": 0.2,
+}
+GUIDANCE = {
+    "weight": 1.0,
+    "full_trust_explained_variance": 0.1,
+    "ascent_steps": 10,
+    "ascent_step_size": 0.05,
+    "hidden_dims": [32],
+    "activation": "elu",
+    "learning_rate": 0.003,
+    "num_learning_epochs": 4,
+    "num_mini_batches": 4,
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    yield
+    torch.set_num_threads(threads)
+
+
+def make_algorithm(**guidance: object) -> tuple[GuidedFlowPPO, TensorDict]:
+    """An algorithm whose PPO does not move: what changes the policy is the guidance."""
+    obs = TensorDict({"nothing": torch.ones(NUM_ENVS, 1)}, batch_size=[NUM_ENVS])
+    groups = {"actor": ["nothing"], "critic": ["nothing"]}
+    actor = MLPModel(obs, groups, "actor", MUSCLES, [16], "elu", False, FLOW)
+    critic = MLPModel(obs, groups, "critic", 1, [16], "elu", False)
+    storage = RolloutStorage("rl", NUM_ENVS, 2, obs, [MUSCLES])
+    settings = {"desired_kl_per_action": 0.01, "schedule": "fixed", "learning_rate": 0.0, "num_mini_batches": 2}
+    return GuidedFlowPPO(actor, critic, storage, guidance=GUIDANCE | guidance, **settings), obs
+
+
+def iterate(algorithm: GuidedFlowPPO, obs: TensorDict, target: torch.Tensor | None) -> tuple[float, dict]:
+    """One rollout rewarded by the nearness of a target, or at random, and the update."""
+    total = 0.0
+    with torch.inference_mode():
+        for _ in range(2):
+            actions = algorithm.act(obs)
+            noise = torch.randn(NUM_ENVS)
+            rewards = noise if target is None else -(actions - target).square().sum(1)
+            total += rewards.mean().item() / 2
+            algorithm.process_env_step(obs, rewards, torch.ones(NUM_ENVS), {"time_outs": torch.zeros(NUM_ENVS)})
+        algorithm.compute_returns(obs)
+    return total, algorithm.update()
+
+
+def test_the_ascent_is_that_of_numpy_on_a_quadratic_and_never_descends() -> None:
+    scale = np.array([1.0, 4.0, 0.5])
+    start = np.random.default_rng(0).normal(size=(5, 3))
+
+    def value(points: torch.Tensor) -> torch.Tensor:
+        return -0.5 * (torch.tensor(scale) * points.square()).sum(1, keepdim=True)
+
+    found = ascend(value, torch.tensor(start), 7, 0.1).numpy()
+    wanted = start
+    for _ in range(7):
+        wanted = wanted - 0.1 * scale * wanted
+    assert np.allclose(found, wanted)
+    assert (value(torch.tensor(found)) > value(torch.tensor(start))).all()
+
+
+def test_no_step_of_the_ascent_is_longer_than_its_bound() -> None:
+    end = ascend(lambda points: 1e6 * points.sum(1, keepdim=True), torch.zeros(2, 9), 1, 0.01)
+    assert torch.allclose(end.norm(dim=1), torch.full((2,), 2.0 * math.sqrt(9)))
+    assert torch.equal(ascend(lambda points: 0.0 * points.sum(1, keepdim=True), end, 3, 0.01), end)
+
+
+def test_the_lesser_estimate_counts_point_by_point() -> None:
+    twins = TwinAdvantage(2, 3, [8], "elu")
+    observations, actions = torch.randn(50, 2), torch.randn(50, 3)
+    both = twins(observations, actions)
+    assert both.shape == (50, 2) and 0 < (both[:, 0] < both[:, 1]).sum() < 50
+    assert torch.equal(twins.lesser(observations, actions).squeeze(1), torch.minimum(both[:, 0], both[:, 1]))
+
+
+def test_explained_variance_is_that_of_numpy() -> None:
+    prediction, target = torch.randn(100, 1), torch.randn(100, 1)
+    wanted = 1 - np.var((target - prediction).numpy(), ddof=1) / np.var(target.numpy(), ddof=1)
+    assert explained_variance(prediction, target) == pytest.approx(wanted, abs=1e-5)
+    assert explained_variance(target, target) == 1.0
+
+
+def test_guidance_alone_brings_the_actions_nearer_to_what_is_rewarded() -> None:
+    algorithm, obs = make_algorithm()
+    target = algorithm.actor(obs)[:1].detach() + 0.3 * torch.randn(1, MUSCLES).sign()
+    before = [parameter.clone() for parameter in algorithm.actor.mlp.parameters()]
+    history = [iterate(algorithm, obs, target) for _ in range(22)]
+    assert history[0][1]["guidance_trust"] == 0.0
+    assert history[-1][1]["guidance_trust"] == 1.0 and history[-1][1]["q_explained_variance"] > 0.3
+    noise = MUSCLES * (0.2**2 + 0.1**2)
+    excess = [-reward - noise for reward, _ in history]
+    assert excess[-1] < 0.2 * excess[0], excess
+    assert max(excess) < 1.1 * excess[0]
+    assert all(torch.equal(one, two) for one, two in zip(before, algorithm.actor.mlp.parameters(), strict=True))
+
+
+def test_a_q_that_explains_nothing_guides_nothing() -> None:
+    algorithm, obs = make_algorithm()
+    for _ in range(5):
+        _, losses = iterate(algorithm, obs, None)
+        assert losses["guidance_trust"] < 0.2
+    assert losses["q_explained_variance"] < 0.05
+    algorithm, obs = make_algorithm(weight=0.0)
+    for _ in range(5):
+        iterate(algorithm, obs, torch.zeros(1, MUSCLES))
+    assert torch.equal(algorithm.actor.distribution.flow.output.weight, torch.zeros(MUSCLES, 32))
+
+
+def test_a_q_that_is_not_finite_is_skipped_and_counted() -> None:
+    algorithm, obs = make_algorithm()
+    iterate(algorithm, obs, torch.zeros(1, MUSCLES))
+    weight = algorithm.twins.networks[0][0].weight
+    with torch.no_grad():
+        weight[0, 0] = torch.nan
+    before = weight.clone()
+    _, losses = iterate(algorithm, obs, torch.zeros(1, MUSCLES))
+    assert losses["skipped_updates"] == 16 and losses["guidance_trust"] == 0.0
+    assert torch.equal(weight.nan_to_num(7.0), before.nan_to_num(7.0))
+
+
+def test_a_resumed_guided_run_equals_an_uninterrupted_one(march: MotionClip, tmp_path: Path) -> None:
+    march.save(tmp_path / "march.npz")
+    agent = load(AgentCfg, cfg_file("agent", "flow_guided"))
+    agent.num_steps_per_env = 8
+    agent.actor["hidden_dims"] = agent.critic["hidden_dims"] = agent.algorithm["guidance"]["hidden_dims"] = [32]
+    agent.algorithm["guidance"]["full_trust_explained_variance"] = 1e-9
+    cfg = TrainCfg(**vars(get_task(TASK).load_config()), agent=agent)
+    cfg.motion, cfg.runs_dir, cfg.device = str(tmp_path / "march.npz"), str(tmp_path / "runs"), "cpu"
+    cfg.num_envs = 4
+    whole = RunFolder.open(train(TASK, replace(cfg, iterations=4, run_name="whole")))
+    first = RunFolder.open(train(TASK, replace(cfg, iterations=2, run_name="halves")))
+    train(TASK, replace(first.load_config(), iterations=2, resume=str(first.path)))
+    one, two = (checkpoint.read(run.checkpoint("last"), "cpu") for run in (whole, first))
+    for state in ("actor_state_dict", "critic_state_dict"):
+        assert all(torch.equal(value, two[state][name]) for name, value in one[state].items()), state
+    twins = one["guidance"]["twins"]
+    assert all(torch.equal(value, two["guidance"]["twins"][name]) for name, value in twins.items())
