@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 
 from msemu.models import Body
+from msemu.models.body import LANDMARKS
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import GRAVITY, Flight, find_flights, flight_figures, lowest_height
 from msemu.motion.flight_frame import FlightFrame, FrameCosts
 from msemu.motion.flight_timing import height_disagreement, resample_path, retime
-from msemu.motion.repair import repair
+from msemu.motion.kinematics import landmark_path
+from msemu.motion.quality import clip_errors
+from msemu.motion.repair import Repair, repair
 
 FPS = 50.0
 
@@ -41,6 +44,7 @@ def test_a_thrown_body_obeys_the_laws(legs: Body) -> None:
     path = thrown(legs)
     figures = flight_figures(legs, as_clip(legs, path), Flight(0, len(path) - 1, 1.0))
     assert figures.residual_max < 1e-6
+    assert figures.fall == pytest.approx(1.0)
     mean = figures.angular_momentum.mean(axis=0)
     assert abs(mean[2]) > 1.0
     assert np.ptp(figures.angular_momentum[:, 2]) < 1e-6 * abs(mean[2])
@@ -50,6 +54,7 @@ def test_a_body_that_hangs_in_the_air_is_held_by_its_weight(legs: Body) -> None:
     path = np.repeat(thrown(legs, 1), 10, axis=0)
     figures = flight_figures(legs, as_clip(legs, path), Flight(0, 9, 1.0))
     np.testing.assert_allclose(figures.residual, 1.0, atol=1e-9)
+    assert figures.is_supported
 
 
 def test_flights_are_found_across_the_seam() -> None:
@@ -88,19 +93,43 @@ def hop(body: Body, hang: int = 13, apex_m: float = 0.07) -> np.ndarray:
     return body.couplings.project(path)
 
 
-def test_repair_makes_a_hop_ballistic(legs: Body) -> None:
+@pytest.fixture(scope="module")
+def hopped(legs: Body) -> Repair:
+    """The hop, repaired; its recording has hip and ankle where the hop has them."""
     clip = as_clip(legs, hop(legs))
-    result = repair(legs, clip)
-    (flight,) = result.flights
+    clip.joint_centre_names = ("hip_r", "ankle_l")
+    clip.joint_centres = landmark_path(legs, clip.qpos)[0][:, [LANDMARKS.index(name) for name in ("hip_r", "ankle_l")]]
+    clip.quality = {"error_mean_cm": 0.0, "recorded_error_mean_cm": 1.0}
+    return repair(legs, clip)
+
+
+def test_repair_makes_a_hop_ballistic(legs: Body, hopped: Repair) -> None:
+    (flight,) = hopped.flights
     assert flight.before.residual_max > 0.5
-    again = find_flights(lowest_height(legs, result.clip.qpos), cyclic=False)
-    figures = flight_figures(legs, result.clip, max(again, key=lambda found: found.num_frames))
+    again = find_flights(lowest_height(legs, hopped.clip.qpos), cyclic=False)
+    figures = flight_figures(legs, hopped.clip, max(again, key=lambda found: found.num_frames))
     assert figures.residual_max < 0.1
     assert figures.drift < 0.05
-    assert result.clip.quality["repair_change_mean_cm"] < 4.0
-    assert np.abs(legs.couplings.residual(result.clip.qpos)).max() < 1e-9
-    np.testing.assert_array_equal(result.original.qpos, clip.qpos)
-    np.testing.assert_array_equal(result.clip.qpos[[0, -1]], clip.qpos[[0, -1]])
+    assert hopped.clip.quality["repair_change_mean_cm"] < 4.0
+    assert np.abs(legs.couplings.residual(hopped.clip.qpos)).max() < 1e-9
+    np.testing.assert_array_equal(hopped.original.qpos, hop(legs))
+    np.testing.assert_array_equal(hopped.clip.qpos[[0, -1]], hopped.original.qpos[[0, -1]])
+
+
+def test_figures_describe_the_repaired_clip(legs: Body, hopped: Repair) -> None:
+    changed = hopped.clip
+    assert changed.joint_centres.shape == (changed.num_frames, 2, 3)
+    assert changed.quality["error_mean_cm"] == pytest.approx(100 * clip_errors(legs, changed).mean())
+    assert 0.1 < changed.quality["error_mean_cm"] < 4.0
+    assert "recorded_error_mean_cm" not in changed.quality
+
+
+def test_a_body_that_something_carries_is_left_alone(legs: Body) -> None:
+    """It is lifted by 10 cm for a second, too slowly for a flight."""
+    clip = as_clip(legs, hop(legs, hang=50, apex_m=0.1))
+    result = repair(legs, clip)
+    assert result.clip is clip
+    assert len(result.left_alone) == 1
 
 
 def test_a_clip_without_flight_is_returned(legs: Body, march_once: MotionClip) -> None:

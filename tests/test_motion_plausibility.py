@@ -10,7 +10,9 @@ from rich.console import Console
 from msemu.cli.motion_check import MotionCheck, MotionRepair, check_motion, repair_motion
 from msemu.errors import MsemuError
 from msemu.models import Body
+from msemu.models.body import LANDMARKS
 from msemu.motion.clip import MotionClip
+from msemu.motion.kinematics import landmark_path
 from msemu.motion.plausibility import check_clip
 from msemu.motion.plausibility_muscles import muscle_path
 from msemu.motion.plausibility_report import findings_table, summary
@@ -34,6 +36,29 @@ def test_a_standing_body_is_plausible(legs: Body) -> None:
     assert report.strength.residual.max() < 0.02
 
 
+def test_joint_centres_out_of_reach_are_named_with_the_joints_at_their_limits(legs: Body) -> None:
+    clip = standing(legs)
+    knee = 7 + legs.joint_names.index("knee_angle_r")
+    clip.qpos[9, knee] = legs.model.jnt_range[knee - 6, 1]
+    clip.qpos = legs.couplings.project(clip.qpos)
+    clip.joint_centre_names = ("ankle_r",)
+    clip.joint_centres = landmark_path(legs, clip.qpos)[0][:, [LANDMARKS.index("ankle_r")]]
+    clip.joint_centres[9] += [0.0, 0.0, 0.15]
+    (finding,) = found(check_clip(legs, clip), "joint centres")
+    assert (finding.severity, finding.subject, finding.frame) == ("error", "ankle_r", 9)
+    assert finding.value == pytest.approx(15.0, abs=1e-6)
+    assert "knee_angle_r 1" in finding.message
+    assert "_l" not in finding.message
+
+
+def test_the_recorded_person_may_be_fast(legs: Body) -> None:
+    clip = standing(legs)
+    clip.qvel[7, 6 + legs.joint_names.index("knee_angle_r")] = 40.0
+    assert found(check_clip(legs, clip), "joint speed")
+    clip.quality["source_speed_max_rad_s"] = 41.0
+    assert not found(check_clip(legs, clip), "joint speed")
+
+
 def test_a_hanging_body_lacks_its_weight(legs: Body) -> None:
     clip = standing(legs)
     clip.qpos[:, 2] += 1.0
@@ -42,6 +67,7 @@ def test_a_hanging_body_lacks_its_weight(legs: Body) -> None:
     (finding,) = found(report, "flight residual")
     assert finding.severity == "error"
     assert finding.value == pytest.approx(1.0, abs=0.01)
+    assert "a support of the recording is missing" in finding.message
 
 
 def test_planted_faults_are_found_where_they_are(legs: Body) -> None:

@@ -16,9 +16,10 @@ from msemu.motion.foot import find_feet
 from msemu.motion.inverse_kinematics import Costs, InverseKinematics
 from msemu.motion.kinematics import landmark_path, sole_heights, support_point
 from msemu.motion.library import load_source
+from msemu.motion.quality import source_joint_speed
 from msemu.motion.retarget import RetargetSettings, retarget
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
-from msemu.motion.targets import make_targets
+from msemu.motion.targets import _held, make_targets
 
 STRIDE_S, SPEED = 1.0, 0.3
 THIGH, SHANK = 0.42, 0.41
@@ -139,6 +140,44 @@ def test_targets_have_the_bone_lengths_of_the_body_and_the_directions_of_the_sou
         np.testing.assert_allclose(np.cross(bone, source.joint(far) - source.joint(near)), 0.0, atol=1e-12)
 
 
+def test_what_stands_does_not_move():
+    """A point that creeps on the floor for 0.4 s is held at its mean place; before and after it is left alone."""
+    rng = np.random.default_rng(1)
+    path = np.cumsum(rng.normal(0.02, 0.005, (60, 2)), axis=0)
+    path[20:40] = path[20] + np.linspace(0.0, 0.02, 20)[:, None]
+    stands = np.zeros(60)
+    stands[20:40] = 1.0
+    held = _held(path, stands, None)
+    np.testing.assert_allclose(held[20:40], np.broadcast_to(path[20:40].mean(axis=0), (20, 2)), atol=1e-3)
+    np.testing.assert_allclose(held[:20], path[:20], atol=1e-9)
+    np.testing.assert_allclose(held[40:], path[40:], atol=1e-9)
+
+
+def test_a_stand_across_the_seam_is_one_stand():
+    course = np.array([1.0, 0.0, 0.0])
+    path = np.stack([np.linspace(0.0, 1.0, 50, endpoint=False), np.zeros(50)], axis=1)
+    stands = np.zeros(50)
+    stands[:5] = stands[-5:] = 1.0
+    held = _held(path, stands, course)
+    np.testing.assert_allclose(np.ptp(np.concatenate([held[-5:], held[:5] + course[:2]]), axis=0), 0.0, atol=2e-3)
+
+
+def test_no_joint_moves_further_than_it_may(legs):
+    """The legs are asked to jump to a pose far away within one frame."""
+    targets = make_targets(legs, marching()).frame(8)
+    solver = InverseKinematics(legs, Costs())
+    before = legs.neutral_qpos
+    pose = solver.solve(before, targets, before, 8, before, longest_move=0.05)
+    free = 7 + solver.free_joints
+    assert np.abs(pose[free] - before[free]).max() == pytest.approx(0.05, abs=1e-3)
+    assert np.abs(solver.solve(before, targets, before, 8)[free] - before[free]).max() > 0.3
+
+
+def test_speed_of_the_recorded_joints_is_that_of_the_lifted_thigh(legs):
+    lift = 0.8 * np.sin(2 * np.pi * np.linspace(0.0, STRIDE_S, 31)[:16]) ** 2
+    assert source_joint_speed(marching()) == pytest.approx(np.abs(np.diff(lift)).max() * 30.0, rel=1e-6)
+
+
 def test_feet_stand_by_turns(legs):
     contact = make_targets(legs, marching()).contact
     assert contact[2, 1].min() > 0.9  # the left foot stands while the right one is lifted
@@ -204,7 +243,9 @@ def test_real_clips_are_within_the_bar(body_name, clip_name, source):
         pytest.skip("MSEMU_MS_HUMAN_700 is not set")
     quality = retarget(load_body(body_name), source(clip_name), RetargetSettings(cyclic=True)).quality
     found = [quality[f"error_{figure}_cm"] for figure in ("mean", "p95", "max")]
-    assert (np.array(found) <= BAR_CM[body_name, clip_name]).all(), found
+    mean, p95, largest = BAR_CM[body_name, clip_name]
+    assert found[0] <= mean and found[1] <= p95, found
+    assert found[2] <= largest + 0.1, found  # where a foot slides in the recording and is held here
     assert -1.0 < quality["stance_height_min_cm"] <= quality["stance_height_max_cm"] < 1.0
     assert quality["penetration_max_cm"] < 1.0
     assert quality["coupling_residual_max"] < 1e-3

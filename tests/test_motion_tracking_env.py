@@ -247,7 +247,7 @@ def test_what_does_not_fit_is_refused(tracking_cfg: TaskCfg, legs: Body, march: 
 
 @pytest.mark.slow
 def test_both_engines_show_the_same(legs: Body, march: MotionClip, tracking_cfg: TaskCfg) -> None:
-    # Every body is reset in every step: the engines draw frames alike, and what comes before a reset is compared as well.
+    # Every body is reset in every step: the engines draw frames alike, and what comes before a reset is compared too.
     tracking_cfg.env.termination.body_position_deviation_m = 1e-6
     tracking_cfg.sim.device = "cpu"
     reference, warp = (

@@ -6,6 +6,7 @@ from msemu.cli.motion_check import MotionCheck, MotionRepair, check_motion, repa
 from msemu.cli.motion_export import Export, export
 from msemu.cli.motion_fetch import Fetch, fetch
 from msemu.cli.motion_import import Import, import_motion
+from msemu.cli.motion_prepare import Prepare, prepare
 from msemu.cli.motion_show import Info, Play, info, play
 from msemu.errors import command
 
@@ -16,6 +17,7 @@ def main() -> None:
     commands = {
         "fetch": (Fetch, fetch),
         "import": (Import, import_motion),
+        "prepare": (Prepare, prepare),
         "info": (Info, info),
         "play": (Play, play),
         "check": (MotionCheck, check_motion),

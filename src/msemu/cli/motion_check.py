@@ -92,7 +92,9 @@ def repair_motion(args: MotionRepair) -> None:
     console = Console()
     if not result.flights:
         reason = (
-            "only flights at its ends, too close together or beyond repair" if result.left_alone else "no flight phase"
+            "only flights at its ends, too close together, supported or beyond repair"
+            if result.left_alone
+            else "no flight phase"
         )
         raise MsemuError(f"{args.clip} has {reason}; there is nothing to repair")
     raw = result.save(args.out)
@@ -116,9 +118,8 @@ def _repair_table(result: "Repair") -> Table:
         f" largest {quality['repair_change_max_cm']:.1f} cm, joints up to {quality['repair_change_max_deg']:.0f} deg"
     )
     if result.left_alone:
-        caption += (
-            f"; {len(result.left_alone)} flight(s) were left alone: at the ends, too close to others or beyond repair"
-        )
+        why = "at the ends, too close to others, supported or beyond repair"
+        caption += f"; {len(result.left_alone)} flight(s) were left alone: {why}"
     table = Table(
         *("frames", "force without contact", "drift of angular momentum", "change", "timing"), caption=caption
     )

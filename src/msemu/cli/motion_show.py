@@ -25,12 +25,18 @@ class Info:
 
 @dataclass
 class Play:
-    """Show a clip in the browser, or write a video of it."""
+    """Show a clip in the browser, or write a video of it, with the recorded movement beside it.
+
+    The recorded movement is what the retargeting followed, in the proportions of the body. A clip that was made of
+    joint angles has none.
+    """
 
     clip: Annotated[Path, tyro.conf.Positional]
     """Clip (.npz)."""
     video: Path | None = None
     """Write this .mp4 instead of opening a page."""
+    heatmap: Path | None = None
+    """Write this .png instead: how far each joint centre is from the recorded movement over time [cm]."""
     body_path: Path | None = None
     """Where the body's model lies, for a body that no package brings."""
     host: str = "127.0.0.1"
@@ -54,28 +60,38 @@ def play(args: Play) -> None:
     from msemu.models import load_body
     from msemu.motion.recording import Recording
 
+    if args.heatmap and args.heatmap.suffix != ".png":
+        raise MsemuError(f"--heatmap {args.heatmap} must end in .png")
     if args.cycles < 1:
         raise MsemuError("--cycles must be at least 1")
     clip = MotionClip.load(args.clip)
     body = load_body(clip.body, args.body_path)
     clip.check_matches(body.name, body.joint_names)
     recording = Recording.from_clip(clip, cycles=args.cycles)
+    picture = None
+    if args.heatmap or (clip.joint_centres is not None and not args.video):
+        from msemu.viewer.heatmap import draw_heatmap, save_heatmap
+
+        picture = draw_heatmap(body, clip)
+        if args.heatmap:
+            save_heatmap(picture, args.heatmap)
+            Console().print(f"picture: {args.heatmap}", soft_wrap=True)
     if args.video:
         from msemu.viewer.video import write_video
 
         with progress("drawing") as on_frame:
             write_video(recording, body, args.video, progress=on_frame)
         Console().print(f"video: {args.video}", soft_wrap=True)
-    else:
+    elif not args.heatmap:
         from msemu.viewer.browser import serve
 
-        serve(recording, body, args.host, args.port)
+        serve(recording, body, args.host, args.port, picture=picture)
 
 
 def facts(clip: MotionClip) -> dict:
     """What `info` and `import` write as JSON: the header of the clip, its length and its quality."""
     facts = asdict(clip)
-    for array in ("qpos", "qvel"):
+    for array in ("qpos", "qvel", "joint_centres"):
         facts.pop(array)
     facts["cycle_displacement"] = clip.cycle_displacement.tolist()
     return facts | {"num_frames": clip.num_frames, "duration_s": clip.duration_s}

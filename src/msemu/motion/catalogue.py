@@ -111,12 +111,19 @@ def clip_sets() -> dict[str, tuple[str, ...]]:
         MsemuError: A set names a clip that there is not.
     """
     folder = files("msemu.cfg") / "motion" / "clip_sets"
+    entries = catalogue()
     sets = {}
     for resource in sorted(folder.iterdir(), key=lambda item: item.name):
         if resource.name.endswith(".yaml"):
             values = yaml.safe_load(resource.read_text(encoding="utf-8"))
-            sets[resource.name.removesuffix(".yaml")] = tuple(find_entry(name).name for name in values["clips"])
-    return sets | {"all": tuple(catalogue())}
+            unknown = [name for name in values["clips"] if name not in entries]
+            if unknown:
+                raise MsemuError(
+                    f"cfg/motion/clip_sets/{resource.name}: no clip '{unknown[0]}' in the catalogue;"
+                    f" there are: {', '.join(entries)}"
+                )
+            sets[resource.name.removesuffix(".yaml")] = tuple(values["clips"])
+    return sets | {"all": tuple(entries)}
 
 
 def find_entries(names: Iterable[str]) -> list[Entry]:

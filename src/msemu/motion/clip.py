@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.motion.untrusted import read_arrays
+from msemu.motion.untrusted import array_names, read_arrays
 
 FORMAT_VERSION = 1
 _ARRAYS = ("qpos", "qvel", "cycle_displacement")
+_CENTRES = "joint_centres"
 
 
 @dataclass
@@ -31,6 +32,8 @@ class MotionClip:
         licence: Terms of the recording.
         source_sha256: Hash of the source file.
         quality: Figures of the retargeting report.
+        joint_centre_names: Joint centres that followed the recorded movement; empty for joint angles that were read.
+        joint_centres: Where that movement has them, in the body's proportions [m], shape [T, C, 3], or None.
     """
 
     body: str
@@ -45,6 +48,8 @@ class MotionClip:
     licence: str = ""
     source_sha256: str = ""
     quality: dict[str, float] = field(default_factory=dict)
+    joint_centre_names: tuple[str, ...] = ()
+    joint_centres: np.ndarray | None = None
 
     @property
     def num_frames(self) -> int:
@@ -62,13 +67,14 @@ class MotionClip:
         Raises:
             MsemuError: ``path`` cannot be written.
         """
-        header = {key: value for key, value in asdict(self).items() if key not in _ARRAYS}
+        arrays = _ARRAYS if self.joint_centres is None else (*_ARRAYS, _CENTRES)
+        header = {key: value for key, value in asdict(self).items() if key not in (*_ARRAYS, _CENTRES)}
         header["format_version"] = FORMAT_VERSION
         header["units"] = "m, rad, s"
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             with open(path, "wb") as file:
-                np.savez_compressed(file, header=json.dumps(header), **{key: getattr(self, key) for key in _ARRAYS})
+                np.savez_compressed(file, header=json.dumps(header), **{key: getattr(self, key) for key in arrays})
         except OSError as error:
             raise MsemuError(f"cannot write the clip {path}: {error.strerror}") from error
 
@@ -82,9 +88,10 @@ class MotionClip:
         if not Path(path).is_file():
             raise MsemuError(f"no clip at {path}")
         try:
-            found = read_arrays(path, ("header", *_ARRAYS))
+            keys = (*_ARRAYS, _CENTRES) if _CENTRES in array_names(path) else _ARRAYS
+            found = read_arrays(path, ("header", *keys))
             header = dict(json.loads(str(found["header"])))
-            arrays = {key: found[key].astype(np.float64) for key in _ARRAYS}
+            arrays = {key: found[key].astype(np.float64) for key in keys}
         except (MsemuError, ValueError, TypeError) as error:
             remedy = "make one with: msemu-motion import FILE --body BODY --out clip.npz"
             raise MsemuError(f"{path} is not an msemu clip ({error}); {remedy}") from error
@@ -95,6 +102,7 @@ class MotionClip:
         try:
             clip = cls(**header, **arrays)
             clip.joint_names = tuple(clip.joint_names)
+            clip.joint_centre_names = tuple(clip.joint_centre_names)
             clip._validate()
         except (TypeError, ValueError) as error:
             raise MsemuError(f"{path} is a damaged clip: {error}") from error
@@ -107,7 +115,10 @@ class MotionClip:
             raise ValueError(f"arrays of shape {self.qpos.shape} and {self.qvel.shape} for {joints} joints")
         if self.cycle_displacement.shape != (3,) or not 1 <= self.fps <= 10_000:
             raise ValueError(f"fps {self.fps}, cycle displacement of shape {self.cycle_displacement.shape}")
-        for key in _ARRAYS:
+        centres = len(self.joint_centre_names)
+        if (self.joint_centres is not None or centres) and np.shape(self.joint_centres) != (frames, centres, 3):
+            raise ValueError(f"joint centres of shape {np.shape(self.joint_centres)} for {centres} names")
+        for key in _ARRAYS if self.joint_centres is None else (*_ARRAYS, _CENTRES):
             bad = ~np.isfinite(getattr(self, key))
             if bad.any():
                 raise ValueError(

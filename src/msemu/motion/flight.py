@@ -25,6 +25,11 @@ FLIGHT_CLEARANCE_M = 0.02
 SHORTEST_FLIGHT_FRAMES = 4
 """Fewer frames leave no two instants at which the momentum can be compared."""
 
+LEAST_FALL = 0.45
+"""A phase without contact in which the centre of mass falls with less than this share of gravity is no flight:
+something supports the person that the clip does not show. In DeepMimic's run, jump, backflip, spin
+and spin kick it reaches 0.5 to 1.7, between contacts of its dance, roll and get-ups at most 0.4."""
+
 LEAST_ANGULAR_MOMENTUM = 0.02
 """Angular momentum below which a drift is no longer given relative to the mean, as a share of mass times m^2/s."""
 
@@ -65,12 +70,19 @@ class FlightFigures:
         residual: Force that is missing for the motion of the centre of mass, in body weights [-], shape [F - 2].
         angular_momentum: About the centre of mass, world axes [kg m^2/s], shape [F - 2, 3].
         drift: Largest deviation of the angular momentum from its mean, as a share of the mean [-].
+        fall: Acceleration at which the centre of mass falls (least squares), as a share of gravity [-].
     """
 
     flight: Flight
     residual: np.ndarray
     angular_momentum: np.ndarray
     drift: float
+    fall: float
+
+    @property
+    def is_supported(self) -> bool:
+        """Whether something that the clip does not show carries the body."""
+        return self.fall < LEAST_FALL
 
     @property
     def residual_max(self) -> float:
@@ -153,4 +165,5 @@ def flight_figures(body: Body, clip: MotionClip, flight: Flight) -> FlightFigure
     mean = momentum.mean(axis=0)
     scale = max(float(np.linalg.norm(mean)), LEAST_ANGULAR_MOMENTUM * float(body.model.body_mass.sum()))
     drift = float(np.linalg.norm(momentum - mean, axis=1).max()) / scale
-    return FlightFigures(flight, residual, momentum, drift)
+    fall = 2.0 * np.polyfit(np.arange(len(centre)) / clip.fps, centre[:, 2], 2)[0] / GRAVITY[2]
+    return FlightFigures(flight, residual, momentum, drift, float(fall))

@@ -29,6 +29,9 @@ _ANGULAR_MOMENTUM = 0.0005
 _BEND = 0.03
 """Second difference of the change between frames that counts as one [rad or m]."""
 
+_SPEED = (27.0, 0.01)
+"""Speed of a joint that is not exceeded [rad/s], and the excess that counts as one [rad between frames]."""
+
 _SOFTNESS = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
 """By how much the laws of free flight count less; they are enforced by stages, because they are nonlinear."""
 
@@ -61,6 +64,7 @@ class FlightOptimisation:
         self._frame = FlightFrame(body, joints, fps, FrameCosts())
         self._least_momentum = LEAST_ANGULAR_MOMENTUM * float(body.model.body_mass.sum())
         self._rate = fps**2
+        self._joints, self._longest_move = 7 + joints, _SPEED[0] / fps
 
     def solve(self, window: np.ndarray, first: int, last: int) -> np.ndarray:
         """Return the changed window, shape [F, nq].
@@ -115,7 +119,8 @@ class FlightOptimisation:
         close = [self._frame.closeness(pose, anchor)[0] for pose, anchor in zip(path, problem.anchors, strict=True)]
         flight = self._flight_errors(problem, path) / softness
         bending = float((coefficients * (problem.bending @ coefficients)).sum())
-        return sum(float(errors @ errors) for errors in close) + float(flight @ flight) + bending
+        speed = float((self._speed_errors(path) ** 2).sum())
+        return sum(float(errors @ errors) for errors in close) + float(flight @ flight) + bending + speed
 
     def _normal_equations(
         self, problem: _Problem, path: np.ndarray, coefficients: np.ndarray, softness: float
@@ -131,7 +136,24 @@ class FlightOptimisation:
         flight = self._flight_rows(problem, path) @ spread / softness
         normal = (close.T @ close).toarray() + flight.T @ flight + np.kron(problem.bending, np.eye(count))
         gradient = close.T @ np.concatenate(errors) + flight.T @ self._flight_errors(problem, path) / softness
-        return normal, gradient + (problem.bending @ coefficients).ravel()
+        gradient += (problem.bending @ coefficients).ravel()
+        self._add_speed(problem, path, normal, gradient)
+        return normal, gradient
+
+    def _speed_errors(self, path: np.ndarray) -> np.ndarray:
+        """Return by how much the joints move too far between frames, weighted, shape [F - 1, J]."""
+        moves = np.diff(path[:, self._joints], axis=0)
+        return (moves - np.clip(moves, -self._longest_move, self._longest_move)) / _SPEED[1]
+
+    def _add_speed(self, problem: _Problem, path: np.ndarray, normal: np.ndarray, gradient: np.ndarray) -> None:
+        """Add what the joints that move too fast contribute to the normal equations."""
+        splines, count = problem.basis.shape[1], self._frame.num_coordinates
+        blocks, sides = normal.reshape(splines, count, splines, count), gradient.reshape(splines, count)
+        errors, change = self._speed_errors(path), np.diff(problem.basis, axis=0) / _SPEED[1]
+        for joint in np.flatnonzero(errors.any(axis=0)):
+            fast = np.flatnonzero(errors[:, joint])
+            blocks[:, 6 + joint, :, 6 + joint] += change[fast].T @ change[fast]
+            sides[:, 6 + joint] += change[fast].T @ errors[fast, joint]
 
     def _flight_errors(self, problem: _Problem, path: np.ndarray) -> np.ndarray:
         """Return how far the flight is from the laws of free flight, weighted, shape [R]."""

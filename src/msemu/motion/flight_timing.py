@@ -16,7 +16,7 @@ TOLERATED_M = 0.02
 """Mean distance of the height of the centre of mass from free fall, up to which the timing is left alone [m]."""
 
 _KNOTS = 7
-_HEIGHT_M = 0.03
+_HEIGHT_M = 0.008
 _MOMENTUM_SHARE = 0.15
 _LOG_SPEED = 0.4
 _WHOLE_FRAMES = 1e-3

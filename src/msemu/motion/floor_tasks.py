@@ -10,61 +10,79 @@ from msemu.motion.kinematics import lowest_points
 _REACH_M = 0.05
 """Geoms that are higher than this cannot reach the floor within one step of the inverse kinematics [m]."""
 
+SWING_CLEARANCE_M = 0.008
+"""Least height of a heel or ball that does not stand above its height in standing, while the other foot stands:
+recorded feet scrape the floor at up to 5 m/s [m]."""
+
 _RISE_M = 0.02
 """A geom below the floor rises by no more than this in a step, so that a hand does not throw the body up [m]."""
 
 
 class StandingTask(mink.Task):
-    """Keeps heel and ball of a standing foot at the height that they have when it stands flat; four rows."""
+    """Keeps heel and ball of a standing foot where they stand, at the height of a foot that stands flat; twelve rows.
 
-    def __init__(self, model: mujoco.MjModel, feet: tuple[Foot, Foot], cost: float) -> None:
-        """Take the feet and the cost of a height error [1/m]."""
-        super().__init__(cost=np.full(4, cost))
-        self._model, self._feet, self._full_cost = model, feet, cost
+    The rows are x, y and z of the heel and the ball of the right, then of the left foot.
+    """
 
-    def set_contact(self, contact: np.ndarray) -> None:
-        """Say how certainly heel and ball of each foot stand, 0 to 1, shape [2, 2]."""
-        self.cost = self._full_cost * contact.ravel()
+    def __init__(self, model: mujoco.MjModel, feet: tuple[Foot, Foot], horizontal_cost: float, cost: float) -> None:
+        """Take the feet and the costs of a horizontal error and of a height error [1/m]."""
+        super().__init__(cost=np.zeros(12))
+        self._model, self._feet = model, feet
+        self._full_cost = np.array([horizontal_cost, horizontal_cost, cost])
+        self._places = np.zeros((2, 2, 3))
+
+    def set_target(self, contact: np.ndarray, places: np.ndarray) -> None:
+        """Say how certainly heel and ball of each foot stand, 0 to 1, shape [2, 2], and where [m], shape [2, 2, 2]."""
+        self.cost = (contact[..., None] * self._full_cost).ravel()
+        self._places[..., :2] = places
+        self._places[..., 2] = [foot.heights for foot in self._feet]
 
     def compute_error(self, configuration: mink.Configuration) -> np.ndarray:
-        """Return how much higher than in standing the points are [m], shape [4]."""
-        heights = [self._world(configuration, foot)[:, 2] - foot.heights for foot in self._feet]
-        return np.concatenate(heights)
+        """Return how far the points are from where they stand [m], shape [12]."""
+        points = np.stack([world_points(configuration.data, foot) for foot in self._feet])
+        return (points - self._places).ravel()
 
     def compute_jacobian(self, configuration: mink.Configuration) -> np.ndarray:
-        """Return the derivative of the heights, shape [4, nv]."""
-        rows = [
-            height_jacobian(self._model, configuration.data, foot.segment, point)
-            for foot in self._feet
-            for point in self._world(configuration, foot)
-        ]
-        return np.stack(rows)
-
-    @staticmethod
-    def _world(configuration: mink.Configuration, foot: Foot) -> np.ndarray:
-        data = configuration.data
-        return data.xpos[foot.segment] + foot.points @ data.xmat[foot.segment].reshape(3, 3).T
+        """Return the derivative of the positions, shape [12, nv]."""
+        rows = np.empty((4, 3, self._model.nv))
+        points = [(foot.segment, point) for foot in self._feet for point in world_points(configuration.data, foot)]
+        for block, (segment, point) in zip(rows, points, strict=True):
+            mujoco.mj_jac(self._model, configuration.data, block, None, point, segment)
+        return rows.reshape(12, -1)
 
 
 class FloorLimit(mink.Limit):
-    """Keeps every contact geom above the floor."""
+    """Keeps every contact geom above the floor, and the heel or ball of a swinging foot clear of it."""
 
-    def __init__(self, model: mujoco.MjModel, geoms: np.ndarray) -> None:
-        """Take the ids of the geoms that must not sink in."""
-        self._model, self._geoms = model, geoms
+    def __init__(self, model: mujoco.MjModel, geoms: np.ndarray, feet: tuple[Foot, Foot]) -> None:
+        """Take the ids of the geoms that must not sink in, and the feet."""
+        self._model, self._geoms, self._feet = model, geoms, feet
+        self._contact = np.zeros((2, 2))
+
+    def set_contact(self, contact: np.ndarray) -> None:
+        """Say how certainly heel and ball of each foot stand, 0 to 1, shape [2, 2]."""
+        self._contact = contact
 
     def compute_qp_inequalities(self, configuration: mink.Configuration, dt: float) -> mink.Constraint:
-        """Return one row for each geom near the floor: its lowest point sinks by its height at most, or rises."""
+        """Return one row for each point near the floor: it sinks by its height at most, or rises."""
         model, data = self._model, configuration.data
         near = self._geoms[data.geom_xpos[self._geoms, 2] - model.geom_rbound[self._geoms] < _REACH_M]
-        if not len(near):
-            return mink.Constraint()
         points = lowest_points(model, data, near)
-        rows = [
-            height_jacobian(model, data, model.geom_bodyid[geom], point)
-            for geom, point in zip(near, points, strict=True)
-        ]
-        return mink.Constraint(G=-np.stack(rows), h=np.maximum(points[:, 2], -_RISE_M))
+        rows = [(model.geom_bodyid[geom], point, point[2]) for geom, point in zip(near, points, strict=True)]
+        for foot, contact, other in zip(self._feet, self._contact, self._contact[::-1], strict=True):
+            lowest = foot.heights + SWING_CLEARANCE_M * (1.0 - contact) * other.max()
+            for point, height in zip(world_points(data, foot), lowest, strict=True):
+                if point[2] < _REACH_M:
+                    rows.append((foot.segment, point, point[2] - height))
+        if not rows:
+            return mink.Constraint()
+        jacobian = np.stack([height_jacobian(model, data, body_id, point) for body_id, point, _ in rows])
+        return mink.Constraint(G=-jacobian, h=np.maximum([height for *_, height in rows], -_RISE_M))
+
+
+def world_points(data: mujoco.MjData, foot: Foot) -> np.ndarray:
+    """Return heel and ball of a foot [m], shape [2, 3]."""
+    return data.xpos[foot.segment] + foot.points @ data.xmat[foot.segment].reshape(3, 3).T
 
 
 def height_jacobian(model: mujoco.MjModel, data: mujoco.MjData, body_id: int, point: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from msemu.models.body import LANDMARKS, Body
 from msemu.motion.floor_tasks import FloorLimit, StandingTask
 from msemu.motion.foot import find_feet
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS
+from msemu.motion.targets import FrameTargets
 
 _PARENT = {"thorax": "pelvis", "head": "thorax"} | {
     f"{far}_{side}": near if near == "pelvis" else f"{near}_{side}"
@@ -47,9 +48,11 @@ class Costs:
         trunk_orientation: Pelvis, thorax and head [1/rad].
         foot_orientation: Feet [1/rad].
         contact: Height of a heel or ball that stands on the floor [1/m].
+        hold: Horizontal position of a heel or ball that stands [1/m].
         posture: Distance from the neutral pose [1/rad or 1/m].
         shoulder_posture: The same for the plane of elevation of the shoulder (``elv_angle``), which has no
-            effect when the arm hangs and would sweep freely.
+            effect when the arm hangs and would sweep freely, and for the rotation of the forearm, which no joint
+            centre shows.
         continuity: Distance from a given pose, such as that of the frame before [1/rad or 1/m].
         shoulder_continuity: The same for the plane of elevation and the rotation of the shoulder, which turn
             against each other when the arm hangs.
@@ -59,6 +62,7 @@ class Costs:
     trunk_orientation: float = 0.5
     foot_orientation: float = 0.5
     contact: float = 8.0
+    hold: float = 3.0
     posture: float = 0.05
     shoulder_posture: float = 0.2
     continuity: float = 0.2
@@ -106,9 +110,9 @@ class InverseKinematics:
             )
             for side, foot in zip("rl", feet, strict=True)
         }
-        self._standing = StandingTask(body.model, feet, costs.contact)
+        self._standing = StandingTask(body.model, feet, costs.hold, costs.contact)
         kept_up = [geoms for region, geoms in body.contact_regions.items() if hands or not region.startswith("hand_")]
-        self._floor = FloorLimit(body.model, np.concatenate(kept_up))
+        self._floor = FloorLimit(body.model, np.concatenate(kept_up), feet)
 
         used = np.any([moves[name] for name in LANDMARKS if name not in held and "toe" not in name], axis=0)
         ends = ("foot_", "hand_") if hands else ("foot_",)
@@ -122,37 +126,46 @@ class InverseKinematics:
         self._longest_step = np.concatenate([np.full(6, 1e3), np.full(len(self.free_joints), _LONGEST_STEP)])
 
         costs_of = self._joint_costs
-        self._posture_cost = costs_of(costs.posture, costs.shoulder_posture, ("elv_angle",))
+        self._posture_cost = costs_of(costs.posture, costs.shoulder_posture, ("elv_angle", "pro_sup"))
         self._continuity_cost = costs_of(costs.continuity, costs.shoulder_continuity, ("elv_angle", "shoulder_rot"))
 
     def solve(
         self,
         start: np.ndarray,
-        positions: np.ndarray,
-        orientations: np.ndarray,
-        contact: np.ndarray,
+        targets: FrameTargets,
         near: np.ndarray,
         iterations: int,
+        before: np.ndarray | None = None,
+        longest_move: float = np.inf,
     ) -> np.ndarray:
         """Return the pose that fits the targets best, shape [nq].
 
         Args:
             start: Pose to start from, shape [nq].
-            positions: Joint centres [m], shape [12, 3].
-            orientations: Segments (w, x, y, z), shape [5, 4].
-            contact: Contact of heel and ball of the right and the left foot, 0 to 1, shape [2, 2].
+            targets: Targets of the frame.
             near: Pose that the joints shall stay close to, shape [nq].
             iterations: Largest number of Gauss-Newton steps.
+            before: Pose of the frame before, shape [nq]; None when the pose may be any.
+            longest_move: Largest distance of a joint from the frame before [rad or m].
         """
+        lower, upper = self._lower.copy(), self._upper.copy()
+        start = start.copy()
+        if before is not None:
+            index = 7 + self.free_joints
+            lower[6:] = np.maximum(lower[6:], before[index] - longest_move)
+            upper[6:] = np.minimum(upper[6:], before[index] + longest_move)
+            start[index] = np.clip(start[index], lower[6:], upper[6:])
+            start = self._body.couplings.project(start)
         for index, task in self._trunk.items():
-            task.set_target(mink.SE3.from_rotation(mink.SO3(orientations[index])))
+            task.set_target(mink.SE3.from_rotation(mink.SO3(targets.orientations[index])))
         for index, (task, neutral) in self._feet.items():
-            task.set_target(mink.SE3.from_rotation(mink.SO3(orientations[index]) @ neutral))
-        self._standing.set_contact(contact)
+            task.set_target(mink.SE3.from_rotation(mink.SO3(targets.orientations[index]) @ neutral))
+        self._standing.set_target(targets.contact, targets.places)
+        self._floor.set_contact(targets.contact)
         self._configuration.update(start)
         for _ in range(iterations):
-            self._aim(positions)
-            step = self._step(near)
+            self._aim(targets.aims)
+            step = self._step(near, lower, upper)
             if np.abs(step).max() < _CONVERGED:
                 break
         return self._configuration.q.copy()
@@ -163,8 +176,8 @@ class InverseKinematics:
             present = self._configuration.get_transform_frame_to_world(task.frame_name, "site")
             task.set_target(mink.SE3.from_rotation_and_translation(present.rotation(), positions[index]))
 
-    def _step(self, near: np.ndarray) -> np.ndarray:
-        """Take one Gauss-Newton step in the free coordinates and return it."""
+    def _step(self, near: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+        """Take one Gauss-Newton step in the free coordinates, within bounds of shape [6 + F], and return it."""
         configuration, couplings = self._configuration, self._body.couplings
         pose = configuration.q
         reduction = couplings.project_velocity(pose, np.eye(self._body.model.nv)[self._dofs]).T
@@ -185,8 +198,8 @@ class InverseKinematics:
             gradient,
             None if floor.inactive else floor.G @ reduction,
             floor.h,
-            lb=np.maximum(self._lower - joints, -self._longest_step),
-            ub=np.minimum(self._upper - joints, self._longest_step),
+            lb=np.maximum(lower - joints, -self._longest_step),
+            ub=np.minimum(upper - joints, self._longest_step),
             solver="daqp",
         )
         if step is None:

@@ -33,7 +33,18 @@ def landmark_path(body: Body, qpos: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 def lowest_points(model: mujoco.MjModel, data: mujoco.MjData, geoms: np.ndarray) -> np.ndarray:
     """Return the lowest point of each geom in the current pose [m], shape [G, 3]."""
-    return np.array([support_point(model, data, geom, _DOWN) for geom in geoms]).reshape(-1, 3)
+    rotation = data.geom_xmat[geoms].reshape(-1, 3, 3)
+    down = -rotation[:, 2]  # in the frame of each geom
+    size, kind = model.geom_size[geoms], model.geom_type[geoms]
+    local = np.zeros((len(geoms), 3))
+    round_ends = (kind == _GEOM.mjGEOM_SPHERE) | (kind == _GEOM.mjGEOM_CAPSULE)
+    local[round_ends] = size[round_ends, :1] * down[round_ends]
+    capsules = kind == _GEOM.mjGEOM_CAPSULE
+    local[capsules, 2] += np.sign(down[capsules, 2]) * size[capsules, 1]
+    points = data.geom_xpos[geoms] + np.einsum("gij,gj->gi", rotation, local)
+    for index in np.flatnonzero(~round_ends):
+        points[index] = support_point(model, data, geoms[index], _DOWN)
+    return points
 
 
 def region_heights(body: Body, qpos: np.ndarray) -> dict[str, np.ndarray]:

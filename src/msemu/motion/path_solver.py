@@ -1,6 +1,7 @@
 """Inverse kinematics of a whole movement: two passes with smoothing between."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -8,22 +9,30 @@ from scipy.spatial.transform import Rotation
 from msemu.models.body import LANDMARKS, Body
 from msemu.motion.inverse_kinematics import InverseKinematics
 from msemu.motion.kinematics import landmark_path
+from msemu.motion.quality import joint_centre_errors
 from msemu.motion.source import JOINT_CENTRES
 from msemu.motion.targets import Targets
 
 _APPROACH_STEPS = 12
 _APPROACH_ITERATIONS = 5
+_LOOK_AHEAD_FRAMES = 25
 
 
 class PathSolver:
     """Finds a smooth path of poses along the targets."""
 
     def __init__(
-        self, body: Body, solver: InverseKinematics, targets: Targets, displacement: np.ndarray | None
+        self,
+        body: Body,
+        solver: InverseKinematics,
+        targets: Targets,
+        displacement: np.ndarray | None,
+        longest_move: float,
     ) -> None:
-        """Take the body, the solver of a frame, all targets and the displacement of a cycle [m]."""
+        """Take body, solver, targets, displacement of a cycle [m] and the largest move of a joint in a frame [rad]."""
         self._body, self._solver = body, solver
         self._targets, self._displacement = targets, displacement
+        self._longest_move = longest_move
 
     def solve(
         self,
@@ -55,32 +64,43 @@ class PathSolver:
             if done == frames:
                 pose = pose.copy()
                 pose[:3] -= self._displacement
-            pose = path[frame] = self._frame(frame, pose, pose, iterations[0])
+            pose = path[frame] = self._frame(frame, pose, pose, iterations[0], pose if done else None)
             on_frame(done + 1, total)
         path = guide(path)
         for frame in range(frames):
-            path[frame] = self._frame(frame, path[frame], path[frame].copy(), iterations[1])
+            before = path[frame - 1] if frame or self._displacement is not None else None
+            path[frame] = self._frame(frame, path[frame], path[frame].copy(), iterations[1], before)
             on_frame(total - frames + frame + 1, total)
         return smooth(path)
 
-    def _frame(self, frame: int, start: np.ndarray, near: np.ndarray, iterations: int) -> np.ndarray:
-        targets = self._targets
-        return self._solver.solve(
-            start,
-            targets.positions[frame],
-            targets.orientations[frame],
-            targets.contact[frame],
-            near,
-            iterations,
-        )
+    def _frame(
+        self, frame: int, start: np.ndarray, near: np.ndarray, iterations: int, before: np.ndarray | None
+    ) -> np.ndarray:
+        return self._solver.solve(start, self._targets.frame(frame), near, iterations, before, self._longest_move)
 
     def _first_pose(self) -> np.ndarray:
+        """Return the better one of two poses of the first frame: approached from the neutral pose, or from later on.
+
+        On hands and knees an arm can be caught in a wrong branch that it leaves as soon as the hand is lifted.
+        """
+        direct = pose = self._approach()
+        there = range(1, min(_LOOK_AHEAD_FRAMES, len(self._targets.positions)))
+        for frame in (*there, *reversed(there), 0):
+            pose = self._frame(frame, pose, pose, _APPROACH_ITERATIONS, None)
+        return min((direct, pose), key=self._first_error)
+
+    def _first_error(self, pose: np.ndarray) -> float:
+        """Return the summed distance of the joint centres from their targets in the first frame [m]."""
+        targets = self._targets.aims[:1]
+        return float(joint_centre_errors(self._body, pose[None], targets, self._solver.tracked).sum())
+
+    def _approach(self) -> np.ndarray:
         """Approach the first frame from the neutral pose.
 
         The targets move in steps from where the neutral pose has its landmarks to those of the frame: from
         far away, the joints would run into their limits and stay in a wrong branch.
         """
-        body, goal = self._body, self._targets.positions[0]
+        body, goal = self._body, self._targets.aims[0]
         pose = body.neutral_qpos.copy()
         neutral = landmark_path(body, pose[None])[0][0]
         hips = [LANDMARKS.index(f"hip_{side}") for side in "rl"]
@@ -92,12 +112,7 @@ class PathSolver:
         centres = neutral[[LANDMARKS.index(name) for name in JOINT_CENTRES]]
         begin = there + turn.apply(centres - pelvis)
         for share in np.linspace(0.0, 1.0, _APPROACH_STEPS):
-            pose = self._solver.solve(
-                pose,
-                begin + share * (goal - begin),
-                self._targets.orientations[0],
-                np.zeros((2, 2)),
-                pose,
-                _APPROACH_ITERATIONS,
-            )
+            aims = begin + share * (goal - begin)
+            targets = replace(self._targets.frame(0), aims=aims, contact=np.zeros((2, 2)))
+            pose = self._solver.solve(pose, targets, pose, _APPROACH_ITERATIONS)
         return pose

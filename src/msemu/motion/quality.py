@@ -1,12 +1,15 @@
 """How good a retargeted clip is, in physical units."""
 
+from itertools import pairwise
+
 import mujoco
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from msemu.models.body import LANDMARKS, Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.kinematics import landmark_path, region_heights
-from msemu.motion.source import JOINT_CENTRES
+from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
 from msemu.muscle.parameters import MuscleParameters
 
 _DEGREES = 180.0 / np.pi
@@ -23,6 +26,37 @@ def joint_centre_errors(body: Body, qpos: np.ndarray, targets: np.ndarray, track
     """
     reached = landmark_path(body, qpos)[0][:, [LANDMARKS.index(name) for name in JOINT_CENTRES]]
     return np.linalg.norm(reached - targets, axis=-1)[:, tracked]
+
+
+def clip_errors(body: Body, clip: MotionClip) -> np.ndarray:
+    """Return the distance of each joint centre of a clip from where the recorded movement has it [m], shape [T, C]."""
+    reached = landmark_path(body, clip.qpos)[0][:, [LANDMARKS.index(name) for name in clip.joint_centre_names]]
+    return np.linalg.norm(reached - clip.joint_centres, axis=-1)
+
+
+def source_joint_speed(source: SourceMotion) -> float:
+    """Return the largest angular speed at which a joint of the recorded person moves [rad/s].
+
+    Knees and elbows by the angle between their bones, hips and shoulders by the direction of the bone seen from
+    pelvis or thorax, the trunk by the turn of the thorax against the pelvis.
+    """
+    turn = {
+        name: Rotation.from_quat(source.orientations[:, index], scalar_first=True)
+        for index, name in enumerate(SEGMENTS)
+    }
+    relative = turn["pelvis"].inv() * turn["thorax"]
+    steps = [(relative[:-1].inv() * relative[1:]).magnitude()]
+    for side in "rl":
+        for joints, segment in ((("hip", "knee", "ankle"), "pelvis"), (("shoulder", "elbow", "wrist"), "thorax")):
+            points = [source.joint(f"{joint}_{side}") for joint in joints]
+            near, far = (turn[segment].inv().apply(b - a) for a, b in pairwise(points))
+            steps += [_angles(near[:-1], near[1:]), np.abs(np.diff(_angles(near, far)))]
+    return float(np.max(steps)) * source.fps
+
+
+def _angles(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the angles between two rows of vectors [rad], shape [T]."""
+    return np.arctan2(np.linalg.norm(np.cross(first, second), axis=1), (first * second).sum(axis=1))
 
 
 def error_figures(errors: np.ndarray, prefix: str) -> dict[str, float]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from msemu.motion.clip import MotionClip
+from msemu.motion.stick_figure import stick_figure
 
 
 @dataclass
@@ -20,6 +21,7 @@ class Recording:
         muscle_force: Muscle force over the greatest isometric force [-], shape [T, num_muscles]; None likewise.
         fiber_length: Fibre length [L0], shape [T, num_muscles]; None when not recorded.
         contact_force: Net force on each contact region [N], world frame, shape [T, R, 3]; None when not recorded.
+        source_segments: Bones of the recorded movement that a clip follows [m], shape [T, S, 2, 3]; None without one.
         episode_start: True in frames that follow a reset, shape [T].
         title: What is shown, such as the task and the run.
     """
@@ -32,6 +34,7 @@ class Recording:
     muscle_force: np.ndarray | None = None
     fiber_length: np.ndarray | None = None
     contact_force: np.ndarray | None = None
+    source_segments: np.ndarray | None = None
     episode_start: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     title: str = ""
 
@@ -44,9 +47,10 @@ class Recording:
     def from_clip(cls, clip: MotionClip, cycles: int = 1) -> "Recording":
         """Show a clip by itself; a cyclic one is repeated ``cycles`` times, displaced each time."""
         repeats = cycles if clip.cyclic else 1
-        passes = []
-        for cycle in range(repeats):
-            qpos = clip.qpos.copy()
-            qpos[:, :3] += cycle * clip.cycle_displacement
-            passes.append(qpos)
-        return cls(body=clip.body, fps=clip.fps, qpos=np.concatenate(passes), title=clip.name)
+        shift = np.repeat(np.arange(repeats), clip.num_frames)[:, None] * clip.cycle_displacement
+        qpos = np.tile(clip.qpos, (repeats, 1))
+        qpos[:, :3] += shift
+        source = stick_figure(clip)
+        if source is not None:
+            source = np.tile(source, (repeats, 1, 1, 1)) + shift[:, None, None]
+        return cls(body=clip.body, fps=clip.fps, qpos=qpos, source_segments=source, title=clip.name)

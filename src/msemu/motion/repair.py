@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
@@ -22,10 +23,10 @@ from msemu.motion.flight_optimisation import FlightOptimisation
 from msemu.motion.flight_timing import TOLERATED_M, height_disagreement, resample_path, retime
 from msemu.motion.inverse_kinematics import Costs, InverseKinematics
 from msemu.motion.kinematics import landmark_path, sole_heights
-from msemu.motion.quality import assess
+from msemu.motion.quality import assess, clip_errors, error_figures
 from msemu.motion.smoothing import velocities
 
-REPAIR_VERSION = 1
+REPAIR_VERSION = 2
 """Goes up with every change of the result; clips in the cache are made anew."""
 
 MARGIN_FRAMES = 16
@@ -33,6 +34,10 @@ MARGIN_FRAMES = 16
 
 LEAST_MARGIN_FRAMES = 4
 """A flight with fewer frames of contact beside it cannot be joined to them."""
+
+
+MOST_MISSING = 1.0
+"""A flight is left alone when the repair leaves more missing force, that of a body which hangs in the air [-]."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,11 @@ class Repair:
     """A repaired clip and what changed.
 
     Attributes:
-        clip: The repaired clip; its ``quality`` holds the figures of the change under ``repair_*``. Those that
-            begin with ``error_`` are still those of the retargeting.
+        clip: The repaired clip; its ``quality`` describes the repaired movement and holds the figures of the change
+            under ``repair_*``.
         original: The clip as it was.
         flights: The flights that were made ballistic, in order.
-        left_alone: Flights at the ends of the clip, too close to others, or that the repair did not better.
+        left_alone: Flights at the ends of the clip, too close to others, supported, or that the repair did not better.
     """
 
     clip: MotionClip
@@ -96,6 +101,7 @@ def repair(body: Body, clip: MotionClip, on_flight: Callable[[int, int], None] =
     start = _seam(body, clip) if clip.cyclic else 0
     path = unrolled(clip, start, start + clip.num_frames - 1)
     same = path.copy()  # the original at the same point of the movement
+    at = np.arange(len(path), dtype=float)  # the frame of the original that this point is
     height = lowest_height(body, path)
     flights = [flight for flight in find_flights(height, cyclic=False) if not flight.is_hovering]
     optimisation = FlightOptimisation(body, InverseKinematics(body, Costs()).free_joints, clip.fps)
@@ -107,22 +113,28 @@ def repair(body: Body, clip: MotionClip, on_flight: Callable[[int, int], None] =
             left_alone.append(flight)
             continue
         before = flight_figures(body, replace(clip, qpos=path, cyclic=False), _moved(flight, shift))
+        if before.is_supported:
+            left_alone.append(flight)
+            continue
         part = slice(first + shift, last + shift + 1)
-        window = path[part]
+        window, instants = path[part], at[part]
         inside = _moved(flight, -first)
         if not clip.cyclic and _disagreement(body, window, inside, clip.fps) > TOLERATED_M:
-            retimed = resample_path(body, window, retime(body, window, inside.first, inside.last, clip.fps))
+            slower = retime(body, window, inside.first, inside.last, clip.fps)
+            retimed = resample_path(body, window, slower)
             found = find_flights(lowest_height(body, retimed), cyclic=False)
             longest = max(found, key=lambda candidate: candidate.num_frames, default=inside)
             if min(longest.first, len(retimed) - 1 - longest.last) >= LEAST_MARGIN_FRAMES:
                 window, inside = retimed, longest
+                instants = np.interp(slower, np.arange(len(instants)), instants)
         changed = optimisation.solve(window, inside.first, inside.last)
         joined = np.concatenate([path[: part.start], changed, path[part.stop :]])
         after = flight_figures(body, replace(clip, qpos=joined, cyclic=False), _moved(inside, part.start))
-        if after.residual_max > before.residual_max:
+        if after.residual_max > min(MOST_MISSING, before.residual_max):
             left_alone.append(flight)
             continue
         path, same = joined, np.concatenate([same[: part.start], window, same[part.stop :]])
+        at = np.concatenate([at[: part.start], instants, at[part.stop :]])
         slowed = len(window) - (last - first + 1)
         during = slice(after.flight.first, after.flight.last + 1)
         change = landmark_distance(body, path[during], same[during])
@@ -135,8 +147,11 @@ def repair(body: Body, clip: MotionClip, on_flight: Callable[[int, int], None] =
     displacement = clip.cycle_displacement if clip.cyclic else None
     result.qvel = velocities(body, result.qpos, clip.fps, displacement)
     same = _rolled_back(same, clip, start)
+    if clip.joint_centres is not None and not clip.cyclic:
+        result.joint_centres = CubicSpline(np.arange(clip.num_frames), clip.joint_centres)(at)
     result.quality = (
-        clip.quality
+        {name: value for name, value in clip.quality.items() if not name.startswith("recorded_error")}
+        | ({} if clip.joint_centres is None else error_figures(clip_errors(body, result), "error"))
         | assess(body, result, sole_heights(body, same) < CONTACT_HEIGHT_M)
         | _figures(body, result.qpos, same, repaired)
     )

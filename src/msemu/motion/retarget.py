@@ -12,13 +12,13 @@ from msemu.motion.inverse_kinematics import Costs, InverseKinematics
 from msemu.motion.kinematics import region_heights, sole_heights
 from msemu.motion.looping import cut_cycle, face_forward, find_cycle, spread_gap
 from msemu.motion.path_solver import PathSolver
-from msemu.motion.quality import assess, error_figures, joint_centre_errors
+from msemu.motion.quality import assess, clip_errors, error_figures, joint_centre_errors, source_joint_speed
 from msemu.motion.resampling import resample, resample_cycle
 from msemu.motion.smoothing import smooth_path, velocities
 from msemu.motion.source import JOINT_CENTRES, SourceMotion
 from msemu.motion.targets import make_targets
 
-RETARGET_VERSION = 2
+RETARGET_VERSION = 3
 """Part of the key of cached clips: raised whenever the same input gives another clip."""
 
 _STANDING = 0.9
@@ -26,6 +26,9 @@ _STANDING = 0.9
 
 _HAND_REACH_M = 0.2
 """A hand can touch the floor when its wrist is lower than this [m]."""
+
+_LARGEST_SPEED_RAD_S = 27.0
+"""No joint is made to turn faster: near its singularity the shoulder would [rad/s]."""
 
 _TOLERATED_DEPTH_M = 0.005
 """Up to this depth a body is left in the floor: soles are soft [m]."""
@@ -95,7 +98,8 @@ def retarget(
 
     wrists = targets.positions[:, [name.startswith("wrist") for name in JOINT_CENTRES], 2]
     solver = InverseKinematics(body, settings.costs, hands=bool(wrists.min() < _HAND_REACH_M))
-    qpos = PathSolver(body, solver, targets, displacement).solve(
+    path = PathSolver(body, solver, targets, displacement, _LARGEST_SPEED_RAD_S / settings.fps)
+    qpos = path.solve(
         settings.iterations, smoothing(settings.guide_smoothing_s), smoothing(settings.smoothing_s), on_frame
     )
     standing = targets.contact.max(axis=2) > _STANDING
@@ -115,10 +119,11 @@ def retarget(
         source=source.source,
         licence=source.licence,
         source_sha256=source.sha256,
+        joint_centre_names=tuple(name for name, used in zip(JOINT_CENTRES, solver.tracked, strict=True) if used),
+        joint_centres=targets.positions[:, solver.tracked] + np.array([0.0, 0.0, shift]),
     )
-    reference = targets.positions + np.array([0.0, 0.0, shift])
     clip.quality = (
-        error_figures(joint_centre_errors(body, qpos, reference, solver.tracked), "error")
+        error_figures(clip_errors(body, clip), "error")
         | error_figures(joint_centre_errors(body, qpos, recorded.positions, solver.tracked), "recorded_error")
         | assess(body, clip, standing)
         | loop_figures
@@ -126,6 +131,7 @@ def retarget(
             "joint_centres": float(solver.tracked.sum()),
             "floor_shift_cm": 100 * shift,
             "scale": targets.scale,
+            "source_speed_max_rad_s": source_joint_speed(sampled),
         }
     )
     return clip

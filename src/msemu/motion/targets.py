@@ -7,10 +7,12 @@ landmarks of the neutral pose); the path of the pelvis is scaled by the ratio of
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solveh_banded
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter
 from scipy.spatial.transform import Rotation
 
 from msemu.models.body import LANDMARKS, Body
+from msemu.motion.foot import find_feet
 from msemu.motion.kinematics import landmark_path
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
 
@@ -40,21 +42,48 @@ LIFT_BLEND_S = 0.06
 """Standard deviation of the Gaussian that lets the body rise and sink where it is lifted off the floor [s]."""
 
 
+WRIST_HEIGHT_M = (0.09, 0.14)
+WRIST_SPEED_M_S = (0.3, 1.0)
+"""A wrist whose hand stands on the floor is below the first height and speed; above the second it does not stand."""
+
+HOLD = 2.5e3
+"""Weight of a displacement from frame to frame of what stands, beside that of the distance from the recording: over
+up to its square root, 50 frames, a standing foot does not move."""
+
+
+@dataclass(frozen=True)
+class FrameTargets:
+    """What the body shall reach in one frame: the rows of `Targets`, without the leading dimension."""
+
+    aims: np.ndarray
+    orientations: np.ndarray
+    contact: np.ndarray
+    places: np.ndarray
+
+
 @dataclass(frozen=True)
 class Targets:
     """What the body shall reach in each frame.
 
     Attributes:
         positions: Joint centres in the order of `JOINT_CENTRES` [m], shape [T, 12, 3].
+        aims: The same, but the wrist of a hand that stands on the floor does not move [m], shape [T, 12, 3].
         orientations: Segments in the order of `SEGMENTS` (w, x, y, z), shape [T, 5, 4].
         contact: How certainly heel and ball of the right and the left foot stand, 0 to 1, shape [T, 2, 2].
+        places: Where heel and ball stand, x and y [m], shape [T, 2, 2, 2].
         scale: Leg length of the body over that of the person [-].
     """
 
     positions: np.ndarray
+    aims: np.ndarray
     orientations: np.ndarray
     contact: np.ndarray
+    places: np.ndarray
     scale: float
+
+    def frame(self, index: int) -> FrameTargets:
+        """Return the targets of one frame."""
+        return FrameTargets(self.aims[index], self.orientations[index], self.contact[index], self.places[index])
 
 
 def make_targets(body: Body, source: SourceMotion, displacement: np.ndarray | None = None) -> Targets:
@@ -92,16 +121,57 @@ def make_targets(body: Body, source: SourceMotion, displacement: np.ndarray | No
             length = np.linalg.norm(neutral[far] - neutral[near])
             reached[far] = reached[near] + length * bone / np.linalg.norm(bone, axis=1, keepdims=True)
     positions = np.stack([reached[name] for name in JOINT_CENTRES], axis=1)
-    return Targets(
-        positions=_above_floor(positions, contact, source.fps, displacement is not None),
-        orientations=source.orientations,
-        contact=contact,
-        scale=scale,
-    )
+    positions = _above_floor(positions, contact, source.fps, displacement is not None)
+    course = None if displacement is None else scale * displacement
+    aims = positions.copy()
+    for index in (JOINT_CENTRES.index("wrist_r"), JOINT_CENTRES.index("wrist_l")):
+        before, after = _neighbours(positions[:, index], course)
+        speed = np.linalg.norm((after - before)[:, :2], axis=-1) * source.fps / 2.0
+        stands = _falling(positions[:, index, 2], *WRIST_HEIGHT_M) * _falling(speed, *WRIST_SPEED_M_S)
+        aims[:, index, :2] = _held(positions[:, index, :2], stands, course)
+    places = np.empty((len(positions), 2, 2, 2))
+    for column, (side, foot) in enumerate(zip("rl", find_feet(body), strict=True)):
+        ball = neutral[f"toe_{side}"] - neutral[f"ankle_{side}"]
+        heel = ball + foot.neutral_rotation @ (foot.points[0] - foot.points[1])
+        ankle = positions[:, JOINT_CENTRES.index(f"ankle_{side}")]
+        heights = np.empty((len(positions), 2))
+        for part, offset in enumerate((heel, ball)):
+            point = ankle + rotations[f"ankle_{side}"].apply(offset)
+            places[:, column, part] = _held(point[:, :2], contact[:, column, part], course)
+            heights[:, part] = point[:, 2] - foot.heights[part]
+        stands = contact[:, column]
+        lift = (stands * heights).sum(axis=1) / np.maximum(stands.sum(axis=1), 1.0)
+        aims[:, JOINT_CENTRES.index(f"ankle_{side}"), 2] -= lift
+    return Targets(positions, aims, source.orientations, contact, places, scale)
 
 
 _LEG = (("hip", "knee"), ("knee", "ankle"))
 _ARM = (("shoulder", "elbow"), ("elbow", "wrist"))
+
+
+def _held(path: np.ndarray, stands: np.ndarray, course: np.ndarray | None) -> np.ndarray:
+    """Return a horizontal path that does not move where its point stands and is kept elsewhere [m], shape [T, 2].
+
+    It minimises the squared distance from the path plus, times `HOLD`, that between its neighbouring frames.
+
+    Args:
+        path: Horizontal path [m], shape [T, 2].
+        stands: How certainly the point stands, 0 to 1, shape [T].
+        course: Translation over one cycle [m], shape [3]; None when the path is not cyclic.
+    """
+    frames = len(path)
+    if course is not None:
+        path = np.concatenate([path - course[:2], path, path + course[:2]])
+        stands = np.tile(stands, 3)
+    closeness = stands + 1e-3
+    stiffness = HOLD * np.minimum(stands[1:], stands[:-1]) ** 4
+    bands = np.zeros((2, len(path)))
+    bands[1] = closeness
+    bands[1, 1:] += stiffness
+    bands[1, :-1] += stiffness
+    bands[0, 1:] = -stiffness
+    held = solveh_banded(bands, closeness[:, None] * path)
+    return held if course is None else held[frames : 2 * frames]
 
 
 def _above_floor(positions: np.ndarray, contact: np.ndarray, fps: float, cyclic: bool) -> np.ndarray:

@@ -5,6 +5,7 @@ import threading
 from contextlib import redirect_stdout
 from io import StringIO
 
+import numpy as np
 import viser
 
 from msemu.errors import MsemuError
@@ -14,7 +15,14 @@ from msemu.viewer.page import Page
 from msemu.viewer.readout import check_recording
 
 
-def serve(recording: Recording, body: Body, host: str = "127.0.0.1", port: int = 8080, block: bool = True) -> Page:
+def serve(
+    recording: Recording,
+    body: Body,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    block: bool = True,
+    picture: np.ndarray | None = None,
+) -> Page:
     """Show a recording in a browser page.
 
     Args:
@@ -23,6 +31,7 @@ def serve(recording: Recording, body: Body, host: str = "127.0.0.1", port: int =
         host: Address to listen on; the default is reachable from this machine only.
         port: Port to listen on.
         block: Return only after Ctrl-C; otherwise at once, and `Page.stop` ends it.
+        picture: A picture about the recording to show below the controls, shape [H, W, 3], uint8.
 
     Returns:
         The page.
@@ -34,7 +43,7 @@ def serve(recording: Recording, body: Body, host: str = "127.0.0.1", port: int =
     _require_free_port(host, port)
     with redirect_stdout(StringIO()):  # viser's own banner
         server = viser.ViserServer(host=host, port=port, label="msemu", verbose=False)
-    page = Page(server, recording, body)
+    page = Page(server, recording, body, picture)
     print(f"viewer: {page.url}   (Ctrl-C ends it)", flush=True)
     if block:
         try:

@@ -1,19 +1,14 @@
 """Pictures of the body without OpenGL: shaded triangles drawn from far to near by matplotlib's Agg."""
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.transforms import IdentityTransform
 
 from msemu.models.body import Body
 from msemu.viewer.camera import Camera
-from msemu.viewer.floor import TILE_M, faded, floor_tiles
+from msemu.viewer.canvas import QUAD, Canvas, opaque
 from msemu.viewer.geometry import bone_meshes
-from msemu.viewer.image import SUPERSAMPLING, averaged_down
 from msemu.viewer.palette import SHADOW_RGB, activation_colors, muscle_opacity, muscle_radius_m
 from msemu.viewer.pose import Pose, Poser
 
-_DPI = 100
 _BONE_DETAIL_M = 0.016
 
 _LIGHT_IN_CAMERA = np.array([-0.45, 0.65, -0.6]) / np.linalg.norm([-0.45, 0.65, -0.6])
@@ -21,11 +16,6 @@ _AMBIENT = 0.5
 
 _EDGE = 0.6
 """Brightness at the edge of a muscle against its middle; makes a band look round."""
-
-_QUAD = [[0, 1, 2], [0, 2, 3]]
-"""Two triangles of a quadrilateral."""
-
-_SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
 
 _MUSCLE_PIECE_M = 0.06
 """Long segments are cut so that each piece can be sorted by depth among the bones."""
@@ -45,8 +35,7 @@ class DrawnPane:
     """
 
     def __init__(self, body: Body, width: int, height: int, bone_rgb: np.ndarray):
-        self._size = SUPERSAMPLING * width, SUPERSAMPLING * height
-        self._canvas = FigureCanvasAgg(Figure((self._size[0] / _DPI, self._size[1] / _DPI), dpi=_DPI))
+        self._canvas = Canvas(width, height)
         self._poser = Poser(body.model)
         self._bone_rgb = np.asarray(bone_rgb)
         meshes = bone_meshes(body.model, _BONE_DETAIL_M)
@@ -72,40 +61,25 @@ class DrawnPane:
         vertices = np.einsum("vij,vj->vi", rotation, self._vertices) + pose.position[self._vertex_body]
         normals = np.einsum("vij,vj->vi", rotation, self._normals)
 
-        renderer = self._canvas.get_renderer()
-        renderer.clear()
-        self._paint(renderer, *self._floor(camera))
-        self._paint(renderer, *self._shadow(vertices, camera))
+        self._canvas.clear()
+        self._canvas.paint_floor(camera)
+        self._canvas.paint(*self._shadow(vertices, camera))
         parts = [self._bones(vertices, normals, camera)]
         if activation is not None:
             parts.append(self._muscles(pose, activation, camera))
         triangles, colors, depth = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         far_to_near = np.argsort(-depth)
-        self._paint(renderer, triangles[far_to_near], colors[far_to_near])
-        return averaged_down(np.asarray(self._canvas.buffer_rgba())[..., :3])
-
-    def _paint(self, renderer, triangles: np.ndarray, colors: np.ndarray) -> None:
-        """Paint triangles in the given order; corners [N, 3, 2] in pixels from the top, colours [N, 3, 4]."""
-        corners = triangles.astype(float)
-        corners[..., 1] = self._size[1] - corners[..., 1]
-        renderer.draw_gouraud_triangles(renderer.new_gc(), corners, colors, IdentityTransform())
-
-    def _floor(self, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-        """Return the triangles of the floor tiles and their colours."""
-        tiles, colors = floor_tiles(camera.lookat)
-        ground = (tiles[:, None] + _SQUARE * TILE_M)[:, _QUAD].reshape(-1, 3, 2)
-        colors = faded(np.repeat(colors, 2, axis=0)[:, None], ground, camera.lookat)
-        points = np.concatenate([ground, np.zeros((*ground.shape[:2], 1))], axis=-1)
-        return camera.project(points, *self._size)[..., :2], _opaque(colors)
+        self._canvas.paint(triangles[far_to_near], colors[far_to_near])
+        return self._canvas.picture()
 
     def _shadow(self, vertices: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
         """Return a quarter of the bone triangles flattened on the floor."""
         corners = (vertices * [1.0, 1.0, 0.0])[self._faces[::4]]
-        return camera.project(corners, *self._size)[..., :2], _opaque(np.broadcast_to(SHADOW_RGB, corners.shape))
+        return camera.project(corners, *self._canvas.size)[..., :2], opaque(np.broadcast_to(SHADOW_RGB, corners.shape))
 
     def _bones(self, vertices: np.ndarray, normals: np.ndarray, camera: Camera):
         """Return the triangles that face the camera, their colours and depths."""
-        screen = camera.project(vertices, *self._size)
+        screen = camera.project(vertices, *self._canvas.size)
         corners = screen[self._faces]
         edge, other = corners[:, 1, :2] - corners[:, 0, :2], corners[:, 2, :2] - corners[:, 0, :2]
         towards_camera = edge[:, 0] * other[:, 1] - edge[:, 1] * other[:, 0] < 0
@@ -113,7 +87,7 @@ class DrawnPane:
         light = np.maximum(normals @ camera.axes().T @ _LIGHT_IN_CAMERA, 0.0)
         shade = _AMBIENT + (1.0 - _AMBIENT) * light
         colors = self._bone_rgb * shade[:, None]
-        return corners[..., :2], _opaque(colors[faces]), corners[..., 2].mean(axis=1)
+        return corners[..., :2], opaque(colors[faces]), corners[..., 2].mean(axis=1)
 
     def _muscles(self, pose: Pose, activation: np.ndarray, camera: Camera):
         """Return four triangles for each piece of a muscle path, their colours and depths."""
@@ -121,17 +95,17 @@ class DrawnPane:
         level = activation[muscle]
         radius, opacity = muscle_radius_m(level), muscle_opacity(level)
         colors = np.concatenate([activation_colors(level), opacity[:, None]], axis=1)
-        first, last = camera.project(start, *self._size), camera.project(end, *self._size)
+        first, last = camera.project(start, *self._canvas.size), camera.project(end, *self._canvas.size)
         depth = (first[:, 2] + last[:, 2]) / 2
         along = last[:, :2] - first[:, :2]
         along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
-        pixels = radius * camera.pixels_per_m(depth, self._size[1])
+        pixels = radius * camera.pixels_per_m(depth, self._canvas.size[1])
         across = np.stack([-along[:, 1], along[:, 0]], axis=1) * pixels[:, None]
         near = (first[:, :2] - across, first[:, :2], first[:, :2] + across)
         far = (last[:, :2] - across, last[:, :2], last[:, :2] + across)
         strips = [(near[0], near[1], far[1], far[0]), (near[1], near[2], far[2], far[1])]
-        triangles = np.stack([np.stack(strip, axis=1)[:, _QUAD] for strip in strips], axis=1).reshape(-1, 3, 2)
-        brightness = np.array([[_EDGE, 1.0, 1.0, _EDGE], [1.0, _EDGE, _EDGE, 1.0]])[:, _QUAD]
+        triangles = np.stack([np.stack(strip, axis=1)[:, QUAD] for strip in strips], axis=1).reshape(-1, 3, 2)
+        brightness = np.array([[_EDGE, 1.0, 1.0, _EDGE], [1.0, _EDGE, _EDGE, 1.0]])[:, QUAD]
         rgb = colors[:, None, None, None, :3] * brightness[None, ..., None]
         opacity = np.broadcast_to(colors[:, None, None, None, 3:], (*rgb.shape[:-1], 1))
         return (
@@ -139,10 +113,6 @@ class DrawnPane:
             np.concatenate([rgb, opacity], axis=-1).reshape(-1, 3, 4),
             np.repeat(depth - _MUSCLE_IN_FRONT_M, 4),
         )
-
-
-def _opaque(colors: np.ndarray) -> np.ndarray:
-    return np.concatenate([colors, np.ones((*colors.shape[:-1], 1))], axis=-1)
 
 
 def _cut(segments: np.ndarray, muscle: np.ndarray, longest_m: float):

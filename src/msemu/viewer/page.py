@@ -19,6 +19,7 @@ from msemu.viewer.scene import BodyScene
 _REFRESH_HZ = 30.0
 _LISTED_MUSCLES = 16
 _BESIDE_M = 0.9
+_SOURCE_BESIDE_M = 1.3
 
 
 class Page:
@@ -28,9 +29,10 @@ class Page:
         server: The server of the page.
         recording: What to show.
         body: The body of the recording.
+        picture: A picture to show below the controls, shape [H, W, 3], uint8.
     """
 
-    def __init__(self, server: viser.ViserServer, recording: Recording, body: Body):
+    def __init__(self, server: viser.ViserServer, recording: Recording, body: Body, picture: np.ndarray | None = None):
         self._server = server
         self._recording = recording
         self._body = body
@@ -41,16 +43,26 @@ class Page:
         }
         self._colour_by("muscle activation")
         self._playback = Playback(recording.num_frames, recording.fps)
-        self._scene = BodyScene(server, body, recording.activation is not None, recording.reference_qpos is not None)
+        self._scene = BodyScene(
+            server,
+            body,
+            with_muscles=recording.activation is not None,
+            with_reference=recording.reference_qpos is not None,
+            source_segments=None if recording.source_segments is None else recording.source_segments[0],
+        )
         reference = recording.qpos if recording.reference_qpos is None else recording.reference_qpos
         heading = heading_deg(reference[0], body)
         self._sideways = np.array([-np.sin(np.radians(heading)), np.cos(np.radians(heading)), 0.0])
         self._shown: int | None = None
         self._stopped = threading.Event()
+        if self._scene.source is not None:
+            self._scene.source.shift(_SOURCE_BESIDE_M * self._sideways)
         self._set_view(heading)
         self._add_playback_controls()
         self._add_view_controls()
         self._add_muscle_panel()
+        if picture is not None:
+            server.gui.add_image(picture, label="Distance from the recorded movement", format="png")
         self._show(0)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -114,6 +126,7 @@ class Page:
                 ("Bones", scene.bones),
                 ("Muscles", scene.muscles),
                 ("Reference", scene.ghost),
+                ("Recorded movement", scene.source),
                 ("Contact shapes", scene.contacts),
             ):
                 if group is not None:
@@ -181,7 +194,8 @@ class Page:
         self._shown = frame
         level = None if self._levels is None else self._levels[frame]
         reference = None if recording.reference_qpos is None else recording.reference_qpos[frame]
-        self._scene.show(recording.qpos[frame], reference, level, self._follow.value)
+        source = None if recording.source_segments is None else recording.source_segments[frame]
+        self._scene.show(recording.qpos[frame], reference, level, self._follow.value, source)
         self._scrub.value = frame
         self._readout.content = self._readout_text(frame)
         if self._scene.muscles is not None:

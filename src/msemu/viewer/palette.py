@@ -4,6 +4,7 @@ import numpy as np
 
 BONE_RGB = np.array([0.99, 0.95, 0.86])
 REFERENCE_RGB = np.array([0.74, 0.83, 0.95])
+SOURCE_RGB = np.array([0.93, 0.55, 0.20])
 CONTACT_RGB = np.array([0.25, 0.65, 0.45])
 BACKGROUND_RGB = np.array([1.0, 1.0, 1.0])
 TILE_RGB = np.array([[0.955, 0.955, 0.95], [0.88, 0.89, 0.895]])

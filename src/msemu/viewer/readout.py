@@ -26,6 +26,8 @@ def check_recording(recording: Recording, body: Body) -> None:
         "muscle_force": (recording.muscle_force, (frames, body.num_muscles)),
         "fiber_length": (recording.fiber_length, (frames, body.num_muscles)),
     }
+    if recording.source_segments is not None:
+        expected["source_segments"] = (recording.source_segments, (frames, *recording.source_segments.shape[1:]))
     for name, (array, shape) in expected.items():
         if array is not None and array.shape != shape:
             raise MsemuError(

@@ -5,7 +5,7 @@ import viser
 
 from msemu.models.body import Body
 from msemu.viewer.geometry import BodyMesh, bone_meshes, contact_meshes
-from msemu.viewer.palette import BONE_RGB, CONTACT_RGB, REFERENCE_RGB, activation_colors
+from msemu.viewer.palette import BONE_RGB, CONTACT_RGB, REFERENCE_RGB, SOURCE_RGB, activation_colors
 from msemu.viewer.pose import Pose, Poser
 
 _BONE_DETAIL_M = 0.008
@@ -13,6 +13,7 @@ _GHOST_DETAIL_M = 0.016
 _GHOST_OPACITY = 0.4
 _CONTACT_OPACITY = 0.3
 _MUSCLE_WIDTH_M = 0.006
+_STICK_WIDTH_M = 0.03
 _UNDER_BRIGHT_LIGHT = 205
 """Full brightness of a surface colour; the lights of the page bleach anything brighter."""
 
@@ -129,6 +130,42 @@ class MuscleLines:
         self._node.colors = self._colors.copy()
 
 
+class StickFigure:
+    """The recorded movement as sticks between its joint centres.
+
+    Args:
+        server: The page.
+        segments: Sticks of any frame [m], shape [S, 2, 3]; their number stays.
+    """
+
+    def __init__(self, server: viser.ViserServer, segments: np.ndarray):
+        self._offset = np.zeros(3)
+        color = (255 * _linear(SOURCE_RGB)).astype(np.uint8)
+        self._node = server.scene.add_line_segments(
+            f"{_WORLD}/source",
+            segments.astype(np.float32),
+            np.broadcast_to(color, segments.shape),
+            thickness=_STICK_WIDTH_M,
+        )
+
+    @property
+    def visible(self) -> bool:
+        """Whether it is shown."""
+        return self._node.visible
+
+    @visible.setter
+    def visible(self, visible: bool) -> None:
+        self._node.visible = visible
+
+    def shift(self, offset: np.ndarray) -> None:
+        """Show it displaced by ``offset`` [m], shape [3]."""
+        self._offset = offset
+
+    def move(self, segments: np.ndarray) -> None:
+        """Draw the segments [m], shape [S, 2, 3]."""
+        self._node.points = (segments + self._offset).astype(np.float32)
+
+
 def _linear(rgb: np.ndarray) -> np.ndarray:
     """Return sRGB colours as linear light (IEC 61966-2-1), which is what the page takes line colours for."""
     return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
@@ -142,15 +179,24 @@ class BodyScene:
         body: The body.
         with_muscles: Whether there is activation to show.
         with_reference: Whether there is a reference to show as a ghost.
+        source_segments: Sticks of any frame of the recorded movement [m], shape [S, 2, 3]; None when there is none.
 
     Attributes:
         bones: The skeleton.
         muscles: The muscle paths, or None.
         ghost: The skeleton of the reference, or None.
+        source: The recorded movement, or None.
         contacts: The shapes that touch the floor, hidden at first.
     """
 
-    def __init__(self, server: viser.ViserServer, body: Body, with_muscles: bool, with_reference: bool):
+    def __init__(
+        self,
+        server: viser.ViserServer,
+        body: Body,
+        with_muscles: bool,
+        with_reference: bool,
+        source_segments: np.ndarray | None = None,
+    ):
         self._server = server
         self._poser = Poser(body.model)
         server.scene.configure_fog(*_FOG_M)
@@ -171,6 +217,7 @@ class BodyScene:
         if with_reference:
             ghost_meshes = bone_meshes(body.model, _GHOST_DETAIL_M)
             self.ghost = MovingMeshes(server, "ghost", ghost_meshes, REFERENCE_RGB, _GHOST_OPACITY)
+        self.source = None if source_segments is None else StickFigure(server, source_segments)
         geoms = np.concatenate([np.zeros(0, int), *body.contact_regions.values()])
         shapes = contact_meshes(body.model, geoms)
         self.contacts = MovingMeshes(server, "contacts", shapes, CONTACT_RGB, _CONTACT_OPACITY, visible=False)
@@ -181,6 +228,7 @@ class BodyScene:
         reference_qpos: np.ndarray | None,
         activation: np.ndarray | None,
         follow: bool,
+        source_segments: np.ndarray | None = None,
     ) -> None:
         """Show one frame.
 
@@ -190,6 +238,7 @@ class BodyScene:
             activation: Muscle activation [-], shape [num_muscles].
             follow: Keep the body in the middle. The world moves under it, so the view that the user has
                 turned to stays as it is.
+            source_segments: Bones of the recorded movement [m], shape [S, 2, 3].
         """
         pose = self._poser.pose(qpos)
         with self._server.atomic():
@@ -202,3 +251,5 @@ class BodyScene:
                 self.muscles.move(pose, activation)
             if self.ghost is not None and self.ghost.visible:
                 self.ghost.move(self._poser.pose(reference_qpos))
+            if self.source is not None and self.source.visible:
+                self.source.move(source_segments)

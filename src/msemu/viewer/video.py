@@ -15,6 +15,7 @@ from msemu.viewer.composition import Composition
 from msemu.viewer.muscle_colouring import pick_colouring
 from msemu.viewer.palette import BONE_RGB, REFERENCE_RGB
 from msemu.viewer.readout import check_recording, restarts, tracking_errors
+from msemu.viewer.stick_pane import StickPane
 
 RendererName = Literal["auto", "egl", "lines"]
 
@@ -135,7 +136,7 @@ def _encode(frames: "_Frames", shown: np.ndarray, path: Path, size: tuple[int, i
 
 
 class _Frames:
-    """Draws the frames of a recording: the movement on the left, its reference on the right."""
+    """Draws the frames of a recording: the movement on the left, its reference or its source on the right."""
 
     def __init__(
         self, recording: Recording, body: Body, width: int, height: int, renderer: RendererName, colour_by: str
@@ -149,12 +150,16 @@ class _Frames:
         reference = recording.reference_qpos
         poses = [recording.qpos] if reference is None else [recording.qpos, reference]
         labels = [""] if reference is None else ["simulated", "reference"]
+        self._source = recording.source_segments
+        if self._source is not None:
+            labels = [label or "clip" for label in labels] + ["recorded"]
         scale = None if self._levels is None else colouring
         self._composition = Composition(width, height, recording.title or recording.body, labels, scale)
         size = self._composition.pane_width, self._composition.pane_height
         self.renderer = _chosen(renderer)
         make = _renderer_class(self.renderer)
         self._panes: list[PaneRenderer] = [make(body, *size, rgb) for rgb in (BONE_RGB, REFERENCE_RGB)[: len(poses)]]
+        self._source_pane = None if self._source is None else StickPane(*size)
         heading = heading_deg(poses[-1][0], body)
         self._poses = poses
         self._cameras = [
@@ -170,6 +175,8 @@ class _Frames:
                 self._panes, self._poses, self._cameras, (muscles, None), strict=False
             )
         ]
+        if self._source_pane is not None:
+            pictures.append(self._source_pane.draw(self._source[frame], self._cameras[-1][frame]))
         caption = ""
         if self._errors is not None:
             joint_deg, root_cm = (values[frame] for values in self._errors)

@@ -1,0 +1,125 @@
+"""``msemu-motion prepare``: bring clips of the catalogue onto a body ahead of training, several at a time."""
+
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from msemu.cli.bench_options import require_positive
+from msemu.cli.output import progress, write_json
+from msemu.errors import MsemuError
+
+if TYPE_CHECKING:
+    from msemu.motion.clip import MotionClip
+
+
+_WIDTH = 180
+"""The table is not folded, so that it can be copied into a document [characters]."""
+
+
+@dataclass
+class Prepare:
+    """Bring clips of the catalogue onto a body and keep them in the cache; show how good they are.
+
+    Each clip is fetched, retargeted and repaired unless it is in the cache.
+    """
+
+    names: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Clips or sets of clips, such as "walk", "acrobatics" or "all"."""
+    body: str
+    """Name of the body, see: msemu-model list."""
+    body_path: Path | None = None
+    """Where the body's model lies, for a body that no package brings."""
+    jobs: int = 1
+    """Clips that are worked on at a time, each by a process of its own."""
+    json: Path | None = None
+    """File to write the quality figures to."""
+
+
+def prepare(args: Prepare) -> None:
+    """Prepare clips and show their figures."""
+    from msemu.models import load_body
+    from msemu.motion import fetch
+    from msemu.motion.catalogue import find_entries
+
+    require_positive(jobs=args.jobs)
+    entries = find_entries(args.names)
+    if not entries:
+        raise MsemuError("no clip is named; list them with: msemu-motion fetch")
+    load_body(args.body, args.body_path)  # an unknown body is refused before any process starts
+    for entry in entries:
+        fetch.fetch(entry)  # here, so that no two processes download a package
+    figures = {}
+    with (
+        ProcessPoolExecutor(min(args.jobs, len(entries)), mp_context=get_context("spawn")) as pool,
+        progress(f"clips on {args.body}") as on_clip,
+    ):
+        on_clip(0, len(entries))
+        tasks = {pool.submit(_prepare_clip, entry.name, args.body, args.body_path): entry.name for entry in entries}
+        for done, task in enumerate(as_completed(tasks), 1):
+            figures[tasks[task]] = task.result()
+            on_clip(done, len(entries))
+    ordered = {entry.name: figures[entry.name] for entry in entries}
+    Console(width=_WIDTH).print(_table(args.body, ordered))
+    if args.json:
+        write_json(args.json, ordered)
+
+
+def _prepare_clip(name: str, body_name: str, body_path: Path | None) -> dict[str, dict[str, float]]:
+    """Obtain one clip; return its figures before and after the repair of its flights."""
+    from msemu.models import load_body
+    from msemu.motion.clip import MotionClip
+    from msemu.motion.library import obtain_clip
+
+    path = obtain_clip(name, load_body(body_name, body_path))
+    clip, raw = MotionClip.load(path), path.with_suffix(".raw.npz")
+    return {"clip": _facts(clip), "retargeted": _facts(MotionClip.load(raw) if raw.is_file() else clip)}
+
+
+def _facts(clip: "MotionClip") -> dict[str, float]:
+    return {"frames": clip.num_frames} | clip.quality
+
+
+def _table(body: str, figures: dict[str, dict[str, dict[str, float]]]) -> Table:
+    table = Table(
+        box=box.MARKDOWN,
+        caption=f"{body}: lengths in cm, speeds in rad/s, force in body weights; before to after the repair of flights",
+    )
+    joints = ("clip", "frames", "mean error", "max", "deepest", "standing soles", "fastest joint", "the person's")
+    for heading in (*joints, "force in flight", "drift", "change, in flight"):
+        table.add_column(heading, no_wrap=True)
+    for name, both in figures.items():
+        before, after = both["retargeted"], both["clip"]
+        flights = ["", "", ""]
+        if "repair_flights" in after:
+            flights = [
+                f"{after['repair_residual_before']:.2f} to {after['repair_residual_after']:.2f}",
+                f"{100 * after['repair_drift_before']:.0f} to {100 * after['repair_drift_after']:.1f} %",
+                f"{after['repair_change_mean_cm']:.1f}, {after['repair_change_flight_cm']:.1f}",
+            ]
+        soles = ""
+        if "stance_height_min_cm" in after:
+            soles = f"{after['stance_height_min_cm']:.1f} to {after['stance_height_max_cm']:.1f}"
+        table.add_row(
+            name,
+            str(after["frames"]),
+            _before_after(before, after, "error_mean_cm", 2),
+            _before_after(before, after, "error_max_cm", 1),
+            f"{after['penetration_max_cm']:.2f}",
+            soles,
+            _before_after(before, after, "joint_speed_max_rad_s", 0),
+            f"{after['source_speed_max_rad_s']:.0f}",
+            *flights,
+        )
+    return table
+
+
+def _before_after(before: dict[str, float], after: dict[str, float], key: str, digits: int) -> str:
+    first, second = f"{before[key]:.{digits}f}", f"{after[key]:.{digits}f}"
+    return first if first == second else f"{first} to {second}"

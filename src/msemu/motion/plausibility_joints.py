@@ -1,0 +1,32 @@
+"""Which joints keep a joint centre from where the recorded movement has it."""
+
+import numpy as np
+
+from msemu.models.body import LANDMARKS, Body
+
+_AT_LIMIT_SHARE = 0.01
+"""A joint within this share of its range from an end of it is at its limit [-]."""
+
+
+def joints_at_limit(body: Body, pose: np.ndarray, centre: str) -> list[str]:
+    """Return the independent joints of a joint centre's limb and of the trunk that are at a limit.
+
+    Args:
+        body: The body.
+        pose: Pose, shape [nq].
+        centre: Joint centre such as ``knee_r``; its whole leg or arm counts, down to the toes or the wrist.
+    """
+    model, (joint, side) = body.model, centre.split("_")
+    end = f"{'toe' if joint in ('hip', 'knee', 'ankle') else 'wrist'}_{side}"
+    chain, body_id = set(), int(body.landmark_bodies[LANDMARKS.index(end)])
+    while body_id > 0:
+        chain.add(body_id)
+        body_id = int(model.body_parentid[body_id])
+    found = []
+    for index in body.independent_joints:
+        low, high = model.jnt_range[1 + index]
+        room = min(pose[7 + index] - low, high - pose[7 + index])
+        belongs = model.jnt_limited[1 + index] and model.jnt_bodyid[1 + index] in chain
+        if belongs and room < _AT_LIMIT_SHARE * (high - low):
+            found.append(f"{body.joint_names[index]} {np.degrees(pose[7 + index]):.0f} deg")
+    return found

@@ -1,0 +1,54 @@
+"""``msemu-motion prepare`` and ``msemu-bench motion`` on the smallest body."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from msemu.cli.bench_motion import MotionBench, bench_motion
+from msemu.cli.motion_prepare import Prepare, prepare
+from msemu.errors import MsemuError
+from msemu.motion.library import load_source
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _recordings() -> None:
+    try:
+        load_source("walk")
+    except MsemuError as error:
+        pytest.skip(f"the real clip is not in the cache and cannot be fetched: {error}")
+
+
+@pytest.mark.slow
+def test_clips_are_prepared_by_processes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "figures.json"
+    prepare(Prepare(("walk", "run"), body="myolegs", jobs=2, json=path))
+    figures = json.loads(path.read_text(encoding="utf-8"))
+    assert list(figures) == ["walk", "run"]
+    assert figures["walk"]["clip"] == figures["walk"]["retargeted"]
+    run = figures["run"]["clip"]
+    assert run["repair_residual_after"] < 0.5 * run["repair_residual_before"]
+    assert run["error_mean_cm"] > figures["run"]["retargeted"]["error_mean_cm"]
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert [row.split("|")[1].strip() for row in rows] == ["clip", "walk", "run"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (Prepare(("wlak",), body="myolegs"), "did you mean 'walk'"),
+        (Prepare(("walk",), body="nobody"), "nobody"),
+        (Prepare(("walk",), body="myolegs", jobs=0), "--jobs must be positive"),
+    ],
+)
+def test_wrong_requests_are_refused_before_any_work(arguments: Prepare, message: str) -> None:
+    with pytest.raises(MsemuError, match=message):
+        prepare(arguments)
+
+
+def test_retargeting_is_timed(tmp_path: Path) -> None:
+    path = tmp_path / "figures.json"
+    bench_motion(MotionBench(bodies=("myolegs",), motions=("walk",), rounds=1, json=path))
+    (row,) = json.loads(path.read_text(encoding="utf-8"))["clips"]
+    assert row["frames"] == 63
+    assert 0.1 < row["cpu_seconds_per_1000_frames"] < 300.0
