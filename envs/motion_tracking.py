@@ -1,11 +1,15 @@
 """The environment in which a muscle-driven body follows a reference motion."""
 
+from collections.abc import Sequence
+
 import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
 from msemu.config import TaskCfg, TrainCfg
 from msemu.envs import observations, tracking_error
+from msemu.envs.clip_sampler import ClipSampler
+from msemu.envs.floor_contact import ForbiddenContact
 from msemu.envs.rewards import RewardSum, Transition
 from msemu.envs.senses import SenseReader, Senses
 from msemu.errors import MsemuError
@@ -17,26 +21,28 @@ from msemu.sim import Simulation, make_simulation, single_threaded
 
 
 class MotionTrackingEnv(VecEnv):
-    """Many copies of one body, each at its own place in one reference motion.
+    """Many copies of one body, each at its own place in a reference motion, one clip or one of several.
 
     An action is mapped to muscle excitation by ``sigmoid(slope * (action - centre))``. Episodes start at a random frame
-    of the reference (reference-state initialisation), end early when the body has strayed too far, and time out at the
-    episode length or at the end of a clip that is not cyclic. Environments that ended are reset within `step`; the
-    observations from before the reset are in ``extras["terminal_observations"]``.
+    of the reference (reference-state initialisation). They end early when the body has strayed too far or touches the
+    floor with a part that must not, and time out at the episode length or at the end of a clip that is not cyclic.
+    Environments that ended are reset within `step`; the observations from before the reset are in
+    ``extras["terminal_observations"]``.
 
     Attributes:
         body: The body.
         sim: The physics.
         reference: The motion to follow.
-        frame: Reference frame that each environment should now be in, shape [E].
+        sampler: Chooses where in it episodes start.
+        frame: Number of the reference frame that each environment should now be in, shape [E].
         transition: What happened in the last step, before any reset.
     """
 
-    def __init__(self, cfg: TaskCfg, body: Body, clip: MotionClip, seed: int = 0):
+    def __init__(self, cfg: TaskCfg, body: Body, clips: MotionClip | Sequence[MotionClip], seed: int = 0):
         """Build the environment and reset every copy.
 
         Raises:
-            MsemuError: The configuration, the body and the clip do not fit together.
+            MsemuError: The configuration, the body and the clips do not fit together.
         """
         self.cfg = cfg
         self.body = body
@@ -49,7 +55,9 @@ class MotionTrackingEnv(VecEnv):
             )
         self.sim: Simulation = make_simulation(body.model, cfg.num_envs, cfg.sim, seed, body.capacity)
         self.device = self.sim.device
-        self.reference = ReferenceMotion(clip, body, env.control_frequency_hz, self.device)
+        self.reference = ReferenceMotion(clips, body, env.control_frequency_hz, self.device)
+        self.sampler = ClipSampler(self.reference, env.clip_sampling)
+        self._forbidden = ForbiddenContact(self.sim, env.termination.allowed_contacts)
         self.num_envs = cfg.num_envs
         self.num_actions = body.num_muscles
         self.max_episode_length = round(env.episode_length_s * env.control_frequency_hz)
@@ -90,7 +98,7 @@ class MotionTrackingEnv(VecEnv):
         """Start a new episode everywhere and return the observations.
 
         Args:
-            frame: Frames of the reference to start in, shape [E]; random by default.
+            frame: Numbers of the frames of the reference to start in, shape [E]; random by default.
         """
         self._reset(torch.ones(self.num_envs, dtype=torch.bool, device=self.device), frame)
         self._observations = self._grouped(self._observe(self._senses.read(self.frame)))
@@ -103,6 +111,7 @@ class MotionTrackingEnv(VecEnv):
             "episode_length_buf": self.episode_length_buf.clone(),
             "excitation": self._excitation.clone(),
             "generator": self._generator.get_state(),
+            **{f"sampler.{key}": value for key, value in self.sampler.state_dict().items()},
             **{f"sim.{key}": value for key, value in self.sim.state_dict().items()},
             **{f"observations.{key}": value.clone() for key, value in self._observations.items()},
         }
@@ -113,6 +122,7 @@ class MotionTrackingEnv(VecEnv):
         self.episode_length_buf = state["episode_length_buf"].clone()
         self._excitation = state["excitation"].clone()
         self._generator.set_state(state["generator"].cpu())
+        self.sampler.load_state_dict(_without_prefix(state, "sampler."))
         self.sim.load_state_dict(_without_prefix(state, "sim."))
         self._observations = self._grouped(_without_prefix(state, "observations."))
 
@@ -141,6 +151,7 @@ class MotionTrackingEnv(VecEnv):
         rewards = rewards + torch.where(failed, self.cfg.env.termination.fall_value, 0.0)
         time_outs = ~failed & self._timed_out()
         dones = failed | time_outs
+        self.sampler.record(self.frame, failed, dones)
         log = self._log(shares, failed, tracking_error.summary(state, reference))
         terminal, self._observations = self._observe_around_reset(senses, dones)
         extras = {"time_outs": time_outs, "terminal_observations": terminal, "log": log}
@@ -148,9 +159,7 @@ class MotionTrackingEnv(VecEnv):
 
     def _reset(self, mask: torch.Tensor, frame: torch.Tensor | None = None) -> None:
         if frame is None:
-            # The last frame of a clip that ends has nothing left to follow.
-            starts = self.reference.num_frames if self.reference.cyclic else self.reference.num_frames - 1
-            frame = torch.randint(starts, (self.num_envs,), generator=self._generator, device=self.device)
+            frame = self.sampler.draw(self.num_envs, self._generator)
         self.frame = torch.where(mask, frame, self.frame)
         self.episode_length_buf = torch.where(mask, 0, self.episode_length_buf)
         qpos, qvel = self.reference.state(self.frame)
@@ -161,13 +170,11 @@ class MotionTrackingEnv(VecEnv):
     def _failed(self, state: Kinematics, reference: Kinematics) -> torch.Tensor:
         distance = (state.landmark_position - reference.landmark_position).norm(dim=-1).mean(1)
         # Written so that a distance that is not a number counts as a failure.
-        return self.sim.unstable | ~(distance < self.cfg.env.termination.body_position_deviation_m)
+        failed = self.sim.unstable | ~(distance < self.cfg.env.termination.body_position_deviation_m)
+        return failed | self._forbidden.touches()
 
     def _timed_out(self) -> torch.Tensor:
-        timed_out = self.episode_length_buf >= self.max_episode_length
-        if not self.reference.cyclic:
-            timed_out = timed_out | (self.frame >= self.reference.num_frames - 1)
-        return timed_out
+        return (self.episode_length_buf >= self.max_episode_length) | self.reference.has_ended(self.frame)
 
     def _observe(self, senses: Senses) -> dict[str, torch.Tensor]:
         future = self.reference.kinematics(senses.frame.unsqueeze(1) + self._future)
@@ -216,7 +223,7 @@ class MotionTrackingEnv(VecEnv):
         log |= {f"Reward/{name}": share for name, share in zip(self._reward.names, mean_shares, strict=True)}
         log["Episode/failures_per_step"] = failed.float().mean()
         log["Episode/blow_ups_per_step"] = self.sim.unstable.float().mean()
-        return log
+        return log | self.sampler.log()
 
 
 def _without_prefix(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

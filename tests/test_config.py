@@ -63,8 +63,8 @@ def test_files_that_are_no_configuration_are_refused(tmp_path) -> None:
 
 
 def test_an_unknown_file_name_gets_a_suggestion() -> None:
-    with pytest.raises(MsemuError, match="did you mean walk_myolegs"):
-        cfg_file("task", "walk_myoleg")
+    with pytest.raises(MsemuError, match="did you mean track_myolegs"):
+        cfg_file("task", "track_myoleg")
 
 
 def test_defaults_are_not_shared() -> None:

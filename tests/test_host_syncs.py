@@ -47,9 +47,13 @@ def test_the_guard_sees_what_it_should() -> None:
 
 
 @pytest.mark.slow
-def test_a_step_reads_nothing_back(legs: Body, march: MotionClip, tracking_cfg: TaskCfg) -> None:
+@pytest.mark.parametrize("several", [False, True], ids=["one clip", "several clips"])
+def test_a_step_reads_nothing_back(
+    several: bool, legs: Body, march: MotionClip, march_once: MotionClip, tracking_cfg: TaskCfg
+) -> None:
     tracking_cfg.sim.engine, tracking_cfg.sim.device = "warp", "cpu"
-    env = MotionTrackingEnv(tracking_cfg, legs, march, seed=0)
+    tracking_cfg.env.termination.allowed_contacts = ("foot",) if several else ()
+    env = MotionTrackingEnv(tracking_cfg, legs, [march, march_once] if several else march, seed=0)
     # Bodies that stray are reset in the step, which must not wait either.
     tracking_cfg.env.termination.body_position_deviation_m = 0.02
     generator = torch.Generator().manual_seed(0)
@@ -65,9 +69,13 @@ def test_a_step_reads_nothing_back(legs: Body, march: MotionClip, tracking_cfg: 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
-def test_a_step_does_not_synchronise_with_cuda(legs: Body, march: MotionClip, tracking_cfg: TaskCfg) -> None:
+@pytest.mark.parametrize("several", [False, True], ids=["one clip", "several clips"])
+def test_a_step_does_not_synchronise_with_cuda(
+    several: bool, legs: Body, march: MotionClip, march_once: MotionClip, tracking_cfg: TaskCfg
+) -> None:
     tracking_cfg.sim.device = "cuda"
-    env = MotionTrackingEnv(tracking_cfg, legs, march, seed=0)
+    tracking_cfg.env.termination.allowed_contacts = ("foot",) if several else ()
+    env = MotionTrackingEnv(tracking_cfg, legs, [march, march_once] if several else march, seed=0)
     actions = torch.zeros(env.num_envs, env.num_actions, device=env.device)
     env.step(actions)
     torch.cuda.set_sync_debug_mode("error")

@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {"": ROOT / "src/msemu", "envs": ROOT / "envs", "models": ROOT / "models", "cfg": ROOT / "cfg"}
-LAYERS = "cli/rl viewer analysis/envs/control/motion/models/sim/muscle/registry/config/errors cfg".split("/")
+LAYERS = ["cli", "rl viewer analysis", "envs", "control", "motion", "models", "sim", "muscle"]
+LAYERS += ["registry", "config", "errors cfg"]
 RANK = {name: rank for rank, names in enumerate(reversed(LAYERS)) for name in names.split()}
 
 

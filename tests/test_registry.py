@@ -74,7 +74,7 @@ def test_a_plugins_task_runs_with_its_own_reward(installed_plugin: Path, legs, m
         "import torch; from msemu.rl.setup import *; from msemu.registry import get_task;"
         "cfg = get_task('Example-TiptoeWalk-MyoLegs-v0').load_config(); cfg.num_envs = 2;"
         f"cfg.motion = {str(tmp_path / 'march.npz')!r}; body = load_body(cfg.body);"
-        "env = make_env('Example-TiptoeWalk-MyoLegs-v0', cfg, body, load_clip(cfg, body), 0);"
+        "env = make_env('Example-TiptoeWalk-MyoLegs-v0', cfg, body, load_clips(cfg, body), 0);"
         "log = env.step(torch.zeros(2, env.num_actions))[3]['log'];"
         "assert 0.05 < log['Reward/ankle_height'] < 0.4, log; print('ran')"
     )

@@ -87,6 +87,34 @@ class TerminationCfg:
     """Mean distance of the landmarks from the reference, in the world frame, beyond which the body has failed [m]."""
     fall_value: float = 0.0
     """Return that is credited from a failure onwards, added to the reward of the failing step."""
+    allowed_contacts: tuple[str, ...] = ()
+    """Parts that may touch the floor, such as foot or hand_r; any other ends the episode. Empty allows all."""
+
+
+@dataclass
+class ClipSamplingCfg:
+    """How often each of several clips is followed: the more, the more often it fails.
+
+    The probability of a clip is ``uniform_share / clips + (1 - uniform_share) * rate^exponent / sum of rate^exponent``.
+    Form and constants after MuscleMimic (arXiv:2603.25544), except for `episodes`.
+    """
+
+    exponent: float = 1.0
+    """Power of the failure rate; 0 draws all clips alike."""
+    uniform_share: float = 0.1
+    """Share of the episodes that are drawn from all clips alike."""
+    smoothing: float = 0.2
+    """Weight of the newest episodes in the moving average of a clip's failure rate."""
+    episodes: int = 10
+    """Episodes of a clip that end before its failure rate is brought up to date."""
+
+    def __post_init__(self) -> None:
+        shares = (self.uniform_share, self.smoothing)
+        if not all(0.0 <= share <= 1.0 for share in shares) or self.exponent < 0.0 or self.episodes < 1:
+            raise MsemuError(
+                "env.clip_sampling: uniform_share and smoothing lie between 0 and 1, exponent is not negative,"
+                " episodes at least 1"
+            )
 
 
 @dataclass
@@ -113,6 +141,7 @@ class EnvCfg:
     """Activation of every muscle after a reset [-]."""
     action: ActionCfg = field(default_factory=ActionCfg)
     termination: TerminationCfg = field(default_factory=TerminationCfg)
+    clip_sampling: ClipSamplingCfg = field(default_factory=ClipSamplingCfg)
     rewards: dict[str, RewardTermCfg] = field(default_factory=dict)
     """Reward terms by name."""
 
@@ -143,8 +172,8 @@ class TaskCfg:
     """Name of the body's recipe (see: msemu-model list)."""
     body_path: str | None = None
     """Folder or file of the body's model, for a body that no package brings."""
-    motion: str = ""
-    """Name in the motion catalogue, or path of a clip."""
+    motion: str | tuple[str, ...] = ""
+    """Name in the motion catalogue, name of a set of clips (see: msemu-motion fetch), path of a clip; or several."""
     num_envs: int = 64
     """Environments stepped in parallel."""
     sim: SimCfg = field(default_factory=SimCfg)
@@ -246,7 +275,10 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
-        return _convert(next(kind for kind in arguments if kind is not type(None)), value, where)
+        kinds = [kind for kind in arguments if kind is not type(None)]
+        is_list = isinstance(value, (list, tuple))
+        fitting = [kind for kind in kinds if (typing.get_origin(kind) in (tuple, list)) == is_list]
+        return _convert((fitting or kinds)[0], value, where)
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, dict):
             raise MsemuError(f"{where}: expected 'key: value' lines, not {value!r}")

@@ -10,6 +10,7 @@ from tensordict import TensorDict
 from msemu.envs import tracking_error
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.motion.recording import Recording
+from msemu.motion.reference import CLIP_SPACING
 from msemu.muscle.parameters import MuscleParameters
 
 Policy = Callable[[TensorDict], torch.Tensor]
@@ -53,18 +54,24 @@ class TrackingErrors:
 
 
 def measure_episodes(
-    env: MotionTrackingEnv, policy: Policy, steps: int, on_step: Callable[[int, int], None] = lambda done, total: None
+    env: MotionTrackingEnv,
+    policy: Policy,
+    steps: int,
+    on_step: Callable[[int, int], None] = lambda done, total: None,
+    clip: int = 0,
 ) -> TrackingErrors:
-    """Run one episode in each environment, started at evenly spaced frames of the reference.
+    """Run one episode in each environment, started at evenly spaced frames of one clip of the reference.
 
     Args:
         env: The environment; the episode length of its configuration must not be below ``steps``.
         policy: Deterministic policy.
         steps: Control steps.
         on_step: Called after every step with the number of steps done and in all.
+        clip: Index of the clip.
     """
-    starts = env.reference.num_frames if env.reference.cyclic else max(1, env.reference.num_frames - steps)
-    frame = torch.arange(env.num_envs, device=env.device) * starts // env.num_envs
+    followed = env.reference.clips[clip]
+    starts = followed.num_frames if followed.cyclic else max(1, followed.num_frames - steps)
+    frame = clip * CLIP_SPACING + torch.arange(env.num_envs, device=env.device) * starts // env.num_envs
     alive = torch.ones(env.num_envs, dtype=torch.bool, device=env.device)
     failed_at = torch.full((env.num_envs,), steps, device=env.device)
     rows: list[tuple[torch.Tensor, ...]] = []

@@ -4,6 +4,7 @@ import tyro
 
 from msemu.cli.bench_capacity import CapacityBench, bench_capacity
 from msemu.cli.bench_env import EnvBench, bench_env
+from msemu.cli.bench_motion import MotionBench, bench_motion
 from msemu.cli.bench_muscle import MuscleBench, bench_muscle
 from msemu.cli.bench_so import StaticOptimizationBench, bench_so
 from msemu.cli.bench_step import StepBench, bench_step
@@ -13,6 +14,7 @@ from msemu.errors import command
 SUBCOMMANDS = {
     "capacity": (CapacityBench, bench_capacity),
     "env": (EnvBench, bench_env),
+    "motion": (MotionBench, bench_motion),
     "muscle": (MuscleBench, bench_muscle),
     "so": (StaticOptimizationBench, bench_so),
     "step": (StepBench, bench_step),

@@ -13,6 +13,7 @@ from msemu.errors import MsemuError, command
 
 if TYPE_CHECKING:
     from msemu.analysis.evaluation import Evaluation
+    from msemu.analysis.rollout import TrackingErrors
 
 
 @dataclass
@@ -20,7 +21,8 @@ class EvalArgs:
     """Measure how well a trained policy tracks its reference, in degrees and centimetres.
 
     One episode starts at each of evenly spaced frames of the reference, without exploration noise. Errors are means
-    over the time before a failure; survival is the share of episodes without one.
+    over the time before a failure; survival is the share of episodes without one. A run with several clips is measured
+    clip by clip.
     """
 
     run: Annotated[str, tyro.conf.Positional]
@@ -28,9 +30,11 @@ class EvalArgs:
     checkpoint: str = "best"
     """best, last, or the path of a checkpoint of the run."""
     episodes: int = 32
-    """Number of episodes."""
+    """Number of episodes, with each clip."""
     seconds: float | None = None
     """Length of an episode [s]; the task's own by default, at most the clip's when it does not repeat."""
+    clip: str | None = None
+    """The only clip to measure of a run with several; all of them by default."""
     seed: int = 1
     """Seed of the environment."""
     device: str = "cpu"
@@ -54,6 +58,7 @@ def evaluate(args: EvalArgs) -> None:
     from msemu.analysis.evaluation import Evaluation
     from msemu.analysis.plots import plot_evaluation
     from msemu.analysis.rollout import measure_episodes
+    from msemu.motion.task_clips import file_stem, find_clip
     from msemu.rl.run_folder import RunFolder
     from msemu.rl.setup import open_policy
     from msemu.sim import pick_device
@@ -66,20 +71,61 @@ def evaluate(args: EvalArgs) -> None:
     frequency = env.cfg.env.control_frequency_hz
     steps = env.max_episode_length if args.seconds is None else round(args.seconds * frequency)
     env.max_episode_length = steps + 1
-    if not env.reference.cyclic:
-        steps = min(steps, env.reference.num_frames - 2)
+    joints = [env.body.joint_names[index] for index in env.body.independent_joints]
+    clips = env.reference.clips
+    chosen = range(len(clips)) if args.clip is None else [find_clip(clips, args.clip)[0]]
+    lengths = {index: steps if clips[index].cyclic else min(steps, clips[index].num_frames - 2) for index in chosen}
+    measured: dict[int, tuple[Evaluation, TrackingErrors]] = {}
     with progress("evaluating") as advance:
-        errors = measure_episodes(env, runner.policy(), steps, advance)
-    names = [env.body.joint_names[index] for index in env.body.independent_joints]
-    evaluation = Evaluation.of(errors, names, frequency)
+        for index, length in lengths.items():
+            done = sum(lengths[earlier] for earlier in measured)
+            errors = measure_episodes(
+                env,
+                runner.policy(),
+                length,
+                lambda step, _, done=done: advance(done + step, sum(lengths.values())),
+                clip=index,
+            )
+            measured[index] = Evaluation.of(errors, joints, frequency), errors
+    evaluations = {env.reference.names[index]: evaluation for index, (evaluation, _) in measured.items()}
     console = Console()
     console.print(f"checkpoint: {checkpoint}", soft_wrap=True)
-    console.print(_table(evaluation, run.task))
+    single = next(iter(evaluations.values())) if len(evaluations) == 1 else None
+    console.print(_table(single, run.task) if single else _table_of_clips(evaluations, run.task))
     if args.json:
-        figures = {"task": run.task, "checkpoint": str(checkpoint), "seed": args.seed, **asdict(evaluation)}
-        write_json(args.json, figures)
-    for path in plot_evaluation(evaluation, errors, frequency, args.plots or run.path / "eval"):
-        console.print(f"plot: {path}", soft_wrap=True)
+        figures = asdict(single) if single else {"clips": {name: asdict(each) for name, each in evaluations.items()}}
+        write_json(args.json, {"task": run.task, "checkpoint": str(checkpoint), "seed": args.seed, **figures})
+    plots = args.plots or run.path / "eval"
+    for index, (evaluation, errors) in measured.items():
+        folder = plots if single else plots / file_stem(index, env.reference.names[index])
+        for path in plot_evaluation(evaluation, errors, frequency, folder):
+            console.print(f"plot: {path}", soft_wrap=True)
+
+
+def _table_of_clips(evaluations: "dict[str, Evaluation]", title: str) -> Table:
+    """One row for each clip, and their mean."""
+    columns = {
+        "joint angles [deg]": "joint_angle_error_deg",
+        "root [deg]": "root_rotation_error_deg",
+        "body [cm]": "body_position_error_cm",
+        "root [cm]": "root_translation_error_cm",
+        "survival [%]": "survival",
+        "of [s]": "episode_length_s",
+        "power [W]": "muscle_power_w",
+    }
+    table = Table("clip", title=title)
+    for label in columns:
+        table.add_column(label, justify="right")
+    rows = {
+        name: [getattr(evaluation, figure) * (100.0 if figure == "survival" else 1.0) for figure in columns.values()]
+        for name, evaluation in evaluations.items()
+    }
+    for name, values in rows.items():
+        table.add_row(name, *(f"{value:.2f}" for value in values))
+    table.add_section()
+    means = [sum(values) / len(rows) for values in zip(*rows.values(), strict=True)]
+    table.add_row("mean of the clips", *(f"{value:.2f}" for value in means))
+    return table
 
 
 def _table(evaluation: "Evaluation", title: str) -> Table:

@@ -32,11 +32,19 @@ def progress(label: str, transient: bool = False) -> Iterator[Callable[[int, int
 
 
 def load_motion(cfg: "TaskCfg", body: "Body") -> "MotionClip":
-    """Load a task's clip, with a progress bar while it is fetched and retargeted."""
-    from msemu.rl.setup import load_clip
+    """Load the only clip of a task, with a progress bar while it is fetched and retargeted."""
+    from msemu.motion.task_clips import load_clip
 
-    with progress(f"motion {cfg.motion or '?'} on {body.name}", transient=True) as on_frame:
+    with progress(_motion_label(cfg, body), transient=True) as on_frame:
         return load_clip(cfg, body, on_frame)
+
+
+def load_motions(cfg: "TaskCfg", body: "Body") -> "list[MotionClip]":
+    """Load the clips of a task, with a progress bar while they are fetched and retargeted."""
+    from msemu.motion.task_clips import load_clips
+
+    with progress(_motion_label(cfg, body), transient=True) as on_frame:
+        return load_clips(cfg, body, on_frame)
 
 
 def write_json(path: Path, figures: dict[str, Any]) -> None:
@@ -50,6 +58,11 @@ def write_json(path: Path, figures: dict[str, Any]) -> None:
         path.write_text(json.dumps(_finite(figures), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise MsemuError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _motion_label(cfg: "TaskCfg", body: "Body") -> str:
+    motion = cfg.motion if isinstance(cfg.motion, str) else " ".join(cfg.motion)
+    return f"motion {motion or '?'} on {body.name}"
 
 
 def _finite(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """``msemu-play``: watch a trained policy, or the reference of a task."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -31,6 +31,8 @@ class PlayArgs:
     """Length [s]; the task's episode by default."""
     start_frame: int = 0
     """Frame of the reference to start in."""
+    clip: str | None = None
+    """Which clip of a task with several; the first by default."""
     seed: int = 1
     """Seed of the environment."""
     device: str = "cpu"
@@ -74,6 +76,7 @@ def play(args: PlayArgs) -> None:
 
 def _record(args: PlayArgs) -> tuple[Body, Recording]:
     from msemu.analysis.rollout import record
+    from msemu.motion.task_clips import find_clip
     from msemu.rl.setup import open_policy
     from msemu.sim import pick_device
 
@@ -81,14 +84,17 @@ def _record(args: PlayArgs) -> tuple[Body, Recording]:
     if run is None:
         Console().print(f"{args.run} has no run below {args.runs_dir}: showing its reference")
         return _reference(args)
-    env, runner = open_policy(run, run.checkpoint(args.checkpoint), 1, pick_device(args.device), args.seed)
+    clips = run.load_clips()
+    _, clip = find_clip(clips, args.clip)
+    checkpoint = run.checkpoint(args.checkpoint)
+    env, runner = open_policy(run, checkpoint, 1, pick_device(args.device), args.seed, [clip])
     if not 0 <= args.start_frame < env.reference.num_frames:
         raise MsemuError(f"--start-frame must be from 0 to {env.reference.num_frames - 1}")
     if args.seconds is not None:
         env.max_episode_length = round(args.seconds * env.cfg.env.control_frequency_hz)
     steps = env.max_episode_length
     with progress("simulating") as advance:
-        title = f"{run.task}  {run.path.name}"
+        title = f"{run.task}  {run.path.name}" + (f"  {clip.name}" if len(clips) > 1 else "")
         return env.body, record(env, runner.policy(), steps, title, args.start_frame, advance)
 
 
@@ -102,8 +108,13 @@ def _find_run(args: PlayArgs) -> RunFolder | None:
 
 
 def _reference(args: PlayArgs) -> tuple[Body, Recording]:
+    from msemu.motion.task_clips import motions_of
+
     cfg = get_task(args.run).load_config()
     body = load_body(cfg.body, cfg.body_path)
-    clip = load_motion(cfg, body)
+    motions = motions_of(cfg)
+    if args.clip not in (None, *motions):
+        raise MsemuError(f"{args.run} has no clip '{args.clip}'; it has: {', '.join(motions)}")
+    clip = load_motion(replace(cfg, motion=args.clip or motions[0]), body)
     seconds = args.seconds or cfg.env.episode_length_s
     return body, Recording.from_clip(clip, cycles=max(1, round(seconds / clip.duration_s)))

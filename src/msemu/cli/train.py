@@ -6,9 +6,9 @@ from pathlib import Path
 
 import tyro
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from msemu.cli.output import load_motion
+from msemu.cli.output import load_motions
 from msemu.cli.training_display import TrainingDisplay
 from msemu.config import TrainCfg, cfg_names
 from msemu.errors import MsemuError, command
@@ -20,7 +20,7 @@ USAGE = """usage: msemu-train TASK [options]
   msemu-train TASK --help    every value of the task's configuration, with its default; each is an option
 
 the most used options:
-  --motion CLIP.npz          follow this clip (or a name of: msemu-motion fetch)
+  --motion CLIP ...          follow this clip (a file, or a name of: msemu-motion fetch), or several
   --agent ppo|add|amp        how it learns: a name of cfg/agent, or a YAML file (docs/adversarial.md)
   --minutes M                train for a time ...
   --iterations N             ... or for a number of iterations (default 1000)
@@ -50,7 +50,7 @@ def main() -> None:
 
 def task_table() -> Table:
     """All known tasks."""
-    table = Table("task", "what", "from")
+    table = Table(Column("task", no_wrap=True), "what", "from")
     for spec in list_tasks():
         table.add_row(spec.id, spec.summary, spec.origin)
     return table
@@ -108,7 +108,7 @@ def train(task: str, cfg: TrainCfg) -> Path:
     team = join_team()
     team.claim_gpu(cfg.device, cfg.sim.device)
     device = pick_device(cfg.device)
-    run, env = prepare(task, cfg, team, load_motion)
+    run, env = prepare(task, cfg, team, load_motions)
     iterations = cfg.iterations or (UNBOUNDED_ITERATIONS if cfg.minutes else DEFAULT_ITERATIONS)
     console = Console(quiet=not team.leads)
     processes = f" in each of {team.size} processes" if team.size > 1 else ""

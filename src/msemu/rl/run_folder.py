@@ -1,7 +1,8 @@
-"""Run folders: ``runs/<task>/<date>_<name>/`` with configuration, clip, provenance, checkpoints and curves."""
+"""Run folders: ``runs/<task>/<date>_<name>/`` with configuration, clips, provenance, checkpoints and curves."""
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from msemu.config import TrainCfg, build, read_yaml, to_dict
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
+from msemu.motion.task_clips import file_stem
 from msemu.registry import list_tasks
 from msemu.rl import checkpoint
 from msemu.rl.provenance import git_state, versions
@@ -31,8 +33,8 @@ class RunFolder:
     task: str
 
     @classmethod
-    def create(cls, task: str, cfg: TrainCfg, body: Body, clip: MotionClip) -> "RunFolder":
-        """Make a new folder with the resolved configuration, the clip and the provenance.
+    def create(cls, task: str, cfg: TrainCfg, body: Body, clips: Sequence[MotionClip]) -> "RunFolder":
+        """Make a new folder with the resolved configuration, the clips and the provenance.
 
         Raises:
             MsemuError: The folder cannot be written.
@@ -42,8 +44,8 @@ class RunFolder:
         run = cls(path, task)
         try:
             path.mkdir(parents=True)
-            clip.save(run.clip_path)
-            run._write_yaml("provenance.yaml", _provenance(body, clip))
+            run._save_clips(clips)
+            run._write_yaml("provenance.yaml", _provenance(body, clips))
             # How long this call runs is no property of the run: one that resumes it has a budget of its own.
             lasting = replace(cfg, iterations=None, minutes=None, resume=None)
             # This file makes the folder a run, so it comes last and at once: a killed command leaves no half of one.
@@ -96,10 +98,14 @@ class RunFolder:
             return cls.latest(name, runs_dir)
         raise MsemuError(f"'{name}' is neither a run folder nor a task; see: msemu-train --list")
 
-    @property
-    def clip_path(self) -> Path:
-        """The clip that the run was trained on."""
-        return self.path / "motion.npz"
+    def load_clips(self) -> list[MotionClip]:
+        """Read the clips that the run was trained on.
+
+        Raises:
+            MsemuError: There is none, or one is damaged.
+        """
+        several = sorted((self.path / "motions").glob("*.npz"))
+        return [MotionClip.load(path) for path in several or [self.path / "motion.npz"]]
 
     def load_config(self) -> TrainCfg:
         """Read the resolved configuration."""
@@ -146,6 +152,13 @@ class RunFolder:
             raise MsemuError(f"{self.path} has no checkpoint")
         return found[-1]
 
+    def _save_clips(self, clips: Sequence[MotionClip]) -> None:
+        if len(clips) == 1:
+            clips[0].save(self.path / "motion.npz")
+            return
+        for index, clip in enumerate(clips):
+            clip.save(self.path / "motions" / f"{file_stem(index, clip.name)}.npz")
+
     def _write_yaml(self, name: str, content: dict[str, Any]) -> None:
         (self.path / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
@@ -154,11 +167,15 @@ def _iteration(checkpoint_path: Path) -> int:
     return int(checkpoint_path.stem.removeprefix("model_"))
 
 
-def _provenance(body: Body, clip: MotionClip) -> dict[str, Any]:
+def _provenance(body: Body, clips: Sequence[MotionClip]) -> dict[str, Any]:
+    motions = [
+        {"name": clip.name, "source": clip.source, "licence": clip.licence, "source_sha256": clip.source_sha256}
+        for clip in clips
+    ]
     return {
         "command": sys.argv,
         "versions": versions(),
         "git": git_state(),
         "body": dict(body.provenance),
-        "motion": {"source": clip.source, "licence": clip.licence, "source_sha256": clip.source_sha256},
+        "motion": motions[0] if len(motions) == 1 else motions,
     }

@@ -1,8 +1,7 @@
 """From a configuration or a run folder to an environment and a runner."""
 
-import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,67 +13,34 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
-from msemu.motion.library import describe_clip, obtain_clip
-from msemu.motion.readers import CLIP_FORMATS, detect_format, read_clip
+from msemu.motion.task_clips import load_clips
 from msemu.registry import get_task
 from msemu.rl.distributed import Team
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
 
 
-def load_clip(cfg: TaskCfg, body: Body, on_frame: Callable[[int, int], None] = lambda done, total: None) -> MotionClip:
-    """Read the task's clip; a catalogue motion is fetched and retargeted when it is not in the cache.
-
-    The motion may also be a file of joint angles for this body (msgym, .mot, poses), or ``$NAME``: the file that the
-    environment variable ``NAME`` names.
-
-    Args:
-        cfg: The task.
-        body: Its body.
-        on_frame: Called with the number of frames done and in all while retargeting.
-
-    Raises:
-        MsemuError: No motion is named, or it cannot be had.
-    """
-    if not cfg.motion:
-        raise MsemuError("this task needs a motion: --motion clip.npz (see: msemu-motion --help)")
-    fps = cfg.env.control_frequency_hz
-    motion = _named_by_variable(cfg.motion) if cfg.motion.startswith("$") else cfg.motion
-    if not (motion.endswith(".npz") or Path(motion).is_file()):
-        return MotionClip.load(obtain_clip(motion, body, fps=fps, on_frame=on_frame))
-    path = Path(motion)
-    if path.is_file() and detect_format(path) in CLIP_FORMATS:
-        return describe_clip(read_clip(path, body, fps))
-    return MotionClip.load(path)
-
-
-def _named_by_variable(motion: str) -> str:
-    variable = motion.removeprefix("$")
-    if variable not in os.environ:
-        raise MsemuError(
-            f"this task's motion is the file that the environment variable {variable} names; set it, or give --motion"
-        )
-    return os.environ[variable]
-
-
-def make_env(task: str, cfg: TaskCfg, body: Body, clip: MotionClip, seed: int) -> MotionTrackingEnv:
+def make_env(
+    task: str, cfg: TaskCfg, body: Body, clips: MotionClip | Sequence[MotionClip], seed: int
+) -> MotionTrackingEnv:
     """Build the environment of a task."""
-    return resolve_callable(get_task(task).env)(cfg, body, clip, seed)
+    return resolve_callable(get_task(task).env)(cfg, body, clips, seed)
 
 
 def prepare(
-    task: str, cfg: TrainCfg, team: Team, find_clip: Callable[[TaskCfg, Body], MotionClip] = load_clip
+    task: str, cfg: TrainCfg, team: Team, find_clips: Callable[[TaskCfg, Body], list[MotionClip]] = load_clips
 ) -> tuple[RunFolder, MotionTrackingEnv]:
     """Make, or open, the run folder and build this process's environment.
 
     Args:
         task: Id of the task.
         cfg: The run.
-        team: The processes of the run; the first one makes the folder and finds the clip, the others take both from it.
-        find_clip: Finds the clip of a new run.
+        team: The processes of the run; the first one makes the folder and finds the clips, the others take both from
+            it.
+        find_clips: Finds the clips of a new run.
 
     Raises:
-        MsemuError: The configuration, the body and the clip do not fit together, or the folder cannot be used.
+        MsemuError: The configuration, the body and the clips do not fit together, or the folder cannot be used.
     """
     resumed = RunFolder.open(Path(cfg.resume)) if cfg.resume else None
     seed = team.seed(cfg.seed, resumed.next_iteration() if resumed else 0)
@@ -83,17 +49,17 @@ def prepare(
     own = replace(cfg, sim=replace(cfg.sim, num_threads=team.threads(cfg.sim.num_threads)))
     if not team.leads:
         run = RunFolder.open(_seen(Path(team.hear())))
-        return run, make_env(task, own, body, MotionClip.load(run.clip_path), seed)
-    clip = MotionClip.load(resumed.clip_path) if resumed else find_clip(cfg, body)
-    env = make_env(task, own, body, clip, seed)
-    run = resumed or RunFolder.create(task, cfg, body, clip)
+        return run, make_env(task, own, body, run.load_clips(), seed)
+    clips = resumed.load_clips() if resumed else find_clips(cfg, body)
+    env = make_env(task, own, body, clips, seed)
+    run = resumed or RunFolder.create(task, cfg, body, clips)
     run.prepare()
     team.tell(str(run.path.resolve()))
     return run, env
 
 
 def open_policy(
-    run: RunFolder, checkpoint: Path, num_envs: int, device: str, seed: int
+    run: RunFolder, checkpoint: Path, num_envs: int, device: str, seed: int, clips: Sequence[MotionClip] | None = None
 ) -> tuple[MotionTrackingEnv, Runner]:
     """Load a trained policy beside an environment of its task.
 
@@ -103,10 +69,11 @@ def open_policy(
         num_envs: Number of environments.
         device: Device of the networks.
         seed: Seed of the environment.
+        clips: What to follow; all clips of the run by default.
     """
     cfg: TrainCfg = replace(run.load_config(), num_envs=num_envs)
     body = load_body(cfg.body, cfg.body_path)
-    env = make_env(run.task, cfg, body, MotionClip.load(run.clip_path), seed)
+    env = make_env(run.task, cfg, body, clips or run.load_clips(), seed)
     runner = Runner(env, cfg.agent, None, device)
     runner.load_policy(checkpoint)
     return env, runner

@@ -35,17 +35,15 @@ class AmpDiscriminator(Discriminator):
         Raises:
             MsemuError: The clip is shorter than a window.
         """
-        frames = env.reference.num_frames
-        if window < 1 or (frames < window and not env.reference.cyclic):
+        frames = min((clip.num_frames for clip in env.reference.clips if not clip.cyclic), default=window)
+        if window < 1 or frames < window:
             raise MsemuError(f"the clip has {frames} frames and the discriminator's window {window}; lower its window")
         self._features = MotionFeatures(env.body, env.device, window=window, **features)
         normalizer = MeanStdNormalizer(self._features.num_features, device)
         super().__init__(self._features.parts, normalizer, device, **settings)
         self._reference: ReferenceMotion = env.reference
         self._back = torch.arange(1 - window, 1, device=env.device)
-        earliest = 0 if env.reference.cyclic else window - 1
-        ends = torch.arange(earliest, frames, device=env.device)
-        self._good = self._features(self._reference_window(ends)).to(device)
+        self._good = self._features(self._reference_window(env.reference.frame_numbers(window - 1))).to(device)
         self._window = self._reference_window(env.frame)
         self._frame = env.frame.clone()
 
@@ -76,8 +74,7 @@ class AmpDiscriminator(Discriminator):
 
     def _reference_window(self, frame: torch.Tensor) -> Kinematics:
         """The reference up to ``frame`` [N], leading shape [N, W]."""
-        frames = frame.unsqueeze(1) + self._back
-        return self._reference.kinematics(frames if self._reference.cyclic else frames.clamp(min=0))
+        return self._reference.kinematics(frame.unsqueeze(1) + self._back)
 
 
 def _shifted(window: Kinematics, latest: Kinematics) -> Kinematics:
