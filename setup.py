@@ -49,8 +49,8 @@ setup(
         "musclemimic-models==1.0.6",  # the default body; coupling and muscle data are tested against this release
     ],
     extras_require={
-        # ezc3d writes the C3D files that the tests read
-        "test": ["pytest", "pytest-timeout", "hypothesis", "ruff", "build", "ezc3d"],
+        # ezc3d writes the C3D files that the tests read, onnxruntime runs the policies that they export
+        "test": ["pytest", "pytest-timeout", "hypothesis", "ruff", "build", "ezc3d", "onnxruntime"],
     },
     entry_points={
         "console_scripts": [
