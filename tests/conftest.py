@@ -1,12 +1,18 @@
 """Bodies and clips that several tests share."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
+from small_agent import small_agent
 
-from msemu.config import TaskCfg
+from msemu.config import TaskCfg, TrainCfg
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
 from msemu.registry import get_task
+from msemu.sim import single_threaded
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +60,23 @@ def march(legs: Body) -> MotionClip:
 def march_once(legs: Body) -> MotionClip:
     """A clip for the legs that ends."""
     return make_marching_clip(legs, cyclic=False)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """On a busy machine, threads that share a small product mostly wait for one another."""
+    with single_threaded(torch.device("cpu")):
+        yield
+
+
+@pytest.fixture
+def train_cfg(march: MotionClip, tmp_path: Path) -> TrainCfg:
+    """A small run whose episodes end, time out and are reset within a few iterations."""
+    march.save(tmp_path / "march.npz")
+    cfg = TrainCfg(**vars(get_task("Msemu-Track-MyoLegs-v0").load_config()), agent=small_agent("ppo"))
+    cfg.motion, cfg.runs_dir, cfg.device = str(tmp_path / "march.npz"), str(tmp_path / "runs"), "cpu"
+    cfg.num_envs, cfg.env.episode_length_s = 4, 0.3
+    return cfg
 
 
 @pytest.fixture

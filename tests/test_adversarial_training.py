@@ -1,6 +1,5 @@
 """Discriminators in the environment: features, samples around resets, training, resuming, plug-ins."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +7,11 @@ import mujoco
 import numpy as np
 import pytest
 import torch
+from small_agent import small_agent
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from msemu.cli.train import parse, train
-from msemu.config import AgentCfg, TaskCfg, TrainCfg, cfg_file, load
+from msemu.config import AgentCfg, TaskCfg, TrainCfg, cfg_file
 from msemu.envs.discriminator_features import MotionFeatures
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.envs.senses import SenseReader
@@ -20,7 +20,6 @@ from msemu.models import Body
 from msemu.motion import rotation
 from msemu.motion.clip import MotionClip
 from msemu.motion.landmarks import Kinematics
-from msemu.registry import get_task
 from msemu.rl import checkpoint
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
@@ -39,32 +38,20 @@ ENTRIES = (
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """On a busy machine, threads that share a small product mostly wait for one another."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def agent_cfg(name: str) -> AgentCfg:
     """An agent as it comes, but small."""
-    agent = load(AgentCfg, cfg_file("agent", name))
-    agent.num_steps_per_env, agent.save_interval = 8, 2
-    agent.actor["hidden_dims"] = agent.critic["hidden_dims"] = [32]
+    agent = small_agent(name)
     agent.algorithm["discriminator"] |= {"hidden_dims": [32], "num_mini_batches": 2, "replay_size": 48}
     return agent
 
 
 @pytest.fixture
-def train_cfg(march: MotionClip, tmp_path: Path) -> TrainCfg:
-    """A small run whose episodes end, time out and are reset within a few iterations."""
-    march.save(tmp_path / "march.npz")
-    cfg = TrainCfg(**vars(get_task(TASK).load_config()), agent=agent_cfg("add"))
-    cfg.motion, cfg.runs_dir, cfg.device = str(tmp_path / "march.npz"), str(tmp_path / "runs"), "cpu"
-    cfg.num_envs, cfg.env.episode_length_s = 4, 0.3
-    return cfg
+def train_cfg(train_cfg: TrainCfg) -> TrainCfg:
+    """The small run with a discriminator."""
+    return replace(train_cfg, agent=agent_cfg("add"))
 
 
 def roll_out(runner: Runner, steps: int) -> list[dict]:

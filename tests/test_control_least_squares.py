@@ -1,7 +1,5 @@
 """The batched bounded least squares against SciPy, on the moment arms of a body."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -13,16 +11,11 @@ from msemu.control.torque_balance import ContactSettings, TorqueBalance
 from msemu.models import Body
 from msemu.models.poses import random_poses
 from msemu.muscle.parameters import MuscleParameters
-from msemu.sim import single_threaded
 
 NUM_PROBLEMS = 12
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """The matrices are small: more threads would only wait for one another."""
-    with single_threaded(torch.device("cpu")):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def make_problem(body: Body, effort: float) -> BoundedLeastSquares:

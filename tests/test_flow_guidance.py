@@ -42,13 +42,12 @@ GUIDANCE = {
 }
 
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
 @pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def same_seed() -> None:
     torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
 
 
 def make_algorithm(**guidance: object) -> tuple[GuidedFlowPPO, TensorDict]:

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_agent import small_agent
 
 from msemu.cli.train import parse, train
-from msemu.config import AgentCfg, TrainCfg, cfg_file, load
+from msemu.config import TrainCfg
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
-from msemu.registry import get_task
 from msemu.rl import checkpoint
 from msemu.rl.flow.export import export_sampler
 from msemu.rl.run_folder import RunFolder
@@ -23,31 +23,13 @@ from msemu.rl.setup import open_policy
 TASK = "Msemu-Track-MyoLegs-v0"
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """On a busy machine, threads that share a small product mostly wait for one another."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def small_agent(name: str) -> AgentCfg:
-    """An agent as it comes, but small."""
-    agent = load(AgentCfg, cfg_file("agent", name))
-    agent.num_steps_per_env, agent.save_interval = 8, 2
-    agent.actor["hidden_dims"] = agent.critic["hidden_dims"] = [32]
-    return agent
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
-def train_cfg(march: MotionClip, tmp_path: Path) -> TrainCfg:
-    """A small run whose episodes end, time out and are reset within a few iterations."""
-    march.save(tmp_path / "march.npz")
-    cfg = TrainCfg(**vars(get_task(TASK).load_config()), agent=small_agent("flow"))
-    cfg.motion, cfg.runs_dir, cfg.device = str(tmp_path / "march.npz"), str(tmp_path / "runs"), "cpu"
-    cfg.num_envs, cfg.env.episode_length_s = 4, 0.3
-    return cfg
+def train_cfg(train_cfg: TrainCfg) -> TrainCfg:
+    """The small run with a flow."""
+    return replace(train_cfg, agent=small_agent("flow"))
 
 
 @pytest.fixture

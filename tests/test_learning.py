@@ -18,7 +18,6 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
-from msemu.registry import get_task
 from msemu.rl import checkpoint
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner, tracking_score_cm
@@ -26,19 +25,6 @@ from msemu.rl.setup import open_policy
 from msemu.sim import pick_device
 
 TASK = "Msemu-Track-MyoLegs-v0"
-
-
-@pytest.fixture
-def train_cfg(march: MotionClip, tmp_path: Path) -> TrainCfg:
-    """A small run whose episodes end, time out and are reset within a few iterations."""
-    march.save(tmp_path / "march.npz")
-    spec = get_task(TASK)
-    cfg = TrainCfg(**vars(spec.load_config()), agent=spec.load_agent())
-    cfg.motion, cfg.runs_dir, cfg.device = str(tmp_path / "march.npz"), str(tmp_path / "runs"), "cpu"
-    cfg.num_envs, cfg.env.episode_length_s = 4, 0.3
-    cfg.agent.num_steps_per_env, cfg.agent.save_interval = 8, 2
-    cfg.agent.actor["hidden_dims"] = cfg.agent.critic["hidden_dims"] = [32]
-    return cfg
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:

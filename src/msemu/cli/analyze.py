@@ -61,7 +61,6 @@ def main() -> None:
 def static_optimization(args: StaticOptimizationArgs) -> None:
     """Optimise, print the report and write the files."""
     import numpy as np
-    import warp
 
     from msemu.analysis.control_report import find_weaknesses, summarise, write_files
     from msemu.config import TaskCfg
@@ -71,7 +70,6 @@ def static_optimization(args: StaticOptimizationArgs) -> None:
     from msemu.models import load_body
     from msemu.muscle.parameters import MuscleParameters
 
-    warp.config.log_level = warp.LOG_ERROR
     if not 0 < args.strength <= 100:
         raise MsemuError(f"--strength {args.strength:g} is not between 0 and 100")
     if not 0 <= args.smoothing_s <= 1:

@@ -36,13 +36,10 @@ class CapacityBench:
 
 def bench_capacity(args: CapacityBench) -> None:
     """Measure, print and write the figures."""
-    import warp
-
     from msemu.analysis.capacity import measure_capacity, with_margin
     from msemu.models import load_body
     from msemu.sim import pick_device
 
-    warp.config.log_level = warp.LOG_ERROR
     require_positive(num_envs=args.num_envs)
     if args.seconds <= 0 or args.margin < 0:
         raise MsemuError("--seconds must be positive and --margin not negative")

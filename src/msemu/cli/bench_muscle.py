@@ -31,14 +31,11 @@ class MuscleBench(Timing):
 
 def bench_muscle(args: MuscleBench) -> None:
     """Measure, print and write the figures."""
-    import warp
-
     from msemu.analysis.muscle_benchmark import measure_muscles, measure_step_ratio
     from msemu.analysis.warp_muscle_benchmark import measure_on_device
     from msemu.models import load_body
     from msemu.sim import pick_device
 
-    warp.config.log_level = warp.LOG_ERROR
     require_positive(num_envs=args.num_envs, step_num_envs=args.step_num_envs, rounds=args.rounds, steps=args.steps)
     device = pick_device(args.device)
     protocol = (args.rounds, args.steps, args.threads)

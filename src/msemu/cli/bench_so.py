@@ -38,13 +38,11 @@ class StaticOptimizationBench:
 def bench_so(args: StaticOptimizationBench) -> None:
     """Measure, print and write the figures."""
     import torch
-    import warp
 
     from msemu.analysis.control_benchmark import measure_decoder
     from msemu.config import TaskCfg
     from msemu.models import load_body
 
-    warp.config.log_level = warp.LOG_ERROR
     # As in the environment: the tensors are small, and idle threads would take the cores from the physics.
     torch.set_num_threads(1)
     if not args.bodies or min(args.num_envs, args.rounds, args.steps) < 1 or args.threads < 0:

@@ -1,8 +1,8 @@
 """The equation of motion of many bodies, read from the engine and reduced to the independent degrees of freedom."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import mujoco
 import numpy as np
@@ -12,6 +12,7 @@ from mujoco.batch import Batch
 from msemu.control.contact import ContactPoints, Contacts
 from msemu.control.independent_dofs import IndependentDofs
 from msemu.models.body import Body
+from msemu.sim.batch_view import view
 
 
 @dataclass
@@ -61,6 +62,7 @@ class DynamicsReader:
         self.points = ContactPoints(body, contact_regions, self.dofs)
         self._batch = Batch(model, num_states, num_threads, persistent=True)
         self._batch.forward(stage=mujoco.mjtStage.mjSTAGE_VEL)
+        self._field = cache(partial(view, self._batch))
         self._num_muscles, self._nv = model.nu, model.nv
         # The engine keeps moment arms and the lower triangle of the mass matrix as sparse rows of constant pattern.
         rows = np.repeat(np.arange(model.nu), self._batch.bind("moment_rownnz")[0])
@@ -116,9 +118,3 @@ class DynamicsReader:
         values = self._field("actuator_moment")[:, : len(self._moment_column)] * slopes[:, self._moment_column]
         arms = values.new_zeros(len(values), self._num_muscles * len(self.dofs))
         return arms.index_add_(1, self._moment_place, values).unflatten(1, (self._num_muscles, len(self.dofs)))
-
-    def _field(self, name: str) -> torch.Tensor:
-        with warnings.catch_warnings():
-            # Derived fields are read-only; torch has no such tensors and says so. Nobody writes to them.
-            warnings.simplefilter("ignore", UserWarning)
-            return torch.from_numpy(self._batch.bind(name))

@@ -3,7 +3,7 @@
 import torch
 import warp as wp
 
-from msemu.muscle.activation import MUJOCO_ACTIVATION, de_groote_activation_rate, mujoco_activation_rate
+from msemu.muscle.activation import activation_rate
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.records import Muscle, muscle_array
 from msemu.muscle.settings import ACTIVATION_DYNAMICS
@@ -20,13 +20,7 @@ def _activation_after(
 ) -> float:
     """Activation [-] after Euler steps under constant excitation, as engine and muscle kernels integrate it."""
     for _ in range(steps):
-        if dynamics == MUJOCO_ACTIVATION:
-            rate = mujoco_activation_rate(
-                excitation, activation, muscle.activation_time, muscle.deactivation_time, muscle.activation_smoothing
-            )
-        else:
-            rate = de_groote_activation_rate(excitation, activation, muscle.activation_time, muscle.deactivation_time)
-        activation += dt * rate
+        activation += dt * activation_rate(muscle, dynamics, excitation, activation)
     return activation
 
 

@@ -17,7 +17,7 @@ from msemu.motion.catalogue import Package
 
 _TIMEOUT_S = 900
 _STALL_S = 60
-_DEFAULT_INDEX = "https://pypi.org/simple"
+_PIPS_DEFAULT = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
 _JSON = "application/vnd.pypi.simple.v1+json"
 
 
@@ -90,7 +90,12 @@ def _index() -> str:
         return os.environ["PIP_INDEX_URL"]
     command = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=_STALL_S, check=False)
-    return result.stdout.strip() or _DEFAULT_INDEX
+    if not result.stdout.strip():
+        command = [sys.executable, "-c", _PIPS_DEFAULT]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=_STALL_S, check=False)
+    if not result.stdout.strip():
+        raise LookupError("pip names no index; set PIP_INDEX_URL")
+    return result.stdout.strip()
 
 
 def _address_of(name: str, page: str, text: str) -> str:

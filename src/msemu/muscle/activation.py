@@ -2,7 +2,9 @@
 
 import warp as wp
 
-MUJOCO_ACTIVATION = 0
+from msemu.muscle.records import Muscle
+
+_MUJOCO = 0
 """Place in `msemu.muscle.settings.ACTIVATION_DYNAMICS`; the other one is that of De Groote."""
 
 _DE_GROOTE_STEEPNESS = 0.1
@@ -37,3 +39,13 @@ def de_groote_activation_rate(
     f = 0.5 * wp.tanh(_DE_GROOTE_STEEPNESS * gap)
     z = 0.5 + 1.5 * wp.clamp(activation, 0.0, 1.0)
     return ((f + 0.5) / (activation_time * z) + (0.5 - f) * z / deactivation_time) * gap
+
+
+@wp.func
+def activation_rate(muscle: Muscle, dynamics: int, excitation: float, activation: float) -> float:
+    """Rate of activation [1/s] by the dynamics at a place in `msemu.muscle.settings.ACTIVATION_DYNAMICS`."""
+    if dynamics == _MUJOCO:
+        return mujoco_activation_rate(
+            excitation, activation, muscle.activation_time, muscle.deactivation_time, muscle.activation_smoothing
+        )
+    return de_groote_activation_rate(excitation, activation, muscle.activation_time, muscle.deactivation_time)

@@ -4,17 +4,15 @@ from collections.abc import Callable
 
 import warp as wp
 
-from msemu.muscle.activation import MUJOCO_ACTIVATION, de_groote_activation_rate, mujoco_activation_rate
+from msemu.muscle.activation import activation_rate
 from msemu.muscle.delay import Delay, delay_excitation, reset_delay
 from msemu.muscle.elastic_level import elastic_contraction, elastic_equilibrium
 from msemu.muscle.fatigue import Fatigue, limit_by_fatigue, reset_fatigue, tire
 from msemu.muscle.motor_noise import MotorNoise, add_motor_noise, reset_motor_noise
 from msemu.muscle.mujoco_level import mujoco_contraction
-from msemu.muscle.quiet_warp import start_quietly
 from msemu.muscle.records import Contraction, Muscle
 from msemu.muscle.rigid_level import rigid_contraction
 
-start_quietly()
 wp.set_module_options({"enable_backward": False})
 
 
@@ -93,12 +91,7 @@ def _make_step_kernel(contract: Callable, real: type) -> wp.Kernel:
         excitation = delay_excitation(delay, worldid, muscleid, excitation)
         excitation = add_motor_noise(noise, worldid, muscleid, excitation)
         target = limit_by_fatigue(fatigue, worldid, muscleid, excitation)
-        if activation_dynamics_in == MUJOCO_ACTIVATION:
-            rate = mujoco_activation_rate(
-                target, activation, muscle.activation_time, muscle.deactivation_time, muscle.activation_smoothing
-            )
-        else:
-            rate = de_groote_activation_rate(target, activation, muscle.activation_time, muscle.deactivation_time)
+        rate = activation_rate(muscle, activation_dynamics_in, target, activation)
         rate -= tire(fatigue, worldid, muscleid, excitation, activation, dt_in)
         act_dot_out[worldid, muscleid] = rate
         activation_out[worldid, muscleid] = activation + dt_in * rate

@@ -7,6 +7,17 @@ from typing import Any
 from msemu.config import read_yaml
 from msemu.errors import MsemuError
 from msemu.muscle.parameters import MuscleParameters
+from msemu.muscle.settings import MuscleCfg
+
+
+def configured_parameters(model: Any, cfg: MuscleCfg) -> MuscleParameters:
+    """Return the table of a `mujoco.MjModel`, with the values of the configuration's parameter file.
+
+    Raises:
+        MsemuError: As `override`, or a muscle of the model cannot be read.
+    """
+    parameters = MuscleParameters.of(model)
+    return override(parameters, Path(cfg.parameter_file)) if cfg.parameter_file else parameters
 
 
 def override(parameters: MuscleParameters, path: str | Path) -> MuscleParameters:

@@ -5,7 +5,11 @@ import warp as wp
 
 from msemu.muscle.curves_degroote import SHORTEST_FIBER, TENDON_SCALE
 from msemu.muscle.parameters import COLUMNS, MuscleParameters
+from msemu.muscle.quiet_warp import start_quietly
 from msemu.muscle.validation import MAX_PENNATION_ANGLE
+
+# Every kernel of the muscles starts from these records.
+start_quietly()
 
 
 @wp.struct

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import mujoco
@@ -10,19 +9,17 @@ import numpy as np
 import torch
 from mujoco.batch import Batch
 
+from msemu.sim.batch_view import view
 from msemu.sim.contact import contact_sensors
 from msemu.sim.muscle_state import MuscleState
 from msemu.sim.randomization import Variation
-from msemu.sim.simulation import Simulation
+from msemu.sim.simulation import FAR_AWAY, Simulation
 
 if TYPE_CHECKING:
     from msemu.muscle.host import HostMuscles
 
 _UNSTABLE_WARNINGS = slice(int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADQACC) + 1)
 """Bad position, velocity and acceleration: three neighbours among MuJoCo's warnings."""
-
-_FAR_AWAY = 1e6
-"""A coordinate [m or rad] beyond this is no pose of a body."""
 
 
 class CpuSimulation(Simulation):
@@ -55,20 +52,21 @@ class CpuSimulation(Simulation):
         if variation:
             self._vary(variation)
         self._observer: HostMuscles | None = None
-        self._ctrl = self._view("ctrl")
-        self.qpos = self._view("qpos")
-        self.qvel = self._view("qvel")
-        self.act = self._view("act")
-        self.body_position = self._view("xpos")
-        self.body_quaternion = self._view("xquat")
-        self.body_velocity = self._view("cvel")
-        self.center_of_mass = self._view("subtree_com")[:, 1]
-        self.muscle_length = self._view("actuator_length")
-        self.muscle_velocity = self._view("actuator_velocity")
-        self.muscle_force = self._view("actuator_force")
+        self._ctrl = view(self._batch, "ctrl")
+        self.qpos = view(self._batch, "qpos")
+        self.qvel = view(self._batch, "qvel")
+        self.act = view(self._batch, "act")
+        self.body_position = view(self._batch, "xpos")
+        self.body_quaternion = view(self._batch, "xquat")
+        self.body_velocity = view(self._batch, "cvel")
+        self.center_of_mass = view(self._batch, "subtree_com")[:, 1]
+        self.muscle_length = view(self._batch, "actuator_length")
+        self.muscle_velocity = view(self._batch, "actuator_velocity")
+        self.muscle_force = view(self._batch, "actuator_force")
         self.contact_regions, start = contact_sensors(model)
         regions = len(self.contact_regions)
-        self._measured_contact = self._view("sensordata")[:, start : start + 3 * regions].unflatten(1, (regions, 3))
+        measured = view(self._batch, "sensordata")[:, start : start + 3 * regions]
+        self._measured_contact = measured.unflatten(1, (regions, 3))
         self.contact_force = torch.zeros_like(self._measured_contact)
         # A row of the state holds time, warm start and applied forces as well: writing all of it is a whole reset.
         self._initial_state = self._batch.state[0].copy()
@@ -128,12 +126,6 @@ class CpuSimulation(Simulation):
         self._batch.state[:] = state["state"].numpy()
         self.forward()
 
-    def _view(self, field: str) -> torch.Tensor:
-        with warnings.catch_warnings():
-            # Derived fields are read-only; torch has no such tensors and says so. Nobody writes to them.
-            warnings.simplefilter("ignore", UserWarning)
-            return torch.from_numpy(self._batch.bind(field))
-
     def _vary(self, variation: Variation) -> None:
         batch = self._batch
         batch.expand("body_mass")[:] *= variation.mass[:, None]
@@ -154,5 +146,5 @@ class CpuSimulation(Simulation):
         warned = torch.from_numpy(warnings_of_step[..., 1].any(1))
         warnings_of_step[:] = 0
         # Comparisons with a value that is not a number are false, so this finds those as well.
-        sound = (self.qvel.abs() < self._max_joint_speed).all(1) & (self.qpos.abs() < _FAR_AWAY).all(1)
+        sound = (self.qvel.abs() < self._max_joint_speed).all(1) & (self.qpos.abs() < FAR_AWAY).all(1)
         return warned | ~sound

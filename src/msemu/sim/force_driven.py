@@ -2,7 +2,6 @@
 
 import copy
 import os
-from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -10,8 +9,7 @@ import torch
 
 from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.host import HostMuscles, wait
-from msemu.muscle.overrides import override
-from msemu.muscle.parameters import MuscleParameters
+from msemu.muscle.overrides import configured_parameters
 from msemu.muscle.settings import MuscleCfg
 from msemu.sim.cpu import CpuSimulation
 from msemu.sim.muscle_state import MuscleState
@@ -46,9 +44,7 @@ class ForceDrivenSimulation(CpuSimulation):
             seed: Seed of the muscles' random options.
             variation: How the bodies differ; None makes them alike.
         """
-        parameters = MuscleParameters.of(model)
-        if muscle.parameter_file:
-            parameters = override(parameters, Path(muscle.parameter_file))
+        parameters = configured_parameters(model, muscle)
         super().__init__(_with_force_actuators(model), num_envs, num_threads, max_joint_speed, variation)
         self.muscles = MuscleDynamics(parameters, num_envs, model.opt.timestep, muscle, "cpu", seed)
         self._host = HostMuscles(self.muscles, num_threads or os.cpu_count() or 1, self._ctrl.numpy())

@@ -13,6 +13,9 @@ from msemu.sim.muscle_state import MuscleState
 if TYPE_CHECKING:
     from msemu.muscle.dynamics import MuscleDynamics
 
+FAR_AWAY = 1e6
+"""A coordinate [m or rad] beyond this is no pose of a body."""
+
 CONTACT_SENSOR_PREFIX = "contact/"
 """A sensor of this prefix gives the net contact force on a region of the body."""
 

@@ -4,7 +4,6 @@ import copy
 import dataclasses
 import gc
 from collections.abc import Callable
-from pathlib import Path
 
 import mujoco
 import mujoco_warp as mjw
@@ -14,23 +13,19 @@ import warp as wp
 from msemu.config import Capacity
 from msemu.errors import MsemuError
 from msemu.muscle.dynamics import MuscleDynamics
-from msemu.muscle.overrides import override
-from msemu.muscle.parameters import MuscleParameters
+from msemu.muscle.overrides import configured_parameters
 from msemu.muscle.settings import MuscleCfg
 from msemu.sim import warp_kernels
 from msemu.sim.contact import contact_sensors
 from msemu.sim.memory import require_memory
 from msemu.sim.randomization import Variation
-from msemu.sim.simulation import Simulation
+from msemu.sim.simulation import FAR_AWAY, Simulation
 
 _VARIED_FIELDS = (
     *("body_mass", "body_inertia", "geom_friction", "pair_friction"),
     *("body_subtreemass", "body_invweight0", "dof_invweight0", "tendon_invweight0", "actuator_acc0"),
 )
 """Fields of the model that differ between environments: those that vary, and those that follow from them."""
-
-_FAR_AWAY = 1e6
-"""A coordinate [m or rad] beyond this is no pose of a body."""
 
 
 class WarpSimulation(Simulation):
@@ -82,9 +77,7 @@ class WarpSimulation(Simulation):
         self._max_joint_speed = max_joint_speed
         self._wp_device = wp.get_device(device)
         self._require_device()
-        parameters = MuscleParameters.of(model)
-        if muscle.parameter_file:
-            parameters = override(parameters, Path(muscle.parameter_file))
+        parameters = configured_parameters(model, muscle)
         with wp.ScopedDevice(self._wp_device):
             own_fields = dict.fromkeys(_VARIED_FIELDS, num_envs) if variation else None
             self.device_model = mjw.put_model(self.model, own_fields)
@@ -164,14 +157,13 @@ class WarpSimulation(Simulation):
         return torch.arange(self.num_envs, device=self.device)
 
     def shortage(self) -> str | None:  # noqa: D102
-        contacts = -(-int(self._contact_demand) // self.num_envs)
-        constraints = int(self._constraint_demand.max())
+        demand = self.demand
         wanted = []
-        if contacts > self.capacity.contacts:
-            wanted.append(f"--sim.contacts-per-env {contacts}")
-        if constraints > self.capacity.constraints:
+        if demand.contacts > self.capacity.contacts:
+            wanted.append(f"--sim.contacts-per-env {demand.contacts}")
+        if demand.constraints > self.capacity.constraints:
             short = int((self._constraint_demand > self.capacity.constraints).sum())
-            wanted.append(f"--sim.constraints-per-env {constraints} ({short} of {self.num_envs} environments)")
+            wanted.append(f"--sim.constraints-per-env {demand.constraints} ({short} of {self.num_envs} environments)")
         return f"forces were left out for want of room: set {' and '.join(wanted)}" if wanted else None
 
     @property
@@ -216,7 +208,7 @@ class WarpSimulation(Simulation):
         wp.launch(
             warp_kernels.find_unstable,
             dim=self.num_envs,
-            inputs=[self._max_joint_speed, _FAR_AWAY, data.qpos, data.qvel],
+            inputs=[self._max_joint_speed, FAR_AWAY, data.qpos, data.qvel],
             outputs=[wp.from_torch(self.unstable)],
         )
 

@@ -17,10 +17,11 @@ from scipy.spatial.transform import Rotation
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
+from msemu.motion.formats.pose_clip import pose_clip
 from msemu.motion.kinematics import sole_heights
 from msemu.motion.quality import assess
-from msemu.motion.smoothing import continuous_quaternions, velocities
-from msemu.motion.untrusted import read_arrays, sha256_of
+from msemu.motion.smoothing import continuous_quaternions
+from msemu.motion.untrusted import read_arrays
 
 BODY = "ms_human_700"
 KEYS = ("qpos_traj", "xpos_traj", "framerate", "period", "stride")
@@ -57,19 +58,9 @@ def read_msgym_gait(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
     heights = sole_heights(body, cycle)
     shift = -float(np.median(heights.min(axis=1)))
     cycle[:, 2] += shift
-    clip = MotionClip(
-        body=body.name,
-        joint_names=tuple(body.joint_names),
-        fps=fps,
-        qpos=cycle,
-        qvel=velocities(body, cycle, fps, displacement),
-        cyclic=True,
-        cycle_displacement=displacement,
-        name="msgym_walk",
-        source=f"msgym walking gait of MS-Human-700, {Path(path).name}",
-        licence="Apache-2.0 (msgym)",
-        source_sha256=sha256_of(path),
-    )
+    source = f"msgym walking gait of MS-Human-700, {Path(path).name}"
+    loop = {"cyclic": True, "cycle_displacement": displacement}
+    clip = pose_clip(path, body, fps, cycle, source, name="msgym_walk", licence="Apache-2.0 (msgym)", **loop)
     clip.quality = assess(body, clip, heights + shift < _STANDING_HEIGHT_M)
     clip.quality |= {"floor_shift_cm": 100 * shift, "model_offset_cm": 100 * offset}
     return clip

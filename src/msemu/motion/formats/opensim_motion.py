@@ -27,12 +27,13 @@ from msemu.motion.formats.opensim_pose import (
     direct_joints,
     from_angles,
 )
+from msemu.motion.formats.pose_clip import pose_clip
 from msemu.motion.formats.segment_fit import fit_rotations
 from msemu.motion.kinematics import sole_heights
 from msemu.motion.opensim_storage import read_storage
 from msemu.motion.quality import assess
-from msemu.motion.smoothing import continuous_quaternions, velocities
-from msemu.motion.untrusted import MAX_FRAMES, check_times, sha256_of
+from msemu.motion.smoothing import continuous_quaternions
+from msemu.motion.untrusted import MAX_FRAMES, check_times
 
 _REQUIRED = (*PELVIS, *TRANSLATION, *(f"{joint}_{side}" for joint in LEG[:5] for side in "rl"))
 
@@ -83,16 +84,8 @@ def read_opensim(path: Path, body: Body, fps: float = 50.0, names: str | None = 
     qpos[:, 2] += shift
     known = {name for members in mapping.found.values() for name in members}
     unused = [name for name in columns if name not in known | set(extra)] + sorted(set(mapping.found) - used)
-    clip = MotionClip(
-        body=body.name,
-        joint_names=tuple(body.joint_names),
-        fps=fps,
-        qpos=qpos,
-        qvel=velocities(body, qpos, fps, None),
-        name=Path(path).stem,
-        source=f"OpenSim file {Path(path).name}, names of '{mapping.name}'; columns not used: {listed(unused)}",
-        source_sha256=sha256_of(path),
-    )
+    source = f"OpenSim file {Path(path).name}, names of '{mapping.name}'; columns not used: {listed(unused)}"
+    clip = pose_clip(path, body, fps, qpos, source)
     clip.quality = assess(body, clip, soles + shift < 0.01) | {"floor_shift_cm": 100 * shift}
     return clip
 

@@ -14,9 +14,10 @@ from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.maps import listed
+from msemu.motion.formats.pose_clip import pose_clip
 from msemu.motion.kinematics import sole_heights
 from msemu.motion.quality import assess
-from msemu.motion.smoothing import continuous_quaternions, velocities
+from msemu.motion.smoothing import continuous_quaternions
 from msemu.motion.untrusted import (
     MAX_COLUMNS,
     MAX_FRAMES,
@@ -26,7 +27,6 @@ from msemu.motion.untrusted import (
     printable,
     read_arrays,
     read_text,
-    sha256_of,
 )
 
 ROOT = ("root_x", "root_y", "root_z", "root_qw", "root_qx", "root_qy", "root_qz")
@@ -72,16 +72,7 @@ def read_qpos(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
     qpos = CubicSpline(time - time[0], given, axis=0)(np.arange(frames) / fps)
     qpos[:, 3:7] /= np.linalg.norm(qpos[:, 3:7], axis=1, keepdims=True)
     qpos = body.couplings.project(qpos)
-    clip = MotionClip(
-        body=body.name,
-        joint_names=tuple(body.joint_names),
-        fps=fps,
-        qpos=qpos,
-        qvel=velocities(body, qpos, fps, None),
-        name=Path(path).stem,
-        source=f"poses of {Path(path).name}",
-        source_sha256=sha256_of(path),
-    )
+    clip = pose_clip(path, body, fps, qpos, f"poses of {Path(path).name}")
     clip.quality = assess(body, clip, sole_heights(body, qpos) < 0.01)
     return clip
 

@@ -1,0 +1,14 @@
+"""The memory of MuJoCo's batch engine as torch tensors."""
+
+import warnings
+
+import torch
+from mujoco.batch import Batch
+
+
+def view(batch: Batch, field: str) -> torch.Tensor:
+    """Return a field of every simulation, shape [E, ...]; the engine keeps it up to date."""
+    with warnings.catch_warnings():
+        # Derived fields are read-only; torch has no such tensors and says so. Nobody writes to them.
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.from_numpy(batch.bind(field))
