@@ -3,6 +3,7 @@
 The coefficients are those of OpenSim's DeGrooteFregly2016Muscle, which refined the published ones so that the curves
 pass through 1 at optimal length and zero velocity and through 0 at slack length. Beyond the lengths for which they are
 published, the exponentials go on as straight lines: stiff enough to stop the fibre, and finite in single precision.
+The two steep curves come with their curvature.
 """
 
 import math
@@ -45,7 +46,7 @@ def active_force_length(length: float):
 
 @wp.func
 def force_velocity(velocity: float):
-    """Factor of the active force [-] at a normalised velocity (lengthening is positive), and its slope.
+    """Factor of the active force [-] at a normalised velocity (lengthening is positive), its slope and curvature.
 
     Not negative: a fibre that shortens faster than its greatest speed bears no active force.
     """
@@ -56,8 +57,8 @@ def force_velocity(velocity: float):
     value = -0.3211346127989808 * inverse_hyperbolic_sine + 0.8825327733249912
     slope = 0.3211346127989808 * 8.149 / root
     if value < 0.0:
-        return 0.0, 0.0
-    return value, slope
+        return 0.0, 0.0, 0.0
+    return value, slope, 8.149 * slope * x / (root * root)
 
 
 @wp.func
@@ -70,12 +71,17 @@ def passive_force_length(length: float):
 
 @wp.func
 def tendon_force(strain: float, stiffness: float):
-    """Tendon force [F0] at a strain, and its slope: exponential from slack, 1 at the strain that gives ``stiffness``.
+    """Tendon force [F0] at a strain, its slope and curvature.
+
+    Exponential from slack, 1 at the strain that gives ``stiffness``.
 
     Zero below slack, where the published curve goes on to negative values: a tendon does not push.
     """
     if strain <= 0.0:
-        return 0.0, 0.0
+        return 0.0, 0.0, 0.0
     x = stiffness * strain
     exponential = TENDON_SCALE * wp.exp(wp.min(x, _LAST_TENDON_EXPONENT))
-    return exponential * (1.0 + wp.max(x - _LAST_TENDON_EXPONENT, 0.0)) - TENDON_SCALE, stiffness * exponential
+    slope = stiffness * exponential
+    if x > _LAST_TENDON_EXPONENT:
+        return exponential * (1.0 + x - _LAST_TENDON_EXPONENT) - TENDON_SCALE, slope, 0.0
+    return exponential - TENDON_SCALE, slope, stiffness * slope

@@ -17,9 +17,9 @@ from msemu.muscle.records import Contraction, Muscle
 from msemu.muscle.rigid_level import rigid_contraction
 
 MAX_ITERATIONS = 20
-"""Bound of the iterations of a step; about three are usual."""
-TOLERANCE = 2.0e-7
-"""The iteration ends after a step shorter than this [L0], which is about what single precision resolves."""
+"""Bound of the iterations of a step; one or two are usual."""
+_SMALLEST_STEP = 2.0e-7
+"""Step of the fibre length [L0] that is about what single precision resolves."""
 EQUILIBRIUM_BISECTIONS = 26
 """Halvings of the bracket of an equilibrium, down to the resolution of single precision."""
 
@@ -46,8 +46,27 @@ def _taut_length(muscle: Muscle, muscle_length: float) -> float:
     return wp.max(wp.sqrt(projection * projection + muscle.width * muscle.width), muscle.shortest_fiber)
 
 
+@wp.struct
+class _Balance:
+    """Forces along the tendon at one fibre length [F0], how they grow with it [F0/L0] and bend [F0/L0^2].
+
+    The curvature is that of the two steep curves, the tendon's and the force-velocity curve.
+    """
+
+    imbalance: float  # tendon minus fibre
+    imbalance_slope: float
+    tendon: float
+    tendon_slope: float
+    tendon_curvature: float
+    active: float
+    active_slope: float
+    active_curvature: float
+    strain: float  # of the tendon [-]
+    strain_slope: float
+
+
 @wp.func
-def _imbalance(
+def _balance(
     muscle: Muscle,
     activation: float,
     muscle_length: float,
@@ -55,41 +74,71 @@ def _imbalance(
     change: float,
     velocity: float,
     rate: float,
-):
-    """Tendon minus fibre force [F0] and its slope, where the velocity grows with the change of length at ``rate``."""
+) -> _Balance:
+    """Return the forces, where the velocity grows with the change of length at ``rate``."""
     length = previous_length + change
     cosine = _projection(length, muscle.width) / length
-    strain = _tendon_strain(muscle, muscle_length, previous_length, change)
-    tendon, tendon_slope = tendon_force(strain, muscle.tendon_stiffness)
-    active, active_slope = active_force_length(length)
-    factor, factor_slope = force_velocity(velocity)
-    passive, passive_slope = passive_force_length(length)
-    fiber = activation * active * factor + passive + muscle.fiber_damping * velocity
-    fiber_slope = activation * (active_slope * factor + active * factor_slope * rate)
-    fiber_slope += passive_slope + muscle.fiber_damping * rate
-    tendon_slope *= -muscle.optimal_fiber_length / (muscle.tendon_slack_length * cosine)
     cosine_slope = (1.0 - cosine * cosine) / (length * cosine)
-    return tendon - cosine * fiber, tendon_slope - cosine * fiber_slope - cosine_slope * fiber
+    active, active_slope = active_force_length(length)
+    factor, factor_slope, factor_curvature = force_velocity(velocity)
+    passive, passive_slope = passive_force_length(length)
+    passive += muscle.fiber_damping * velocity
+    passive_slope += muscle.fiber_damping * rate
+
+    at = _Balance()
+    at.strain = _tendon_strain(muscle, muscle_length, previous_length, change)
+    at.strain_slope = -muscle.optimal_fiber_length / (muscle.tendon_slack_length * cosine)
+    tendon, tendon_slope, tendon_curvature = tendon_force(at.strain, muscle.tendon_stiffness)
+    at.tendon = tendon
+    at.tendon_slope = tendon_slope * at.strain_slope
+    at.tendon_curvature = tendon_curvature * at.strain_slope * at.strain_slope
+    strength = cosine * activation * active
+    at.active = strength * factor
+    at.active_slope = strength * factor_slope * rate
+    at.active_slope += activation * factor * (cosine * active_slope + cosine_slope * active)
+    at.active_curvature = strength * factor_curvature * rate * rate
+    at.imbalance = at.tendon - at.active - cosine * passive
+    at.imbalance_slope = at.tendon_slope - at.active_slope - cosine * passive_slope - cosine_slope * passive
+    return at
 
 
 @wp.func
-def _contraction(
-    muscle: Muscle, activation: float, muscle_length: float, previous_length: float, change: float, velocity: float
-) -> Contraction:
-    """Return the contraction whose total force is the tendon's."""
-    strain = _tendon_strain(muscle, muscle_length, previous_length, change)
-    tendon, _tendon_slope = tendon_force(strain, muscle.tendon_stiffness)
-    length = previous_length + change
-    active, _active_slope = active_force_length(length)
-    factor, _factor_slope = force_velocity(velocity)
-    cosine = _projection(length, muscle.width) / length
+def _halley_step(at: _Balance) -> float:
+    """Return the step of Halley's method towards the balance [L0]."""
+    newton = -at.imbalance / at.imbalance_slope
+    return newton / (1.0 + 0.5 * newton * (at.tendon_curvature - at.active_curvature) / at.imbalance_slope)
+
+
+@wp.func
+def _after(value: float, slope: float, curvature: float, step: float) -> float:
+    return value + step * (slope + 0.5 * step * curvature)
+
+
+@wp.func
+def _contraction(muscle: Muscle, at: _Balance, length: float, velocity: float, step: float) -> Contraction:
+    """Return the contraction a small ``step`` [L0] beside a balance; its total force is the tendon's."""
+    tendon = wp.max(_after(at.tendon, at.tendon_slope, at.tendon_curvature, step), 0.0)
+    active = _after(at.active, at.active_slope, at.active_curvature, step)
     state = Contraction()
     state.fiber_length = length
     state.fiber_velocity = velocity
-    state.tendon_strain = strain
-    state.active_force = muscle.max_isometric_force * cosine * activation * active * factor
+    state.tendon_strain = at.strain + step * at.strain_slope
+    state.active_force = muscle.max_isometric_force * active
     state.passive_force = muscle.max_isometric_force * tendon - state.active_force
     return state
+
+
+@wp.func
+def _small_step(muscle: Muscle, at: _Balance, step: float) -> float:
+    """Return the step [L0] after which the next one would be lost in single precision.
+
+    The error is of third order where both curves are smooth on the way; not across the tendon's corner at slack or
+    that of the force-velocity curve at the greatest speed, beyond which there is no active force.
+    """
+    strain_after = at.strain + step * at.strain_slope
+    active_after = at.active + step * at.active_slope
+    is_smooth = at.strain * strain_after > 0.0 and at.active * active_after > 0.0
+    return wp.where(is_smooth, muscle.small_step, _SMALLEST_STEP)
 
 
 @wp.func
@@ -104,7 +153,8 @@ def elastic_contraction(
 ) -> Contraction:
     """Step the fibre to the instant of ``muscle_length``, ``dt`` after ``previous_length``.
 
-    Newton's method starts from the previous velocity; an iterate outside the bracket gives way to the bracket's middle.
+    Halley's method starts from the previous velocity; an iterate outside the bracket gives way to the bracket's
+    middle. The forces follow the last, small step along their parabolas.
     """
     if muscle.has_rigid_tendon != 0:
         return rigid_contraction(muscle, activation, muscle_length, muscle_velocity)
@@ -114,21 +164,23 @@ def elastic_contraction(
     low = muscle.shortest_fiber - previous_length
     high = wp.max(_taut_length(muscle, muscle_length) - previous_length, 0.0)
     change = wp.clamp(previous_velocity / rate, low, high)
+    step = float(0.0)
+    at = _Balance()
     for _iteration in range(MAX_ITERATIONS):
-        imbalance, slope = _imbalance(muscle, activation, muscle_length, previous_length, change, change * rate, rate)
-        if imbalance > 0.0:
+        at = _balance(muscle, activation, muscle_length, previous_length, change, change * rate, rate)
+        if at.imbalance > 0.0:
             low = change
         else:
             high = change
-        newton = change - imbalance / slope
-        step = wp.abs(newton - change)
-        if not (newton >= low and newton <= high):
-            newton = 0.5 * (low + high)
-            step = high - low
-        change = newton
-        if step < TOLERANCE:
+        step = _halley_step(at)
+        small_step = _small_step(muscle, at, step)
+        if not (change + step >= low and change + step <= high):
+            step = 0.5 * (low + high) - change
+            small_step = _SMALLEST_STEP
+        change += step
+        if wp.abs(step) < small_step:
             break
-    return _contraction(muscle, activation, muscle_length, previous_length, change, change * rate)
+    return _contraction(muscle, at, previous_length + change, change * rate, step)
 
 
 @wp.func
@@ -143,14 +195,15 @@ def elastic_equilibrium(muscle: Muscle, activation: float, muscle_length: float,
     speed = muscle_velocity / (muscle.optimal_fiber_length * muscle.max_contraction_velocity)
     low = muscle.shortest_fiber
     high = _taut_length(muscle, muscle_length)
+    length = low
+    velocity = float(0.0)
+    at = _Balance()
     for _iteration in range(EQUILIBRIUM_BISECTIONS):
         length = 0.5 * (low + high)
         velocity = wp.clamp(speed * _projection(length, muscle.width) / length, -1.0, 1.0)
-        imbalance, _slope = _imbalance(muscle, activation, muscle_length, length, 0.0, velocity, 0.0)
-        if imbalance > 0.0:
+        at = _balance(muscle, activation, muscle_length, length, 0.0, velocity, 0.0)
+        if at.imbalance > 0.0:
             low = length
         else:
             high = length
-    length = 0.5 * (low + high)
-    velocity = wp.clamp(speed * _projection(length, muscle.width) / length, -1.0, 1.0)
-    return _contraction(muscle, activation, muscle_length, length, 0.0, velocity)
+    return _contraction(muscle, at, length, velocity, 0.0)

@@ -11,6 +11,11 @@ from msemu.muscle.validation import MAX_PENNATION_ANGLE
 # Every kernel of the muscles starts from these records.
 start_quietly()
 
+_EXPONENT_STEP = 0.01
+"""Change of the tendon's exponent [-] over which its force is a parabola to 2e-7."""
+_FIBER_STEP = 5e-5
+"""Change of the fibre length [L0] over which the force-velocity curve is one to 1e-6, at 2 ms and 10 L0/s."""
+
 
 @wp.struct
 class Muscle:
@@ -37,6 +42,7 @@ class Muscle:
     width: float  # thickness of the pennate muscle [L0], which does not change
     shortest_fiber: float  # least fibre length [L0]
     tendon_stiffness: float  # exponent of De Groote's tendon curve [-]
+    small_step: float  # change of the fibre length [L0] over which the force curves are parabolas
     has_rigid_tendon: int
 
 
@@ -59,5 +65,7 @@ def muscle_array(parameters: MuscleParameters, device: str) -> wp.array:
     record["width"] = np.sin(parameters.pennation_angle)
     record["shortest_fiber"] = np.maximum(SHORTEST_FIBER, record["width"] / np.sin(MAX_PENNATION_ANGLE))
     record["tendon_stiffness"] = np.log(1 + 1 / TENDON_SCALE) / parameters.tendon_strain
+    softness = parameters.tendon_slack_length / parameters.optimal_fiber_length / record["tendon_stiffness"]
+    record["small_step"] = np.minimum(_EXPONENT_STEP * softness, _FIBER_STEP)
     record["has_rigid_tendon"] = parameters.has_rigid_tendon
     return wp.array(record, dtype=Muscle, device=device)

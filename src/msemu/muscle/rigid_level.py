@@ -22,7 +22,7 @@ def rigid_contraction(muscle: Muscle, activation: float, muscle_length: float, m
     velocity = muscle_velocity * cosine / (muscle.optimal_fiber_length * muscle.max_contraction_velocity)
 
     active_length_factor, _active_slope = active_force_length(length)
-    velocity_factor, _velocity_slope = force_velocity(velocity)
+    velocity_factor, _slope, _curvature = force_velocity(velocity)
     elastic, _elastic_slope = passive_force_length(length)
 
     state = Contraction()
