@@ -10,6 +10,7 @@ from msemu.models import Body, load_body
 from msemu.muscle.settings import LEVELS, MuscleCfg
 from msemu.sim import CpuSimulation, make_simulation
 from msemu.sim.force_driven import ForceDrivenSimulation
+from msemu.sim.randomization import Variation
 
 NUM_ENVS = 3
 
@@ -72,6 +73,35 @@ def test_a_saved_state_continues_exactly(legs: Body) -> None:
         engine.step(excitation(legs, 1), 7)
     assert torch.equal(sim.qpos, twin.qpos) and torch.equal(sim.act, twin.act)
     assert torch.equal(sim.muscle_force, twin.muscle_force)
+
+
+def test_the_number_of_threads_changes_nothing(legs: Body) -> None:
+    variation = Variation(mass=np.array([1.0, 1.2, 0.8]), friction=np.array([1.0, 0.5, 1.5]))
+    sims = [
+        start(ForceDrivenSimulation(legs.model, NUM_ENVS, MuscleCfg(level="rigid"), threads, variation=variation), legs)
+        for threads in (1, 2, 5)
+    ]
+    for sim in sims:
+        sim.root_force[:, 2] = torch.tensor([0.0, 50.0, 100.0])
+        for step in range(3):
+            sim.step(excitation(legs, step), 10)
+    one, *others = sims
+    assert not torch.equal(one.qpos[0], one.qpos[1])
+    for other in others:
+        for name in ("qpos", "act", "muscle_length", "muscle_force", "contact_force", "body_position", "unstable"):
+            assert torch.equal(getattr(other, name), getattr(one, name)), name
+        assert torch.equal(other.moment_arms(), one.moment_arms())
+        assert torch.equal(other.field("subtree_com"), one.field("subtree_com"))
+
+
+def test_bodies_vary_as_in_the_engine_itself(legs: Body) -> None:
+    variation = Variation(mass=np.array([1.0, 1.2, 0.8]), friction=np.array([1.0, 0.5, 1.5]))
+    ours = ForceDrivenSimulation(legs.model, NUM_ENVS, MuscleCfg(level="mujoco"), 2, variation=variation)
+    theirs = CpuSimulation(legs.model, NUM_ENVS, 2, variation=variation)
+    for sim in (start(ours, legs), start(theirs, legs)):
+        for step in range(5):
+            sim.step(excitation(legs, step), 10)
+    np.testing.assert_allclose(ours.qpos, theirs.qpos, atol=1e-4)
 
 
 def test_the_configuration_chooses_the_muscle(legs: Body) -> None:

@@ -1,7 +1,6 @@
 """Timings of the muscles: of the kernels alone, and of a physics step with them beside one without."""
 
 import copy
-import os
 import time
 from typing import Any
 
@@ -24,8 +23,8 @@ _ANGULAR_FREQUENCY = 2 * np.pi  # 1 Hz
 _EXCITATION = 0.3
 
 
-def measure_muscles(body: Body, num_envs: int, rounds: int, steps: int, threads: int) -> list[dict[str, Any]]:
-    """Time the muscles of a body on the CPU without the body, each level in turn.
+def measure_muscles(body: Body, num_envs: int, rounds: int, steps: int) -> list[dict[str, Any]]:
+    """Time the muscles of a body on one thread of the CPU without the body, each level in turn.
 
     The paths move by 10 % of the optimal fibre length about the standing pose at 1 Hz, each with a phase of its own;
     excitations are uniform in 0 to 1. Timed is the whole of a step, with the conversion of the engine's numbers.
@@ -35,7 +34,6 @@ def measure_muscles(body: Body, num_envs: int, rounds: int, steps: int, threads:
         num_envs: Environments.
         rounds: Timings of each level; the medians count.
         steps: Physics steps of each timing.
-        threads: Threads; 0 uses every core.
 
     Returns:
         For each level the median and the quartiles of the time per muscle and step [ns].
@@ -55,7 +53,7 @@ def measure_muscles(body: Body, num_envs: int, rounds: int, steps: int, threads:
     hosts = {}
     for level in LEVELS:
         dynamics = MuscleDynamics(parameters, num_envs, _TIMESTEP_S, MuscleCfg(level=level))
-        hosts[level] = HostMuscles(dynamics, threads or os.cpu_count() or 1)
+        hosts[level] = HostMuscles(dynamics)
         hosts[level].reset(np.ones(num_envs, bool), *path(0), excitation)
     times: dict[str, list[float]] = {level: [] for level in LEVELS}
     for first in range(0, (rounds + 1) * steps, steps):
@@ -67,7 +65,7 @@ def measure_muscles(body: Body, num_envs: int, rounds: int, steps: int, threads:
                 host.step(excitation, length, velocity)
                 seconds += time.perf_counter() - start
             times[level].append(1e9 * seconds / (steps * phase.size))
-    # The first round warms caches and threads up.
+    # The first round warms caches up.
     subject = {"body": body.name, "muscles": len(parameters), "num_envs": num_envs}
     return [subject | {"level": level} | summary(times[level][1:]) for level in LEVELS]
 

@@ -38,7 +38,6 @@ def bench_muscle(args: MuscleBench) -> None:
 
     require_positive(num_envs=args.num_envs, step_num_envs=args.step_num_envs, rounds=args.rounds, steps=args.steps)
     device = pick_device(args.device)
-    protocol = (args.rounds, args.steps, args.threads)
     bodies = [load_body(name) for name in args.bodies or _default_bodies()]
     console = Console()
     times: list[dict[str, Any]] = []
@@ -52,10 +51,10 @@ def bench_muscle(args: MuscleBench) -> None:
             continue
         with console.status(f"{body.name}: kernels"):
             for num_envs in args.num_envs:
-                times += measure_muscles(body, num_envs, *protocol)
+                times += measure_muscles(body, num_envs, args.rounds, args.steps)
         with console.status(f"{body.name}: physics steps"):
-            ratios += measure_step_ratio(body, args.step_num_envs, *protocol)
-    console.print(_levels_table("ns per muscle and step", times, ".1f"))
+            ratios += measure_step_ratio(body, args.step_num_envs, args.rounds, args.steps, args.threads)
+    console.print(_levels_table("ns per muscle and step" + (", one thread" if device == "cpu" else ""), times, ".1f"))
     own = "the engine's own muscle" if device == "cpu" else "the level mujoco"
     console.print(_levels_table(f"physics step over one with {own}", ratios, ".3f"))
     if args.json:

@@ -120,7 +120,8 @@ class MuscleDynamics:
     ) -> wp.Launch:
         """Return the launch of a `step` of some successive environments, which can be launched again and again.
 
-        Length, velocity and force may be in double precision.
+        Length, velocity and force are those of these environments; they may be in double precision. The excitation is
+        that of all.
         """
         arguments = self._step_launch(excitation, muscle_length, muscle_velocity, force=force, first_world=worlds.start)
         return wp.launch(**arguments, dim=(len(worlds), self._shape[1]), record_cmd=True)

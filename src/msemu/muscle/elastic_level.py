@@ -164,7 +164,7 @@ def elastic_contraction(
     low = muscle.shortest_fiber - previous_length
     high = wp.max(_taut_length(muscle, muscle_length) - previous_length, 0.0)
     change = wp.clamp(previous_velocity / rate, low, high)
-    step = float(0.0)
+    step = wp.float32(0.0)
     at = _Balance()
     for _iteration in range(MAX_ITERATIONS):
         at = _balance(muscle, activation, muscle_length, previous_length, change, change * rate, rate)
@@ -196,7 +196,7 @@ def elastic_equilibrium(muscle: Muscle, activation: float, muscle_length: float,
     low = muscle.shortest_fiber
     high = _taut_length(muscle, muscle_length)
     length = low
-    velocity = float(0.0)
+    velocity = wp.float32(0.0)
     at = _Balance()
     for _iteration in range(EQUILIBRIUM_BISECTIONS):
         length = 0.5 * (low + high)

@@ -44,7 +44,11 @@ def _publish(
 
 
 def _make_step_kernel(contract: Callable, real: type) -> wp.Kernel:
-    """Make the step of a level; ``real`` is the type of the engine's numbers: paths [m, m/s] and actuator force [N]."""
+    """Make the step of a level.
+
+    ``real`` is the type of the engine's numbers: paths [m, m/s] and actuator force [N]. Their arrays may belong to some
+    successive environments only, from ``first_world_in``.
+    """
 
     @wp.kernel(enable_backward=False)
     def step_muscles(
@@ -73,19 +77,19 @@ def _make_step_kernel(contract: Callable, real: type) -> wp.Kernel:
         worldid = first_world_in + row
         muscle = muscles_in[muscleid]
         activation = activation_in[worldid, muscleid]
-        muscle_velocity = float(muscle_velocity_in[worldid, muscleid])
+        muscle_velocity = float(muscle_velocity_in[row, muscleid])
 
         state = contract(
             muscle,
             activation,
-            float(muscle_length_in[worldid, muscleid]),
+            float(muscle_length_in[row, muscleid]),
             muscle_velocity,
             dt_in,
             outputs_out.fiber_length[worldid, muscleid],
             outputs_out.fiber_velocity[worldid, muscleid],
         )
         force = _publish(outputs_out, worldid, muscleid, state, strength_in[worldid], muscle_velocity)
-        force_out[worldid, muscleid] = real(-force)
+        force_out[row, muscleid] = real(-force)
 
         excitation = wp.clamp(excitation_in[worldid, muscleid], 0.0, 1.0)
         excitation = delay_excitation(delay, worldid, muscleid, excitation)

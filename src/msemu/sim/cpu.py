@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from mujoco.batch import Batch
 
+from msemu.sim.batch_team import BatchTeam
 from msemu.sim.batch_view import view
 from msemu.sim.contact import contact_sensors
 from msemu.sim.muscle_state import MuscleState
@@ -47,10 +48,7 @@ class CpuSimulation(Simulation):
         self.device = torch.device("cpu")
         self.unstable = torch.zeros(num_envs, dtype=torch.bool)
         self._max_joint_speed = max_joint_speed
-        # Persistent data lets a step start from the position and velocity stages that the last call left behind.
-        self._batch = Batch(model, num_envs, num_threads, persistent=True)
-        if variation:
-            self._vary(variation)
+        self._batch = self._make_batch(num_threads, variation)
         self._observer: HostMuscles | None = None
         self._ctrl = view(self._batch, "ctrl")
         self.qpos = view(self._batch, "qpos")
@@ -63,6 +61,7 @@ class CpuSimulation(Simulation):
         self.muscle_length = view(self._batch, "actuator_length")
         self.muscle_velocity = view(self._batch, "actuator_velocity")
         self.muscle_force = view(self._batch, "actuator_force")
+        self.root_force = view(self._batch, "qfrc_applied")[:, :6]
         self.contact_regions, start = contact_sensors(model)
         regions = len(self.contact_regions)
         measured = view(self._batch, "sensordata")[:, start : start + 3 * regions]
@@ -116,6 +115,13 @@ class CpuSimulation(Simulation):
             arms[env] = torch.from_numpy(dense)
         return arms
 
+    def field(self, name: str) -> torch.Tensor:
+        """The engine's own memory of a field of `mujoco.MjData`, shape [E, ...]; only for reading.
+
+        Like the tensors of `Simulation`, what depends on position and velocity is that of the present state.
+        """
+        return view(self._batch, name)
+
     def rows(self, mask: torch.Tensor) -> torch.Tensor:  # noqa: D102
         return mask.nonzero().squeeze(1)
 
@@ -126,14 +132,8 @@ class CpuSimulation(Simulation):
         self._batch.state[:] = state["state"].numpy()
         self.forward()
 
-    def _vary(self, variation: Variation) -> None:
-        batch = self._batch
-        batch.expand("body_mass")[:] *= variation.mass[:, None]
-        batch.expand("body_inertia")[:] *= variation.mass[:, None, None]
-        batch.expand("geom_friction")[..., 0] *= variation.friction[:, None]
-        if self.model.npair:
-            batch.expand("pair_friction")[..., :2] *= variation.friction[:, None, None]
-        batch.set_const()
+    def _make_batch(self, num_threads: int, variation: Variation | None) -> Batch | BatchTeam:
+        return make_batch(self.model, self.num_envs, num_threads, variation)
 
     def _finish_step(self) -> None:
         """Look at what the last physics step has left behind."""
@@ -148,3 +148,17 @@ class CpuSimulation(Simulation):
         # Comparisons with a value that is not a number are false, so this finds those as well.
         sound = (self.qvel.abs() < self._max_joint_speed).all(1) & (self.qpos.abs() < FAR_AWAY).all(1)
         return warned | ~sound
+
+
+def make_batch(model: mujoco.MjModel, num_sims: int, num_threads: int, variation: Variation | None) -> Batch:
+    """Make simulations of a model that differ by ``variation``."""
+    # Persistent data lets a step start from the position and velocity stages that the last call left behind.
+    batch = Batch(model, num_sims, num_threads, persistent=True)
+    if variation:
+        batch.expand("body_mass")[:] *= variation.mass[:, None]
+        batch.expand("body_inertia")[:] *= variation.mass[:, None, None]
+        batch.expand("geom_friction")[..., 0] *= variation.friction[:, None]
+        if model.npair:
+            batch.expand("pair_friction")[..., :2] *= variation.friction[:, None, None]
+        batch.set_const()
+    return batch

@@ -20,6 +20,11 @@ class Variation:
     mass: np.ndarray
     friction: np.ndarray
 
+    def __getitem__(self, environments: range) -> "Variation":
+        """The factors of some successive environments."""
+        rows = slice(environments.start, environments.stop)
+        return Variation(mass=self.mass[rows], friction=self.friction[rows])
+
 
 def draw_variation(cfg: RandomizationCfg, num_envs: int, seed: int) -> Variation | None:
     """Draw the factors, uniformly; None when all environments are alike.

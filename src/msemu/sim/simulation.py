@@ -24,7 +24,8 @@ class Simulation(ABC):
     """``num_envs`` independent simulations of one model.
 
     Tensors are views of the engine's memory where the engine allows it: floating type and device are the engine's.
-    State tensors (`qpos`, `qvel`, `act`) are read-only for callers; they change through `step` and `reset`.
+    State tensors (`qpos`, `qvel`, `act`) are read-only for callers; they change through `step` and `reset`. Only
+    `root_force` is there to be written.
 
     Attributes:
         model: The model that is simulated.
@@ -45,6 +46,8 @@ class Simulation(ABC):
         contact_force: Net contact force on each contact region [N], world, of the last physics step and zero after a
             reset, shape [E, R, 3].
         contact_regions: Names of the R regions.
+        root_force: Force [N] in world axes at the origin of the free root's body and moment [N m] in its axes, applied from
+            outside in every physics step until others are written; a reset makes it zero. Shape [E, 6].
         unstable: Environments that the last `step` found blown up (not finite, or faster than the limit), shape [E].
             Their state is meaningless until they are reset; the others are untouched.
     """
@@ -65,6 +68,7 @@ class Simulation(ABC):
     muscles: MuscleDynamics
     contact_force: torch.Tensor
     contact_regions: tuple[str, ...]
+    root_force: torch.Tensor
     unstable: torch.Tensor
 
     @abstractmethod

@@ -109,6 +109,7 @@ class WarpSimulation(Simulation):
         self.muscle_length = wp.to_torch(self.data.actuator_length)
         self.muscle_velocity = wp.to_torch(self.data.actuator_velocity)
         self.muscle_force = wp.to_torch(self.muscles.force)
+        self.root_force = wp.to_torch(self.data.qfrc_applied)[:, :6]
         self.contact_regions, start = contact_sensors(self.model)
         forces = wp.to_torch(self.data.sensordata)[:, start : start + 3 * len(self.contact_regions)]
         self.contact_force = forces.unflatten(1, (len(self.contact_regions), 3))
@@ -135,6 +136,7 @@ class WarpSimulation(Simulation):
         self._reset_qpos.copy_(qpos)
         self._reset_qvel.copy_(qvel)
         self._reset_act.copy_(act)
+        self.root_force.masked_fill_(mask.unsqueeze(1), 0.0)
         self._launch(self._reset_graph)
 
     def forward(self) -> None:  # noqa: D102
@@ -189,6 +191,7 @@ class WarpSimulation(Simulation):
             "qacc": wp.to_torch(data.qacc),
             "qacc_warmstart": wp.to_torch(data.qacc_warmstart),
             "sensordata": wp.to_torch(data.sensordata),
+            "root_force": self.root_force,
             "muscle_force": self.muscle_force,
         }
         arrays = self.muscles.state_arrays()

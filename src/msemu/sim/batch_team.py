@@ -1,0 +1,92 @@
+"""Batches of MuJoCo's simulations side by side, one for each thread."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import mujoco
+import numpy as np
+from mujoco.batch import Batch
+
+
+class BatchTeam:
+    """Several batches that look like one `mujoco.batch.Batch`, each stepped by a thread of its own.
+
+    A batch shares each call among its threads, and all wait for the last one. Where there is work to do between two
+    physics steps, the threads of a team need not wait for each other before the end of a control step. The state and
+    the bound outputs of all simulations lie in arrays of the team, to which they are copied after every call.
+
+    Attributes:
+        parts: The batches.
+        ranges: Simulations of each batch.
+        state: State of every simulation as in a batch, shape [E, S]; written values count in the next call.
+        warning: MuJoCo's warnings of the last call as in a batch, shape [E, W, 2].
+    """
+
+    def __init__(self, make: Callable[[range], Batch], num_sims: int, num_threads: int):
+        """Make the batches.
+
+        Args:
+            make: Makes the batch of some of the simulations, persistent and of one thread.
+            num_sims: Number of simulations E.
+            num_threads: Threads, at most one per simulation.
+        """
+        bounds = np.linspace(0, num_sims, min(num_threads, num_sims) + 1).astype(int).tolist()
+        self.ranges = [range(start, end) for start, end in pairwise(bounds)]
+        self.parts = [make(simulations) for simulations in self.ranges]
+        self.state = np.concatenate([part.state for part in self.parts])
+        self.warning = np.concatenate([part.warning for part in self.parts])
+        self._outputs: dict[str, np.ndarray] = {}
+        self._threads = ThreadPoolExecutor(len(self.parts), "physics") if len(self.parts) > 1 else None
+
+    def bind(self, name: str) -> np.ndarray:
+        """Return a live array over a field of `mujoco.MjData`, shape [E, ...], as `mujoco.batch.Batch.bind` does."""
+        fields = [part.bind(name) for part in self.parts]
+        first, state = fields[0], self.parts[0].state
+        if np.shares_memory(first, state):
+            begin = (_address(first) - _address(state)) // state.itemsize
+            size = first[0].size
+            return self.state[:, begin : begin + size].reshape(len(self.state), *first.shape[1:])
+        if name not in self._outputs:
+            self._outputs[name] = np.concatenate(fields)
+        return self._outputs[name]
+
+    def forward(self, ids: np.ndarray | None = None) -> None:
+        """Compute every stage of some simulations, by default of all."""
+        everything = np.arange(len(self.state)) if ids is None else ids
+
+        def work(index: int) -> None:
+            own = self.ranges[index]
+            chosen = everything[(everything >= own.start) & (everything < own.stop)] - own.start
+            if len(chosen):
+                self.parts[index].forward(chosen)
+
+        self.run(work)
+
+    def get_data(self, sim: int, data: mujoco.MjData) -> mujoco.MjData:
+        """Copy one simulation into ``data``."""
+        index = next(index for index, own in enumerate(self.ranges) if sim in own)
+        return self.parts[index].get_data(sim - self.ranges[index].start, data)
+
+    def run(self, work: Callable[[int], None]) -> None:
+        """Do ``work`` with the index of every batch, each in its thread, between copying its state in and out."""
+
+        def with_state(index: int) -> None:
+            part, rows = self.parts[index], slice(self.ranges[index].start, self.ranges[index].stop)
+            part.state[:] = self.state[rows]
+            work(index)
+            self.state[rows] = part.state
+            self.warning[rows] = part.warning
+            part.warning[:] = 0
+            for name, output in self._outputs.items():
+                output[rows] = part.bind(name)
+
+        if self._threads is None:
+            with_state(0)
+            return
+        for _ in self._threads.map(with_state, range(len(self.parts))):
+            pass
+
+
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
