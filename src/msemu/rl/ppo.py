@@ -1,5 +1,6 @@
 """PPO of rsl-rl with two corrections, for time-outs and for actions of many dimensions, and at less cost."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -10,6 +11,43 @@ from tensordict import TensorDict
 
 _ROWS_AT_ONCE = 16384
 """Samples whose values are computed together; more would only take memory."""
+
+
+class ShuffledRollout(RolloutStorage):
+    """Rollout memory that gathers its mini-batches once; rsl-rl gathers the same ones anew in every epoch."""
+
+    def __init__(self, storage: RolloutStorage):
+        """Take over the memory of ``storage``."""
+        vars(self).update(vars(storage))
+
+    def mini_batch_generator(self, num_mini_batches: int, num_epochs: int = 8) -> Iterator[RolloutStorage.Batch]:
+        """Yield the same mini-batches as rsl-rl."""
+        size = self.num_envs * self.num_transitions_per_env // num_mini_batches
+        order = torch.randperm(num_mini_batches * size, device=self.device)
+        everything = RolloutStorage.Batch(
+            observations=self.observations.flatten(0, 1)[order],
+            actions=self.actions.flatten(0, 1)[order],
+            values=self.values.flatten(0, 1)[order],
+            advantages=self.advantages.flatten(0, 1)[order],
+            returns=self.returns.flatten(0, 1)[order],
+            old_actions_log_prob=self.actions_log_prob.flatten(0, 1)[order],
+            old_distribution_params=tuple(each.flatten(0, 1)[order] for each in self.distribution_params),
+        )
+        for _ in range(num_epochs):
+            for start in range(0, len(order), size):
+                yield _rows(everything, slice(start, start + size))
+
+
+def _rows(batch: RolloutStorage.Batch, rows: slice) -> RolloutStorage.Batch:
+    return RolloutStorage.Batch(
+        observations=batch.observations[rows],
+        actions=batch.actions[rows],
+        values=batch.values[rows],
+        advantages=batch.advantages[rows],
+        returns=batch.returns[rows],
+        old_actions_log_prob=batch.old_actions_log_prob[rows],
+        old_distribution_params=tuple(each[rows] for each in batch.old_distribution_params),
+    )
 
 
 class PPO(BasePPO):
@@ -23,8 +61,8 @@ class PPO(BasePPO):
     * The divergence that steers the learning rate sums over the action's dimensions. It is therefore given per
       dimension, so that one value serves 80 and 700 muscles.
 
-    Two more things change nothing but the time: the values of a rollout are computed all at once when it is complete,
-    and Adam is the fused one.
+    Three more things change nothing but the time: the values of a rollout are computed all at once when it is complete,
+    its mini-batches are gathered once, and Adam is the fused one.
     """
 
     def __init__(
@@ -40,7 +78,7 @@ class PPO(BasePPO):
             settings: Arguments of rsl-rl's PPO.
         """
         desired_kl = desired_kl_per_action * storage.actions_shape[0]
-        super().__init__(actor, critic, storage, desired_kl=desired_kl, **settings)
+        super().__init__(actor, critic, ShuffledRollout(storage), desired_kl=desired_kl, **settings)
         if isinstance(self.optimizer, torch.optim.Adam):
             parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
             self.optimizer = type(self.optimizer)(parameters, lr=self.learning_rate, fused=True)
