@@ -38,8 +38,10 @@ class Kinematics:
         return self.landmark_position[..., ROOT, :]
 
     def __getitem__(self, index: torch.Tensor) -> "Kinematics":
-        """Pick entries along the leading dimension."""
-        return Kinematics(**{name: value[index] for name, value in vars(self).items()})
+        """Pick entries along the leading dimension; the index may have any shape."""
+        flat = index.flatten()
+        picked = {name: value.index_select(0, flat) for name, value in vars(self).items()}
+        return Kinematics(**{name: value.unflatten(0, index.shape) for name, value in picked.items()})
 
     def followed_by(self, others: "Kinematics") -> "Kinematics":
         """Join along the leading dimension."""
@@ -73,16 +75,17 @@ class LandmarkModel:
         center_of_mass: torch.Tensor,
     ) -> Kinematics:
         """Compute landmarks and root motion from engine arrays (see `msemu.sim.Simulation` for their meaning)."""
-        position = body_position[:, self._bodies].float()
-        quaternion = body_quaternion[:, self._bodies].float()
+        # `index_select` takes a quarter of the time of indexing.
+        position = body_position.index_select(1, self._bodies).float()
+        quaternion = body_quaternion.index_select(1, self._bodies).float()
         landmarks = position + rotation.rotate(quaternion, self._offsets.unsqueeze(0))
         # A copy: an engine in single precision would hand out its own memory, which a reset overwrites.
         velocity = body_velocity[:, self._root_body].to(torch.float32, copy=True)
         angular, linear = velocity[:, :3], velocity[:, 3:]
         arm = landmarks[:, ROOT] - center_of_mass.float()
         return Kinematics(
-            joint_position=qpos[:, self._qpos_index].float(),
-            joint_velocity=qvel[:, self._qvel_index].float(),
+            joint_position=qpos.index_select(1, self._qpos_index).float(),
+            joint_velocity=qvel.index_select(1, self._qvel_index).float(),
             landmark_position=landmarks,
             root_quaternion=rotation.multiply(quaternion[:, ROOT], self._root_rotation),
             root_linear_velocity=linear + torch.linalg.cross(angular, arm),

@@ -9,6 +9,8 @@ from rsl_rl.models import MLPModel
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 
+from msemu.sim import single_threaded
+
 _ROWS_AT_ONCE = 16384
 """Samples whose values are computed together; more would only take memory."""
 
@@ -61,8 +63,9 @@ class PPO(BasePPO):
     * The divergence that steers the learning rate sums over the action's dimensions. It is therefore given per
       dimension, so that one value serves 80 and 700 muscles.
 
-    Three more things change nothing but the time: the values of a rollout are computed all at once when it is complete,
-    its mini-batches are gathered once, and Adam is the fused one.
+    Other changes concern nothing but the time: on a CPU, actions are sampled on one thread (see `single_threaded`);
+    the values of a rollout are computed all at once when it is complete; its mini-batches are gathered once; and Adam
+    is the fused one.
     """
 
     def __init__(
@@ -88,8 +91,9 @@ class PPO(BasePPO):
         """Sample actions; their values follow in `compute_returns`."""
         transition = self.transition
         transition.observations = obs
-        transition.actions = self.actor(obs, stochastic_output=True).detach()
-        transition.actions_log_prob = self.actor.get_output_log_prob(transition.actions).detach()
+        with single_threaded(torch.device(self.device)):
+            transition.actions = self.actor(obs, stochastic_output=True).detach()
+            transition.actions_log_prob = self.actor.get_output_log_prob(transition.actions).detach()
         transition.distribution_params = tuple(each.detach() for each in self.actor.output_distribution_params)
         transition.values = self._unknown_values
         return transition.actions
