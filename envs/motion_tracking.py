@@ -8,7 +8,10 @@ from tensordict import TensorDict
 
 from msemu.config import TaskCfg, TrainCfg
 from msemu.envs import observations, tracking_error
+from msemu.envs.action.space import Scene, make_action_space
+from msemu.envs.assist import AssistiveWrench
 from msemu.envs.clip_sampler import ClipSampler
+from msemu.envs.emg import emg_target
 from msemu.envs.floor_contact import ForbiddenContact
 from msemu.envs.rewards import RewardSum, Transition
 from msemu.envs.senses import SenseReader, Senses
@@ -17,13 +20,14 @@ from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.landmarks import Kinematics
 from msemu.motion.reference import ReferenceMotion
+from msemu.muscle.settings import load_muscle_cfg
 from msemu.sim import Simulation, make_simulation, single_threaded
 
 
 class MotionTrackingEnv(VecEnv):
     """Many copies of one body, each at its own place in a reference motion, one clip or one of several.
 
-    An action is mapped to muscle excitation by ``sigmoid(slope * (action - centre))``. Episodes start at a random frame
+    An `msemu.envs.action.space.ActionSpace` turns actions into excitations. Episodes start at a random frame
     of the reference (reference-state initialisation). They end early when the body has strayed too far or touches the
     floor with a part that must not, and time out at the episode length or at the end of a clip that is not cyclic.
     Environments that ended are reset within `step`; the observations from before the reset are in
@@ -34,6 +38,8 @@ class MotionTrackingEnv(VecEnv):
         sim: The physics.
         reference: The motion to follow.
         sampler: Chooses where in it episodes start.
+        action_space: Turns actions into excitations.
+        control_steps: Control steps that have been done in all of the training; schedules follow it.
         frame: Number of the reference frame that each environment should now be in, shape [E].
         transition: What happened in the last step, before any reset.
     """
@@ -59,7 +65,12 @@ class MotionTrackingEnv(VecEnv):
         self.sampler = ClipSampler(self.reference, env.clip_sampling)
         self._forbidden = ForbiddenContact(self.sim, env.termination.allowed_contacts)
         self.num_envs = cfg.num_envs
-        self.num_actions = body.num_muscles
+        muscle = load_muscle_cfg(cfg.sim.muscle)
+        scene = Scene(body, self.sim, self.reference, self._substeps, muscle, cfg.sim.num_threads)
+        self.action_space = make_action_space(env.action, scene)
+        self.num_actions = self.action_space.num_actions
+        self._assist = AssistiveWrench(env.assist, body, self.sim, self.reference) if env.assist.max_force_bw else None
+        self.control_steps = 0
         self.max_episode_length = round(env.episode_length_s * env.control_frequency_hz)
         self.episode_length_buf = torch.zeros(self.num_envs, dtype=torch.long, device=self.device)
         self.frame = torch.zeros(self.num_envs, dtype=torch.long, device=self.device)
@@ -67,15 +78,15 @@ class MotionTrackingEnv(VecEnv):
         self._senses = SenseReader(body, self.sim, self._observes_fiber)
         self._future = torch.tensor((0, *env.future_frames), device=self.device)
         self._reward = RewardSum(env.rewards)
-        self._excitation = torch.zeros(self.num_envs, self.num_actions, device=self.device)
+        self._emg = emg_target(cfg, body, self.reference, self.device)
+        self._excitation = torch.zeros(self.num_envs, body.num_muscles, device=self.device)
         self.transition: Transition | None = None
         self._generator = torch.Generator(device=self.device).manual_seed(seed)
         self.restart()
 
     def excitation(self, actions: torch.Tensor) -> torch.Tensor:
-        """Map actions to muscle excitations in [0, 1], shape [E, M]."""
-        action = self.cfg.env.action
-        return torch.sigmoid(action.slope * (actions - action.centre))
+        """Map actions to muscle excitations in [0, 1], shape [E, M]; the action space may remember the call."""
+        return self.action_space.excitation(actions, self.frame, self.control_steps)
 
     def get_observations(self) -> TensorDict:
         """Observations of the present state."""
@@ -85,7 +96,7 @@ class MotionTrackingEnv(VecEnv):
         """Advance by one control step and reset what has ended.
 
         Args:
-            actions: Shape [E, M].
+            actions: Shape [E, A].
 
         Returns:
             Observations after any reset, rewards [E], dones [E] and extras: ``time_outs`` [E],
@@ -110,8 +121,10 @@ class MotionTrackingEnv(VecEnv):
             "frame": self.frame.clone(),
             "episode_length_buf": self.episode_length_buf.clone(),
             "excitation": self._excitation.clone(),
+            "control_steps": torch.tensor(self.control_steps),
             "generator": self._generator.get_state(),
             **{f"sampler.{key}": value for key, value in self.sampler.state_dict().items()},
+            **{f"action.{key}": value for key, value in self.action_space.state_dict().items()},
             **{f"sim.{key}": value for key, value in self.sim.state_dict().items()},
             **{f"observations.{key}": value.clone() for key, value in self._observations.items()},
         }
@@ -121,14 +134,19 @@ class MotionTrackingEnv(VecEnv):
         self.frame = state["frame"].clone()
         self.episode_length_buf = state["episode_length_buf"].clone()
         self._excitation = state["excitation"].clone()
+        self.control_steps = int(state["control_steps"])
         self._generator.set_state(state["generator"].cpu())
         self.sampler.load_state_dict(_without_prefix(state, "sampler."))
+        self.action_space.load_state_dict(_without_prefix(state, "action."))
         self.sim.load_state_dict(_without_prefix(state, "sim."))
         self._observations = self._grouped(_without_prefix(state, "observations."))
 
     def _step(self, actions: torch.Tensor) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict]:
+        if self._assist:
+            self._assist.apply(self.frame, self.control_steps)
         previous, self._excitation = self._excitation, self.excitation(actions)
         self.sim.step(self._excitation, self._substeps)
+        self.control_steps += 1
         self.frame += 1
         self.episode_length_buf += 1
 
@@ -144,6 +162,7 @@ class MotionTrackingEnv(VecEnv):
             muscle_velocity=senses.muscle_velocity,
             sim=self.sim,
             sound=senses.sound.squeeze(1),
+            emg_error=self._emg.error(senses.activation, self.frame) if self._emg else None,
         )
         rewards, shares = self._reward(self.transition)
         failed = self._failed(state, reference)
@@ -163,9 +182,12 @@ class MotionTrackingEnv(VecEnv):
         self.frame = torch.where(mask, frame, self.frame)
         self.episode_length_buf = torch.where(mask, 0, self.episode_length_buf)
         qpos, qvel = self.reference.state(self.frame)
-        activation = self.cfg.env.reset_activation
-        self.sim.reset(mask, qpos, qvel, torch.full_like(self.sim.act, activation))
-        self._excitation = torch.where(mask.unsqueeze(1), activation, self._excitation)
+        activation = self.action_space.initial_activation(self.frame)
+        if activation is None:
+            activation = torch.full_like(self.sim.act, self.cfg.env.reset_activation)
+        self.sim.reset(mask, qpos, qvel, activation)
+        self._excitation = torch.where(mask.unsqueeze(1), activation.float(), self._excitation)
+        self.action_space.reset(mask)
 
     def _failed(self, state: Kinematics, reference: Kinematics) -> torch.Tensor:
         distance = (state.landmark_position - reference.landmark_position).norm(dim=-1).mean(1)
@@ -223,7 +245,9 @@ class MotionTrackingEnv(VecEnv):
         log |= {f"Reward/{name}": share for name, share in zip(self._reward.names, mean_shares, strict=True)}
         log["Episode/failures_per_step"] = failed.float().mean()
         log["Episode/blow_ups_per_step"] = self.sim.unstable.float().mean()
-        return log | self.sampler.log()
+        if self._assist:
+            log |= self._assist.log()
+        return log | self.action_space.log() | self.sampler.log()
 
 
 def _without_prefix(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

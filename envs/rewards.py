@@ -35,6 +35,7 @@ class Transition:
         muscle_velocity: Muscle-tendon lengthening [optimal fibre lengths/s], shape [E, M].
         sim: The physics, for terms that need more, such as `muscles`.
         sound: False where the simulation has blown up and the rest is meaningless, shape [E].
+        emg_error: Mean squared difference of activation and measured envelopes [-], shape [E]; None without a file.
     """
 
     state: Kinematics
@@ -46,6 +47,7 @@ class Transition:
     muscle_velocity: torch.Tensor
     sim: Simulation
     sound: torch.Tensor
+    emg_error: torch.Tensor | None = None
 
     @cached_property
     def muscles(self) -> MuscleState:
@@ -105,6 +107,11 @@ def smoothness(step: Transition) -> torch.Tensor:
     return (step.excitation - step.previous_excitation).square().mean(1)
 
 
+def emg(step: Transition) -> torch.Tensor:
+    """Mean squared difference of activation and measured EMG envelopes [-] (`msemu.envs.emg`)."""
+    return step.emg_error
+
+
 class RewardSum:
     """The weighted sum of the configured terms.
 
@@ -127,7 +134,7 @@ class RewardSum:
         for function, weight, sensitivity in self._terms:
             value = function(step)
             shares.append(weight * (torch.exp(-sensitivity * value) if sensitivity > 0 else value))
-        stacked = torch.stack(shares, dim=1)
+        stacked = torch.stack(shares, dim=1) if shares else step.activation.new_zeros(len(step.activation), 0)
         return stacked.sum(1), stacked
 
 

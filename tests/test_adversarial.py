@@ -237,8 +237,17 @@ discriminator = parts.ZeroIsGood()
 discriminator.synchronize()
 data = torch.randn(30 + 5 * rank, 4) + rank
 discriminator.update(data)
+if rank == 0:
+    torch.save(discriminator.state_dict(), "{file}.state")
 torch.save((data, discriminator.network.state_dict(), discriminator.normalizer.state_dict()), f"{file}.{{rank}}")
 assert discriminator.update(data[: 0 if rank else 30]) is None
+dist.barrier()
+resumed = parts.ZeroIsGood()
+resumed.load_state_dict(torch.load("{file}.state"))
+assert len(resumed.replay) == (0 if rank else 30)
+assert torch.equal(resumed.normalizer.scale, discriminator.normalizer.scale)
+resumed.update(data)
+assert len(resumed.replay) == (35 if rank else 50)
 dist.barrier()
 dist.destroy_process_group()
 """

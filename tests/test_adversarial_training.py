@@ -307,6 +307,68 @@ def test_a_wrong_setting_of_the_discriminator_is_named(train_cfg: TrainCfg, legs
         Runner(MotionTrackingEnv(train_cfg, legs, march), train_cfg.agent, None, "cpu")
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_mini_batches": 0}, "discriminator: num_mini_batches must be a whole number of at least 1, not 0"),
+        ({"replay_size": 0}, "replay_size must be a whole number"),
+        ({"hidden_dims": []}, "hidden_dims must be a whole number"),
+        ({"learning_rate": "1e-3"}, "discriminator: learning_rate must be a number that is not negative, not '1e-3'"),
+        ({"gradient_penalty": float("nan")}, "gradient_penalty must be a number"),
+        ({"optimizer": "adamx"}, "Invalid optimizer 'adamx'"),
+        ({"activation": "relux"}, "Invalid activation function 'relux'"),
+        ({"class_name": "nonsense"}, "Could not resolve 'nonsense'"),
+        ({"class_name": "nowhere:Mine"}, "No module named 'nowhere'"),
+    ],
+)
+def test_wrong_values_of_the_discriminator_are_named(
+    train_cfg: TrainCfg, legs: Body, march: MotionClip, change: dict, message: str
+) -> None:
+    train_cfg.agent.algorithm["discriminator"] |= change
+    with pytest.raises(MsemuError, match=message):
+        Runner(MotionTrackingEnv(train_cfg, legs, march), train_cfg.agent, None, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"discriminator_reward_weight": float("nan")}, "algorithm: discriminator_reward_weight must be a number"),
+        ({"task_reward_weight": "a"}, "algorithm: task_reward_weight must be a number"),
+        ({"regularizers": {"efort": {"weight": -1.0}}}, "reward term 'efort' has no function"),
+        ({"regularizers": {"effort": {"wait": 1}}}, "regularizers.effort: unknown key 'wait'; did you mean weight"),
+        ({"regularizers": {"effort": {"weight": float("nan")}}}, "weight is a finite number"),
+    ],
+)
+def test_wrong_weights_are_named(
+    train_cfg: TrainCfg, legs: Body, march: MotionClip, change: dict, message: str
+) -> None:
+    train_cfg.agent.algorithm |= change
+    with pytest.raises(MsemuError, match=message):
+        Runner(MotionTrackingEnv(train_cfg, legs, march), train_cfg.agent, None, "cpu")
+
+
+def test_regularizers_can_be_left_out(train_cfg: TrainCfg, legs: Body, march: MotionClip) -> None:
+    train_cfg.agent.algorithm["regularizers"] = {}
+    runner = Runner(MotionTrackingEnv(train_cfg, legs, march), train_cfg.agent, None, "cpu")
+    roll_out(runner, 8)
+    wanted = runner.alg._discriminator_weight * runner.alg._rewards
+    assert torch.equal(runner.alg.storage.rewards.squeeze(2), wanted)
+
+
+@pytest.mark.parametrize("objective", ["logistic", "least_squares"])
+def test_a_discriminator_that_blows_up_is_named_and_gives_no_reward(
+    train_cfg: TrainCfg, objective: str, capsys: pytest.CaptureFixture
+) -> None:
+    train_cfg.agent.algorithm["discriminator"] |= {"objective": objective, "learning_rate": 1e30}
+    train_cfg.agent.algorithm["regularizers"] = {}
+    run = RunFolder.open(train(TASK, replace(train_cfg, iterations=4)))
+    state = checkpoint.read(run.checkpoint("last"), "cpu")
+    assert all(torch.isfinite(value).all() for value in _tensors(state["actor_state_dict"]).values())
+    rewards = EventAccumulator(str(run.path)).Reload().Scalars("Reward/discriminator")
+    assert rewards[-1].value == 0.0
+    assert capsys.readouterr().err.count("the discriminator's logits are not finite") == 1
+
+
 def test_the_agent_is_chosen_on_the_command_line(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text(f"base: {cfg_file('agent', 'add')}\nnum_steps_per_env: 5\n")

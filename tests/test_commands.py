@@ -52,7 +52,7 @@ def test_every_configuration_field_is_an_option() -> None:
         "--sim.timestep-s",
         "--env.termination.body-position-deviation-m",
         "--env.rewards.joint-angle.weight",
-        "--env.action.slope",
+        "--env.action",
         "--agent.algorithm.learning-rate",
         "--agent.actor.hidden-dims",
     ):

@@ -42,6 +42,20 @@ def test_values_override_those_of_the_base(tmp_path) -> None:
     assert (cfg.body, cfg.env.episode_length_s, cfg.env.future_frames) == ("a", 4.0, (2, 3))
 
 
+def test_a_copy_of_an_installed_file_keeps_its_base(tmp_path) -> None:
+    copy = tmp_path / "add.yaml"
+    copy.write_text(cfg_file("agent", "add").read_text())
+    assert load(AgentCfg, copy) == load(AgentCfg, cfg_file("agent", "add"))
+    (tmp_path / "ppo.yaml").write_text("base: agent/ppo.yaml\nsave_interval: 7\n")
+    copy.write_text("base: ppo.yaml\nnum_steps_per_env: 12\n")
+    merged = load(AgentCfg, copy)
+    assert (merged.save_interval, merged.num_steps_per_env) == (7, 12)
+    assert merged.actor == load(AgentCfg, cfg_file("agent", "ppo")).actor
+    with pytest.raises(MsemuError, match=r"no configuration file at .*/ppoo\.yaml"):
+        copy.write_text("base: ppoo.yaml\n")
+        load(AgentCfg, copy)
+
+
 def test_a_configuration_survives_yaml() -> None:
     cfg = load(TaskCfg, cfg_file("task", "track"))
     assert build(TaskCfg, yaml.safe_load(yaml.safe_dump(to_dict(cfg))), "copy") == cfg

@@ -7,10 +7,11 @@ import mujoco
 import numpy as np
 import pytest
 
-from msemu.analysis.control_report import find_weaknesses, summarise
+from msemu.analysis.control_report import summarise
 from msemu.control.inverse_dynamics import Movement, differentiate
 from msemu.control.muscle_capacity import scaled_strength
 from msemu.control.static_optimization import StaticOptimizationSettings, optimize
+from msemu.control.weakness import find_weaknesses
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip

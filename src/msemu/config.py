@@ -1,6 +1,7 @@
 """Configuration: dataclasses are the schema, YAML files the values.
 
-A YAML file may name one ``base`` file beside it; its own values then override the base's. An unknown key is an error.
+A YAML file may name one ``base``, a file beside it or, as in ``base: agent/ppo.yaml``, of msemu.cfg; its own values
+then override the base's. An unknown key is an error.
 """
 
 import dataclasses
@@ -78,6 +79,10 @@ class RewardTermCfg:
     function: str = ""
     """``module:function`` of a term of your own; empty takes the function of the term's name in msemu.envs.rewards."""
 
+    def __post_init__(self) -> None:
+        if not abs(self.weight) < float("inf") or not 0.0 <= self.sensitivity < float("inf"):
+            raise MsemuError("a reward term's weight is a finite number, and its sensitivity one that is not negative")
+
 
 @dataclass
 class TerminationCfg:
@@ -118,13 +123,49 @@ class ClipSamplingCfg:
 
 
 @dataclass
-class ActionCfg:
-    """Map from the policy's output to muscle excitation: ``sigmoid(slope * (action - centre))``."""
+class EmgCfg:
+    """Measured muscle activity that the reward term `emg` follows (docs/adversarial.md)."""
 
-    slope: float = 5.0
-    """Steepness of the map [-]; 5 after msgym (github.com/LNSGroup/msgym)."""
-    centre: float = 0.5
-    """Output at which a muscle is half excited [-]; 0.5 makes an output of zero a weak tone of 0.08."""
+    file: str | None = None
+    """Envelopes, CSV or .sto: first a column time [s], phase (0 to 1) or percent of the cycle, then one per channel."""
+    muscles: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Muscles that a channel was measured on, none to leave it out; by default the muscle of the channel's name."""
+    peak_activation: float | None = None
+    """Activation that the maximum of each channel stands for [-]; by default the values are activations, 0 to 1."""
+    clip_start: float | None = None
+    """Where the clip begins, in the unit of the file's first column; by default at its first time, or at phase 0."""
+    delay_s: float = 0.0
+    """Electromechanical delay: how much later than its EMG a muscle is active [s]."""
+
+    def __post_init__(self) -> None:
+        peak, start = self.peak_activation, self.clip_start
+        fits = (peak is None or 0.0 < peak <= 1.0) and (start is None or abs(start) < float("inf"))
+        if not fits or not 0.0 <= self.delay_s <= 1.0:
+            raise MsemuError(
+                "env.emg: peak_activation lies between 0 and 1, delay_s between 0 and 1 s, and clip_start is a number"
+            )
+
+
+@dataclass
+class AssistCfg:
+    """A spring and damper that pull the root to the reference while learning; playing and measuring go without."""
+
+    max_force_bw: float = 0.0
+    """Greatest force [body weights], and moment [body weights x 0.3 m]; 0 for none."""
+    natural_frequency_hz: float = 0.5
+    """Frequency of the whole body on the spring [Hz]."""
+    damping_ratio: float = 1.0
+    """Damping over the critical one [-]."""
+    fade_begin: int = 0
+    """Control step of each environment at which the wrench begins to fade."""
+    fade_end: int = 20_000
+    """Control step at which it is gone."""
+
+    def __post_init__(self) -> None:
+        if not min(self.max_force_bw, self.natural_frequency_hz, self.damping_ratio) >= 0.0:
+            raise MsemuError("env.assist: force, frequency and damping must not be negative")
+        if not 0 <= self.fade_begin <= self.fade_end:
+            raise MsemuError("env.assist: fade_begin and fade_end are control steps, one after the other")
 
 
 @dataclass
@@ -139,17 +180,22 @@ class EnvCfg:
     """Reference frames ahead of the present one that the policy sees, in control steps."""
     reset_activation: float = 0.05
     """Activation of every muscle after a reset [-]."""
-    action: ActionCfg = field(default_factory=ActionCfg)
+    action: str = "excitation"
+    """How actions become excitation: a file in cfg/action (excitation, residual, joint), or a YAML file of yours."""
+    assist: AssistCfg = field(default_factory=AssistCfg)
     termination: TerminationCfg = field(default_factory=TerminationCfg)
     clip_sampling: ClipSamplingCfg = field(default_factory=ClipSamplingCfg)
     rewards: dict[str, RewardTermCfg] = field(default_factory=dict)
     """Reward terms by name."""
+    emg: EmgCfg = field(default_factory=EmgCfg)
 
 
 @dataclass
 class AgentCfg:
     """The learner; the mappings are handed to rsl-rl as they are (github.com/leggedrobotics/rsl_rl)."""
 
+    runner: str = "msemu.rl.runner:Runner"
+    """``module:Class`` of the training loop: this one for rollouts, the one of msemu.rl.off_policy for a memory."""
     num_steps_per_env: int = 24
     """Control steps per environment and iteration."""
     save_interval: int = 50
@@ -215,7 +261,7 @@ def cfg_file(kind: str, name: str) -> Path:
 
 
 def cfg_names(kind: str) -> list[str]:
-    """Names of the installed configuration files of one kind (``task``, ``agent``, ``body``, ``motion``)."""
+    """Names of the installed configuration files of one kind, such as ``task``, ``agent``, ``action`` or ``body``."""
     return sorted(path.stem for path in (Path(str(files("msemu.cfg"))) / kind).glob("*.yaml"))
 
 
@@ -234,7 +280,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise MsemuError(f"{path} must hold 'key: value' lines")
     base = values.pop("base", None)
-    return _merge(read_yaml(Path(path).parent / base), values) if base else values
+    return _merge(read_yaml(_base_file(Path(path), str(base))), values) if base else values
 
 
 def load(schema: type[Config], path: Path) -> Config:
@@ -268,6 +314,12 @@ def build(schema: type[Config], values: dict[str, Any], where: str) -> Config:
 def to_dict(config: Any) -> dict[str, Any]:
     """Plain nested mappings of a configuration, ready for YAML, in the order of the fields."""
     return _plain(dataclasses.asdict(config))
+
+
+def _base_file(path: Path, name: str) -> Path:
+    beside = path.parent / name
+    installed = Path(str(files("msemu.cfg"))) / name
+    return beside if beside.is_file() or not installed.is_file() else installed
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:

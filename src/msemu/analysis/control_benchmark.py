@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from msemu.control.decoder import DecoderSettings, MuscleDecoder
-from msemu.control.dynamics import DynamicsReader
+from msemu.control.dynamics import EngineDynamics
 from msemu.control.inverse_dynamics import differentiate
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
@@ -43,7 +43,7 @@ def measure_decoder(
     model = copy.copy(body.model)
     model.opt.timestep = _TIMESTEP_S
     sim = CpuSimulation(model, num_envs, threads)
-    reader = DynamicsReader(body, num_envs, ["foot_r", "foot_l"], threads)
+    reader = EngineDynamics(body, sim.field, ["foot_r", "foot_l"])
     settings = DecoderSettings()
     decoder = MuscleDecoder(body, reader, num_envs, _SUBSTEPS, _TIMESTEP_S, settings=settings, num_threads=threads)
     movement = differentiate(body, clip, _SMOOTHING_S)
@@ -63,7 +63,7 @@ def measure_decoder(
             wanted[:, 6:] += _STIFFNESS * (qpos[frame][:, joints + 1] - sim.qpos[:, joints + 1])
             wanted[:, 6:] += _DAMPING * (qvel[frame][:, joints] - sim.qvel[:, joints])
             start = time.perf_counter()
-            state = reader.read(sim.qpos, sim.qvel, wanted)
+            state = reader.read_present(wanted)
             read = time.perf_counter()
             decoded = decoder.decode(state, sim.act)
             solved = time.perf_counter()

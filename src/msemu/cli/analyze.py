@@ -12,7 +12,7 @@ from msemu.cli.output import load_motion, progress, write_json
 from msemu.errors import MsemuError, command
 
 if TYPE_CHECKING:
-    from msemu.analysis.control_report import Weakness
+    from msemu.control.weakness import Weakness
 
 _ROWS = 12
 _CONSISTENT_BW = 0.2
@@ -62,11 +62,12 @@ def static_optimization(args: StaticOptimizationArgs) -> None:
     """Optimise, print the report and write the files."""
     import numpy as np
 
-    from msemu.analysis.control_report import find_weaknesses, summarise, write_files
+    from msemu.analysis.control_report import summarise, write_files
     from msemu.config import TaskCfg
     from msemu.control.inverse_dynamics import differentiate
     from msemu.control.muscle_capacity import scaled_strength
     from msemu.control.static_optimization import StaticOptimizationSettings, optimize
+    from msemu.control.weakness import find_weaknesses
     from msemu.models import load_body
     from msemu.muscle.parameters import MuscleParameters
 

@@ -1,6 +1,6 @@
 """The equation of motion of many bodies, read from the engine and reduced to the independent degrees of freedom."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -20,8 +20,8 @@ class DynamicsState:
     """What the equation of motion ``required_force = R^T F + sum J^T f`` of E bodies holds at one instant.
 
     Attributes:
-        required_force: Generalised force that muscles and contacts have to give for the wanted acceleration
-            [N m, N at translations], shape [E, D].
+        required_force: Generalised force that muscles and contacts have to give for the wanted acceleration, beside
+            forces that are applied from outside [N m, N at translations], shape [E, D].
         moment_arms: Change of each muscle's length per unit of each degree of freedom [m or 1], shape [E, M, D].
         muscle_length: Muscle-tendon length [m], shape [E, M].
         muscle_velocity: Muscle-tendon lengthening speed [m/s], shape [E, M].
@@ -35,15 +35,96 @@ class DynamicsState:
     contacts: Contacts
 
 
-class DynamicsReader:
-    """Reads the `DynamicsState` of E bodies off the CPU engine, in double precision.
-
-    It has simulations of its own that are put into the given state and never stepped.
+class EngineDynamics:
+    """Reads the `DynamicsState` of E bodies off the memory of the CPU engine, in double precision.
 
     Attributes:
         dofs: The independent degrees of freedom.
         points: The candidate contact points.
     """
+
+    def __init__(self, body: Body, field: Callable[[str], torch.Tensor], contact_regions: Sequence[str]):
+        """Learn where the engine keeps what.
+
+        Args:
+            body: The body.
+            field: Gives the engine's arrays by MuJoCo's names, such as `msemu.sim.CpuSimulation.field`; its position
+                and velocity stages have been computed.
+            contact_regions: Regions of the body whose contact with the floor counts.
+
+        Raises:
+            MsemuError: The body lacks a contact region.
+        """
+        model = body.model
+        self.dofs = IndependentDofs(body)
+        self.points = ContactPoints(body, contact_regions, self.dofs)
+        self._field = cache(field)
+        self._num_muscles = model.nu
+        # The engine keeps moment arms and the lower triangle of the mass matrix as sparse rows of constant pattern.
+        rows = np.repeat(np.arange(model.nu), field("moment_rownnz")[0].numpy())
+        self._moment_column = field("moment_colind")[0, : len(rows)].long()
+        self._moment_place = torch.from_numpy(rows) * len(self.dofs) + self.dofs.owner[self._moment_column]
+        self._mass_row = torch.from_numpy(np.repeat(np.arange(model.nv), model.M_rownnz))
+        self._mass_column = torch.from_numpy(model.M_colind.astype(np.int64))
+        self._off_diagonal = torch.nonzero(self._mass_row != self._mass_column).squeeze(1)
+
+    def pattern(self) -> torch.Tensor:
+        """Return which entries of the matrix of `TorqueBalance` can be different from zero, bool, shape [D, N]."""
+        muscles = torch.zeros(self._num_muscles * len(self.dofs), dtype=torch.bool)
+        muscles[self._moment_place] = True
+        return torch.cat((muscles.unflatten(0, (self._num_muscles, len(self.dofs))).mT, self.points.pattern()), 1)
+
+    def read_contacts(self) -> Contacts:
+        """Read the candidate contact points at the engine's present state."""
+        return self.points.read(
+            self._field("geom_xpos"),
+            self._field("geom_xmat"),
+            self._field("cdof"),
+            self._field("subtree_com")[:, 1],
+            self.dofs.slopes(self._field("qpos")),
+            self._field("qvel")[:, self.dofs.index],
+        )
+
+    def read_present(
+        self, acceleration: torch.Tensor, ahead_s: float = 0.0, contacts: Contacts | None = None
+    ) -> DynamicsState:
+        """Read the equation of motion at the engine's present state, whose velocity stage has been computed.
+
+        Args:
+            acceleration: Wanted acceleration of the independent degrees of freedom, shape [E, D].
+            ahead_s: How long the muscles follow that acceleration until their lengths and speeds are taken [s].
+            contacts: From `read_contacts`, where they have been read already.
+        """
+        qpos, qvel = self._field("qpos"), self._field("qvel")
+        slopes = self.dofs.slopes(qpos)
+        full = self.dofs.expand(acceleration.to(qpos.dtype), slopes) + self.dofs.acceleration_bias(qpos, qvel)
+        given = self._field("qfrc_passive") + self._field("qfrc_applied")
+        force = self._mass_times(full) + self._field("qfrc_bias") - given
+        moment_arms = self._moment_arms(slopes)
+        velocity = self._field("actuator_velocity")
+        later_velocity = velocity + ahead_s * (moment_arms @ acceleration.to(qpos.dtype).unsqueeze(-1)).squeeze(-1)
+        return DynamicsState(
+            required_force=self.dofs.reduce(force, slopes),
+            moment_arms=moment_arms,
+            muscle_length=self._field("actuator_length") + 0.5 * ahead_s * (velocity + later_velocity),
+            muscle_velocity=later_velocity,
+            contacts=self.read_contacts() if contacts is None else contacts,
+        )
+
+    def _mass_times(self, acceleration: torch.Tensor) -> torch.Tensor:
+        mass, off = self._field("M"), self._off_diagonal
+        product = torch.zeros_like(acceleration)
+        product.index_add_(1, self._mass_row, mass * acceleration[:, self._mass_column])
+        return product.index_add_(1, self._mass_column[off], mass[:, off] * acceleration[:, self._mass_row[off]])
+
+    def _moment_arms(self, slopes: torch.Tensor) -> torch.Tensor:
+        values = self._field("actuator_moment")[:, : len(self._moment_column)] * slopes[:, self._moment_column]
+        arms = values.new_zeros(len(values), self._num_muscles * len(self.dofs))
+        return arms.index_add_(1, self._moment_place, values).unflatten(1, (self._num_muscles, len(self.dofs)))
+
+
+class DynamicsReader(EngineDynamics):
+    """`EngineDynamics` with simulations of its own, which are put into given states and never stepped."""
 
     def __init__(self, body: Body, num_states: int, contact_regions: Sequence[str], num_threads: int = 0):
         """Allocate the engine's memory.
@@ -57,26 +138,9 @@ class DynamicsReader:
         Raises:
             MsemuError: The body lacks a contact region.
         """
-        model = body.model
-        self.dofs = IndependentDofs(body)
-        self.points = ContactPoints(body, contact_regions, self.dofs)
-        self._batch = Batch(model, num_states, num_threads, persistent=True)
+        self._batch = Batch(body.model, num_states, num_threads, persistent=True)
         self._batch.forward(stage=mujoco.mjtStage.mjSTAGE_VEL)
-        self._field = cache(partial(view, self._batch))
-        self._num_muscles, self._nv = model.nu, model.nv
-        # The engine keeps moment arms and the lower triangle of the mass matrix as sparse rows of constant pattern.
-        rows = np.repeat(np.arange(model.nu), self._batch.bind("moment_rownnz")[0])
-        self._moment_column = torch.from_numpy(self._batch.bind("moment_colind")[0, : len(rows)].astype(np.int64))
-        self._moment_place = torch.from_numpy(rows) * len(self.dofs) + self.dofs.owner[self._moment_column]
-        self._mass_row = torch.from_numpy(np.repeat(np.arange(model.nv), model.M_rownnz))
-        self._mass_column = torch.from_numpy(model.M_colind.astype(np.int64))
-        self._off_diagonal = torch.nonzero(self._mass_row != self._mass_column).squeeze(1)
-
-    def pattern(self) -> torch.Tensor:
-        """Return which entries of the matrix of `TorqueBalance` can be different from zero, bool, shape [D, N]."""
-        muscles = torch.zeros(self._num_muscles * len(self.dofs), dtype=torch.bool)
-        muscles[self._moment_place] = True
-        return torch.cat((muscles.unflatten(0, (self._num_muscles, len(self.dofs))).mT, self.points.pattern()), 1)
+        super().__init__(body, partial(view, self._batch), contact_regions)
 
     def read(self, qpos: torch.Tensor, qvel: torch.Tensor, acceleration: torch.Tensor) -> DynamicsState:
         """Compute everything at a state.
@@ -89,32 +153,4 @@ class DynamicsReader:
         self._field("qpos").copy_(qpos)
         self._field("qvel").copy_(qvel)
         self._batch.forward(stage=mujoco.mjtStage.mjSTAGE_VEL)
-        qpos, qvel = self._field("qpos"), self._field("qvel")
-        slopes = self.dofs.slopes(qpos)
-        full = self.dofs.expand(acceleration.to(qpos.dtype), slopes) + self.dofs.acceleration_bias(qpos, qvel)
-        force = self._mass_times(full) + self._field("qfrc_bias") - self._field("qfrc_passive")
-        return DynamicsState(
-            required_force=self.dofs.reduce(force, slopes),
-            moment_arms=self._moment_arms(slopes),
-            muscle_length=self._field("actuator_length").clone(),
-            muscle_velocity=self._field("actuator_velocity").clone(),
-            contacts=self.points.read(
-                self._field("geom_xpos"),
-                self._field("geom_xmat"),
-                self._field("cdof"),
-                self._field("subtree_com")[:, 1],
-                slopes,
-                qvel[:, self.dofs.index],
-            ),
-        )
-
-    def _mass_times(self, acceleration: torch.Tensor) -> torch.Tensor:
-        mass, off = self._field("M"), self._off_diagonal
-        product = torch.zeros_like(acceleration)
-        product.index_add_(1, self._mass_row, mass * acceleration[:, self._mass_column])
-        return product.index_add_(1, self._mass_column[off], mass[:, off] * acceleration[:, self._mass_row[off]])
-
-    def _moment_arms(self, slopes: torch.Tensor) -> torch.Tensor:
-        values = self._field("actuator_moment")[:, : len(self._moment_column)] * slopes[:, self._moment_column]
-        arms = values.new_zeros(len(values), self._num_muscles * len(self.dofs))
-        return arms.index_add_(1, self._moment_place, values).unflatten(1, (self._num_muscles, len(self.dofs)))
+        return self.read_present(acceleration)

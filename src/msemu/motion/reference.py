@@ -70,7 +70,7 @@ class ReferenceMotion:
     def kinematics(self, frame: torch.Tensor) -> Kinematics:
         """Landmarks, joints and velocities at ``frame`` (int64, any shape [...])."""
         row, shift = self._find(frame)
-        found = self._kinematics[row]
+        found = self._kinematics.rows(row)
         return replace(found, landmark_position=found.landmark_position + shift.unsqueeze(-2))
 
     def state(self, frame: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -79,6 +79,10 @@ class ReferenceMotion:
         qpos = self._qpos[row].clone()
         qpos[..., :3] += shift
         return qpos, self._qvel[row]
+
+    def row(self, frame: torch.Tensor) -> torch.Tensor:
+        """Row of ``frame`` in a table of the frames of all clips one after another, shape [...]."""
+        return self._find(frame)[0]
 
     def phase(self, frame: torch.Tensor) -> torch.Tensor:
         """Position within the clip in [0, 1), shape [...]."""

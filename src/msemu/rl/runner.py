@@ -1,14 +1,18 @@
-"""rsl-rl's on-policy runner with complete checkpoints, a best checkpoint and a way to stop."""
+"""rsl-rl's on-policy runner with complete checkpoints, a best checkpoint and a way to stop.
+
+Which runner trains an agent is a value of the agent (`AgentCfg.runner`); others derive from this one.
+"""
 
 import contextlib
 import os
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from rich.console import Console
+from rsl_rl.algorithms import PPO
 from rsl_rl.runners import OnPolicyRunner
 from tensordict import TensorDict
 
@@ -31,6 +35,8 @@ class Runner(OnPolicyRunner):
     """
 
     logger: ProgressLogger
+    trains: ClassVar[type] = PPO
+    """Kind of algorithm that the loop is for."""
 
     def __init__(
         self, env: MotionTrackingEnv, agent: AgentCfg, log_dir: Path | None, device: str, team: Team | None = None
@@ -54,11 +60,27 @@ class Runner(OnPolicyRunner):
         try:
             with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
                 super().__init__(env, cfg, str(log_dir) if log_dir else None, device)
-        except (TypeError, KeyError, ImportError, AttributeError) as error:
+        except (TypeError, KeyError, ValueError, ImportError, AttributeError) as error:
             raise MsemuError(f"the agent's configuration does not fit its classes: {error}") from error
+        if not isinstance(self.alg, self.trains):
+            raise MsemuError(
+                f"{type(self).__name__} trains a {self.trains.__name__}, not a {type(self.alg).__name__}; "
+                "change the agent's runner or algorithm"
+            )
         self.best_error_cm = float("inf")
         self._shortage_told = False
         self.logger = ProgressLogger.like(self.logger, on_iteration=self._after_iteration)
+
+    @classmethod
+    def check_team(cls, team: Team) -> None:
+        """Find out, before anything is made, whether the processes can train together.
+
+        Args:
+            team: The processes.
+
+        Raises:
+            MsemuError: They cannot.
+        """
 
     def train(self, iterations: int, fresh: bool) -> None:
         """Learn until ``iterations`` are done or the logger's `ProgressLogger.stop` says so, and save.
@@ -84,6 +106,7 @@ class Runner(OnPolicyRunner):
         state["best_error_cm"] = self.best_error_cm
         state["head"] = head_name(self.alg.get_policy())
         state["env"] = self.env.state_dict()
+        state["control_steps"] = self.env.control_steps
         state["random"] = _random_state()
         state["logger"] = {name: _plain(getattr(self.logger, name)) for name in _LOGGER_STATE}
         checkpoint.write(Path(path), state)
@@ -107,6 +130,7 @@ class Runner(OnPolicyRunner):
                 self.env.load_state_dict(_to(state["env"], self.env.device))
         except (KeyError, RuntimeError, ValueError) as error:
             raise _misfit(path, error) from error
+        self.env.control_steps = state.get("control_steps", 0)
         self.current_learning_iteration = state["iter"] + 1
         if self._team.leads:
             self.best_error_cm = min(state["best_error_cm"], self._best_on_disk())
@@ -116,7 +140,7 @@ class Runner(OnPolicyRunner):
         return {}
 
     def load_policy(self, path: Path) -> None:
-        """Load only the policy, to play or to evaluate it.
+        """Load only the policy, to play or to evaluate it, and the time that schedules of the environment follow.
 
         Raises:
             MsemuError: The checkpoint is damaged, or belongs to another body or network.
@@ -127,6 +151,7 @@ class Runner(OnPolicyRunner):
             self.alg.load(state, {"actor": True}, strict=True)
         except (KeyError, RuntimeError) as error:
             raise _misfit(path, error) from error
+        self.env.control_steps = state.get("control_steps", 0)
 
     def policy(self) -> Callable[[TensorDict], torch.Tensor]:
         """The policy without exploration noise, from observations to actions on the environment's device."""
@@ -165,6 +190,7 @@ class Runner(OnPolicyRunner):
             policy = {
                 "actor_state_dict": self.alg.save()["actor_state_dict"],
                 "head": head_name(self.alg.get_policy()),
+                "control_steps": self.env.control_steps,
             }
             checkpoint.write(
                 Path(self.logger.log_dir) / "best.pt", {**policy, "iter": iteration.number, "best_error_cm": score}

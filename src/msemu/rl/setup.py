@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from rsl_rl.utils import resolve_callable
 
-from msemu.config import TaskCfg, TrainCfg
+from msemu.config import AgentCfg, AssistCfg, TaskCfg, TrainCfg
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
@@ -19,12 +19,30 @@ from msemu.rl.distributed import Team
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
 
+RUNNERS = ("msemu.rl.runner:Runner", "msemu.rl.off_policy.runner:OffPolicyRunner")
+"""Names for ``agent.runner``."""
+
 
 def make_env(
     task: str, cfg: TaskCfg, body: Body, clips: MotionClip | Sequence[MotionClip], seed: int
 ) -> MotionTrackingEnv:
     """Build the environment of a task."""
     return resolve_callable(get_task(task).env)(cfg, body, clips, seed)
+
+
+def find_runner(agent: AgentCfg) -> type[Runner]:
+    """The class that trains an agent.
+
+    Raises:
+        MsemuError: It does not exist; the message lists those that do.
+    """
+    try:
+        found = resolve_callable(agent.runner)
+    except (ValueError, ImportError, AttributeError):
+        found = None
+    if not (isinstance(found, type) and issubclass(found, Runner)):
+        raise MsemuError(f"unknown runner '{agent.runner}'; there are {', '.join(RUNNERS)}, or a module:Class of yours")
+    return found
 
 
 def prepare(
@@ -42,6 +60,7 @@ def prepare(
     Raises:
         MsemuError: The configuration, the body and the clips do not fit together, or the folder cannot be used.
     """
+    find_runner(cfg.agent).check_team(team)
     resumed = RunFolder.open(Path(cfg.resume)) if cfg.resume else None
     seed = team.seed(cfg.seed, resumed.next_iteration() if resumed else 0)
     torch.manual_seed(seed)
@@ -61,7 +80,7 @@ def prepare(
 def open_policy(
     run: RunFolder, checkpoint: Path, num_envs: int, device: str, seed: int, clips: Sequence[MotionClip] | None = None
 ) -> tuple[MotionTrackingEnv, Runner]:
-    """Load a trained policy beside an environment of its task.
+    """Load a trained policy beside an environment of its task, without any assistive wrench.
 
     Args:
         run: The run.
@@ -72,9 +91,10 @@ def open_policy(
         clips: What to follow; all clips of the run by default.
     """
     cfg: TrainCfg = replace(run.load_config(), num_envs=num_envs)
+    cfg.env.assist = AssistCfg()
     body = load_body(cfg.body, cfg.body_path)
     env = make_env(run.task, cfg, body, clips or run.load_clips(), seed)
-    runner = Runner(env, cfg.agent, None, device)
+    runner = find_runner(cfg.agent)(env, cfg.agent, None, device)
     runner.load_policy(checkpoint)
     return env, runner
 

@@ -46,8 +46,8 @@ class Simulation(ABC):
         contact_force: Net contact force on each contact region [N], world, of the last physics step and zero after a
             reset, shape [E, R, 3].
         contact_regions: Names of the R regions.
-        root_force: Force [N] in world axes at the origin of the free root's body and moment [N m] in its axes, applied from
-            outside in every physics step until others are written; a reset makes it zero. Shape [E, 6].
+        root_force: Force [N] in world axes at the origin of the free root's body and moment [N m] in its axes, applied
+            from outside in every physics step until others are written; a reset makes it zero. Shape [E, 6].
         unstable: Environments that the last `step` found blown up (not finite, or faster than the limit), shape [E].
             Their state is meaningless until they are reset; the others are untouched.
     """

@@ -15,6 +15,7 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.envs.rewards import RewardSum
 from msemu.rl.adversarial.diagnostics import Diagnostics, DiagnosticsLog
 from msemu.rl.adversarial.discriminator import Discriminator
+from msemu.rl.adversarial.settings import check_factors
 from msemu.rl.ppo import PPO
 from msemu.sim import single_threaded
 
@@ -24,7 +25,7 @@ class AdversarialPPO(PPO):
 
     Samples for the discriminator are taken in each step from `MotionTrackingEnv.transition`, which is from before any
     reset. Their rewards are computed all at once when the rollout is complete; then the discriminator learns from them,
-    then PPO. A simulation that has blown up gives no sample and no reward.
+    then PPO. A simulation that has blown up gives no sample and no reward, and neither does a discriminator that has.
 
     Attributes:
         discriminator: The discriminator.
@@ -54,8 +55,16 @@ class AdversarialPPO(PPO):
             discriminator_reward_weight: Weight of the discriminator's.
             regularizers: Terms as in `EnvCfg.rewards`, added as they are.
             settings: Arguments of `PPO`.
+
+        Raises:
+            MsemuError: A weight is no number or negative, or a regularizer is unknown.
         """
         super().__init__(actor, critic, storage, **settings)
+        check_factors(
+            "algorithm",
+            task_reward_weight=task_reward_weight,
+            discriminator_reward_weight=discriminator_reward_weight,
+        )
         self._discriminator_cfg = dict(discriminator)
         self._task_weight = task_reward_weight
         self._discriminator_weight = discriminator_reward_weight
@@ -101,7 +110,7 @@ class AdversarialPPO(PPO):
     def compute_returns(self, obs: TensorDict) -> None:
         """Add the discriminator's rewards of the whole rollout, then compute returns."""
         rewards = self.discriminator.reward(self._samples.flatten(0, 1)).view_as(self._rewards)
-        self._rewards.copy_(torch.where(self._sound, rewards, 0.0))
+        self._rewards.copy_(torch.where(self._sound & rewards.isfinite(), rewards, 0.0))
         self.storage.rewards += self._discriminator_weight * self._rewards.unsqueeze(2)
         super().compute_returns(obs)
 

@@ -11,6 +11,8 @@ from msemu.motion.landmarks import Kinematics
 from msemu.motion.reference import ReferenceMotion
 from msemu.rl.adversarial.discriminator import Discriminator
 from msemu.rl.adversarial.normalizer import MeanStdNormalizer
+from msemu.rl.adversarial.ranks import is_first_rank
+from msemu.rl.adversarial.settings import check_counts
 
 
 class AmpDiscriminator(Discriminator):
@@ -35,8 +37,9 @@ class AmpDiscriminator(Discriminator):
         Raises:
             MsemuError: The clip is shorter than a window.
         """
+        check_counts("discriminator", window=window)
         frames = min((clip.num_frames for clip in env.reference.clips if not clip.cyclic), default=window)
-        if window < 1 or frames < window:
+        if frames < window:
             raise MsemuError(f"the clip has {frames} frames and the discriminator's window {window}; lower its window")
         self._features = MotionFeatures(env.body, env.device, window=window, **features)
         normalizer = MeanStdNormalizer(self._features.num_features, device)
@@ -66,8 +69,9 @@ class AmpDiscriminator(Discriminator):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: D102
         super().load_state_dict(state)
-        self._window = Kinematics(**{name: value.to(self._back.device) for name, value in state["window"].items()})
-        self._frame = state["frame"].to(self._back.device)
+        if is_first_rank():
+            self._window = Kinematics(**{name: value.to(self._back.device) for name, value in state["window"].items()})
+            self._frame = state["frame"].to(self._back.device)
 
     def _record(self, samples: torch.Tensor, positives: torch.Tensor) -> None:
         self.normalizer.record(torch.cat((samples, positives)))

@@ -31,6 +31,10 @@ class Diagnostics:
     gradient_norm: torch.Tensor
     punished: dict[str, torch.Tensor]
 
+    def is_finite(self) -> bool:
+        """Whether the discriminator still gives numbers."""
+        return bool(torch.cat((self.loss.view(1), self.negative_logits, self.positive_logits)).isfinite().all())
+
     def accuracy(self) -> tuple[float, float]:
         """Share of positive and of negative samples that are told right [-]."""
         right = torch.stack(((self.positive_logits > 0).float().mean(), (self.negative_logits < 0).float().mean()))
@@ -54,6 +58,7 @@ class DiagnosticsLog:
         """
         self._collapsed_after = collapsed_after
         self._perfect = 0
+        self._diverged = False
 
     def write(
         self, writer: SummaryWriter, iteration: int, seen: Diagnostics | None, reward: torch.Tensor, weight: float
@@ -71,6 +76,9 @@ class DiagnosticsLog:
         writer.add_histogram("Discriminator/reward", reward, iteration)
         if seen is None:
             self._warn(writer, iteration, "every simulation of the rollout blew up: the discriminator did not learn")
+            return
+        if not seen.is_finite():
+            self._watch_divergence(writer, iteration)
             return
         positive, negative = seen.accuracy()
         writer.add_scalar("Discriminator/accuracy_positive", positive, iteration)
@@ -96,6 +104,16 @@ class DiagnosticsLog:
                 f"the discriminator has told every sample right for {self._perfect} iterations and the policy gets a "
                 f"reward of {reward.mean().item():.2g} +- {reward.std().item():.2g}: where that hardly varies, raise "
                 "gradient_penalty or lower learning_rate in the agent's discriminator",
+            )
+
+    def _watch_divergence(self, writer: SummaryWriter, iteration: int) -> None:
+        if not self._diverged:
+            self._diverged = True
+            self._warn(
+                writer,
+                iteration,
+                "the discriminator's logits are not finite, and it gives no reward any more: lower learning_rate in "
+                "the agent's discriminator and start again",
             )
 
     def _warn(self, writer: SummaryWriter, iteration: int, text: str) -> None:

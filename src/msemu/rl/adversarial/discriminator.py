@@ -13,7 +13,9 @@ from msemu.errors import MsemuError
 from msemu.rl.adversarial.diagnostics import Diagnostics
 from msemu.rl.adversarial.normalizer import MeanAbsoluteNormalizer, MeanStdNormalizer
 from msemu.rl.adversarial.objective import OBJECTIVES, Objective, gradient_penalty
+from msemu.rl.adversarial.ranks import is_first_rank, least_over_ranks
 from msemu.rl.adversarial.replay import ReplayBuffer
+from msemu.rl.adversarial.settings import check_counts, check_factors
 
 _DIAGNOSED_SAMPLES = 512
 _BUCKET_MB = 25.0
@@ -75,8 +77,24 @@ class Discriminator(ABC):
             replay_samples_per_rollout: Samples of a rollout that enter the memory once it is full.
 
         Raises:
-            MsemuError: The objective is unknown.
+            MsemuError: The objective is unknown, or a number is out of its range.
         """
+        check_counts(
+            "discriminator",
+            hidden_dims=list(hidden_dims),
+            num_learning_epochs=num_learning_epochs,
+            num_mini_batches=num_mini_batches,
+            replay_size=replay_size,
+            replay_samples_per_rollout=replay_samples_per_rollout,
+        )
+        check_factors(
+            "discriminator",
+            init_logit_weight=init_logit_weight,
+            gradient_penalty=gradient_penalty,
+            logit_regularization=logit_regularization,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+        )
         if objective not in OBJECTIVES:
             raise MsemuError(f"unknown discriminator objective '{objective}'; use {' or '.join(OBJECTIVES)}")
         self.parts = parts
@@ -125,7 +143,7 @@ class Discriminator(ABC):
         Returns:
             What is to be seen of it; None when a rank has no sample, and nothing was learned.
         """
-        size = _least_over_ranks(len(samples), samples.device)
+        size = least_over_ranks(len(samples), samples.device)
         if size == 0:
             return None
         positives = self.positives(len(samples))
@@ -160,7 +178,7 @@ class Discriminator(ABC):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a `state_dict`.
+        """Continue from a `state_dict` of the first rank, whose memory no other rank takes over.
 
         Raises:
             RuntimeError: It belongs to a discriminator of another shape.
@@ -168,7 +186,8 @@ class Discriminator(ABC):
         self.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.normalizer.load_state_dict(state["normalizer"])
-        self.replay.load_state_dict(state["replay"])
+        if is_first_rank():
+            self.replay.load_state_dict(state["replay"])
 
     def loss(self, negatives: torch.Tensor, positives: torch.Tensor) -> torch.Tensor:
         """The discriminator's loss (MimicKit, github.com/xbpeng/MimicKit).
@@ -224,11 +243,3 @@ class Discriminator(ABC):
             gradient_norm=gradient.norm(dim=1).mean(),
             punished={name: punished[columns].sum() for name, columns in self.parts.items()},
         )
-
-
-def _least_over_ranks(number: int, device: torch.device) -> int:
-    if not torch.distributed.is_initialized():
-        return number
-    least = torch.tensor(number, device=device)
-    torch.distributed.all_reduce(least, op=torch.distributed.ReduceOp.MIN)
-    return int(least)

@@ -1,0 +1,66 @@
+"""What drives the muscles before anything is learned."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+
+from msemu.control.tracking_controller import ControllerSettings
+from msemu.envs.action.joint import make_controller
+from msemu.envs.action.space import Scene
+
+
+class Prior(ABC):
+    """Excitations that make a body follow its reference, more or less.
+
+    A class of your own is named in the YAML file of the action space like an `ActionSpace`.
+
+    Attributes:
+        Values: Dataclass of what the YAML file may hold.
+    """
+
+    Values: ClassVar[type]
+
+    @abstractmethod
+    def excitation(self, frame: torch.Tensor) -> torch.Tensor:
+        """Return the excitations of the next control step in [0, 1], float32, shape [E, M].
+
+        Args:
+            frame: Number of the reference frame that each body should now be in, shape [E].
+        """
+
+    def reset(self, mask: torch.Tensor) -> None:  # noqa: B027  (a prior may remember nothing)
+        """Forget the past of the environments that start anew, shape [E], bool."""
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Everything that the next call depends on, beside its argument and the simulation."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:  # noqa: B027
+        """Continue from a `state_dict`."""
+
+
+class ControllerPrior(Prior):
+    """The model-based controller of the action space ``joint`` at an action of zero."""
+
+    Values = ControllerSettings
+
+    def __init__(self, values: ControllerSettings, scene: Scene):
+        """Prepare the controller.
+
+        Raises:
+            MsemuError: The engine is not the mujoco one, or the body has no such contact regions.
+        """
+        self._controller = make_controller(values, scene)
+
+    def excitation(self, frame: torch.Tensor) -> torch.Tensor:  # noqa: D102
+        return self._controller.decode(frame).excitation
+
+    def reset(self, mask: torch.Tensor) -> None:  # noqa: D102
+        self._controller.reset(mask)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:  # noqa: D102
+        return self._controller.state_dict()
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:  # noqa: D102
+        self._controller.load_state_dict(state)

@@ -1,0 +1,80 @@
+"""A prior of the spinal cord: what the muscles do along the reference, and stretch reflexes."""
+
+from dataclasses import dataclass
+
+import torch
+
+from msemu.envs.action.prior import Prior
+from msemu.envs.action.space import Scene
+from msemu.errors import MsemuError
+from msemu.muscle.overrides import configured_parameters
+
+
+@dataclass(frozen=True)
+class ReflexValues:
+    """Gains of the stretch reflex."""
+
+    length_gain: float = 2.0
+    """Excitation for a muscle that is longer than the reference's by an optimal fibre length [-]."""
+    velocity_gain_s: float = 0.02
+    """Excitation for one that lengthens faster by an optimal fibre length per second [s]."""
+    delay_s: float = 0.02
+    """Delay of the reflex [s], rounded to control steps; Geyer and Herr 2010 have 5 (hip) to 20 ms (ankle)."""
+
+    def __post_init__(self) -> None:
+        if not min(self.length_gain, self.velocity_gain_s, self.delay_s) >= 0.0:
+            raise MsemuError("gains and delay of the stretch reflex must not be negative")
+
+
+class ReflexPrior(Prior):
+    """Feed-forward excitation of the static optimisation, and delayed positive feedback of length and velocity.
+
+        excitation = feed-forward(t) + kl max(0, l(t-d) - l_ref(t-d)) + kv max(0, v(t-d) - v_ref(t-d))
+
+    The form is that of the muscle reflexes of Geyer and Herr 2010 (doi 10.1109/TNSRE.2010.2047592): a stimulation plus
+    the delayed positive part of a length beyond its offset; here the offset follows the reference, and velocity is fed
+    back alike. Lengths are in optimal fibre lengths.
+    """
+
+    Values = ReflexValues
+
+    def __init__(self, values: ReflexValues, scene: Scene):
+        """Bring the tables to the device.
+
+        Raises:
+            MsemuError: The body has no feet among its contact regions.
+        """
+        self._sim, self._reference = scene.sim, scene.reference
+        device = scene.sim.device
+        fiber = configured_parameters(scene.body.model, scene.muscle).optimal_fiber_length
+
+        def tensor(array: object) -> torch.Tensor:
+            return torch.as_tensor(array, dtype=torch.float32, device=device)
+
+        self._feed_forward = tensor(scene.muscles.excitation)
+        self._length, self._velocity = tensor(scene.muscles.length), tensor(scene.muscles.velocity)
+        self._length_gain = tensor(values.length_gain / fiber)
+        self._velocity_gain = tensor(values.velocity_gain_s / fiber)
+        delay = round(values.delay_s / scene.control_step_s)
+        self._memory = torch.zeros(delay + 1, scene.sim.num_envs, len(fiber), device=device)
+        self._newest = 0
+
+    def excitation(self, frame: torch.Tensor) -> torch.Tensor:  # noqa: D102
+        row = self._reference.row(frame)
+        stretch = self._sim.muscle_length.float() - self._length[row]
+        speed = self._sim.muscle_velocity.float() - self._velocity[row]
+        self._newest = (self._newest + 1) % len(self._memory)
+        feedback = self._length_gain * stretch.clamp(min=0.0) + self._velocity_gain * speed.clamp(min=0.0)
+        self._memory[self._newest] = feedback
+        delayed = self._memory[(self._newest + 1) % len(self._memory)]
+        return (self._feed_forward[row] + delayed).clamp(0.0, 1.0)
+
+    def reset(self, mask: torch.Tensor) -> None:  # noqa: D102
+        self._memory.masked_fill_(mask.unsqueeze(1), 0.0)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:  # noqa: D102
+        return {"memory": self._memory.clone(), "newest": torch.tensor(self._newest)}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:  # noqa: D102
+        self._memory.copy_(state["memory"])
+        self._newest = int(state["newest"])

@@ -1,0 +1,130 @@
+"""What every action space offers, and how one is found by its name."""
+
+import warnings
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from rsl_rl.utils import resolve_callable
+
+from msemu.config import build, cfg_file, read_yaml
+from msemu.control.muscle_reference import MuscleReference
+from msemu.errors import MsemuError
+from msemu.models.body import Body
+from msemu.motion.reference import ReferenceMotion
+from msemu.muscle.settings import MuscleCfg
+from msemu.sim import Simulation
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What an action space may use.
+
+    Attributes:
+        body: The body.
+        sim: The physics.
+        reference: The motion to follow.
+        substeps: Physics steps of a control step.
+        muscle: The muscle of ``sim``.
+        num_threads: CPU threads; 0 uses every core.
+    """
+
+    body: Body
+    sim: Simulation
+    reference: ReferenceMotion
+    substeps: int
+    muscle: MuscleCfg
+    num_threads: int = 0
+
+    @property
+    def control_step_s(self) -> float:
+        """Length of a control step [s]."""
+        return self.substeps * float(self.sim.model.opt.timestep)
+
+    @cached_property
+    def muscles(self) -> MuscleReference:
+        """What the muscles do along the reference; a warning says where that falls short of it.
+
+        Raises:
+            MsemuError: The body has no feet among its contact regions.
+        """
+        timestep_s = float(self.sim.model.opt.timestep)
+        found = MuscleReference.along(self.body, self.reference.clips, self.muscle, self.substeps, timestep_s)
+        for remark in found.remarks.tolist():
+            warnings.warn(remark, stacklevel=3)
+        return found
+
+
+class ActionSpace(ABC):
+    """Turns the policy's output into muscle excitation, once in each control step.
+
+    A class of your own is named in a YAML file as ``class_name: "module:Class"``; the other keys are the fields of its
+    `Values`. It is built as ``Class(values, scene)``.
+
+    Attributes:
+        Values: Dataclass of what the YAML file may hold.
+        num_actions: Numbers A that the policy puts out.
+    """
+
+    Values: ClassVar[type]
+    num_actions: int
+
+    @abstractmethod
+    def excitation(self, actions: torch.Tensor, frame: torch.Tensor, steps: int) -> torch.Tensor:
+        """Return the excitations of the next control step in [0, 1], float32, shape [E, M].
+
+        Args:
+            actions: Output of the policy, shape [E, A].
+            frame: Number of the reference frame that each body should now be in, shape [E].
+            steps: Control steps that the environment has done in all of its training, for what follows a schedule.
+        """
+
+    def initial_activation(self, frame: torch.Tensor) -> torch.Tensor | None:
+        """Return the activation that bodies start with at a frame, shape [E, M]; None for `EnvCfg.reset_activation`."""
+        return None
+
+    def reset(self, mask: torch.Tensor) -> None:  # noqa: B027  (most spaces remember nothing)
+        """Forget the past of the environments that start anew, shape [E], bool."""
+
+    def log(self) -> dict[str, torch.Tensor]:
+        """Curves of the last control step: numbers on the device."""
+        return {}
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Everything that the next call depends on, beside its arguments and the simulation."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:  # noqa: B027
+        """Continue from a `state_dict`."""
+
+
+def make_action_space(name: str, scene: Scene) -> ActionSpace:
+    """Make an action space.
+
+    Args:
+        name: Name of a file in cfg/action, or path of a YAML file.
+        scene: What it works in.
+
+    Raises:
+        MsemuError: There is no such file or class, or it does not suit the scene.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else cfg_file("action", name)
+    return build_named(read_yaml(path), scene, str(path))
+
+
+def build_named(values: dict[str, Any], scene: Scene, where: str) -> Any:
+    """Make what ``class_name`` names as ``Class(Class.Values(...), scene)`` of the other values.
+
+    Raises:
+        MsemuError: There is no such class, or a value is unknown.
+    """
+    values = dict(values)
+    class_name = values.pop("class_name", None)
+    try:
+        kind = resolve_callable(class_name)
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise MsemuError(f"{where}: class_name must name a class as module:Class ({error})") from error
+    return kind(build(kind.Values, values, where), scene)

@@ -1,0 +1,87 @@
+"""Where a walking body sets its feet: joint offsets that keep it from falling away from its reference."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from msemu.control.contact import ContactPoints, Contacts
+from msemu.control.independent_dofs import ROOT_DOFS
+from msemu.control.tracking_law import RootDeviation
+from msemu.errors import MsemuError
+
+_GRAVITY = 9.81
+
+
+@dataclass(frozen=True)
+class FootPlacementSettings:
+    """How feet answer to a body that is not where its reference is."""
+
+    gain: float = 1.0
+    """Shift of a swinging foot over the deviation of the extrapolated centre of mass [-]; 0 leaves the feet alone."""
+    max_shift_m: float = 0.2
+    """Greatest shift of a foot [m]."""
+    load_bw: float = 0.1
+    """Vertical force on a foot above which it stands [body weights]."""
+    damping_m: float = 0.1
+    """Damping of the inverse kinematics [m/rad]; it bounds the joint angles where a leg is stretched."""
+
+    def __post_init__(self) -> None:
+        if min(self.gain, self.max_shift_m, self.load_bw) < 0.0 or not self.damping_m > 0.0:
+            raise MsemuError("the values of foot placement must not be negative, and damping_m must be positive")
+
+
+class FootPlacement:
+    """Shifts the targets of the legs' joints.
+
+    A foot in swing goes where the *extrapolated centre of mass* ``x + v / sqrt(g / h)`` is, as far from the reference's
+    foothold as that is from the reference's (Hof 2008, doi 10.1016/j.humov.2007.08.003): with a gain of 1 the body then
+    stands over its foot as the reference does. Here the root stands for the centre of mass. A foot that stands stays
+    where it is; its leg aims at the joint angles with which the root would be in its place above that foot.
+    """
+
+    def __init__(self, points: ContactPoints, regions: Sequence[str], settings: FootPlacementSettings):
+        """Prepare the feet, which are the contact regions given."""
+        self._settings = settings
+        self._feet = [
+            torch.tensor([index for index, other in enumerate(points.regions) if other == region]) for region in regions
+        ]
+        self._friction = torch.from_numpy(points.friction)
+
+    def positions(self, contacts: Contacts) -> torch.Tensor:
+        """Mean of the contact points of each foot [m], shape [E, F, 3]."""
+        return torch.stack([contacts.position[:, foot].mean(1) for foot in self._feet], 1)
+
+    def offsets(
+        self, contacts: Contacts, root: RootDeviation, height: torch.Tensor, deviation: torch.Tensor, load: torch.Tensor
+    ) -> torch.Tensor:
+        """Return what is added to the joint angles of the reference [rad or m], shape [E, J].
+
+        Args:
+            contacts: The contact points.
+            root: From the root to its reference.
+            height: Height of the root [m], shape [E].
+            deviation: From the reference's feet to the body's, world axes [m], shape [E, F, 3].
+            load: Vertical force on each foot [body weights], shape [E, F].
+        """
+        settings = self._settings
+        time = (height.clamp(min=0.1) / _GRAVITY).sqrt().unsqueeze(1)
+        away, drift = -root.position, -root.linear_velocity
+        swinging = settings.gain * (away + time * drift) - away
+        total = torch.zeros(len(height), contacts.edge_force.shape[1] - ROOT_DOFS, dtype=torch.float64)
+        for index, foot in enumerate(self._feet):
+            stands = (load[:, index] > settings.load_bw).unsqueeze(1)
+            shift = torch.where(stands, deviation[:, index], swinging)
+            shift = torch.cat((shift[:, :2], torch.zeros_like(shift[:, 2:])), 1)
+            shift = shift * (settings.max_shift_m / shift.norm(dim=1, keepdim=True).clamp(min=settings.max_shift_m))
+            jacobian = self._jacobian(contacts, foot)
+            gram = jacobian @ jacobian.mT + settings.damping_m**2 * torch.eye(3, dtype=torch.float64)
+            total += (jacobian.mT @ torch.linalg.solve(gram, shift.unsqueeze(-1))).squeeze(-1)
+        return total
+
+    def _jacobian(self, contacts: Contacts, foot: torch.Tensor) -> torch.Tensor:
+        """Motion of a foot per unit of each joint, the root being still [m/rad], shape [E, 3, J]."""
+        edges, friction = contacts.edge_force[:, ROOT_DOFS:, foot], self._friction[foot]
+        x = (edges[..., 0] - edges[..., 1]) / (2.0 * friction)
+        y = (edges[..., 2] - edges[..., 3]) / (2.0 * friction)
+        return torch.stack((x.mean(2), y.mean(2), edges.mean((2, 3))), 1)

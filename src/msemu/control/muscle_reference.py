@@ -1,0 +1,148 @@
+"""What the muscles do along a clip, by static optimisation: a reference for muscles as the clip is one for joints."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+
+import mujoco
+import numpy as np
+import torch
+
+from msemu.control.dynamics import DynamicsReader
+from msemu.control.excitation import ActivationInverse
+from msemu.control.inverse_dynamics import differentiate, dynamics_along
+from msemu.control.static_optimization import StaticOptimization, StaticOptimizationSettings, contact_regions, optimize
+from msemu.control.weakness import find_weaknesses
+from msemu.errors import MsemuError
+from msemu.models.body import Body
+from msemu.motion.catalogue import cache_folder
+from msemu.motion.clip import MotionClip
+from msemu.motion.untrusted import read_arrays
+from msemu.muscle.overrides import configured_parameters
+from msemu.muscle.parameters import MuscleParameters
+from msemu.muscle.settings import MuscleCfg
+
+_VERSION = 1
+"""Part of the cache's key; to be raised when the numbers change."""
+_SMOOTHING_S = 0.02
+"""Standard deviation of the Gaussian over the clip before it is differentiated [s]."""
+
+
+@dataclass(frozen=True)
+class MuscleReference:
+    """The muscles of a body in each of T frames of its clips, one clip after another.
+
+    Where a joint is too weak, or no foot touches the floor, it is the closest that the muscles can do.
+
+    Attributes:
+        activation: Activation [-], shape [T, M].
+        excitation: Excitation that leads from it to the activation of the next frame, or closest [-], shape [T, M].
+        length: Muscle-tendon length [m], shape [T, M].
+        velocity: Its lengthening speed [m/s], shape [T, M].
+        remarks: What a user should know of the clips: joints that are too weak, frames without contact.
+    """
+
+    activation: np.ndarray
+    excitation: np.ndarray
+    length: np.ndarray
+    velocity: np.ndarray
+    remarks: np.ndarray
+
+    @classmethod
+    def along(
+        cls, body: Body, clips: Sequence[MotionClip], muscle: MuscleCfg, substeps: int, timestep_s: float
+    ) -> "MuscleReference":
+        """Optimise along clips whose frames are control steps; results are kept in the cache.
+
+        Args:
+            body: The body.
+            clips: Its clips.
+            muscle: Level and activation dynamics of its muscles.
+            substeps: Physics steps of a control step.
+            timestep_s: Physics time step [s].
+
+        Raises:
+            MsemuError: The body has no feet among its contact regions.
+        """
+        parameters = configured_parameters(body.model, muscle)
+        inverse = ActivationInverse(parameters, substeps, timestep_s, muscle.activation_dynamics)
+        common = _digest_of_body(body.model, parameters, muscle, substeps, timestep_s)
+        parts = [_cached(body, clip, muscle.level, parameters, inverse, common.copy()) for clip in clips]
+        return cls(*(np.concatenate([getattr(part, entry.name) for part in parts]) for entry in fields(cls)))
+
+
+def _cached(
+    body: Body,
+    clip: MotionClip,
+    level: str,
+    parameters: MuscleParameters,
+    inverse: ActivationInverse,
+    digest: "hashlib._Hash",
+) -> MuscleReference:
+    for values in (clip.qpos, clip.qvel, clip.cycle_displacement, [clip.fps, clip.cyclic]):
+        digest.update(np.ascontiguousarray(values, dtype=float).tobytes())
+    path = cache_folder() / "muscles" / f"{body.name}_{digest.hexdigest()[:16]}.npz"
+    try:
+        found = read_arrays(path, tuple(entry.name for entry in fields(MuscleReference)))
+        return MuscleReference(**found)
+    except MsemuError:  # not there, or damaged
+        made = _optimised(body, clip, level, parameters, inverse)
+    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(unfinished, "wb") as file:
+            np.savez_compressed(file, **vars(made))
+        unfinished.replace(path)
+    return made
+
+
+def _optimised(
+    body: Body, clip: MotionClip, level: str, parameters: MuscleParameters, inverse: ActivationInverse
+) -> MuscleReference:
+    movement = differentiate(body, clip, _SMOOTHING_S)
+    found = optimize(body, movement, StaticOptimizationSettings(level=level), parameters)
+    activation = torch.from_numpy(found.activation).float()
+    later = activation.roll(-1, 0) if clip.cyclic else torch.cat((activation[1:], activation[-1:]))
+    lower, upper = inverse.reachable(activation)
+    excitation = inverse.excitation(activation, lower, upper, later.contiguous())
+    states = [state for _, state in dynamics_along(partial(_reader, body), movement)]
+    return MuscleReference(
+        activation=found.activation,
+        excitation=excitation.double().numpy(),
+        length=torch.cat([state.muscle_length for state in states]).numpy(),
+        velocity=torch.cat([state.muscle_velocity for state in states]).numpy(),
+        remarks=np.array(_remarks(found, clip.name or "clip"), dtype=np.str_),
+    )
+
+
+def _remarks(found: StaticOptimization, name: str) -> list[str]:
+    remarks = []
+    if not found.touching.any():
+        remarks.append(f"no foot touches the floor in '{name}': its muscles are those of a body in the air")
+    weak = find_weaknesses(found)
+    if weak:
+        joints = ", ".join(f"{each.joint} (frame {each.frame})" for each in weak[:3])
+        more = f" and {len(weak) - 3} more" if len(weak) > 3 else ""
+        remarks.append(f"muscles too weak for '{name}' at {joints}{more}: they do what they can; see msemu-analyze so")
+    return remarks
+
+
+def _reader(body: Body, count: int) -> DynamicsReader:
+    return DynamicsReader(body, count, contact_regions(body))
+
+
+def _digest_of_body(
+    model: mujoco.MjModel, parameters: MuscleParameters, muscle: MuscleCfg, substeps: int, timestep_s: float
+) -> "hashlib._Hash":
+    """Return a hash of all of the body that the optimisation depends on."""
+    content = np.empty(mujoco.mj_sizeModel(model), np.uint8)
+    mujoco.mj_saveModel(model, None, content)
+    digest = hashlib.sha256(content)
+    columns = {name: values for name, values in vars(parameters).items() if isinstance(values, np.ndarray)}
+    for name in sorted(columns):
+        digest.update(np.ascontiguousarray(columns[name]).tobytes())
+    digest.update(repr((_VERSION, muscle.level, muscle.activation_dynamics, substeps, timestep_s)).encode())
+    return digest

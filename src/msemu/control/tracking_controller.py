@@ -1,0 +1,153 @@
+"""A model-based controller that makes muscles follow a reference, without learning."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from msemu.control.decoder import Decoded, DecoderSettings, MuscleDecoder
+from msemu.control.dynamics import DynamicsReader, EngineDynamics
+from msemu.control.foot_placement import FootPlacement, FootPlacementSettings
+from msemu.control.independent_dofs import ROOT_DOFS
+from msemu.control.inverse_dynamics import Movement, dynamics_along
+from msemu.control.smoothed_reference import SmoothedReference, Target
+from msemu.control.tracking_law import RootDeviation, Spring
+from msemu.models.body import Body
+from msemu.motion import rotation
+from msemu.motion.reference import ReferenceMotion
+from msemu.muscle.overrides import configured_parameters
+from msemu.muscle.settings import MuscleCfg
+from msemu.sim import CpuSimulation
+
+
+@dataclass(frozen=True)
+class ControllerSettings:
+    """How a body is pulled to its reference."""
+
+    joints: Spring = field(default_factory=lambda: Spring(2.5))
+    root_translation: Spring = field(default_factory=lambda: Spring(1.0))
+    root_rotation: Spring = field(default_factory=lambda: Spring(2.0))
+    smoothing_s: float = 0.04
+    """Standard deviation of the Gaussian over the reference before it is differentiated twice [s]."""
+    lookahead: int = 1
+    """Control steps between the present frame of the reference and the one whose acceleration is wanted."""
+    ahead: float = 1.5
+    """Part of the control step after which the muscles should give the wanted force [-], see `EngineDynamics`."""
+    contact_regions: tuple[str, ...] = ("foot_r", "foot_l")
+    """Parts that may push against the floor."""
+    foot_placement: FootPlacementSettings = field(default_factory=FootPlacementSettings)
+    decoder: DecoderSettings = field(default_factory=DecoderSettings)
+
+
+class TrackingController:
+    """Wants the reference's accelerations plus a pull towards it, and lets a `MuscleDecoder` find the excitations.
+
+    It reads the engine's own arrays: mass matrix, moment arms and bias forces of the present state are there already.
+
+    Attributes:
+        decoder: What turns accelerations into excitations.
+        dofs: The independent degrees of freedom D, the root's six first, then J joints.
+    """
+
+    def __init__(
+        self,
+        body: Body,
+        sim: CpuSimulation,
+        reference: ReferenceMotion,
+        settings: ControllerSettings,
+        substeps: int,
+        muscle: MuscleCfg,
+        num_threads: int = 0,
+    ):
+        """Differentiate the reference and prepare the decoder.
+
+        Args:
+            body: The body.
+            sim: Its simulations.
+            reference: What they follow.
+            settings: Gains.
+            substeps: Physics steps of a control step.
+            muscle: The muscle of ``sim``.
+            num_threads: Threads of the solver; 0 uses every core.
+
+        Raises:
+            MsemuError: The body lacks a contact region.
+        """
+        self._sim = sim
+        self._reference = reference
+        self._settings = settings
+        self._dynamics = EngineDynamics(body, sim.field, settings.contact_regions)
+        self.dofs = self._dynamics.dofs
+        self.decoder = MuscleDecoder(
+            body,
+            self._dynamics,
+            sim.num_envs,
+            substeps,
+            sim.model.opt.timestep,
+            muscle,
+            settings.decoder,
+            configured_parameters(body.model, muscle),
+            num_threads,
+        )
+        self._smoothed = SmoothedReference(body, reference, self.dofs, settings.smoothing_s)
+        self._ahead_s = settings.ahead * substeps * sim.model.opt.timestep
+        self._feet = FootPlacement(self._dynamics.points, settings.contact_regions, settings.foot_placement)
+        self._foot_position = torch.cat([self._feet_along(body, movement) for movement in self._smoothed.movements])
+        self._load = [sim.contact_regions.index(region) for region in settings.contact_regions]
+        self._per_weight = 1.0 / float(body.model.body_mass.sum() * np.linalg.norm(body.model.opt.gravity))
+        self._joints = self.dofs.index[ROOT_DOFS:]
+
+    def decode(self, frame: torch.Tensor, offset: torch.Tensor | float = 0.0) -> Decoded:
+        """Find the excitations of the next control step.
+
+        Args:
+            frame: Number of the reference frame that each body should be in, shape [E].
+            offset: What is added to the joint angles of the reference [rad or m], shape [E, J].
+        """
+        sim = self._sim
+        target = self._smoothed.target(frame, self._settings.lookahead)
+        root = RootDeviation.between(sim.qpos, sim.qvel, target.qpos, target.qvel)
+        contacts = self._dynamics.read_contacts()
+        wanted_feet = target.qpos[:, None, :3] + self._foot_position[self._reference.row(frame)]
+        deviation = self._feet.positions(contacts) - wanted_feet
+        load = sim.contact_force[:, self._load, 2] * self._per_weight
+        offset = offset + self._feet.offsets(contacts, root, sim.qpos[:, 2], deviation, load)
+        acceleration = self._wanted_acceleration(target, root, offset)
+        return self.decoder.decode(self._dynamics.read_present(acceleration, self._ahead_s, contacts), sim.act)
+
+    def _wanted_acceleration(self, target: Target, root: RootDeviation, offset: torch.Tensor) -> torch.Tensor:
+        """Return the acceleration of the independent degrees of freedom, shape [E, D]."""
+        sim, settings = self._sim, self._settings
+        joints, places = self._joints, self._joints + 1
+        error = target.qpos[:, places] + offset - sim.qpos[:, places]
+        linear, angular, joint = target.acceleration.split((3, 3, len(joints)), 1)
+        return torch.cat(
+            (
+                linear + settings.root_translation.pull(root.position, root.linear_velocity),
+                rotation.rotate(root.quaternion, angular)
+                + settings.root_rotation.pull(root.rotation, root.angular_velocity),
+                joint + settings.joints.pull(error, target.qvel[:, joints] - sim.qvel[:, joints]),
+            ),
+            dim=1,
+        )
+
+    def _feet_along(self, body: Body, movement: Movement) -> torch.Tensor:
+        """Position of each foot relative to the root along a movement [m], shape [T, F, 3]."""
+
+        def reader_of(count: int) -> DynamicsReader:
+            return DynamicsReader(body, count, self._settings.contact_regions)
+
+        feet = [self._feet.positions(state.contacts) for _, state in dynamics_along(reader_of, movement)]
+        return torch.cat(feet) - torch.from_numpy(movement.qpos[:, None, :3])
+
+    def reset(self, mask: torch.Tensor) -> None:
+        """Forget the last solution of some bodies, shape [E], bool."""
+        self.decoder.reset(mask)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Everything that the next call depends on beside the simulation."""
+        return {"solution": self.decoder.solution.clone()}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Continue from a `state_dict`."""
+        self.decoder.solution = state["solution"].clone()

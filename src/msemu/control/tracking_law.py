@@ -1,0 +1,64 @@
+"""The accelerations that bring a body back to its reference."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from msemu.errors import MsemuError
+from msemu.motion import rotation
+
+
+@dataclass(frozen=True)
+class Spring:
+    """A linear second-order law: ``acceleration = (2 pi f)^2 error + 2 z (2 pi f) error of velocity``."""
+
+    natural_frequency_hz: float
+    """Frequency f of the undamped oscillation [Hz]; 0 leaves the error alone."""
+    damping_ratio: float = 1.0
+    """Damping z over the critical one [-]."""
+
+    def __post_init__(self) -> None:
+        if not (self.natural_frequency_hz >= 0.0 and self.damping_ratio >= 0.0):
+            raise MsemuError("natural_frequency_hz and damping_ratio of a spring must not be negative")
+
+    def pull(self, error: torch.Tensor, velocity_error: torch.Tensor) -> torch.Tensor:
+        """Return the acceleration, in the unit of the error over s^2."""
+        rate = 2.0 * math.pi * self.natural_frequency_hz
+        return rate**2 * error + 2.0 * self.damping_ratio * rate * velocity_error
+
+
+@dataclass(frozen=True)
+class RootDeviation:
+    """From the root of E bodies to that of their references.
+
+    Attributes:
+        position: Offset in world axes [m], shape [E, 3].
+        linear_velocity: Offset of the velocity in world axes [m/s], shape [E, 3].
+        rotation: Rotation vector in the body's axes [rad], shape [E, 3].
+        angular_velocity: Offset of the angular velocity in the body's axes [rad/s], shape [E, 3].
+        quaternion: Rotation from the reference's axes to the body's (w, x, y, z), shape [E, 4].
+    """
+
+    position: torch.Tensor
+    linear_velocity: torch.Tensor
+    rotation: torch.Tensor
+    angular_velocity: torch.Tensor
+    quaternion: torch.Tensor
+
+    @classmethod
+    def between(
+        cls, qpos: torch.Tensor, qvel: torch.Tensor, reference_qpos: torch.Tensor, reference_qvel: torch.Tensor
+    ) -> "RootDeviation":
+        """Compare states whose first entries are a free joint; shapes [E, nq] and [E, nv]."""
+        turn = rotation.multiply(rotation.conjugate(qpos[:, 3:7]), reference_qpos[:, 3:7])
+        turn = turn * torch.where(turn[:, :1] < 0.0, -1.0, 1.0)
+        sine = turn[:, 1:].norm(dim=1, keepdim=True)
+        angle = 2.0 * torch.atan2(sine, turn[:, :1])
+        return cls(
+            position=reference_qpos[:, :3] - qpos[:, :3],
+            linear_velocity=reference_qvel[:, :3] - qvel[:, :3],
+            rotation=turn[:, 1:] * (angle / sine.clamp(min=1e-9)),
+            angular_velocity=rotation.rotate(turn, reference_qvel[:, 3:6]) - qvel[:, 3:6],
+            quaternion=turn,
+        )

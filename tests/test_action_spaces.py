@@ -1,0 +1,279 @@
+"""The action spaces: found by name, exact when resumed, and each doing what it says."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import mujoco
+import numpy as np
+import pytest
+import torch
+import yaml
+from command_line import run
+
+from msemu.cli.train import train
+from msemu.config import TaskCfg, TrainCfg, cfg_file, cfg_names
+from msemu.control.dynamics import DynamicsReader, EngineDynamics
+from msemu.control.foot_placement import FootPlacement, FootPlacementSettings
+from msemu.control.tracking_law import RootDeviation, Spring
+from msemu.envs.motion_tracking import MotionTrackingEnv
+from msemu.envs.schedule import Schedule
+from msemu.errors import MsemuError
+from msemu.models import Body
+from msemu.motion.clip import MotionClip
+from msemu.rl.run_folder import RunFolder
+from msemu.rl.setup import open_policy
+
+TASK = "Msemu-Track-MyoLegs-v0"
+SPACES = ("excitation", "residual", "residual_controller", "joint")
+
+
+def make_env(cfg: TaskCfg, legs: Body, clip: MotionClip, action: str, seed: int = 0) -> MotionTrackingEnv:
+    cfg.env.action = action
+    return MotionTrackingEnv(cfg, legs, clip, seed)
+
+
+def own_space(folder: Path, **values: object) -> str:
+    path = folder / "own.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return str(path)
+
+
+def test_every_file_makes_a_space(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
+    assert set(SPACES) <= set(cfg_names("action"))
+    sizes = {name: make_env(tracking_cfg, legs, march, name).num_actions for name in cfg_names("action")}
+    assert sizes == dict.fromkeys(sizes, 80) | {"joint": 14}
+
+
+def test_the_native_space_is_the_sigmoid_to_the_bit(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
+    env = make_env(tracking_cfg, legs, march, "excitation")
+    actions = torch.randn(4, 80, generator=torch.Generator().manual_seed(0))
+    env.step(actions)
+    assert torch.equal(env.transition.excitation, torch.sigmoid(5.0 * (actions - 0.5)))
+    assert (env.transition.previous_excitation == env.cfg.env.reset_activation).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "class_name must name a class"),
+        ({"class_name": "msemu.envs.action.joint:Nowhere"}, "class_name must name a class"),
+        ({"class_name": "msemu.envs.action.joint:JointSpace", "ofset_rad": 1.0}, "did you mean offset_rad"),
+        ({"class_name": "msemu.envs.action.joint:JointSpace", "offset_rad": -1.0}, "offset_rad .* must be positive"),
+        (
+            {"base": "action/joint.yaml", "controller": {"joints": {"natural_frequency_hz": -1.0}}},
+            "must not be negative",
+        ),
+        ({"base": "action/joint.yaml", "controller": {"contact_regions": ["hoof_r"]}}, "no contact region hoof_r"),
+        ({"base": "action/residual.yaml", "bound": {"initial": 2.0, "final": 1.0}}, "bound .* between 0 and 1"),
+        (
+            {"base": "action/residual.yaml", "bound": {"initial": 0.2, "final": 1.0, "begin": 9, "end": 3}},
+            "a schedule ends",
+        ),
+        ({"base": "action/residual.yaml", "prior": {"class_name": "nowhere:Prior"}}, "the prior .*: class_name"),
+        ({"base": "action/residual.yaml", "prior": {"gain": 1.0}}, "unknown key 'gain'"),
+    ],
+)
+def test_bad_values_are_named(
+    tracking_cfg: TaskCfg, legs: Body, march: MotionClip, tmp_path: Path, values: dict, message: str
+) -> None:
+    with pytest.raises(MsemuError, match=message):
+        make_env(tracking_cfg, legs, march, own_space(tmp_path, **values))
+
+
+def test_an_unknown_space_lists_those_that_exist(tmp_path: Path, march: MotionClip) -> None:
+    march.save(tmp_path / "march.npz")
+    outcome = run(
+        "train", TASK, "--motion", tmp_path / "march.npz", "--env.action", "telepathy", "--runs-dir", tmp_path
+    )
+    assert outcome.returncode == 2
+    assert all(name in outcome.stderr for name in SPACES) and "Traceback" not in outcome.stderr
+
+
+def test_a_space_of_ones_own(
+    tracking_cfg: TaskCfg, legs: Body, march: MotionClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_actions.py").write_text(
+        "from dataclasses import dataclass\n"
+        "import torch\n"
+        "from msemu.envs.action.space import ActionSpace\n"
+        "@dataclass\n"
+        "class Level:\n"
+        "    tone: float = 0.1\n"
+        "class OneForAll(ActionSpace):\n"
+        "    Values = Level\n"
+        "    num_actions = 1\n"
+        "    def __init__(self, values, scene):\n"
+        "        self.tone, self.muscles = values.tone, scene.body.num_muscles\n"
+        "    def excitation(self, actions, frame, steps):\n"
+        "        return (self.tone + actions.expand(-1, self.muscles)).clamp(0, 1)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    env = make_env(tracking_cfg, legs, march, own_space(tmp_path, class_name="my_actions:OneForAll", tone=0.25))
+    env.step(torch.full((4, 1), 0.5))
+    assert env.num_actions == 1 and (env.transition.excitation == 0.75).all()
+
+
+def test_the_controller_needs_the_engine_on_the_cpu(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
+    tracking_cfg.sim.engine, tracking_cfg.sim.device, tracking_cfg.num_envs = "warp", "cpu", 1
+    with pytest.raises(MsemuError, match="mujoco engine only") as caught:
+        make_env(tracking_cfg, legs, march, "joint")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("action", SPACES)
+def test_a_saved_state_goes_on_to_the_bit(
+    tracking_cfg: TaskCfg, legs: Body, march: MotionClip, tmp_path: Path, action: str
+) -> None:
+    tracking_cfg.env.termination.body_position_deviation_m = 0.04  # some are reset in between
+    if action.startswith("residual"):
+        fading = {"initial": 0.3, "final": 1.0, "begin": 2, "end": 30}
+        action = own_space(tmp_path, base=f"action/{action}.yaml", bound=fading)
+    env, other = (make_env(tracking_cfg, legs, march, action, seed) for seed in (0, 1))
+    actions = 0.3 * torch.randn(30, 4, env.num_actions, generator=torch.Generator().manual_seed(0))
+    for action in actions[:15]:
+        env.step(action)
+    other.step(actions[0])
+    other.load_state_dict(env.state_dict())
+    resets = 0
+    for action in actions[15:]:
+        first, second = env.step(action), other.step(action)
+        assert torch.equal(env.transition.excitation, other.transition.excitation)
+        assert all(torch.equal(first[0][key], second[0][key]) for key in set(first[0].keys()))
+        resets += int(first[2].sum())
+    assert resets and env.control_steps == other.control_steps == 30
+
+
+def test_the_controller_follows_the_walk_without_learning(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
+    """Half a second of a march that never was recorded: far closer than a weak tone, with excitations in bounds."""
+    errors = {}
+    for action in ("excitation", "joint"):
+        env = make_env(tracking_cfg, legs, march, action)
+        env.restart(torch.tensor([2, 8, 27, 33]))
+        for _ in range(15):
+            log = env.step(torch.zeros(4, env.num_actions))[3]["log"]
+            assert ((env.transition.excitation >= 0.0) & (env.transition.excitation <= 1.0)).all()
+        errors[action] = float(log["Error/joint_angle_deg"])
+    assert errors["joint"] < 0.5 * errors["excitation"]
+    assert 0.0 <= log["Action/missing_torque"] < 0.2 and 0.0 <= log["Action/unsolved"] <= 1.0
+
+
+def test_an_action_moves_its_joint(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
+    names = [legs.joint_names[joint] for joint in legs.independent_joints]
+    knee = names.index("knee_angle_l")
+    angle = []
+    for value in (0.0, 2.0):
+        env = make_env(tracking_cfg, legs, march, "joint")
+        env.restart(torch.full((4,), 14))  # the left leg swings
+        actions = torch.zeros(4, env.num_actions)
+        actions[:, knee] = value
+        for _ in range(8):
+            env.step(actions)
+        angle.append(env.transition.state.joint_position[0, knee])
+    assert angle[1] - angle[0] > 0.04
+
+
+def test_the_engines_own_arrays_give_the_equation_of_motion(
+    tracking_cfg: TaskCfg, legs: Body, march: MotionClip
+) -> None:
+    env = make_env(tracking_cfg, legs, march, "excitation")
+    env.step(torch.zeros(4, 80))
+    shared = EngineDynamics(legs, env.sim.field, ("foot_r", "foot_l"))
+    own = DynamicsReader(legs, 4, ("foot_r", "foot_l"))
+    wanted = torch.randn(4, len(shared.dofs), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    one, two = shared.read_present(wanted), own.read(env.sim.qpos, env.sim.qvel, wanted)
+    for name in ("required_force", "moment_arms", "muscle_length", "muscle_velocity"):
+        torch.testing.assert_close(getattr(one, name), getattr(two, name), rtol=1e-9, atol=1e-9)
+    later = shared.read_present(wanted, ahead_s=0.02)
+    change = (one.moment_arms @ wanted.unsqueeze(-1)).squeeze(-1) * 0.02
+    torch.testing.assert_close(later.muscle_velocity, one.muscle_velocity + change)
+    torch.testing.assert_close(later.muscle_length, one.muscle_length + 0.02 * (one.muscle_velocity + 0.5 * change))
+    env.sim.root_force[:, 2] = 100.0
+    assert torch.allclose(shared.read_present(wanted).required_force[:, 2], one.required_force[:, 2] - 100.0)
+
+
+def test_the_root_deviation_is_mujocos(legs: Body) -> None:
+    random = np.random.default_rng(0)
+    qpos, reference = random.normal(size=(2, 20, legs.model.nq))
+    for values in (qpos, reference):
+        values[:, 3:7] /= np.linalg.norm(values[:, 3:7], axis=1, keepdims=True)
+    wanted = np.empty((20, legs.model.nv))
+    for row in range(20):
+        mujoco.mj_differentiatePos(legs.model, wanted[row], 1.0, qpos[row], reference[row])
+    still = np.zeros((20, legs.model.nv))
+    found = RootDeviation.between(*map(torch.from_numpy, (qpos, still, reference, still)))
+    np.testing.assert_allclose(torch.cat((found.position, found.rotation), 1).numpy(), wanted[:, :6], atol=1e-9)
+    same = RootDeviation.between(*map(torch.from_numpy, (qpos, still, qpos, still)))
+    assert same.rotation.abs().max() < 1e-7
+
+
+def test_a_spring_oscillates_at_its_frequency() -> None:
+    position, velocity, dt = torch.tensor(1.0, dtype=torch.float64), torch.tensor(0.0, dtype=torch.float64), 1e-4
+    spring = Spring(2.0, 0.0)
+    for _ in range(5000):  # one period of 0.5 s
+        velocity = velocity + dt * spring.pull(-position, -velocity)
+        position = position + dt * velocity
+    assert position == pytest.approx(1.0, abs=1e-3) and velocity == pytest.approx(0.0, abs=1e-2)
+
+
+def test_a_schedule_goes_from_one_value_to_another() -> None:
+    fade = Schedule(0.2, 1.0, 10, 20)
+    assert [fade.at(step) for step in (0, 10, 15, 20, 99)] == pytest.approx([0.2, 0.2, 0.6, 1.0, 1.0])
+    assert Schedule(0.3, 0.5).at(0) == 0.5
+
+
+def test_feet_go_where_the_body_falls(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
+    env = make_env(tracking_cfg, legs, march, "excitation")
+    reader = DynamicsReader(legs, 4, ("foot_r", "foot_l"))
+    feet = FootPlacement(reader.points, ("foot_r", "foot_l"), FootPlacementSettings(gain=1.0, damping_m=1e-3))
+    qpos, qvel = env.reference.state(torch.tensor([3, 11, 24, 40]))
+    still = torch.zeros(4, len(reader.dofs), dtype=torch.float64)
+    contacts = reader.read(qpos, qvel, still).contacts
+    drift = torch.tensor([0.1, -0.1, 0.0], dtype=torch.float64)
+    moving = qvel.clone()
+    moving[:, :3] += drift
+    in_place = RootDeviation.between(qpos, qvel, qpos, qvel)
+    falling = RootDeviation.between(qpos, moving, qpos, qvel)
+    nowhere, load = torch.zeros(4, 2, 3, dtype=torch.float64), torch.zeros(4, 2, dtype=torch.float64)
+    height = qpos[:, 2]
+    assert feet.offsets(contacts, in_place, height, nowhere, load).abs().max() < 1e-9
+    offsets = feet.offsets(contacts, falling, height, nowhere, load)
+    moved = qpos.clone()
+    moved[:, reader.dofs.index[6:] + 1] += offsets
+    moved = torch.from_numpy(legs.couplings.project(moved.numpy()))
+    before = feet.positions(contacts)
+    after = feet.positions(reader.read(moved, qvel, still).contacts)
+    wanted = (height / 9.81).sqrt()[:, None, None] * drift
+    torch.testing.assert_close((after - before)[..., :2], wanted.expand(-1, 2, -1)[..., :2], atol=0.006, rtol=0.0)
+    # A foot that stands does not answer to the fall.
+    assert feet.offsets(contacts, falling, height, nowhere, load + 1.0).abs().max() < 1e-9
+
+
+def test_training_resumes_and_plays_in_a_scheduled_space(train_cfg: TrainCfg, tmp_path: Path) -> None:
+    fading = {"initial": 0.2, "final": 1.0, "begin": 0, "end": 32}
+    train_cfg.env.action = own_space(tmp_path, base="action/residual.yaml", bound=fading)
+    whole = RunFolder.open(train(TASK, replace(train_cfg, iterations=4, run_name="whole")))
+    half = RunFolder.open(train(TASK, replace(train_cfg, iterations=2, run_name="halves")))
+    train(TASK, replace(half.load_config(), iterations=2, resume=str(half.path)))
+    states = [torch.load(run.checkpoint("last"), weights_only=True) for run in (whole, half)]
+    assert all(torch.equal(states[0]["env"][key], states[1]["env"][key]) for key in states[0]["env"])
+    env, _ = open_policy(half, half.checkpoint("last"), 2, "cpu", seed=0)
+    steps = 4 * train_cfg.agent.num_steps_per_env
+    assert env.control_steps == steps
+    log = env.step(torch.zeros(2, env.num_actions))[3]["log"]
+    assert log["Action/residual_bound"] == pytest.approx(0.2 + 0.8 * min(steps / 32, 1.0))
+
+
+def test_the_bench_measures_priors(march: MotionClip, tmp_path: Path) -> None:
+    march.save(tmp_path / "march.npz")
+    figures = tmp_path / "figures.json"
+    options = ("--motion", tmp_path / "march.npz", "--episodes", "2", "--seconds", "0.4", "--json", figures)
+    outcome = run("bench", "prior", *options, "--actions", "excitation", "joint")
+    assert outcome.returncode == 0, outcome.stderr
+    measured = json.loads(figures.read_text())
+    assert measured["joint"]["joint_angle_error_deg"] < measured["excitation"]["joint_angle_error_deg"]
+    assert "joint" in outcome.stdout and measured["joint"]["episodes"] == 2
+
+
+def test_values_are_read_from_the_installed_files() -> None:
+    assert yaml.safe_load(cfg_file("action", "excitation").read_text())["slope"] == 5.0
