@@ -92,6 +92,8 @@ def measure(args: TrainBench, body_name: str, engine: str, agent: str, num_envs:
     cfg.motion, cfg.num_envs, cfg.sim.num_threads, cfg.sim.engine = args.motion, num_envs, args.threads, engine
     cfg.sim.device = "cpu" if engine == "mujoco" else args.device
     settings = load(AgentCfg, cfg_file("agent", agent))
+    if settings.runner != AgentCfg.runner:
+        raise MsemuError(f"msemu-bench train times learning from rollouts; {agent} learns from a memory")
     device = pick_device(args.device)
     torch.manual_seed(args.seed)
     body = load_body(body_name, args.body_path)

@@ -21,7 +21,7 @@ USAGE = """usage: msemu-train TASK [options]
 
 the most used options:
   --motion CLIP ...          follow this clip (a file, or a name of: msemu-motion fetch), or several
-  --agent ppo|add|amp        how it learns: a name of cfg/agent, or a YAML file (docs/adversarial.md)
+  --agent ppo|add|qflex|...  how it learns: a name of cfg/agent, or a YAML file (README.md)
   --minutes M                train for a time ...
   --iterations N             ... or for a number of iterations (default 1000)
   --resume RUN|latest        continue a run
@@ -99,8 +99,7 @@ def train(task: str, cfg: TrainCfg) -> Path:
     """Train, and return the run folder."""
     from msemu.rl.distributed import join_team
     from msemu.rl.progress import StopConditions
-    from msemu.rl.runner import Runner
-    from msemu.rl.setup import prepare
+    from msemu.rl.setup import find_runner, prepare
     from msemu.sim import pick_device
 
     if cfg.num_envs < 1:
@@ -114,7 +113,7 @@ def train(task: str, cfg: TrainCfg) -> Path:
     processes = f" in each of {team.size} processes" if team.size > 1 else ""
     stop = StopConditions(cfg.minutes, agree=team.any, announce=team.leads)
     with stop.signals(), team.connected(device):
-        runner = Runner(env, cfg.agent, run.path if team.leads else None, device, team)
+        runner = find_runner(cfg.agent)(env, cfg.agent, run.path if team.leads else None, device, team)
         if cfg.resume:
             runner.load(str(run.checkpoint("last")))
         size = f"{env.body.num_muscles} muscles, {env.num_envs} environments{processes}"
