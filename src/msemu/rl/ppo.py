@@ -1,6 +1,7 @@
-"""PPO of rsl-rl with two corrections, for time-outs and for actions of many dimensions, and at less cost."""
+"""PPO of rsl-rl with corrections for time-outs and for actions of many dimensions, and at less cost."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import torch
@@ -55,17 +56,22 @@ def _rows(batch: RolloutStorage.Batch, rows: slice) -> RolloutStorage.Batch:
 class PPO(BasePPO):
     """PPO (arXiv:1707.06347) for actions of many dimensions.
 
-    Two things differ from rsl-rl:
+    Three things differ from rsl-rl:
 
     * rsl-rl adds ``gamma V(s_t)`` for an episode cut off by time, with the state *before* the step. The state after it
       is at hand in ``extras["terminal_observations"]``, so its value is used ("partial-episode bootstrapping",
       arXiv:1712.00378).
     * The divergence that steers the learning rate sums over the action's dimensions. It is therefore given per
       dimension, so that one value serves 80 and 700 muscles.
+    * The ratio of two likelihoods of very many actions can exceed what a float holds. A mini-batch whose gradient is
+      not finite changes nothing and is counted; nothing is replaced.
 
     Other changes concern nothing but the time: on a CPU, actions are sampled on one thread (see `single_threaded`);
     the values of a rollout are computed all at once when it is complete; its mini-batches are gathered once; and Adam
     is the fused one.
+
+    Attributes:
+        skipped_updates: Mini-batches left out so far.
     """
 
     def __init__(
@@ -86,6 +92,8 @@ class PPO(BasePPO):
             parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
             self.optimizer = type(self.optimizer)(parameters, lr=self.learning_rate, fused=True)
         self._unknown_values = torch.zeros(storage.num_envs, 1, device=self.device)
+        self.skipped_updates = 0
+        self.optimizer.register_step_pre_hook(self._skip_if_not_finite)
 
     def act(self, obs: TensorDict) -> torch.Tensor:
         """Sample actions; their values follow in `compute_returns`."""
@@ -116,3 +124,26 @@ class PPO(BasePPO):
         values = torch.cat([self.critic(rows).detach() for rows in visited])
         self.storage.values.copy_(values.view_as(self.storage.values))
         super().compute_returns(obs)
+
+    def update(self) -> dict[str, float]:
+        """Train on the rollout; the losses hold how many mini-batches of it were left out."""
+        before = self.skipped_updates
+        losses = super().update()
+        return {**losses, "skipped_updates": self.skipped_updates - before}
+
+    def save(self) -> dict:
+        """Everything that the next iteration depends on."""
+        return {**super().save(), "skipped_updates": self.skipped_updates}
+
+    def load(self, loaded_dict: dict, load_cfg: dict | None, strict: bool) -> bool:
+        """Continue from `save`."""
+        if load_cfg is None:
+            self.skipped_updates = loaded_dict["skipped_updates"]
+        return super().load(loaded_dict, load_cfg, strict)
+
+    def _skip_if_not_finite(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        parameters = chain(self.actor.parameters(), self.critic.parameters())
+        gradients = [each.grad for each in parameters if each.grad is not None]
+        if not torch.nn.utils.get_total_norm(gradients).isfinite():
+            self.skipped_updates += 1
+            optimizer.zero_grad(set_to_none=True)  # an optimiser passes over a parameter without a gradient
