@@ -68,9 +68,15 @@ class Couplings:
         return np.where(self.driver >= 0, qpos[..., self.driver] - self.reference[self.driver], 0.0)
 
     def _values(self, qpos: np.ndarray) -> np.ndarray:
-        powers = self._offset(qpos)[..., None] ** np.arange(5)
-        return self.reference[self.dependent] + (self.coefficients * powers).sum(-1)
+        return self.reference[self.dependent] + _horner(self._offset(qpos), self.coefficients.T)
 
     def _slopes(self, qpos: np.ndarray) -> np.ndarray:
-        powers = self._offset(qpos)[..., None] ** np.arange(4)
-        return (self.coefficients[:, 1:] * np.arange(1, 5) * powers).sum(-1)
+        return _horner(self._offset(qpos), self.coefficients.T[1:] * np.arange(1, 5)[:, None])
+
+
+def _horner(x: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """Return the polynomials with the given coefficients, shape [K, C], constants first, at ``x``, shape [..., C]."""
+    value = np.zeros_like(x)
+    for coefficient in coefficients[::-1]:
+        value = value * x + coefficient
+    return value

@@ -25,7 +25,11 @@ def require_bodies(spec: mujoco.MjSpec, recipe: Recipe) -> None:
 
 
 def apply_settings(spec: mujoco.MjSpec, recipe: Recipe) -> None:
-    """Set timestep, integrator, solver, excitation range and the corrected inertias."""
+    """Set timestep, integrator, solver, excitation range, and the corrected inertias and joint ranges.
+
+    Raises:
+        MsemuError: The model lacks a joint that the recipe names.
+    """
     spec.option.timestep = recipe.timestep_s
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_EULER
     spec.option.solver = mujoco.mjtSolver.mjSOL_NEWTON
@@ -34,6 +38,11 @@ def apply_settings(spec: mujoco.MjSpec, recipe: Recipe) -> None:
         muscle.ctrlrange = [0.0, 1.0]
     for name, inertia in recipe.rotational_inertia.items():
         spec.body(name).inertia = [inertia] * 3
+    for name, limits in recipe.joint_ranges.items():
+        joint = spec.joint(name)
+        if joint is None:
+            raise MsemuError(f"the model '{spec.modelname}' has no joint '{name}'; the recipe is for another model")
+        joint.range = limits
 
 
 def free_root(spec: mujoco.MjSpec, body_name: str) -> None:

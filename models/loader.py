@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.models import edits, poses
+from msemu.models import edits, poses, wraps
 from msemu.models.body import LANDMARKS, Body
 from msemu.models.couplings import Couplings
 from msemu.models.hold import hold_subtree
@@ -52,12 +52,14 @@ def make_body(name: str, recipe: Recipe, spec: mujoco.MjSpec, provenance: dict[s
     edits.require_bodies(spec, recipe)
     edits.apply_settings(spec, recipe)
     edits.free_root(spec, recipe.root_body)
+    wraps.correct_wraps(spec, recipe.side_sites, recipe.wrap_radii)
     source = spec.compile()
     neutral = poses.pose(source, recipe.root_quaternion, recipe.neutral_joints)
     data = mujoco.MjData(source)
     data.qpos = neutral
     mujoco.mj_kinematics(source, data)
 
+    wraps.replace_wraps(spec, recipe.replaced_wraps, source, data)
     for body_name in recipe.held:
         hold_subtree(spec, body_name, source, data)
     edits.add_landmarks(spec, recipe.landmarks, source, data)

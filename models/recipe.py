@@ -74,6 +74,14 @@ class Recipe:
     """Room of the warp engine; None leaves it to the configuration of the simulation."""
     rotational_inertia: dict[str, float] = field(default_factory=dict)
     """Principal moments of inertia to set on bodies, one value for all three [kg m^2]."""
+    joint_ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Ranges of joints to set [rad or m]."""
+    side_sites: dict[str, Vector] = field(default_factory=dict)
+    """Places of sites that say on which side a tendon wraps, in the frames of their bodies [m]."""
+    wrap_radii: dict[str, float] = field(default_factory=dict)
+    """Radii of wrapping geoms to set [m]."""
+    replaced_wraps: tuple[str, ...] = ()
+    """Tendons that are led through points of the neutral pose's arc instead of over their cylinder."""
 
 
 def list_bodies() -> list[str]:

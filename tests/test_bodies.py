@@ -179,7 +179,8 @@ def test_myofullbody_moves_as_its_source(source):
     body = load_body("myofullbody")
     for qpos in random_poses(body.model, 3, seed=5):
         ours, theirs = kinematics(body.model, qpos), kinematics(source, qpos)
-        np.testing.assert_allclose(ours.actuator_length, theirs.actuator_length, atol=1e-12)
+        same = [not name.startswith(("gaslat", "SUP")) for name in body.muscle_names]  # wraps that are repaired
+        np.testing.assert_allclose(ours.actuator_length[same], theirs.actuator_length[same], atol=1e-12)
         np.testing.assert_allclose(ours.xpos, theirs.xpos, atol=1e-12)
 
 
@@ -194,7 +195,9 @@ def test_myolegs_moves_as_the_whole_body_with_its_upper_body_held(source):
         for name in landmark_bodies(legs):
             np.testing.assert_allclose(ours.body(name).xpos, theirs.body(name).xpos, atol=1e-9, err_msg=name)
             np.testing.assert_allclose(ours.body(name).xmat, theirs.body(name).xmat, atol=1e-9, err_msg=name)
-        np.testing.assert_allclose(ours.actuator_length, muscle_lengths(source, theirs, legs.muscle_names), atol=1e-9)
+        same = [not name.startswith("gaslat") for name in legs.muscle_names]  # its wrapping cylinder is repaired
+        lengths = muscle_lengths(source, theirs, legs.muscle_names)
+        np.testing.assert_allclose(ours.actuator_length[same], lengths[same], atol=1e-9)
         np.testing.assert_allclose(ours.subtree_com[1], theirs.subtree_com[1], atol=1e-6)
 
 
@@ -223,7 +226,9 @@ def test_free_root_of_ms_human_700_reaches_the_same_poses(ms_source):
         ours = kinematics(body.model, qpos)
         for name in landmark_bodies(body):
             np.testing.assert_allclose(ours.body(name).xpos, theirs.body(name).xpos, atol=1e-9, err_msg=name)
-        np.testing.assert_allclose(ours.actuator_length, theirs.actuator_length, atol=1e-9)
+        repaired = {f"{muscle}_{side}" for muscle in ("SUP", "TR2", "TR3", "TR4") for side in "rl"}
+        same = [name not in repaired for name in body.muscle_names]
+        np.testing.assert_allclose(ours.actuator_length[same], theirs.actuator_length[same], atol=1e-9)
 
 
 # The neutral pose and the landmarks

@@ -92,10 +92,11 @@ def test_flights_are_free(body: Body, clips: tuple[MotionClip, MotionClip]) -> N
 
 
 FAULTY_MUSCLES = {
-    "myofullbody": {"SUP", "SUP_left"},
-    "ms_human_700": {"TR2", "TR3", "TR4", "TR5", "SUP", "TRIlong", "EO_R5", "MF_m5s"},
+    "myofullbody": {"DELT1"},
+    "ms_human_700": {"TR5"},
 }
-"""Muscles whose paths leave a wrapping geom at once, and two that a fast spine moves far (docs/plausibility.md)."""
+"""Muscles whose paths leave a wrapping geom at once and are not repaired (docs/plausibility.md), and the deltoid of the
+backflip, whose shoulders turn at 28 rad/s: 3.1 %."""
 
 
 def test_only_known_tendons_jump(body: Body, clips: tuple[MotionClip, MotionClip]) -> None:

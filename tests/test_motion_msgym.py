@@ -1,11 +1,15 @@
-"""The msgym gait: the change of root coordinates against MuJoCo, and the file itself when it is there."""
+"""The msgym gait: the change of root coordinates against MuJoCo, spoilt files, and the file itself when it is there."""
 
+import dataclasses
+import io
 import os
 from pathlib import Path
 
 import mujoco
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from msemu.errors import MsemuError
 from msemu.models import load_body
@@ -32,6 +36,59 @@ def test_the_free_root_is_where_mujoco_puts_the_six_joints():
 def test_another_body_is_refused(legs, tmp_path):
     with pytest.raises(MsemuError, match="--body ms_human_700"):
         read_msgym_gait(tmp_path / "gait.npz", legs)
+
+
+def gait_arrays(body) -> dict[str, np.ndarray]:
+    """Arrays of the right shapes for ``body``; its positions belong to no pose."""
+    return {
+        "qpos_traj": np.zeros((12, body.model.nq - 1)),
+        "xpos_traj": np.zeros((12, body.model.nbody, 3)),
+        "framerate": np.array(100.0),
+        "period": np.array(0.12),
+        "stride": np.array(0.1),
+    }
+
+
+class Trap:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_spoilt_files_end_in_one_line(legs, tmp_path, data):
+    body = dataclasses.replace(legs, name="ms_human_700")
+    arrays, buffer = gait_arrays(body), io.BytesIO()
+    key = data.draw(st.sampled_from(list(arrays)))
+    value = data.draw(st.sampled_from([np.nan, -np.inf, 0.0, -1.0, 1e308]))
+    arrays[key] = data.draw(
+        st.sampled_from([arrays[key] + value, np.array(value), np.array([]), arrays[key][..., None], np.array("x")])
+    )
+    np.savez(buffer, **arrays)
+    content = bytearray(buffer.getvalue())
+    if data.draw(st.booleans()):
+        content = content[: data.draw(st.integers(0, len(content) - 1))]
+    for position in data.draw(st.lists(st.integers(0, max(len(content) - 1, 0)), max_size=4)) if content else []:
+        content[position] = data.draw(st.integers(0, 255))
+    path = tmp_path / "gait.npz"
+    path.write_bytes(content)
+    with pytest.raises(MsemuError) as caught:
+        read_msgym_gait(path, body)
+    assert "\n" not in str(caught.value)
+
+
+def test_pickled_arrays_are_refused_and_not_run(legs, tmp_path):
+    body = dataclasses.replace(legs, name="ms_human_700")
+    arrays = gait_arrays(body) | {"qpos_traj": np.array([Trap(tmp_path / "ran")] * 12, dtype=object)}
+    np.savez(tmp_path / "gait.npz", **arrays)
+    with pytest.raises(MsemuError, match="pickled"):
+        read_msgym_gait(tmp_path / "gait.npz", body)
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.fixture(scope="module")

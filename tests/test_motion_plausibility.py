@@ -14,7 +14,7 @@ from msemu.models.body import LANDMARKS
 from msemu.motion.clip import MotionClip
 from msemu.motion.kinematics import landmark_path
 from msemu.motion.plausibility import check_clip
-from msemu.motion.plausibility_muscles import muscle_path
+from msemu.motion.plausibility_muscles import muscle_path, snapping_geom
 from msemu.motion.plausibility_report import findings_table, summary
 from msemu.motion.plausibility_strength import strength
 
@@ -108,6 +108,20 @@ def test_tendons_do_not_jump_where_they_move_smoothly(legs: Body, march_once: Mo
     coarse, fine = march_once.qpos[10:20:2], march_once.qpos[10:20]
     wide, close = (np.sort(muscle_path(legs, path).jump.max(axis=0))[-10] for path in (coarse, fine))
     assert close < wide / 3.0
+
+
+def test_a_tendon_that_snaps_is_the_bodys_fault_and_a_fast_joint_the_clips(legs: Body) -> None:
+    """Beyond its range the knee carries the lateral gastrocnemius into its cylinder; the ankle only moves fast."""
+    clip = standing(legs)
+    knee, ankle = (7 + legs.joint_names.index(name) for name in ("knee_angle_r", "ankle_angle_r"))
+    clip.qpos[10:, knee] = 2.5
+    clip.qpos[:10, knee] = 2.3
+    clip.qpos = legs.couplings.project(clip.qpos)
+    jumps = {finding.subject: finding for finding in found(check_clip(legs, clip), "tendon jump")}
+    assert "jumps over the geom 'GasLat_at_shank_r_wrap'" in jumps["gaslat_r"].message
+    muscle, swung = legs.muscle_names.index("soleus_r"), legs.neutral_qpos.copy()
+    swung[ankle] += 0.5
+    assert snapping_geom(legs, muscle, legs.neutral_qpos, swung, 0.05) is None
 
 
 def test_the_knee_of_a_hanging_leg_carries_the_shank(legs: Body) -> None:

@@ -245,7 +245,7 @@ def test_real_clips_are_within_the_bar(body_name, clip_name, source):
     found = [quality[f"error_{figure}_cm"] for figure in ("mean", "p95", "max")]
     mean, p95, largest = BAR_CM[body_name, clip_name]
     assert found[0] <= mean and found[1] <= p95, found
-    assert found[2] <= largest + 0.1, found  # where a foot slides in the recording and is held here
+    assert found[2] <= largest + 0.3, found  # where a foot lands sliding in the recording and does not here
     assert -1.0 < quality["stance_height_min_cm"] <= quality["stance_height_max_cm"] < 1.0
     assert quality["penetration_max_cm"] < 1.0
     assert quality["coupling_residual_max"] < 1e-3

@@ -23,10 +23,10 @@ _KNOT_FRAMES = 2
 _ACCELERATION = 0.05
 """Error of the acceleration of the centre of mass that counts as one [m/s^2]."""
 
-_ANGULAR_MOMENTUM = 0.0005
+_ANGULAR_MOMENTUM = 0.0008
 """Change of the angular momentum from frame to frame that counts as one, as a share of the mean."""
 
-_BEND = 0.03
+_BEND = 0.05
 """Second difference of the change between frames that counts as one [rad or m]."""
 
 _SPEED = (27.0, 0.01)
@@ -35,10 +35,10 @@ _SPEED = (27.0, 0.01)
 _SOFTNESS = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
 """By how much the laws of free flight count less; they are enforced by stages, because they are nonlinear."""
 
-_STAGE_ENDS = 0.01
+_STAGE_ENDS = 0.003
 """A stage ends when a step lowers its cost by less than this share."""
 
-_MOST_STEPS = 8
+_MOST_STEPS = 16
 """Largest number of steps in a stage."""
 
 _MOST_DAMPING = 1e6
@@ -59,12 +59,12 @@ class _Problem:
 class FlightOptimisation:
     """Makes the flight within a window of frames ballistic."""
 
-    def __init__(self, body: Body, joints: np.ndarray, fps: float) -> None:
-        """Take the body, the indices of the joints that may change, and the frame rate [Hz]."""
+    def __init__(self, body: Body, joints: np.ndarray, pace: np.ndarray, fps: float) -> None:
+        """Take the body, the joints that may change, their largest speeds over the fastest, and the rate [Hz]."""
         self._frame = FlightFrame(body, joints, fps, FrameCosts())
         self._least_momentum = LEAST_ANGULAR_MOMENTUM * float(body.model.body_mass.sum())
         self._rate = fps**2
-        self._joints, self._longest_move = 7 + joints, _SPEED[0] / fps
+        self._joints, self._longest_move = 7 + joints, _SPEED[0] * pace / fps
 
     def solve(self, window: np.ndarray, first: int, last: int) -> np.ndarray:
         """Return the changed window, shape [F, nq].

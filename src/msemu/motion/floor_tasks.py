@@ -14,6 +14,9 @@ SWING_CLEARANCE_M = 0.008
 """Least height of a heel or ball that does not stand above its height in standing, while the other foot stands:
 recorded feet scrape the floor at up to 5 m/s [m]."""
 
+_LANDED = 0.7
+"""Contact below which a heel or ball keeps the whole clearance: recorded feet still slide while they land."""
+
 _RISE_M = 0.02
 """A geom below the floor rises by no more than this in a step, so that a hand does not throw the body up [m]."""
 
@@ -70,7 +73,8 @@ class FloorLimit(mink.Limit):
         points = lowest_points(model, data, near)
         rows = [(model.geom_bodyid[geom], point, point[2]) for geom, point in zip(near, points, strict=True)]
         for foot, contact, other in zip(self._feet, self._contact, self._contact[::-1], strict=True):
-            lowest = foot.heights + SWING_CLEARANCE_M * (1.0 - contact) * other.max()
+            swings = np.clip((1.0 - contact) / (1.0 - _LANDED), 0.0, 1.0)
+            lowest = foot.heights + SWING_CLEARANCE_M * swings * other.max()
             for point, height in zip(world_points(data, foot), lowest, strict=True):
                 if point[2] < _REACH_M:
                     rows.append((foot.segment, point, point[2] - height))

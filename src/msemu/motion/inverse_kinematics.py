@@ -15,6 +15,7 @@ from msemu.errors import MsemuError
 from msemu.models.body import LANDMARKS, Body
 from msemu.motion.floor_tasks import FloorLimit, StandingTask
 from msemu.motion.foot import find_feet
+from msemu.motion.joint_centre_task import JointCentreTask
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS
 from msemu.motion.targets import FrameTargets
 
@@ -34,6 +35,10 @@ _CONVERGED = 1e-4
 
 _LONGEST_STEP = 0.2
 """No joint moves further in one step: a limb that must clear the floor would swing to and fro [rad or m]."""
+
+SPINE_PACE = 0.3
+"""Largest speed of a joint of the spine, as a share of that of other joints [-]: two groups of vertebrae would swing
+against each other."""
 
 _DAMPING = 1e-6
 """Keeps the programme strictly convex where no task acts."""
@@ -56,17 +61,19 @@ class Costs:
         continuity: Distance from a given pose, such as that of the frame before [1/rad or 1/m].
         shoulder_continuity: The same for the plane of elevation and the rotation of the shoulder, which turn
             against each other when the arm hangs.
+        spine_posture: Distance of the joints between pelvis and thorax from the neutral pose [1/rad].
     """
 
     position: float = 10.0
     trunk_orientation: float = 0.5
     foot_orientation: float = 0.5
-    contact: float = 8.0
+    contact: float = 11.0
     hold: float = 3.0
     posture: float = 0.05
     shoulder_posture: float = 0.2
     continuity: float = 0.2
     shoulder_continuity: float = 0.35
+    spine_posture: float = 0.1
 
 
 class InverseKinematics:
@@ -75,6 +82,7 @@ class InverseKinematics:
     Attributes:
         free_joints: Indices of the joints that are solved for, shape [F].
         tracked: Which of `JOINT_CENTRES` can follow a target; held ones cannot, shape [12].
+        pace: Largest speed of each of `free_joints` as a share of that of the fastest, shape [F].
     """
 
     def __init__(self, body: Body, costs: Costs, hands: bool = False) -> None:
@@ -92,14 +100,13 @@ class InverseKinematics:
         held = {name for name, parent in _PARENT.items() if (moves[name] == moves[parent]).all()}
         self.tracked = np.array([name not in held for name in JOINT_CENTRES])
 
-        self._centres = {
-            index: self._frame_task(name, costs.position, 0.0)
-            for index, name in enumerate(JOINT_CENTRES)
-            if self.tracked[index]
-        }
+        centres = [f"landmark/{name}" for name in np.array(JOINT_CENTRES)[self.tracked]]
+        self._centres = JointCentreTask(body.model, centres, costs.position)
         feet = find_feet(body)
         self._trunk = {
-            index: self._frame_task(name, 0.0, costs.trunk_orientation)
+            index: mink.FrameTask(
+                f"landmark/{name}", "site", position_cost=0.0, orientation_cost=costs.trunk_orientation
+            )
             for index, name in enumerate(SEGMENTS)
             if name not in held and "ankle" not in name
         }
@@ -125,8 +132,11 @@ class InverseKinematics:
         self._lower, self._upper = self._limits()
         self._longest_step = np.concatenate([np.full(6, 1e3), np.full(len(self.free_joints), _LONGEST_STEP)])
 
+        spine = (moves["thorax"] & ~moves["pelvis"])[used]
+        self.pace = np.where(spine, SPINE_PACE, 1.0)
         costs_of = self._joint_costs
         self._posture_cost = costs_of(costs.posture, costs.shoulder_posture, ("elv_angle", "pro_sup"))
+        self._posture_cost[6:][spine] = costs.spine_posture
         self._continuity_cost = costs_of(costs.continuity, costs.shoulder_continuity, ("elv_angle", "shoulder_rot"))
 
     def solve(
@@ -146,14 +156,14 @@ class InverseKinematics:
             near: Pose that the joints shall stay close to, shape [nq].
             iterations: Largest number of Gauss-Newton steps.
             before: Pose of the frame before, shape [nq]; None when the pose may be any.
-            longest_move: Largest distance of a joint from the frame before [rad or m].
+            longest_move: Largest distance of a joint from the frame before [rad or m]; less for the spine, see `pace`.
         """
         lower, upper = self._lower.copy(), self._upper.copy()
         start = start.copy()
         if before is not None:
             index = 7 + self.free_joints
-            lower[6:] = np.maximum(lower[6:], before[index] - longest_move)
-            upper[6:] = np.minimum(upper[6:], before[index] + longest_move)
+            lower[6:] = np.maximum(lower[6:], before[index] - longest_move * self.pace)
+            upper[6:] = np.minimum(upper[6:], before[index] + longest_move * self.pace)
             start[index] = np.clip(start[index], lower[6:], upper[6:])
             start = self._body.couplings.project(start)
         for index, task in self._trunk.items():
@@ -162,19 +172,13 @@ class InverseKinematics:
             task.set_target(mink.SE3.from_rotation(mink.SO3(targets.orientations[index]) @ neutral))
         self._standing.set_target(targets.contact, targets.places)
         self._floor.set_contact(targets.contact)
+        self._centres.set_target(targets.aims[self.tracked])
         self._configuration.update(start)
         for _ in range(iterations):
-            self._aim(targets.aims)
             step = self._step(near, lower, upper)
             if np.abs(step).max() < _CONVERGED:
                 break
         return self._configuration.q.copy()
-
-    def _aim(self, positions: np.ndarray) -> None:
-        """Aim at positions only: the orientation asked for is the present one."""
-        for index, task in self._centres.items():
-            present = self._configuration.get_transform_frame_to_world(task.frame_name, "site")
-            task.set_target(mink.SE3.from_rotation_and_translation(present.rotation(), positions[index]))
 
     def _step(self, near: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
         """Take one Gauss-Newton step in the free coordinates, within bounds of shape [6 + F], and return it."""
@@ -182,9 +186,9 @@ class InverseKinematics:
         pose = configuration.q
         reduction = couplings.project_velocity(pose, np.eye(self._body.model.nv)[self._dofs]).T
         feet = [task for task, _ in self._feet.values()]
-        tasks = [*self._centres.values(), *self._trunk.values(), *feet, self._standing]
+        tasks = [self._centres, *self._trunk.values(), *feet, self._standing]
         rows, errors, _ = zip(*(task.compute_qp_residual(configuration) for task in tasks), strict=True)
-        jacobian, error = np.vstack(rows) @ reduction, np.concatenate(errors)
+        jacobian, error = self._reduced(np.vstack(rows), reduction), np.concatenate(errors)
 
         joints = np.concatenate([np.zeros(6), pose[7 + self.free_joints]])
         weights = np.stack([self._posture_cost, self._continuity_cost]) ** 2
@@ -196,7 +200,7 @@ class InverseKinematics:
         step = qpsolvers.solve_qp(
             jacobian.T @ jacobian + np.diag(weights.sum(axis=0) + _DAMPING),
             gradient,
-            None if floor.inactive else floor.G @ reduction,
+            None if floor.inactive else self._reduced(floor.G, reduction),
             floor.h,
             lb=np.maximum(lower - joints, -self._longest_step),
             ub=np.minimum(upper - joints, self._longest_step),
@@ -206,6 +210,15 @@ class InverseKinematics:
             raise MsemuError(f"the inverse kinematics of {self._body.name} found no step; are there impossible poses?")
         configuration.update(couplings.project(configuration.integrate(reduction @ step, 1.0)))
         return step
+
+    def _reduced(self, rows: np.ndarray, reduction: np.ndarray) -> np.ndarray:
+        """Return ``rows @ reduction``, shape [R, 6 + F].
+
+        Only dependent joints are multiplied: the whole product is just large enough that OpenBLAS would share it out
+        among threads, which wait for each other up to ten times as long where other work runs.
+        """
+        dependent = self._body.couplings.dependent_dof
+        return rows[:, self._dofs] + rows[:, dependent] @ reduction[dependent]
 
     def _joints_moving(self, body_id: int) -> np.ndarray:
         """Return which independent joints move a body, also through couplings, shape [I]."""
@@ -227,9 +240,6 @@ class InverseKinematics:
         limited = model.jnt_limited[joints].astype(bool)
         lower[6:][limited], upper[6:][limited] = model.jnt_range[joints[limited]].T
         return lower, upper
-
-    def _frame_task(self, landmark: str, position: float, orientation: float) -> mink.FrameTask:
-        return mink.FrameTask(f"landmark/{landmark}", "site", position_cost=position, orientation_cost=orientation)
 
     def _joint_costs(self, usual: float, special: float, prefixes: tuple[str, ...]) -> np.ndarray:
         """Return ``usual``, or ``special`` for joints whose name begins so, in the free coordinates, shape [6 + F]."""

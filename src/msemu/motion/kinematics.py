@@ -41,8 +41,11 @@ def lowest_points(model: mujoco.MjModel, data: mujoco.MjData, geoms: np.ndarray)
     local[round_ends] = size[round_ends, :1] * down[round_ends]
     capsules = kind == _GEOM.mjGEOM_CAPSULE
     local[capsules, 2] += np.sign(down[capsules, 2]) * size[capsules, 1]
+    ellipsoids = kind == _GEOM.mjGEOM_ELLIPSOID
+    stretched = size[ellipsoids] * down[ellipsoids]
+    local[ellipsoids] = size[ellipsoids] * stretched / np.linalg.norm(stretched, axis=1, keepdims=True)
     points = data.geom_xpos[geoms] + np.einsum("gij,gj->gi", rotation, local)
-    for index in np.flatnonzero(~round_ends):
+    for index in np.flatnonzero(~(round_ends | ellipsoids)):
         points[index] = support_point(model, data, geoms[index], _DOWN)
     return points
 
@@ -50,13 +53,15 @@ def lowest_points(model: mujoco.MjModel, data: mujoco.MjData, geoms: np.ndarray)
 def region_heights(body: Body, qpos: np.ndarray) -> dict[str, np.ndarray]:
     """Return the height of the lowest point of each contact region along a path [m], shape [T] each."""
     data = mujoco.MjData(body.model)
-    heights = {region: np.empty(len(qpos)) for region in body.contact_regions}
+    regions = body.contact_regions
+    geoms = np.concatenate(list(regions.values()))
+    starts = np.cumsum([0, *(len(members) for members in regions.values())])[:-1]
+    heights = np.empty((len(regions), len(qpos)))
     for frame, pose in enumerate(qpos):
         data.qpos[:] = pose
         mujoco.mj_kinematics(body.model, data)
-        for region, geoms in body.contact_regions.items():
-            heights[region][frame] = lowest_points(body.model, data, geoms)[:, 2].min()
-    return heights
+        heights[:, frame] = np.minimum.reduceat(lowest_points(body.model, data, geoms)[:, 2], starts)
+    return dict(zip(regions, heights, strict=True))
 
 
 def sole_heights(body: Body, qpos: np.ndarray) -> np.ndarray:

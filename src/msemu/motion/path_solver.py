@@ -17,6 +17,9 @@ _APPROACH_STEPS = 12
 _APPROACH_ITERATIONS = 5
 _LOOK_AHEAD_FRAMES = 25
 
+_GOOD_START_M = 0.02
+"""A first pose whose joint centres are closer than this on average is not looked for twice [m]."""
+
 
 class PathSolver:
     """Finds a smooth path of poses along the targets."""
@@ -84,6 +87,8 @@ class PathSolver:
         On hands and knees an arm can be caught in a wrong branch that it leaves as soon as the hand is lifted.
         """
         direct = pose = self._approach()
+        if self._first_error(direct) < _GOOD_START_M * self._solver.tracked.sum():
+            return direct
         there = range(1, min(_LOOK_AHEAD_FRAMES, len(self._targets.positions)))
         for frame in (*there, *reversed(there), 0):
             pose = self._frame(frame, pose, pose, _APPROACH_ITERATIONS, None)

@@ -13,7 +13,7 @@ from msemu.motion.flight import FlightFigures, find_flights, flight_figures, unr
 from msemu.motion.foot import find_feet
 from msemu.motion.kinematics import region_heights
 from msemu.motion.plausibility_joints import joints_at_limit
-from msemu.motion.plausibility_muscles import MusclePath, muscle_path
+from msemu.motion.plausibility_muscles import MusclePath, muscle_path, snapping_geom
 from msemu.motion.plausibility_strength import Strength, strength
 from msemu.motion.quality import clip_errors
 
@@ -132,7 +132,7 @@ def check_clip(body: Body, clip: MotionClip) -> Plausibility:
     findings = _Findings(clip, report.figures)
     _check_joints(findings, body, clip, report.joint_speed)
     _check_floor(findings, body, clip, height)
-    _check_muscles(findings, body, muscles.jump, ring)
+    _check_muscles(findings, body, path, muscles.jump, ring)
     for flight in flights:
         if flight.is_hovering:
             subject = f"frames {flight.first} to {flight.last}"
@@ -227,10 +227,14 @@ def _check_floor(findings: _Findings, body: Body, clip: MotionClip, height: dict
             findings.add("foot skate", subject, frame, f"slides at {value:.2f} m/s while it stands", value)
 
 
-def _check_muscles(findings: _Findings, body: Body, jump: np.ndarray, ring: int) -> None:
-    for frame, value, name in _peaks(100 * jump, body.muscle_names):
-        text = f"tendon snaps over a wrapping surface by {value:.1f} % of the fibre length"
-        findings.add("tendon jump", name, max(frame + 1 - ring, 0), text, value)
+def _check_muscles(findings: _Findings, body: Body, path: np.ndarray, jump: np.ndarray, ring: int) -> None:
+    for muscle, (row, value, name) in enumerate(_peaks(100 * jump, body.muscle_names)):
+        text = f"changes its length by {value:.1f} % of its fibre"
+        if value > ERROR_LIMITS["tendon jump"]:
+            geom = snapping_geom(body, muscle, path[row], path[row + 1], value / 100)
+            fast = "the joints that it crosses turn too far between frames"
+            text += f": {fast}" if geom is None else f" at once: the body's path jumps over the geom '{geom}'"
+        findings.add("tendon jump", name, max(row + 1 - ring, 0), text, value)
 
 
 def _check_flights(findings: _Findings, flights: list[FlightFigures]) -> None:

@@ -26,7 +26,7 @@ from msemu.motion.kinematics import landmark_path, sole_heights
 from msemu.motion.quality import assess, clip_errors, error_figures
 from msemu.motion.smoothing import velocities
 
-REPAIR_VERSION = 2
+REPAIR_VERSION = 5
 """Goes up with every change of the result; clips in the cache are made anew."""
 
 MARGIN_FRAMES = 16
@@ -35,9 +35,12 @@ MARGIN_FRAMES = 16
 LEAST_MARGIN_FRAMES = 4
 """A flight with fewer frames of contact beside it cannot be joined to them."""
 
-
 MOST_MISSING = 1.0
 """A flight is left alone when the repair leaves more missing force, that of a body which hangs in the air [-]."""
+
+MOST_CHANGE_CM = 6.2
+"""A flight is left alone when its landmarks would move further on average: it would be another movement [cm].
+DeepMimic's backflip needs 6.0."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,8 @@ def repair(body: Body, clip: MotionClip, on_flight: Callable[[int, int], None] =
     at = np.arange(len(path), dtype=float)  # the frame of the original that this point is
     height = lowest_height(body, path)
     flights = [flight for flight in find_flights(height, cyclic=False) if not flight.is_hovering]
-    optimisation = FlightOptimisation(body, InverseKinematics(body, Costs()).free_joints, clip.fps)
+    solver = InverseKinematics(body, Costs())
+    optimisation = FlightOptimisation(body, solver.free_joints, solver.pace, clip.fps)
     repaired, left_alone, shift = [], [], 0
     for number, flight in enumerate(flights):
         first, last = _window(flights, number, len(height))
@@ -130,15 +134,15 @@ def repair(body: Body, clip: MotionClip, on_flight: Callable[[int, int], None] =
         changed = optimisation.solve(window, inside.first, inside.last)
         joined = np.concatenate([path[: part.start], changed, path[part.stop :]])
         after = flight_figures(body, replace(clip, qpos=joined, cyclic=False), _moved(inside, part.start))
-        if after.residual_max > min(MOST_MISSING, before.residual_max):
+        during = slice(after.flight.first - part.start, after.flight.last + 1 - part.start)
+        change_cm = 100 * float(landmark_distance(body, changed[during], window[during]).mean())
+        if after.residual_max > min(MOST_MISSING, before.residual_max) or change_cm > MOST_CHANGE_CM:
             left_alone.append(flight)
             continue
         path, same = joined, np.concatenate([same[: part.start], window, same[part.stop :]])
         at = np.concatenate([at[: part.start], instants, at[part.stop :]])
         slowed = len(window) - (last - first + 1)
-        during = slice(after.flight.first, after.flight.last + 1)
-        change = landmark_distance(body, path[during], same[during])
-        repaired.append(RepairedFlight(before, after, 100 * float(change.mean()), slowed / clip.fps))
+        repaired.append(RepairedFlight(before, after, change_cm, slowed / clip.fps))
         shift += slowed
     on_flight(len(flights), len(flights))
     if not repaired:

@@ -1,0 +1,114 @@
+"""Repair of wrapping surfaces that tendons jump over.
+
+Where an end of a tendon comes to lie inside its wrapping cylinder, MuJoCo takes the straight way, and the length jumps
+by up to the whole arc; a smaller radius cures that. A side site in the wrong place lets a tendon change the side of its
+cylinder within the range of a joint; another place cures that. Where an end wanders through the whole cylinder, points
+on the arc of the neutral pose, fixed to the body that carries the cylinder, keep the tendon outside: length and moment
+arms of the neutral pose stay what they are, and nothing jumps.
+"""
+
+import mujoco
+import numpy as np
+
+from msemu.errors import MsemuError
+
+_SPACING_RAD = np.pi / 6
+"""Largest angle between neighbouring points on the arc [rad]."""
+
+_WRAP = mujoco.mjtWrap
+
+
+def correct_wraps(
+    spec: mujoco.MjSpec, side_sites: dict[str, tuple[float, float, float]], radii: dict[str, float]
+) -> None:
+    """Move sites within their bodies [m] and set the radii of wrapping geoms [m].
+
+    Raises:
+        MsemuError: The model has no such site or geom.
+    """
+    missing = [name for name in side_sites if spec.site(name) is None]
+    missing += [name for name in radii if spec.geom(name) is None]
+    if missing:
+        raise MsemuError(f"the model '{spec.modelname}' has no '{missing[0]}'; the recipe is for another model")
+    for name, position in side_sites.items():
+        spec.site(name).pos = position
+    for name, radius in radii.items():
+        spec.geom(name).size[0] = radius
+
+
+def replace_wraps(spec: mujoco.MjSpec, tendons: tuple[str, ...], model: mujoco.MjModel, data: mujoco.MjData) -> None:
+    """Lead tendons through points of the body that carries their wrapping cylinder, instead of over it.
+
+    The polygon through the points is shorter than the arc; the muscle's length range is moved by as much, so that its
+    fibre is as long as before.
+
+    Args:
+        spec: The specification to edit.
+        tendons: Names of the tendons; each has two sites with a cylinder between.
+        model: The model compiled from ``spec``.
+        data: The neutral pose, with its kinematics computed.
+
+    Raises:
+        MsemuError: A tendon is missing or takes another path.
+    """
+    mujoco.mj_tendon(model, data)
+    for name in tendons:
+        tendon = spec.tendon(name)
+        path = [] if tendon is None else [tendon.path[index] for index in range(len(tendon.path))]
+        if [wrap.type for wrap in path] != [_WRAP.mjWRAP_SITE, _WRAP.mjWRAP_CYLINDER, _WRAP.mjWRAP_SITE]:
+            raise MsemuError(
+                f"the model '{spec.modelname}' has no tendon '{name}' over a cylinder; the recipe is for another model"
+            )
+        first, geom, last = (wrap.target for wrap in path)
+        points, shorter = _points_on_arc(model, data, name, geom.name)
+        through = [first.name]
+        for number, point in enumerate(points):
+            through.append(f"{name}/{number}")
+            geom.parent.add_site(name=through[-1], pos=point, size=[0.001, 0, 0], group=4)
+        _lay_path(spec, tendon, [*through, last.name])
+        for muscle in spec.actuators:
+            if muscle.target == name:
+                muscle.lengthrange = np.asarray(muscle.lengthrange) - shorter
+
+
+def _points_on_arc(model: mujoco.MjModel, data: mujoco.MjData, tendon: str, geom: str) -> tuple[np.ndarray, float]:
+    """Return points on the part of a tendon that lies on its cylinder and by how much their polygon is shorter.
+
+    Returns:
+        Points in the frame of the body that carries the cylinder [m], shape [N, 3], the places where the tendon comes
+        and goes included, and the difference [m].
+
+    Raises:
+        MsemuError: The tendon does not touch the cylinder.
+    """
+    tendon_id, geom_id = model.tendon(tendon).id, model.geom(geom).id
+    start, count = data.ten_wrapadr[tendon_id], data.ten_wrapnum[tendon_id]
+    path = data.wrap_xpos.reshape(-1, 3)[start : start + count]
+    if count != 4:
+        raise MsemuError(f"tendon '{tendon}' does not touch '{geom}' in the neutral pose; there is no arc to replace")
+    arc = data.ten_length[tendon_id] - np.linalg.norm(path[1] - path[0]) - np.linalg.norm(path[3] - path[2])
+    rotation = data.geom_xmat[geom_id].reshape(3, 3)
+    ends = (path[1:3] - data.geom_xpos[geom_id]) @ rotation
+    angles, radius = np.arctan2(ends[:, 1], ends[:, 0]), model.geom_size[geom_id, 0]
+    sweep = (angles[1] - angles[0]) % (2.0 * np.pi)
+    ways = np.array([sweep, sweep - 2.0 * np.pi])
+    lengths = np.hypot(radius * ways, ends[1, 2] - ends[0, 2])
+    sweep = ways[np.argmin(np.abs(lengths - arc))]
+    share = np.linspace(0.0, 1.0, int(np.ceil(abs(sweep) / _SPACING_RAD)) + 1)
+    turn = angles[0] + share * sweep
+    along = ends[0, 2] + share * (ends[1, 2] - ends[0, 2])
+    local = np.stack([radius * np.cos(turn), radius * np.sin(turn), along], axis=1)
+    world = local @ rotation.T + data.geom_xpos[geom_id]
+    body = model.geom_bodyid[geom_id]
+    points = (world - data.xpos[body]) @ data.xmat[body].reshape(3, 3)
+    return points, float(arc - np.linalg.norm(np.diff(local, axis=0), axis=1).sum())
+
+
+def _lay_path(spec: mujoco.MjSpec, tendon: mujoco.MjsTendon, sites: list[str]) -> None:
+    """Put a tendon that runs from site to site in the place of another of the same name."""
+    kept = {name: np.copy(getattr(tendon, name)) for name in ("rgba", "width", "group")}
+    name = tendon.name
+    spec.delete(tendon)  # the muscle names its tendon and stays
+    laid = spec.add_tendon(name=name, **kept)
+    for site in sites:
+        laid.wrap_site(site)

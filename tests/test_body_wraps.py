@@ -1,0 +1,113 @@
+"""Repaired wrapping surfaces: nothing jumps any more, and what did not jump before stays as it was."""
+
+import dataclasses
+import os
+
+import mujoco
+import numpy as np
+import pytest
+
+from msemu.errors import MsemuError
+from msemu.models import Body, load_body
+from msemu.models.loader import make_body
+from msemu.models.recipe import load_recipe
+from msemu.models.sources import SOURCES, read_mjcf
+from msemu.muscle.parameters import MuscleParameters
+
+
+def without_repair(name: str) -> Body:
+    """Return a body whose wraps are those of its source."""
+    recipe = load_recipe(name)
+    spec, _ = read_mjcf(SOURCES[recipe.source].find()[0])
+    return make_body(name, dataclasses.replace(recipe, side_sites={}, wrap_radii={}, replaced_wraps=()), spec, {})
+
+
+def largest_jump(body: Body, muscle: str, joint: str, bent: str | None = None) -> float:
+    """Return the largest change of a muscle's length between 400 poses across the range of a joint, over its fibre.
+
+    Meanwhile the joint ``bent`` stands at its lower limit.
+    """
+    model, data = body.model, mujoco.MjData(body.model)
+    index, column = body.muscle_names.index(muscle), body.joint_names.index(joint)
+    lengths = []
+    for angle in np.linspace(*model.jnt_range[1 + column], 400):
+        data.qpos[:] = body.neutral_qpos
+        data.qpos[7 + column] = angle
+        if bent:
+            other = body.joint_names.index(bent)
+            data.qpos[7 + other] = model.jnt_range[1 + other, 0]
+        data.qpos[:] = body.couplings.project(data.qpos)
+        mujoco.mj_fwdPosition(model, data)
+        lengths.append(data.actuator_length[index])
+    return np.abs(np.diff(lengths)).max() / MuscleParameters.of(model).optimal_fiber_length[index]
+
+
+MYOFULLBODY = [
+    ("SUP", "pro_sup_r"),
+    ("SUP_left", "pro_sup_l"),
+    ("gaslat_r", "knee_angle_r"),
+    ("gaslat_l", "knee_angle_l"),
+]
+
+
+@pytest.mark.parametrize(("muscle", "joint"), MYOFULLBODY)
+def test_repaired_muscles_of_myofullbody_do_not_jump(muscle, joint):
+    assert largest_jump(load_body("myofullbody"), muscle, joint) < 0.03
+    assert largest_jump(without_repair("myofullbody"), muscle, joint) > 0.1
+
+
+@pytest.fixture(scope="module")
+def ms_human_700() -> tuple[Body, Body]:
+    """The body, and the body with the wraps of its source."""
+    if not os.environ.get("MSEMU_MS_HUMAN_700"):
+        pytest.skip("MSEMU_MS_HUMAN_700 is not set")
+    return load_body("ms_human_700"), without_repair("ms_human_700")
+
+
+@pytest.mark.parametrize("side", "rl")
+def test_the_supinator_of_ms_human_700_does_not_jump(ms_human_700, side):
+    repaired, source = ms_human_700
+    assert largest_jump(repaired, f"SUP_{side}", f"pro_sup_{side}") < 0.03
+    assert largest_jump(source, f"SUP_{side}", f"pro_sup_{side}") > 0.03
+
+
+def test_points_on_the_arc_keep_lengths_and_moment_arms_of_the_neutral_pose(ms_human_700):
+    repaired, source = ms_human_700
+    names = [f"TR{number}_{side}" for number in (2, 3, 4) for side in "rl"]
+    muscles = [repaired.muscle_names.index(name) for name in names]
+    assert repaired.muscle_names == source.muscle_names
+    found = []
+    for body in ms_human_700:
+        model, data = body.model, mujoco.MjData(body.model)
+        data.qpos[:] = body.neutral_qpos
+        mujoco.mj_fwdPosition(model, data)
+        arms = np.zeros((model.nu, model.nv))
+        mujoco.mju_sparse2dense(arms, data.actuator_moment, data.moment_rownnz, data.moment_rowadr, data.moment_colind)
+        found.append((data.actuator_length[muscles] - model.actuator_lengthrange[muscles, 0], arms[muscles]))
+    np.testing.assert_allclose(found[0][0], found[1][0], atol=1e-9)
+    np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-9)
+    assert np.abs(found[1][1]).max() > 0.05
+
+
+@pytest.mark.parametrize("side", "rl")
+def test_a_bent_spine_makes_no_muscle_jump(ms_human_700, side):
+    repaired, source = ms_human_700
+    assert largest_jump(repaired, f"TR2_{side}", "L5_S1_LB", bent="L5_S1_FE") < 0.03
+    assert largest_jump(source, f"TR2_{side}", "L5_S1_LB", bent="L5_S1_FE") > 0.3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"side_sites": {"nowhere": (0.0, 0.0, 0.0)}},
+        {"wrap_radii": {"nowhere": 0.1}},
+        {"joint_ranges": {"nowhere": (0, 1)}},
+        {"replaced_wraps": ("nowhere",)},
+        {"replaced_wraps": ("soleus_r_tendon",)},
+    ],
+)
+def test_a_recipe_for_another_model_is_refused(change):
+    recipe = load_recipe("myofullbody")
+    spec, _ = read_mjcf(SOURCES[recipe.source].find()[0])
+    with pytest.raises(MsemuError, match="another model"):
+        make_body("myofullbody", dataclasses.replace(recipe, **change), spec, {})
