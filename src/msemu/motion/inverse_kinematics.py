@@ -8,6 +8,7 @@ What remains is a quadratic programme in some 40 coordinates.
 from dataclasses import dataclass
 
 import mink
+import mujoco
 import numpy as np
 import qpsolvers
 
@@ -62,6 +63,8 @@ class Costs:
         shoulder_continuity: The same for the plane of elevation and the rotation of the shoulder, which turn
             against each other when the arm hangs.
         spine_posture: Distance of the joints between pelvis and thorax from the neutral pose [1/rad].
+        root_position: Distance of the root from a smooth course [1/m].
+        root_rotation: The same for its rotation [1/rad].
     """
 
     position: float = 10.0
@@ -74,6 +77,8 @@ class Costs:
     continuity: float = 0.2
     shoulder_continuity: float = 0.35
     spine_posture: float = 0.1
+    root_position: float = 100.0
+    root_rotation: float = 30.0
 
 
 class InverseKinematics:
@@ -138,6 +143,7 @@ class InverseKinematics:
         self._posture_cost = costs_of(costs.posture, costs.shoulder_posture, ("elv_angle", "pro_sup"))
         self._posture_cost[6:][spine] = costs.spine_posture
         self._continuity_cost = costs_of(costs.continuity, costs.shoulder_continuity, ("elv_angle", "shoulder_rot"))
+        self._root_cost = np.repeat([costs.root_position, costs.root_rotation], 3)
 
     def solve(
         self,
@@ -147,6 +153,7 @@ class InverseKinematics:
         iterations: int,
         before: np.ndarray | None = None,
         longest_move: float = np.inf,
+        follow_root: bool = False,
     ) -> np.ndarray:
         """Return the pose that fits the targets best, shape [nq].
 
@@ -157,6 +164,7 @@ class InverseKinematics:
             iterations: Largest number of Gauss-Newton steps.
             before: Pose of the frame before, shape [nq]; None when the pose may be any.
             longest_move: Largest distance of a joint from the frame before [rad or m]; less for the spine, see `pace`.
+            follow_root: Whether the root, too, shall stay close to ``near``.
         """
         lower, upper = self._lower.copy(), self._upper.copy()
         start = start.copy()
@@ -175,12 +183,12 @@ class InverseKinematics:
         self._centres.set_target(targets.aims[self.tracked])
         self._configuration.update(start)
         for _ in range(iterations):
-            step = self._step(near, lower, upper)
+            step = self._step(near, lower, upper, follow_root)
             if np.abs(step).max() < _CONVERGED:
                 break
         return self._configuration.q.copy()
 
-    def _step(self, near: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    def _step(self, near: np.ndarray, lower: np.ndarray, upper: np.ndarray, follow_root: bool) -> np.ndarray:
         """Take one Gauss-Newton step in the free coordinates, within bounds of shape [6 + F], and return it."""
         configuration, couplings = self._configuration, self._body.couplings
         pose = configuration.q
@@ -195,6 +203,11 @@ class InverseKinematics:
         away = np.stack([pose - self._body.neutral_qpos, pose - near])[:, 7 + self.free_joints]
         gradient = -error @ jacobian
         gradient[6:] += (weights[:, 6:] * away).sum(axis=0)
+        if follow_root:
+            deviation = np.empty(self._body.model.nv)
+            mujoco.mj_differentiatePos(self._body.model, deviation, 1.0, near, pose)
+            weights[1, :6] = self._root_cost**2
+            gradient[:6] += weights[1, :6] * deviation[:6]
 
         floor = self._floor.compute_qp_inequalities(configuration, dt=1.0)
         step = qpsolvers.solve_qp(

@@ -48,7 +48,8 @@ class PathSolver:
 
         The first pass goes from frame to frame and stays close to the pose before; the second starts from the
         smoothed result and stays close to it, so that what the targets leave open, such as the plane of
-        elevation of a hanging arm, follows the smooth course instead of the history. Of a cycle, the first
+        elevation of a hanging arm, follows the smooth course instead of the history. The root follows it
+        closely: where it jerks by millimetres, forces of a body weight would be needed. Of a cycle, the first
         pass repeats the first half at its end, so that the first frame, too, has a past.
 
         Args:
@@ -72,14 +73,21 @@ class PathSolver:
         path = guide(path)
         for frame in range(frames):
             before = path[frame - 1] if frame or self._displacement is not None else None
-            path[frame] = self._frame(frame, path[frame], path[frame].copy(), iterations[1], before)
+            path[frame] = self._frame(frame, path[frame], path[frame].copy(), iterations[1], before, follow_root=True)
             on_frame(total - frames + frame + 1, total)
         return smooth(path)
 
     def _frame(
-        self, frame: int, start: np.ndarray, near: np.ndarray, iterations: int, before: np.ndarray | None
+        self,
+        frame: int,
+        start: np.ndarray,
+        near: np.ndarray,
+        iterations: int,
+        before: np.ndarray | None,
+        follow_root: bool = False,
     ) -> np.ndarray:
-        return self._solver.solve(start, self._targets.frame(frame), near, iterations, before, self._longest_move)
+        targets = self._targets.frame(frame)
+        return self._solver.solve(start, targets, near, iterations, before, self._longest_move, follow_root)
 
     def _first_pose(self) -> np.ndarray:
         """Return the better one of two poses of the first frame: approached from the neutral pose, or from later on.

@@ -18,7 +18,7 @@ from msemu.motion.smoothing import smooth_path, velocities
 from msemu.motion.source import JOINT_CENTRES, SourceMotion
 from msemu.motion.targets import make_targets
 
-RETARGET_VERSION = 4
+RETARGET_VERSION = 5
 """Part of the key of cached clips: raised whenever the same input gives another clip."""
 
 _STANDING = 0.9
@@ -43,6 +43,8 @@ class RetargetSettings:
         cyclic: Whether to close the loop; None follows the source.
         smoothing_s: Standard deviation of the Gaussian that smooths the joint angles [s].
         guide_smoothing_s: The same for the first pass, whose result the second one stays close to [s].
+        root_smoothing_s: The same for the root of the first pass [s]: a cut-off of 6 Hz, as is usual in gait analysis
+            (Winter 2009, Biomechanics and Motor Control of Human Movement, section 3.4).
         iterations: Gauss-Newton steps per frame of the first and the second pass.
         costs: Weights of the inverse kinematics.
     """
@@ -51,6 +53,7 @@ class RetargetSettings:
     cyclic: bool | None = None
     smoothing_s: float = 0.012
     guide_smoothing_s: float = 0.05
+    root_smoothing_s: float = 0.03
     iterations: tuple[int, int] = (6, 3)
     costs: Costs = field(default_factory=Costs)
 
@@ -96,12 +99,14 @@ def retarget(
     def smoothing(width_s: float) -> Callable[[np.ndarray], np.ndarray]:
         return lambda path: body.couplings.project(smooth_path(path, width_s, settings.fps, displacement))
 
+    def guide(path: np.ndarray) -> np.ndarray:
+        root = smooth_path(path, settings.root_smoothing_s, settings.fps, displacement)[:, :7]
+        return np.hstack([root, smoothing(settings.guide_smoothing_s)(path)[:, 7:]])
+
     wrists = targets.positions[:, [name.startswith("wrist") for name in JOINT_CENTRES], 2]
     solver = InverseKinematics(body, settings.costs, hands=bool(wrists.min() < _HAND_REACH_M))
     path = PathSolver(body, solver, targets, displacement, _LARGEST_SPEED_RAD_S / settings.fps)
-    qpos = path.solve(
-        settings.iterations, smoothing(settings.guide_smoothing_s), smoothing(settings.smoothing_s), on_frame
-    )
+    qpos = path.solve(settings.iterations, guide, smoothing(settings.smoothing_s), on_frame)
     standing = targets.contact.max(axis=2) > _STANDING
     shift = _floor_shift(body, qpos, standing)
     qpos[:, 2] += shift
