@@ -56,8 +56,12 @@ def _rows(batch: RolloutStorage.Batch, rows: slice) -> RolloutStorage.Batch:
 class PPO(BasePPO):
     """PPO (arXiv:1707.06347) for actions of many dimensions.
 
-    Three things differ from rsl-rl:
+    Five things differ from rsl-rl:
 
+    * Rewards count ``1 - gamma`` times as much, so a value is a mean of the rewards to come and of their size. The
+      values of a network begin at zero and move by at most ``clip_param`` in an update: sums of rewards are out of
+      their reach for long.
+    * The critic has a learning rate of its own. The policy's is steered by its divergence and can become very small.
     * rsl-rl adds ``gamma V(s_t)`` for an episode cut off by time, with the state *before* the step. The state after it
       is at hand in ``extras["terminal_observations"]``, so its value is used ("partial-episode bootstrapping",
       arXiv:1712.00378).
@@ -75,7 +79,13 @@ class PPO(BasePPO):
     """
 
     def __init__(
-        self, actor: MLPModel, critic: MLPModel, storage: RolloutStorage, desired_kl_per_action: float, **settings: Any
+        self,
+        actor: MLPModel,
+        critic: MLPModel,
+        storage: RolloutStorage,
+        desired_kl_per_action: float,
+        critic_learning_rate: float,
+        **settings: Any,
     ):
         """Build the algorithm.
 
@@ -84,15 +94,18 @@ class PPO(BasePPO):
             critic: Value network.
             storage: Memory of one rollout.
             desired_kl_per_action: Divergence of an update that the adaptive schedule aims at, per action dimension.
+            critic_learning_rate: Learning rate of the critic.
             settings: Arguments of rsl-rl's PPO.
         """
         desired_kl = desired_kl_per_action * storage.actions_shape[0]
         super().__init__(actor, critic, ShuffledRollout(storage), desired_kl=desired_kl, **settings)
-        if isinstance(self.optimizer, torch.optim.Adam):
-            parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
-            self.optimizer = type(self.optimizer)(parameters, lr=self.learning_rate, fused=True)
+        groups = [{"params": list(network.parameters())} for network in (self.actor, self.critic)]
+        extra = {"fused": True} if isinstance(self.optimizer, torch.optim.Adam) else {}
+        self.optimizer = type(self.optimizer)(groups, lr=self.learning_rate, **extra)
+        self._critic_learning_rate = critic_learning_rate
         self._unknown_values = torch.zeros(storage.num_envs, 1, device=self.device)
         self.skipped_updates = 0
+        self.optimizer.register_step_pre_hook(self._set_critic_learning_rate)
         self.optimizer.register_step_pre_hook(self._skip_if_not_finite)
 
     def act(self, obs: TensorDict) -> torch.Tensor:
@@ -110,6 +123,7 @@ class PPO(BasePPO):
         self, obs: TensorDict, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, torch.Tensor]
     ) -> None:
         """Record one environment step."""
+        rewards = (1.0 - self.gamma) * rewards
         time_outs = extras["time_outs"].to(self.device)
         # Time-outs are rare. The host looks whether there is one; a device computes the value rather than wait.
         if time_outs.device.type != "cpu" or time_outs.any():
@@ -140,6 +154,9 @@ class PPO(BasePPO):
         if load_cfg is None:
             self.skipped_updates = loaded_dict["skipped_updates"]
         return super().load(loaded_dict, load_cfg, strict)
+
+    def _set_critic_learning_rate(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        optimizer.param_groups[1]["lr"] = self._critic_learning_rate  # rsl-rl has set the policy's
 
     def _skip_if_not_finite(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         parameters = chain(self.actor.parameters(), self.critic.parameters())

@@ -111,7 +111,7 @@ class AdversarialPPO(PPO):
         """Add the discriminator's rewards of the whole rollout, then compute returns."""
         rewards = self.discriminator.reward(self._samples.flatten(0, 1)).view_as(self._rewards)
         self._rewards.copy_(torch.where(self._sound & rewards.isfinite(), rewards, 0.0))
-        self.storage.rewards += self._discriminator_weight * self._rewards.unsqueeze(2)
+        self.storage.rewards += (1.0 - self.gamma) * self._discriminator_weight * self._rewards.unsqueeze(2)
         super().compute_returns(obs)
 
     def update(self) -> dict[str, float]:
