@@ -1,6 +1,7 @@
 """Gaussian policies whose exploration noise is correlated between actions: Lattice and muscle groups."""
 
 import math
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from msemu.rl.ppo import PPO
 _LOG_TWO_PI = math.log(2.0 * math.pi)
 
 
-class CorrelatedGaussian(GaussianDistribution):
+class CorrelatedGaussian(GaussianDistribution, ABC):
     """Actions ``mean(s) + std e + F (shared_std z)`` with independent standard normal ``e`` and ``z``.
 
     Their covariance ``diag(std^2) + F diag(shared_std^2) F^T`` does not depend on the state, so that one Cholesky
@@ -41,9 +42,9 @@ class CorrelatedGaussian(GaussianDistribution):
         self.log_shared_std = nn.Parameter(torch.full((num_shared,), math.log(init_shared_std)))
         self._rollout_factor: torch.Tensor | None = None
 
+    @abstractmethod
     def directions(self) -> torch.Tensor:
         """How the shared noise moves the actions: the matrix F, shape [A, S]."""
-        raise NotImplementedError
 
     def update(self, mlp_output: torch.Tensor) -> None:
         """Take the network's output, the mean, shape [N, A]."""

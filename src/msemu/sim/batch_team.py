@@ -55,13 +55,8 @@ class BatchTeam:
         """Compute every stage of some simulations, by default of all."""
         everything = np.arange(len(self.state)) if ids is None else ids
 
-        def work(index: int) -> None:
-            own = self.ranges[index]
-            chosen = everything[(everything >= own.start) & (everything < own.stop)] - own.start
-            if len(chosen):
-                self.parts[index].forward(chosen)
-
-        self.run(work)
+        chosen = [everything[(everything >= own.start) & (everything < own.stop)] - own.start for own in self.ranges]
+        self._run(lambda index: self.parts[index].forward(chosen[index]), chosen)
 
     def get_data(self, sim: int, data: mujoco.MjData) -> mujoco.MjData:
         """Copy one simulation into ``data``."""
@@ -70,22 +65,28 @@ class BatchTeam:
 
     def run(self, work: Callable[[int], None]) -> None:
         """Do ``work`` with the index of every batch, each in its thread, between copying its state in and out."""
+        self._run(work, [np.arange(len(own)) for own in self.ranges])
+
+    def _run(self, work: Callable[[int], None], chosen: list[np.ndarray]) -> None:
+        """Do ``work`` with the index of each batch of which any simulations are chosen, given by their rows in it."""
 
         def with_state(index: int) -> None:
-            part, rows = self.parts[index], slice(self.ranges[index].start, self.ranges[index].stop)
-            part.state[:] = self.state[rows]
+            part, rows = self.parts[index], chosen[index]
+            own = rows + self.ranges[index].start
+            part.state[rows] = self.state[own]
             work(index)
-            self.state[rows] = part.state
-            self.warning[rows] = part.warning
+            self.state[own] = part.state[rows]
+            self.warning[own] = part.warning[rows]
             part.warning[:] = 0
             for name, output in self._outputs.items():
-                output[rows] = part.bind(name)
+                output[own] = part.bind(name)[rows]
 
+        involved = [index for index, rows in enumerate(chosen) if len(rows)]
         if self._threads is None:
-            with_state(0)
-            return
-        for _ in self._threads.map(with_state, range(len(self.parts))):
-            pass
+            for index in involved:
+                with_state(index)
+        else:
+            list(self._threads.map(with_state, involved))
 
 
 def _address(array: np.ndarray) -> int:
