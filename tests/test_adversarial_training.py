@@ -186,7 +186,7 @@ def test_rewards_are_mixed_by_their_weights(train_cfg: TrainCfg, legs: Body, mar
                 wanted = 3.0 * rewards - 2.0 * effort + 0.5 * algorithm.discriminator.reward(sample)
                 assert extras["log"]["Regularizer/effort"] == pytest.approx(-2.0 * effort.mean().item())
         algorithm.compute_returns(obs)
-    assert torch.allclose(algorithm.storage.rewards[3].squeeze(1), wanted)
+    assert torch.allclose(algorithm.storage.rewards[3].squeeze(1), (1.0 - algorithm.gamma) * wanted)
 
 
 def test_no_window_straddles_a_reset(train_cfg: TrainCfg, legs: Body, march: MotionClip) -> None:
@@ -351,8 +351,8 @@ def test_regularizers_can_be_left_out(train_cfg: TrainCfg, legs: Body, march: Mo
     train_cfg.agent.algorithm["regularizers"] = {}
     runner = Runner(MotionTrackingEnv(train_cfg, legs, march), train_cfg.agent, None, "cpu")
     roll_out(runner, 8)
-    wanted = runner.alg._discriminator_weight * runner.alg._rewards
-    assert torch.equal(runner.alg.storage.rewards.squeeze(2), wanted)
+    wanted = (1.0 - runner.alg.gamma) * runner.alg._discriminator_weight * runner.alg._rewards
+    assert torch.allclose(runner.alg.storage.rewards.squeeze(2), wanted)
 
 
 @pytest.mark.parametrize("objective", ["logistic", "least_squares"])

@@ -39,7 +39,13 @@ def learn(head: dict, kind: type[PPO], iterations: int = 30) -> torch.Tensor:
     torch.nn.init.zeros_(actor.mlp[-1].bias[:2])
     critic = MLPModel(obs, groups, "critic", 1, [16], "elu", False)
     storage = RolloutStorage("rl", PULLS, 1, obs, [2])
-    settings = {"desired_kl_per_action": 0.02, "entropy_coef": 0.05, "learning_rate": 0.003, "num_mini_batches": 2}
+    settings = {
+        "desired_kl_per_action": 0.02,
+        "entropy_coef": 0.05,
+        "learning_rate": 0.003,
+        "critic_learning_rate": 0.003,
+        "num_mini_batches": 2,
+    }
     algorithm = kind(actor, critic, storage, **settings)
     for _ in range(iterations):
         with torch.inference_mode():

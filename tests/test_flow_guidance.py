@@ -57,7 +57,14 @@ def make_algorithm(**guidance: object) -> tuple[GuidedFlowPPO, TensorDict]:
     actor = MLPModel(obs, groups, "actor", MUSCLES, [16], "elu", False, FLOW)
     critic = MLPModel(obs, groups, "critic", 1, [16], "elu", False)
     storage = RolloutStorage("rl", NUM_ENVS, 2, obs, [MUSCLES])
-    settings = {"desired_kl_per_action": 0.01, "schedule": "fixed", "learning_rate": 0.0, "num_mini_batches": 2}
+    settings = {
+        "desired_kl_per_action": 0.01,
+        "critic_learning_rate": 0.0,
+        "gamma": 0.0,  # every step ends an episode
+        "schedule": "fixed",
+        "learning_rate": 0.0,
+        "num_mini_batches": 2,
+    }
     return GuidedFlowPPO(actor, critic, storage, guidance=GUIDANCE | guidance, **settings), obs
 
 

@@ -45,7 +45,15 @@ def make_algorithm(actor: MLPModel, kind: type[PPO]) -> PPO:
     torch.manual_seed(7)
     critic = MLPModel(obs, {"critic": ["senses"]}, "critic", 1, [16, 8], "elu", True)
     storage = RolloutStorage("rl", NUM_ENVS, STEPS, obs, [MUSCLES])
-    return kind(actor, critic, storage, desired_kl_per_action=0.01, num_mini_batches=3, entropy_coef=0.01)
+    return kind(
+        actor,
+        critic,
+        storage,
+        desired_kl_per_action=0.01,
+        critic_learning_rate=0.001,
+        num_mini_batches=3,
+        entropy_coef=0.01,
+    )
 
 
 def pair_of_actors() -> tuple[MLPModel, MLPModel]:

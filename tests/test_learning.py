@@ -63,7 +63,7 @@ def test_a_time_out_is_bootstrapped_with_the_state_it_ends_in(
         assert extras["time_outs"].tolist() == [False, True, False, False]
         value = algorithm.critic(extras["terminal_observations"]).squeeze(1)
         algorithm.process_env_step(obs, rewards, dones, extras)
-    wanted = rewards.clone()
+    wanted = (1.0 - algorithm.gamma) * rewards
     wanted[1] += algorithm.gamma * value[1]
     assert torch.allclose(algorithm.storage.rewards[0].squeeze(1), wanted)
 

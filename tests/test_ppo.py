@@ -5,6 +5,7 @@ from rsl_rl.models import MLPModel
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 
+from msemu.rl.policy import PolicyNetwork
 from msemu.rl.ppo import PPO
 
 NUM_ENVS, STEPS, MUSCLES, SENSES = 8, 6, 5, 12
@@ -21,7 +22,13 @@ def make_algorithm(**settings: object) -> PPO:
     actor = MLPModel(obs, groups, "actor", MUSCLES, [16, 8], "elu", True, gaussian)
     critic = MLPModel(obs, groups, "critic", 1, [16, 8], "elu", True)
     storage = RolloutStorage("rl", NUM_ENVS, STEPS, obs, [MUSCLES])
-    common = {"desired_kl_per_action": 0.01, "num_mini_batches": 3, "entropy_coef": 0.01, "value_loss_coef": 0.7}
+    common = {
+        "desired_kl_per_action": 0.01,
+        "critic_learning_rate": 0.002,
+        "num_mini_batches": 3,
+        "entropy_coef": 0.01,
+        "value_loss_coef": 0.7,
+    }
     return PPO(actor, critic, storage, **common | settings)
 
 
@@ -72,3 +79,36 @@ def test_a_mini_batch_whose_likelihoods_overflow_is_left_out_and_counted() -> No
     fill(algorithm)
     assert algorithm.update()["skipped_updates"] == 0
     assert not all(torch.equal(one, other) for one, other in zip(before, algorithm.actor.mlp.parameters(), strict=True))
+
+
+def test_rewards_count_so_that_a_value_is_their_discounted_mean() -> None:
+    algorithm = make_algorithm(gamma=0.9, lam=1.0)
+    with torch.inference_mode():
+        for _ in range(STEPS):
+            algorithm.act(observations())
+            extras = {"time_outs": torch.zeros(NUM_ENVS, dtype=torch.bool), "terminal_observations": observations()}
+            algorithm.process_env_step(observations(), torch.full((NUM_ENVS,), 3.0), torch.zeros(NUM_ENVS), extras)
+        last = observations()
+        algorithm.compute_returns(last)
+        beyond = algorithm.critic(last)
+    weight = 0.9**STEPS
+    assert torch.allclose(algorithm.storage.returns[0], (1.0 - weight) * 3.0 + weight * beyond, atol=1e-5)
+
+
+def test_the_critic_keeps_its_learning_rate_whatever_the_divergence_of_the_policy_is() -> None:
+    algorithm = make_algorithm(desired_kl_per_action=1e-6, num_learning_epochs=3)
+    fill(algorithm)
+    algorithm.update()
+    policy, critic = (group["lr"] for group in algorithm.optimizer.param_groups)
+    assert policy == algorithm.learning_rate < 0.001
+    assert critic == 0.002
+
+
+def test_the_first_actions_are_nearly_zero() -> None:
+    torch.manual_seed(0)
+    obs = observations()
+    usual = MLPModel(obs, {"actor": ["senses"]}, "actor", MUSCLES, [16, 8], "elu", True)
+    torch.manual_seed(0)
+    small = PolicyNetwork(obs, {"actor": ["senses"]}, "actor", MUSCLES, [16, 8], "elu", True)
+    assert small(obs).abs().max() < 0.02 < usual(obs).abs().mean()
+    assert small(obs).abs().min() > 0.0
