@@ -27,7 +27,11 @@ setup(
     python_requires=">=3.11",
     packages=packages,
     package_dir=package_dir,
-    package_data={"msemu.cfg": ["**/*.yaml"], "msemu": ["py.typed"]},
+    package_data={
+        "msemu.cfg": ["**/*.yaml"],
+        "msemu.models": ["pretrained/**/*.yaml", "pretrained/**/*.pt"],
+        "msemu": ["py.typed"],
+    },
     install_requires=[
         "torch>=2.11",  # policies, vectorised environment
         "mujoco==4.0.*",  # CPU physics, model editing

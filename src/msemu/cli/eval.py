@@ -27,6 +27,8 @@ class EvalArgs:
 
     run: Annotated[str, tyro.conf.Positional]
     """Run folder, or a task id for its latest run."""
+    pretrained: bool = False
+    """Measure the policy of the task that comes with msemu."""
     checkpoint: str = "best"
     """best, last, or the path of a checkpoint of the run."""
     episodes: int = 32
@@ -44,7 +46,7 @@ class EvalArgs:
     json: Path | None = None
     """File to write the figures to."""
     plots: Path | None = None
-    """Folder for the plots; <run>/eval by default."""
+    """Folder for the plots; <run>/eval by default, eval/<task> for a pretrained policy."""
 
 
 @command
@@ -59,13 +61,14 @@ def evaluate(args: EvalArgs) -> None:
     from msemu.analysis.plots import plot_evaluation
     from msemu.analysis.rollout import measure_episodes
     from msemu.motion.task_clips import file_stem, find_clip
+    from msemu.rl.pretrained import PretrainedRun
     from msemu.rl.run_folder import RunFolder
     from msemu.rl.setup import open_policy
     from msemu.sim import pick_device
 
     if args.episodes < 1 or (args.seconds is not None and args.seconds <= 0):
         raise MsemuError("--episodes and --seconds must be positive")
-    run = RunFolder.find(args.run, Path(args.runs_dir))
+    run = PretrainedRun.of(args.run) if args.pretrained else RunFolder.find(args.run, Path(args.runs_dir))
     checkpoint = run.checkpoint(args.checkpoint)
     env, runner = open_policy(run, checkpoint, args.episodes, pick_device(args.device), args.seed)
     frequency = env.cfg.env.control_frequency_hz
@@ -95,7 +98,7 @@ def evaluate(args: EvalArgs) -> None:
     if args.json:
         figures = asdict(single) if single else {"clips": {name: asdict(each) for name, each in evaluations.items()}}
         write_json(args.json, {"task": run.task, "checkpoint": str(checkpoint), "seed": args.seed, **figures})
-    plots = args.plots or run.path / "eval"
+    plots = args.plots or (Path("eval") / run.task if args.pretrained else run.path / "eval")
     for index, (evaluation, errors) in measured.items():
         folder = plots if single else plots / file_stem(index, env.reference.names[index])
         for path in plot_evaluation(evaluation, errors, frequency, folder):

@@ -12,6 +12,7 @@ from msemu.errors import MsemuError, command
 from msemu.models import Body, load_body
 from msemu.motion.recording import Recording
 from msemu.registry import get_task, list_tasks
+from msemu.rl.pretrained import PretrainedRun
 from msemu.rl.run_folder import RunFolder
 from msemu.viewer.video import RendererName, write_video
 
@@ -25,6 +26,8 @@ class PlayArgs:
 
     run: Annotated[str, tyro.conf.Positional]
     """Run folder or task id."""
+    pretrained: bool = False
+    """Show the policy of the task that comes with msemu."""
     checkpoint: str = "best"
     """best, last, or the path of a checkpoint."""
     seconds: float | None = None
@@ -99,6 +102,8 @@ def _record(args: PlayArgs) -> tuple[Body, Recording]:
 
 
 def _find_run(args: PlayArgs) -> RunFolder | None:
+    if args.pretrained:
+        return PretrainedRun.of(args.run)
     try:
         return RunFolder.find(args.run, Path(args.runs_dir))
     except MsemuError:

@@ -1,0 +1,38 @@
+"""Trained policies that come with msemu."""
+
+from pathlib import Path
+
+from msemu import models
+from msemu.errors import MsemuError
+from msemu.models import load_body
+from msemu.motion.clip import MotionClip
+from msemu.motion.task_clips import load_clips
+from msemu.rl.run_folder import RunFolder
+
+FOLDER = Path(models.__file__).parent / "pretrained"
+"""One run folder for each task: the best checkpoint, configuration and provenance."""
+
+
+class PretrainedRun(RunFolder):
+    """A run folder without clips: they are fetched and retargeted again, as for training."""
+
+    @classmethod
+    def of(cls, task: str) -> "PretrainedRun":
+        """Open the policy of a task.
+
+        Raises:
+            MsemuError: There is none; the message lists those that there are.
+        """
+        known = sorted(path.parent.name for path in FOLDER.glob("*/config.yaml"))
+        if task not in known:
+            raise MsemuError(f"no pretrained policy of '{task}' comes with msemu; there are: {', '.join(known)}")
+        return cls.open(FOLDER / task)
+
+    def load_clips(self) -> list[MotionClip]:
+        """Obtain the clips that the policy was trained on.
+
+        Raises:
+            MsemuError: One cannot be obtained.
+        """
+        cfg = self.load_config()
+        return load_clips(cfg, load_body(cfg.body, cfg.body_path))
