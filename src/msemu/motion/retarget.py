@@ -18,7 +18,7 @@ from msemu.motion.smoothing import smooth_path, velocities
 from msemu.motion.source import JOINT_CENTRES, SourceMotion
 from msemu.motion.targets import make_targets
 
-RETARGET_VERSION = 5
+RETARGET_VERSION = 6
 """Part of the key of cached clips: raised whenever the same input gives another clip."""
 
 _STANDING = 0.9
