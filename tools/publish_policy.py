@@ -1,19 +1,13 @@
 #!/usr/bin/env python
-"""Make the best policy of a run one that comes with msemu: ``msemu-play TASK --pretrained``.
+"""Make a policy one that comes with msemu: ``msemu-play TASK --pretrained``.
 
-    python tools/publish_policy.py runs/Msemu-Walk-MyoLegs-v0/2026-01-31_12-00-00_run
-
-Copies what is needed to run it, without the optimiser, the clips and the paths of this machine.
+python tools/publish_policy.py runs/Msemu-Walk-MyoLegs-v0/2026-01-31_12-00-00_run
 """
 
 import argparse
-import shutil
 from pathlib import Path
 
-import yaml
-
-from msemu.config import read_yaml
-from msemu.rl.pretrained import FOLDER
+from msemu.rl.pretrained import publish
 from msemu.rl.run_folder import RunFolder
 
 
@@ -23,15 +17,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="run folder")
     parser.add_argument("--checkpoint", default="best", help="best, last, or the path of a checkpoint")
     args = parser.parse_args()
-    run = RunFolder.open(args.run)
-    folder = FOLDER / run.task
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(run.checkpoint(args.checkpoint), folder / "best.pt")
-    shutil.copyfile(run.path / "config.yaml", folder / "config.yaml")
-    provenance = read_yaml(run.path / "provenance.yaml")
-    provenance["command"] = " ".join([Path(provenance["command"][0]).name, *provenance["command"][1:]])
-    (folder / "provenance.yaml").write_text(yaml.safe_dump(provenance, sort_keys=False), encoding="utf-8")
-    print(folder)
+    print(publish(RunFolder.open(args.run), args.checkpoint))
 
 
 if __name__ == "__main__":

@@ -39,11 +39,12 @@ newest_run() {
 }
 
 run=$(newest_run)
-resume=()
-if [ -n "$run" ]; then resume=(--resume "$run"); fi
+# The policy leads a muscle controller, which needs MuJoCo's C engine (docs/action_spaces.md).
+how=(--env.action joint --agent ppo_prior --sim.device cpu)
+if [ -n "$run" ]; then how=(--resume "$run"); fi
 
 echo "== training $task for $minutes minutes (Ctrl-C stops early and keeps what was learned)"
-$bin/msemu-train "$task" --minutes "$minutes" --run-name quickstart "${resume[@]}"
+$bin/msemu-train "$task" --minutes "$minutes" --run-name quickstart "${how[@]}"
 run=$(newest_run)
 
 echo "== measuring"

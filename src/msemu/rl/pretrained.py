@@ -1,8 +1,12 @@
 """Trained policies that come with msemu."""
 
+import shutil
 from pathlib import Path
 
+import yaml
+
 from msemu import models
+from msemu.config import read_yaml
 from msemu.errors import MsemuError
 from msemu.models import load_body
 from msemu.motion.clip import MotionClip
@@ -36,3 +40,25 @@ class PretrainedRun(RunFolder):
         """
         cfg = self.load_config()
         return load_clips(cfg, load_body(cfg.body, cfg.body_path))
+
+
+def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:
+    """Copy what is needed to use a policy, without optimiser, clips and the paths of this machine.
+
+    Args:
+        run: Where it was trained.
+        checkpoint: ``best``, ``last`` or the path of one.
+        folder: Where the policies of all tasks lie.
+
+    Returns:
+        The policy's own folder.
+    """
+    own = folder / run.task
+    own.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(run.checkpoint(checkpoint), own / "best.pt")
+    shutil.copyfile(run.path / "config.yaml", own / "config.yaml")
+    provenance = read_yaml(run.path / "provenance.yaml")
+    program, *arguments = provenance["command"]
+    provenance["command"] = " ".join([Path(program).name, *arguments])
+    (own / "provenance.yaml").write_text(yaml.safe_dump(provenance, sort_keys=False), encoding="utf-8")
+    return own

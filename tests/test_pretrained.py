@@ -1,0 +1,56 @@
+"""The policies that come with msemu."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from command_line import run
+
+from msemu.analysis.rollout import measure_episodes
+from msemu.cli.train import train
+from msemu.config import TrainCfg
+from msemu.registry import list_tasks
+from msemu.rl import pretrained
+from msemu.rl.pretrained import FOLDER, PretrainedRun, publish
+from msemu.rl.run_folder import RunFolder
+from msemu.rl.setup import open_policy
+
+TASKS = sorted(path.parent.name for path in FOLDER.glob("*/config.yaml"))
+
+
+def test_the_policies_are_small_and_belong_to_tasks() -> None:
+    assert TASKS
+    known = {spec.id for spec in list_tasks()}
+    for task in TASKS:
+        assert task in known
+        assert (FOLDER / task / "best.pt").stat().st_size < 5e6
+        assert "/" not in (FOLDER / task / "provenance.yaml").read_text().split("versions:")[0]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_policy_lasts_two_seconds_from_every_phase(task: str) -> None:
+    policy = PretrainedRun.of(task)
+    env, runner = open_policy(policy, policy.checkpoint("best"), 8, "cpu", seed=1)
+    errors = measure_episodes(env, runner.policy(), 100)
+    assert (errors.failed_at == 100).sum() >= 7
+    assert errors.joint_angle_deg[:50].mean() < 5.0
+
+
+def test_a_task_without_one_lists_those_that_have() -> None:
+    result = run("play", "../secrets", "--pretrained")
+    assert result.returncode == 2
+    assert "no pretrained policy of '../secrets'" in result.stderr and TASKS[0] in result.stderr
+
+
+def test_a_published_policy_needs_nothing_else_of_its_run(
+    train_cfg: TrainCfg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = RunFolder.open(train("Msemu-Track-MyoLegs-v0", replace(train_cfg, iterations=1)))
+    publish(trained, "best", tmp_path / "published")
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "published")
+    found = PretrainedRun.of(trained.task)
+    for path in trained.path.glob("*.*"):
+        path.unlink()
+    env, runner = open_policy(found, found.checkpoint("best"), 2, "cpu", seed=1)
+    assert torch.isfinite(runner.policy()(env.get_observations())).all()
