@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from msemu.cli.train import train
-from msemu.config import TrainCfg
+from msemu.config import TrainCfg, read_yaml
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
@@ -38,6 +38,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(train_cfg: TrainCfg) -> None:
     whole = RunFolder.open(train(TASK, replace(train_cfg, iterations=6, run_name="whole")))
     first = RunFolder.open(train(TASK, replace(train_cfg, iterations=3, run_name="halves")))
     train(TASK, replace(first.load_config(), iterations=3, resume=str(first.path)))
+    assert [entry["iteration"] for entry in read_yaml(first.path / "provenance.yaml")["resumed"]] == [3]
     one, two = weights(whole.checkpoint("last")), weights(first.checkpoint("last"))
     assert one.keys() == two.keys()
     assert all(torch.equal(one[key], two[key]) for key in one)

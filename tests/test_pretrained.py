@@ -1,5 +1,6 @@
 """The policies that come with msemu."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from command_line import run
 
 from msemu.analysis.rollout import measure_episodes
 from msemu.cli.train import train
-from msemu.config import TrainCfg
+from msemu.config import TrainCfg, read_yaml
 from msemu.registry import list_tasks
 from msemu.rl import pretrained
 from msemu.rl.pretrained import FOLDER, PretrainedRun, publish
@@ -47,9 +48,13 @@ def test_a_published_policy_needs_nothing_else_of_its_run(
     train_cfg: TrainCfg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained = RunFolder.open(train("Msemu-Track-MyoLegs-v0", replace(train_cfg, iterations=1)))
+    monkeypatch.setattr(sys, "argv", ["/somewhere/bin/msemu-train", trained.task, "--resume", str(trained.path)])
+    trained.note_resumption()
     publish(trained, "best", tmp_path / "published")
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "published")
     found = PretrainedRun.of(trained.task)
+    resumed = read_yaml(found.path / "provenance.yaml")["resumed"][0]
+    assert resumed["command"] == f"msemu-train {trained.task} --resume {trained.path.name}"
     for path in trained.path.glob("*.*"):
         path.unlink()
     env, runner = open_policy(found, found.checkpoint("best"), 2, "cpu", seed=1)

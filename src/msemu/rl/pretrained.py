@@ -1,5 +1,6 @@
 """Trained policies that come with msemu."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:
     shutil.copyfile(run.checkpoint(checkpoint), own / "best.pt")
     shutil.copyfile(run.path / "config.yaml", own / "config.yaml")
     provenance = read_yaml(run.path / "provenance.yaml")
-    program, *arguments = provenance["command"]
-    provenance["command"] = " ".join([Path(program).name, *arguments])
+    for entry in (provenance, *provenance.get("resumed", [])):
+        entry["command"] = " ".join(Path(word).name if os.path.isabs(word) else word for word in entry["command"])
     (own / "provenance.yaml").write_text(yaml.safe_dump(provenance, sort_keys=False), encoding="utf-8")
     return own

@@ -125,6 +125,21 @@ class RunFolder:
         except OSError as error:
             raise MsemuError(f"cannot write into the run folder {self.path}: {error.strerror}") from error
 
+    def note_resumption(self) -> None:
+        """Add the command that goes on with the run to its provenance.
+
+        Raises:
+            MsemuError: The folder cannot be written.
+        """
+        provenance = read_yaml(self.path / "provenance.yaml")
+        entry = {"iteration": self.next_iteration(), "command": sys.argv, "git": git_state()}
+        provenance["resumed"] = [*provenance.get("resumed", []), entry]
+        try:
+            self._write_yaml(".provenance.yaml", provenance)
+            (self.path / ".provenance.yaml").replace(self.path / "provenance.yaml")
+        except OSError as error:
+            raise MsemuError(f"cannot write into the run folder {self.path}: {error.strerror}") from error
+
     def checkpoints(self) -> list[Path]:
         """Checkpoints that training can continue from, oldest first."""
         return sorted(self.path.glob("model_*.pt"), key=_iteration)

@@ -73,6 +73,8 @@ def prepare(
     env = make_env(task, own, body, clips, seed)
     run = resumed or RunFolder.create(task, cfg, body, clips)
     run.prepare()
+    if resumed:
+        run.note_resumption()
     team.tell(str(run.path.resolve()))
     return run, env
 
