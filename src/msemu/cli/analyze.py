@@ -1,4 +1,4 @@
-"""``msemu-analyze``: which muscle activity explains a movement."""
+"""``msemu-analyze``: which muscle activity explains a movement, and when a policy's muscles are active."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +8,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from msemu.cli.analyze_gait import GaitArgs, analyze_gait
 from msemu.cli.output import load_motion, progress, write_json
 from msemu.errors import MsemuError, command
 
@@ -51,11 +52,12 @@ class StaticOptimizationArgs:
 @command
 def main() -> None:
     """Entry point."""
-    # A single command so far; its name is required, so that others can join it.
-    args = tyro.extras.subcommand_cli_from_dict(
-        {"so": StaticOptimizationArgs}, prog="msemu-analyze", description=__doc__
-    )
-    static_optimization(args)
+    options = {"so": StaticOptimizationArgs, "gait": GaitArgs}
+    args = tyro.extras.subcommand_cli_from_dict(options, prog="msemu-analyze", description=__doc__)
+    if isinstance(args, GaitArgs):
+        analyze_gait(args)
+    else:
+        static_optimization(args)
 
 
 def static_optimization(args: StaticOptimizationArgs) -> None:
