@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from msemu.control.bounded_least_squares import BoundedLeastSquares, solve
+from msemu.control.bounded_least_squares import BoundedLeastSquares, Solution, solve
 from msemu.control.decoder import DecoderSettings, MuscleDecoder
 from msemu.control.dynamics import DynamicsReader
 from msemu.control.sparse_least_squares import SparseLeastSquares
@@ -50,13 +50,13 @@ def test_the_sparse_solver_is_the_dense_one() -> None:
         return torch.rand(*shape, generator=generator, dtype=torch.float64)
 
     pattern = rand(9, 30) < 0.3
-    matrix = (rand(5, 9, 30) - 0.4) * pattern
-    is_open = rand(5, 30) < 0.9
-    lower = torch.where(is_open, 0.1 * rand(5, 30), 0.0)
+    matrix = (rand(11, 9, 30) - 0.4) * pattern
+    is_open = rand(11, 30) < 0.9
+    lower = torch.where(is_open, 0.1 * rand(11, 30), 0.0)
     problem = BoundedLeastSquares(
-        matrix * is_open.unsqueeze(1), 3 * rand(5, 9), 1e-3 + rand(5, 30) * 1e-2, lower, lower + 0.5 + rand(5, 30)
+        matrix * is_open.unsqueeze(1), 3 * rand(11, 9), 1e-3 + rand(11, 30) * 1e-2, lower, lower + 0.5 + rand(11, 30)
     )
-    sparse = SparseLeastSquares(pattern, 5, num_threads=2)
+    sparse = SparseLeastSquares(pattern, 11)
     values = matrix[:, sparse.row, sparse.column]
     start = torch.full_like(lower, torch.nan).where(~is_open, 0.2)
     rest = (values, problem.target, problem.quadratic, problem.lower, problem.upper, is_open, start)
@@ -68,6 +68,25 @@ def test_the_sparse_solver_is_the_dense_one() -> None:
     unfinished = sparse.solve(*rest, iterations=2, tolerance=1e-6)
     assert not unfinished.converged.any()
     torch.testing.assert_close(unfinished.relative_gap, problem.relative_gap(unfinished.x), rtol=1e-6, atol=0)
+
+
+def test_a_problem_that_is_no_number_leaves_its_neighbours_alone() -> None:
+    generator = torch.Generator().manual_seed(1)
+    matrix = torch.randn(11, 6, 20, generator=generator, dtype=torch.float64)
+    sparse = SparseLeastSquares(torch.ones(6, 20, dtype=torch.bool), 11)
+    ones = torch.ones(11, 20, dtype=torch.float64)
+
+    def solve_all(target: torch.Tensor) -> Solution:
+        rest = (1e-3 * ones, 0 * ones, ones, ones > 0, 0.5 * ones)
+        return sparse.solve(matrix[:, sparse.row, sparse.column], target, *rest, iterations=20, tolerance=1e-6)
+
+    target = torch.ones(11, 6, dtype=torch.float64)
+    expected = solve_all(target)
+    target[3, 0] = torch.nan
+    found, others = solve_all(target), torch.arange(11) != 3
+    assert expected.converged.all() and found.converged[others].all() and not found.converged[3]
+    assert torch.equal(found.x[others], expected.x[others])
+    assert ((found.x[3] >= 0) & (found.x[3] <= 1)).all()
 
 
 def test_muscles_hold_a_pose_in_the_air(legs: Body, flying: CpuSimulation) -> None:
@@ -103,3 +122,17 @@ def test_a_reset_body_starts_afresh_and_the_others_do_not(legs: Body, flying: Cp
     second = decoder.decode(state, flying.act)
     torch.testing.assert_close(second.activation[0], first.activation[0])
     assert (second.relative_gap[1:] < first.relative_gap[1:]).all()
+
+
+def test_threads_share_the_bodies_and_change_nothing(legs: Body, flying: CpuSimulation) -> None:
+    reader = DynamicsReader(legs, NUM_ENVS, ["foot_r", "foot_l"], 1)
+    state = reader.read(flying.qpos, flying.qvel, hold(reader, flying, flying.qpos))
+    for name in ("required_force", "muscle_length", "muscle_velocity"):
+        getattr(state, name)[1:] *= 1.01  # unlike bodies, so that an exchange of rows shows
+    alone, shared = (
+        MuscleDecoder(legs, reader, NUM_ENVS, 10, 0.002, num_threads=threads).decode(state, flying.act)
+        for threads in (1, 3)
+    )
+    assert not torch.equal(alone.excitation[0], alone.excitation[1])
+    for expected, found in zip(vars(alone).values(), vars(shared).values(), strict=True):
+        assert torch.equal(expected, found)

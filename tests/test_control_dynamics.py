@@ -59,6 +59,16 @@ def test_required_forces_are_those_of_the_engines_inverse_dynamics(legs: Body, s
         np.testing.assert_allclose(state.moment_arms[number], arms, atol=1e-12)
 
 
+def test_muscles_are_found_to_move_just_the_joints_that_they_span(legs: Body) -> None:
+    reader = DynamicsReader(legs, 1, ["foot_r", "foot_l"])
+    poses = random_poses(legs.model, 20, seed=4)
+    index = reader.dofs.index.numpy()
+    slopes = np.stack([slopes_of(legs, pose, index) for pose in poses])
+    moved = np.abs(moment_arms(legs.model, poses) @ slopes).max(axis=0) > 1e-9
+    assert not moved[:, :6].any()
+    np.testing.assert_array_equal(reader.pattern()[:, : legs.num_muscles].numpy(), moved.T)
+
+
 def test_contact_points_are_the_lowest_and_their_forces_act_through_the_jacobian(legs: Body, states) -> None:
     qpos, qvel, _ = states
     model, data = legs.model, mujoco.MjData(legs.model)

@@ -19,7 +19,7 @@ TO_BOUNDARY = 0.995
 """Share of the way to the nearest bound that a step goes."""
 FINISHED = 1e-18
 """Mean complementarity over that of the start below which a problem is left alone: what follows is rounding."""
-_MIN_OBJECTIVE = 1e-12
+MIN_OBJECTIVE = 1e-12
 """Share of 1/2 |b|^2 that the relative gap adds to the objective, which may be zero."""
 
 
@@ -67,7 +67,7 @@ class BoundedLeastSquares:
         bound = (self.target * dual).sum(-1) - 0.5 * dual.square().sum(-1)
         bound -= (gain * best - self._regulariser(best)).sum(-1)
         objective = self.objective(x)
-        return (objective - bound) / (objective + _MIN_OBJECTIVE * (0.5 * self.target.square().sum(-1) + 1.0))
+        return (objective - bound) / (objective + MIN_OBJECTIVE * (0.5 * self.target.square().sum(-1) + 1.0))
 
     def slope(self, x: torch.Tensor) -> torch.Tensor:
         """Return the derivative of the regulariser, shape [B, N]."""

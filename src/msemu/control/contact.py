@@ -6,10 +6,13 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 import torch
+import warp as wp
 
 from msemu.control.independent_dofs import IndependentDofs
 from msemu.errors import MsemuError
 from msemu.models.body import Body
+
+wp.set_module_options({"enable_backward": False})
 
 _GEOM = mujoco.mjtGeom
 NUM_EDGES = 4
@@ -30,6 +33,55 @@ class Contacts:
     position: torch.Tensor
     velocity: torch.Tensor
     edge_force: torch.Tensor
+
+
+@wp.struct
+class _PointTable:
+    """What does not change about C points."""
+
+    geom: wp.array(dtype=int)  # shape [C]
+    offset: wp.array(dtype=wp.vec3d)  # centre of the ellipsoid in the geom's frame
+    axes: wp.array(dtype=wp.vec3d)  # its semi-axes
+    edge: wp.array2d(dtype=wp.vec3d)  # directions of the edges, shape [C, 4]
+    dof_start: wp.array(dtype=int)  # where the degrees of freedom that move each point begin, shape [C + 1]
+    dof: wp.array(dtype=int)  # which they are
+    owner: wp.array(dtype=int)  # independent one on which each degree of freedom hangs, shape [nv]
+
+
+@wp.kernel(enable_backward=False)
+def _read_points(
+    table: _PointTable,
+    geom_position_in: wp.array2d(dtype=wp.vec3d),
+    geom_matrix_in: wp.array2d(dtype=wp.mat33d),
+    motion_axes_in: wp.array2d(dtype=wp.spatial_vectord),
+    origin_in: wp.array(dtype=wp.vec3d),
+    slopes_in: wp.array2d(dtype=wp.float64),
+    velocity_in: wp.array2d(dtype=wp.float64),
+    position_out: wp.array2d(dtype=wp.vec3d),
+    velocity_out: wp.array2d(dtype=wp.vec3d),
+    edge_force_out: wp.array4d(dtype=wp.float64),
+):
+    worldid, point = wp.tid()
+    geom = table.geom[point]
+    rotation = geom_matrix_in[worldid, geom]
+    axes = table.axes[point]
+    # The lowest point of an ellipsoid is where its normal points down.
+    scaled = wp.cw_mul(axes, rotation[2])
+    below = rotation * wp.cw_mul(axes, scaled) / wp.length(scaled)
+    position = geom_position_in[worldid, geom] + rotation * table.offset[point] - below
+    lever = position - origin_in[worldid]
+    velocity = wp.vec3d()
+    for index in range(table.dof_start[point], table.dof_start[point + 1]):
+        dof = table.dof[index]
+        owner = table.owner[dof]
+        # The motion of the point is that of the origin plus rotation times lever.
+        axis = motion_axes_in[worldid, dof]
+        motion = slopes_in[worldid, dof] * (wp.spatial_bottom(axis) + wp.cross(wp.spatial_top(axis), lever))
+        velocity += velocity_in[worldid, owner] * motion
+        for edge in range(wp.static(NUM_EDGES)):
+            edge_force_out[worldid, owner, point, edge] += wp.dot(motion, table.edge[point, edge])
+    position_out[worldid, point] = position
+    velocity_out[worldid, point] = velocity
 
 
 class ContactPoints:
@@ -58,7 +110,6 @@ class ContactPoints:
                 f"body '{body.name}' has no contact region {', '.join(missing)}; name the geoms in contact_regions of"
                 " its recipe"
             )
-        self._dofs = dofs
         geoms, offsets, axes, self.regions = [], [], [], []
         for region in regions:
             for geom in body.contact_regions[region]:
@@ -70,19 +121,29 @@ class ContactPoints:
         self.names = tuple(model.geom(geom).name for geom in geoms)
         floor = model.geom_friction[model.geom_type == _GEOM.mjGEOM_PLANE, 0].max(initial=0.0)
         self.friction = np.maximum(model.geom_friction[geoms, 0], floor)
-        bodies, body_of_point = np.unique(model.geom_bodyid[geoms], return_inverse=True)
-        moves = np.array([_ancestor_dofs(model, body_id) for body_id in bodies]).reshape(-1, model.nv)
         edges = np.array([[[m, 0, 1], [-m, 0, 1], [0, m, 1], [0, -m, 1]] for m in self.friction]).reshape(
             -1, NUM_EDGES, 3
         )
 
-        def tensor(array: np.ndarray) -> torch.Tensor:
-            return torch.as_tensor(np.ascontiguousarray(array), device=device)
-
-        self._geom = tensor(np.array(geoms, dtype=np.int64))
-        self._offset, self._axes = tensor(np.array(offsets).reshape(-1, 3)), tensor(np.array(axes).reshape(-1, 3))
-        self._body_of_point, self._moves = tensor(body_of_point), tensor(moves)
-        self.edges = tensor(edges)
+        moves = [ancestor_dofs(model, body_id) > 0.0 for body_id in model.geom_bodyid[geoms]]
+        moves = np.array(moves).reshape(-1, model.nv)
+        point, dof = np.nonzero(moves)
+        owner = dofs.owner.cpu().numpy()
+        self._acts = np.zeros((len(dofs), len(geoms)), dtype=bool)
+        self._acts[owner[dof], point] = True
+        self._table = _PointTable()
+        for name, indices in (
+            ("geom", geoms),
+            ("dof_start", np.concatenate([[0], np.cumsum(moves.sum(axis=1))])),
+            ("dof", dof),
+            ("owner", owner),
+        ):
+            setattr(self._table, name, wp.array(indices, dtype=int, device=str(device)))
+        for name, vectors in (("offset", offsets), ("axes", axes)):
+            array = wp.array(np.array(vectors).reshape(-1, 3), dtype=wp.vec3d, device=str(device))
+            setattr(self._table, name, array)
+        self._table.edge = wp.array(edges, dtype=wp.vec3d, device=str(device))
+        self.edges = torch.as_tensor(edges, device=device)
 
     def __len__(self) -> int:
         """Return the number C of points."""
@@ -90,9 +151,7 @@ class ContactPoints:
 
     def pattern(self) -> torch.Tensor:
         """Return which degrees of freedom each edge force can act on, bool, shape [D, 4 C]."""
-        ones = torch.ones(1, self._moves.shape[1], dtype=self._moves.dtype, device=self._moves.device)
-        acts = self._dofs.reduce(self._moves[self._body_of_point].unsqueeze(0), ones)[0] > 0
-        return acts.repeat_interleave(NUM_EDGES, 0).mT
+        return torch.from_numpy(self._acts.repeat(NUM_EDGES, axis=1)).to(self.edges.device)
 
     def read(
         self,
@@ -114,18 +173,29 @@ class ContactPoints:
             slopes: From `IndependentDofs.slopes`, shape [E, nv].
             velocity: Independent velocities, shape [E, D].
         """
-        rotation = geom_matrix[:, self._geom].unflatten(-1, (3, 3))
-        centre = geom_position[:, self._geom] + (rotation @ self._offset.unsqueeze(-1)).squeeze(-1)
-        scaled = self._axes * rotation[:, :, 2, :]
-        below = (rotation @ (self._axes * scaled).unsqueeze(-1)).squeeze(-1) / scaled.norm(dim=-1, keepdim=True)
-        position = centre - below
-        # [E, bodies, 6, D], then per point: the linear motion is that of the origin plus rotation times lever.
-        motion = self._dofs.reduce(motion_axes.transpose(1, 2).unsqueeze(1) * self._moves.unsqueeze(1), slopes)
-        motion = motion[:, self._body_of_point]
-        lever = (position - origin.unsqueeze(1)).unsqueeze(-1).expand(-1, -1, -1, len(self._dofs))
-        jacobian = motion[:, :, 3:] + torch.linalg.cross(motion[:, :, :3], lever, dim=2)
-        edge_force = torch.einsum("kef,nkfd->ndke", self.edges, jacobian)
-        return Contacts(position, (jacobian @ velocity[:, None, :, None]).squeeze(-1), edge_force)
+        shape = (len(velocity), len(self))
+        position, speed = velocity.new_empty(*shape, 3), velocity.new_empty(*shape, 3)
+        edge_force = velocity.new_zeros(shape[0], velocity.shape[1], shape[1], NUM_EDGES)
+        wp.launch(
+            _read_points,
+            dim=shape,
+            inputs=[
+                self._table,
+                wp.from_torch(geom_position, dtype=wp.vec3d),
+                wp.from_torch(geom_matrix.unflatten(-1, (3, 3)), dtype=wp.mat33d),
+                wp.from_torch(motion_axes, dtype=wp.spatial_vectord),
+                wp.from_torch(origin, dtype=wp.vec3d),
+                wp.from_torch(slopes),
+                wp.from_torch(velocity),
+            ],
+            outputs=[
+                wp.from_torch(position, dtype=wp.vec3d),
+                wp.from_torch(speed, dtype=wp.vec3d),
+                wp.from_torch(edge_force),
+            ],
+            device=wp.device_from_torch(velocity.device),
+        )
+        return Contacts(position, speed, edge_force)
 
     def force(self, factors: torch.Tensor) -> torch.Tensor:
         """Return the force on each point in world axes [N], [E, C, 3], from that along its edges [N], [E, C, 4]."""
@@ -148,7 +218,7 @@ def _ellipsoids(model: mujoco.MjModel, geom: int) -> tuple[list[np.ndarray], np.
     )
 
 
-def _ancestor_dofs(model: mujoco.MjModel, body_id: int) -> np.ndarray:
+def ancestor_dofs(model: mujoco.MjModel, body_id: int) -> np.ndarray:
     """Return 1 for each degree of freedom that moves a body, else 0, shape [nv]."""
     moves = np.zeros(model.nv)
     while body_id:

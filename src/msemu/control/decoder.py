@@ -8,6 +8,7 @@ from msemu.control.contact import NUM_EDGES
 from msemu.control.dynamics import DynamicsState, EngineDynamics
 from msemu.control.excitation import ActivationInverse
 from msemu.control.muscle_capacity import MuscleCapacity
+from msemu.control.row_threads import RowThreads
 from msemu.control.sparse_least_squares import SparseLeastSquares
 from msemu.control.torque_balance import ContactSettings, TorqueBalance
 from msemu.models.body import Body
@@ -26,7 +27,7 @@ class DecoderSettings:
 
     effort: float = 1e-3
     """Weight of the sum of squared activations beside 1/2 (torque error over the joint's capacity)^2."""
-    iterations: int = 8
+    iterations: int = 12
     """Iterations of the solver, from the solution of the last control step."""
     tolerance: float = 0.1
     """Relative gap at which a solve counts as converged."""
@@ -101,12 +102,17 @@ class MuscleDecoder:
         self._inverse = ActivationInverse(parameters, substeps, timestep_s, muscle.activation_dynamics, device)
         self._balance = TorqueBalance(body, parameters, reader.dofs, self.settings.contact, device)
         self.scale = self._balance.scale
-        self._solver = SparseLeastSquares(reader.pattern(), num_envs, num_threads, device)
+        self._threads = RowThreads(num_envs, num_threads, device)
+        pattern = reader.pattern()
+        self._solvers = [SparseLeastSquares(pattern, rows.stop - rows.start, device) for rows in self._threads.ranges]
         self._num_muscles = len(parameters)
-        self._split = int((self._solver.column < self._num_muscles).sum())
-        shape = (num_envs, self._num_muscles + NUM_EDGES * len(reader.points))
+        num_edges = NUM_EDGES * len(reader.points)
+        first = self._solvers[0]
+        self._places = self._balance.places(first.row, first.column, self._num_muscles, num_edges)
+        shape = (num_envs, self._num_muscles + num_edges)
         self.solution = torch.full(shape, _WEAK_TONE, dtype=torch.float64, device=device)
-        self._everything = torch.ones(num_envs, self._num_muscles, dtype=torch.bool, device=device)
+        self._effort = torch.full((shape[1],), 2.0 * self.settings.contact.effort, dtype=torch.float64, device=device)
+        self._effort[: self._num_muscles] = 2.0 * self.settings.effort
 
     def reset(self, mask: torch.Tensor) -> None:
         """Forget the last solution of some bodies, shape [E], bool: they start from a weak tone and no contact."""
@@ -119,33 +125,44 @@ class MuscleDecoder:
             state: The equation of motion at the present state with the wanted acceleration.
             activation: Present activation, shape [E, M].
         """
-        settings = self.settings
-        now = activation.float().contiguous()
-        lower, upper = self._inverse.reachable(now)
         active, passive = self._capacity.forces(state.muscle_length, state.muscle_velocity)
-        touching = self._balance.touching(state)
-        entries = self._balance.entries(state, active, self._solver.row, self._solver.column, self._split)
-        effort = torch.full_like(self.solution, 2.0 * settings.contact.effort)
-        effort[:, : self._num_muscles] = 2.0 * settings.effort
-        edges = touching.repeat_interleave(NUM_EDGES, 1)
-        found = self._solver.solve(
-            values=entries,
-            target=self._balance.target(state, passive),
-            quadratic=effort,
-            lower=torch.cat((lower.double(), torch.zeros_like(edges, dtype=torch.float64)), 1),
-            upper=torch.cat((upper.double(), edges * settings.contact.max_force_bw), 1),
-            is_open=torch.cat((self._everything, edges), 1),
-            start=self.solution,
+        values = self._balance.entries(state, active, self._places)
+        target = self._balance.target(state, passive)
+        touching = self._balance.touching(state).repeat_interleave(NUM_EDGES, 1)
+        inputs = activation.float().contiguous(), values, target, touching, self.solution
+
+        def work(index: int) -> tuple[torch.Tensor, ...]:
+            rows = self._threads.ranges[index]
+            return self._solve(self._solvers[index], *(tensor[rows] for tensor in inputs))
+
+        parts = self._threads.map(work)
+        self.solution, *found = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+        return Decoded(*found)
+
+    def _solve(
+        self,
+        solver: SparseLeastSquares,
+        activation: torch.Tensor,
+        values: torch.Tensor,
+        target: torch.Tensor,
+        touching: torch.Tensor,
+        start: torch.Tensor,
+    ) -> tuple[torch.Tensor, ...]:
+        """Return the solution of some bodies and the tensors of `Decoded`."""
+        settings = self.settings
+        lower, upper = self._inverse.reachable(activation)
+        found = solver.solve(
+            values=values,
+            target=target,
+            quadratic=self._effort.expand_as(start),
+            lower=torch.nn.functional.pad(lower.double(), (0, touching.shape[1])),
+            upper=torch.cat((upper.double(), touching * settings.contact.max_force_bw), 1),
+            is_open=torch.nn.functional.pad(touching, (self._num_muscles, 0), value=True),
+            start=start,
             iterations=settings.iterations,
             tolerance=settings.tolerance,
             margin=_MARGIN,
         )
-        self.solution = found.x
         wanted = found.x[:, : self._num_muscles]
-        return Decoded(
-            excitation=self._inverse.excitation(now, lower, upper, wanted.float().contiguous()),
-            activation=wanted,
-            residual=-found.residual * self.scale,
-            relative_gap=found.relative_gap,
-            converged=found.converged,
-        )
+        excitation = self._inverse.excitation(activation, lower, upper, wanted.float().contiguous())
+        return found.x, excitation, wanted, -found.residual * self.scale, found.relative_gap, found.converged

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from mujoco.batch import Batch
 
-from msemu.control.contact import ContactPoints, Contacts
+from msemu.control.contact import ContactPoints, Contacts, ancestor_dofs
 from msemu.control.independent_dofs import IndependentDofs
 from msemu.models.body import Body
 from msemu.sim.batch_view import view
@@ -61,9 +61,13 @@ class EngineDynamics:
         self._field = cache(field)
         self._num_muscles = model.nu
         # The engine keeps moment arms and the lower triangle of the mass matrix as sparse rows of constant pattern.
-        rows = np.repeat(np.arange(model.nu), field("moment_rownnz")[0].numpy())
-        self._moment_column = field("moment_colind")[0, : len(rows)].long()
-        self._moment_place = torch.from_numpy(rows) * len(self.dofs) + self.dofs.owner[self._moment_column]
+        # Its rows hold every ancestor of the path's bodies; those that move the whole path do not change its length.
+        row = np.repeat(np.arange(model.nu), field("moment_rownnz")[0].numpy())
+        column = field("moment_colind")[0, : len(row)].numpy()
+        self._moment_entry = torch.from_numpy(np.flatnonzero(_changes_length(model)[row, column]))
+        self._moment_column = torch.from_numpy(column).long()[self._moment_entry]
+        owner = self.dofs.owner[self._moment_column]
+        self._moment_place = torch.from_numpy(row)[self._moment_entry] * len(self.dofs) + owner
         self._mass_row = torch.from_numpy(np.repeat(np.arange(model.nv), model.M_rownnz))
         self._mass_column = torch.from_numpy(model.M_colind.astype(np.int64))
         self._off_diagonal = torch.nonzero(self._mass_row != self._mass_column).squeeze(1)
@@ -118,9 +122,26 @@ class EngineDynamics:
         return product.index_add_(1, self._mass_column[off], mass[:, off] * acceleration[:, self._mass_row[off]])
 
     def _moment_arms(self, slopes: torch.Tensor) -> torch.Tensor:
-        values = self._field("actuator_moment")[:, : len(self._moment_column)] * slopes[:, self._moment_column]
+        values = self._field("actuator_moment")[:, self._moment_entry] * slopes[:, self._moment_column]
         arms = values.new_zeros(len(values), self._num_muscles * len(self.dofs))
         return arms.index_add_(1, self._moment_place, values).unflatten(1, (self._num_muscles, len(self.dofs)))
+
+
+def _changes_length(model: mujoco.MjModel) -> np.ndarray:
+    """Return which degrees of freedom move some but not all bodies that a muscle's path runs over, bool, [M, nv]."""
+    changes = np.zeros((model.nu, model.nv), dtype=bool)
+    body_of_kind = {
+        int(mujoco.mjtWrap.mjWRAP_SITE): model.site_bodyid,
+        int(mujoco.mjtWrap.mjWRAP_SPHERE): model.geom_bodyid,
+        int(mujoco.mjtWrap.mjWRAP_CYLINDER): model.geom_bodyid,
+    }
+    for muscle, tendon in enumerate(model.actuator_trnid[:, 0]):
+        path = slice(model.tendon_adr[tendon], model.tendon_adr[tendon] + model.tendon_num[tendon])
+        points = zip(model.wrap_type[path].tolist(), model.wrap_objid[path].tolist(), strict=True)
+        bodies = {body_of_kind[kind][index] for kind, index in points if kind in body_of_kind}
+        moves = np.array([ancestor_dofs(model, body) for body in bodies], dtype=bool)
+        changes[muscle] = moves.any(axis=0) & ~moves.all(axis=0)
+    return changes
 
 
 class DynamicsReader(EngineDynamics):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from msemu.control.contact import ContactPoints, Contacts
+from msemu.control.contact import NUM_EDGES, ContactPoints, Contacts
 from msemu.control.independent_dofs import ROOT_DOFS
 from msemu.control.tracking_law import RootDeviation
 from msemu.errors import MsemuError
@@ -46,7 +46,14 @@ class FootPlacement:
         self._feet = [
             torch.tensor([index for index, other in enumerate(points.regions) if other == region]) for region in regions
         ]
-        self._friction = torch.from_numpy(points.friction)
+        # From forces of edges to those of feet along x, y and z: the mean of their points, [C * 4, F * 3].
+        mean = torch.zeros(len(points), NUM_EDGES, len(self._feet), 3, dtype=torch.float64)
+        for index, foot in enumerate(self._feet):
+            slide = 0.5 / (torch.from_numpy(points.friction)[foot] * len(foot))
+            for axis in range(2):
+                mean[foot, 2 * axis, index, axis], mean[foot, 2 * axis + 1, index, axis] = slide, -slide
+            mean[foot, :, index, 2] = 1.0 / (NUM_EDGES * len(foot))
+        self._mean = mean.flatten(2).flatten(0, 1)
 
     def positions(self, contacts: Contacts) -> torch.Tensor:
         """Mean of the contact points of each foot [m], shape [E, F, 3]."""
@@ -68,20 +75,12 @@ class FootPlacement:
         time = (height.clamp(min=0.1) / _GRAVITY).sqrt().unsqueeze(1)
         away, drift = -root.position, -root.linear_velocity
         swinging = settings.gain * (away + time * drift) - away
-        total = torch.zeros(len(height), contacts.edge_force.shape[1] - ROOT_DOFS, dtype=torch.float64)
-        for index, foot in enumerate(self._feet):
-            stands = (load[:, index] > settings.load_bw).unsqueeze(1)
-            shift = torch.where(stands, deviation[:, index], swinging)
-            shift = torch.cat((shift[:, :2], torch.zeros_like(shift[:, 2:])), 1)
-            shift = shift * (settings.max_shift_m / shift.norm(dim=1, keepdim=True).clamp(min=settings.max_shift_m))
-            jacobian = self._jacobian(contacts, foot)
-            gram = jacobian @ jacobian.mT + settings.damping_m**2 * torch.eye(3, dtype=torch.float64)
-            total += (jacobian.mT @ torch.linalg.solve(gram, shift.unsqueeze(-1))).squeeze(-1)
-        return total
-
-    def _jacobian(self, contacts: Contacts, foot: torch.Tensor) -> torch.Tensor:
-        """Motion of a foot per unit of each joint, the root being still [m/rad], shape [E, 3, J]."""
-        edges, friction = contacts.edge_force[:, ROOT_DOFS:, foot], self._friction[foot]
-        x = (edges[..., 0] - edges[..., 1]) / (2.0 * friction)
-        y = (edges[..., 2] - edges[..., 3]) / (2.0 * friction)
-        return torch.stack((x.mean(2), y.mean(2), edges.mean((2, 3))), 1)
+        shift = torch.where((load > settings.load_bw).unsqueeze(2), deviation, swinging.unsqueeze(1))
+        shift = torch.cat((shift[..., :2], torch.zeros_like(shift[..., 2:])), 2)
+        shift = shift * (settings.max_shift_m / shift.norm(dim=2, keepdim=True).clamp(min=settings.max_shift_m))
+        # Motion of the feet per unit of each joint, the root being still [m/rad], shape [E, J, F * 3].
+        motion = (contacts.edge_force.flatten(2) @ self._mean)[:, ROOT_DOFS:]
+        jacobian = motion.unflatten(2, (-1, 3)).permute(0, 2, 3, 1)
+        gram = jacobian @ jacobian.mT + settings.damping_m**2 * torch.eye(3, dtype=torch.float64)
+        weights = torch.linalg.solve(gram, shift.unsqueeze(-1))
+        return (motion @ weights.flatten(1).unsqueeze(-1)).squeeze(-1)

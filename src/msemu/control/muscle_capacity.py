@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 import warp as wp
 
+from msemu.control.row_threads import compile_now
 from msemu.muscle.mujoco_level import mujoco_contraction
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.records import Muscle, muscle_array
@@ -58,6 +59,7 @@ class MuscleCapacity:
         self.level = level
         self._device = device
         self._muscles = muscle_array(parameters, device)
+        compile_now(_KERNELS[level], device)
 
     def forces(self, length: torch.Tensor, velocity: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Compute the two forces along the tendon; kernels only, in single precision.

@@ -35,6 +35,23 @@ class ContactSettings:
     """Weight of the squared edge forces [per body weight^2]; it spreads the load over points."""
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where P entries of the matrix of `TorqueBalance` come from, those of muscles first.
+
+    Attributes:
+        muscle: Muscle of each of the first entries.
+        arm: Their place among the moment arms of a body.
+        edge: Place of each of the others among the edge forces of a body.
+        factor: What they are multiplied by, shape [P].
+    """
+
+    muscle: torch.Tensor
+    arm: torch.Tensor
+    edge: torch.Tensor
+    factor: torch.Tensor
+
+
 class TorqueBalance:
     """Turns dynamics and muscle capacity into problems in M activations and then 4 edge forces of each contact point.
 
@@ -117,24 +134,35 @@ class TorqueBalance:
         """Return what activations and floor have to give, over the scale, shape [E, D]."""
         return (state.required_force + (passive.unsqueeze(1) @ state.moment_arms).squeeze(1)) / self.scale
 
-    def entries(
-        self, state: DynamicsState, active: torch.Tensor, row: torch.Tensor, column: torch.Tensor, split: int
-    ) -> torch.Tensor:
-        """Return some entries of the matrix of `problem` with every point touching, those of muscles first, [E, P].
+    def places(self, row: torch.Tensor, column: torch.Tensor, num_muscles: int, num_edges: int) -> Places:
+        """Prepare `entries`.
+
+        Args:
+            row: Rows of some entries of the matrix of `problem`, shape [P].
+            column: Their columns, ascending, shape [P].
+            num_muscles: Number of muscles M.
+            num_edges: Number of edges of all points.
+        """
+        of_muscle = column < num_muscles
+        muscle, edge = column[of_muscle], column[~of_muscle] - num_muscles
+        return Places(
+            muscle=muscle,
+            arm=muscle * len(self.scale) + row[of_muscle],
+            edge=row[~of_muscle] * num_edges + edge,
+            factor=torch.where(of_muscle, -1.0, self.body_weight) / self.scale[row],
+        )
+
+    def entries(self, state: DynamicsState, active: torch.Tensor, places: Places) -> torch.Tensor:
+        """Return entries of the matrix of `problem` with every point touching, shape [E, P].
 
         Args:
             state: The equation of motion.
             active: Force at full activation [N], shape [E, M].
-            row: Their rows, shape [P].
-            column: Their columns, ascending, shape [P].
-            split: Number of entries that belong to muscles.
+            places: Which ones, from `places`.
         """
-        num_muscles, num_rows = active.shape[1], state.moment_arms.shape[2]
-        of_muscle, of_edge = column[:split], column[split:] - num_muscles
-        num_edges = NUM_EDGES * state.contacts.edge_force.shape[2]
-        pull = state.moment_arms.flatten(1)[:, of_muscle * num_rows + row[:split]] * -active[:, of_muscle]
-        push = state.contacts.edge_force.flatten(1)[:, row[split:] * num_edges + of_edge] * self.body_weight
-        return torch.cat((pull, push), 1) / self.scale[row]
+        pull = state.moment_arms.flatten(1).index_select(1, places.arm) * active.index_select(1, places.muscle)
+        push = state.contacts.edge_force.flatten(1).index_select(1, places.edge)
+        return torch.cat((pull, push), 1) * places.factor
 
     def edge_forces(self, x: torch.Tensor, num_muscles: int) -> torch.Tensor:
         """Return the force along each edge of each point [N], shape [E, C, 4], from a solution."""

@@ -1,0 +1,44 @@
+"""Sharing the rows of a batch among threads."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+import warp as wp
+
+Result = TypeVar("Result")
+
+
+class RowThreads:
+    """Threads that each work on a range of rows: kernels and tensor operations run without the interpreter's lock.
+
+    Attributes:
+        ranges: The range of each thread.
+    """
+
+    def __init__(self, num_rows: int, num_threads: int = 0, device: str = "cpu"):
+        """Cut the rows into ranges.
+
+        Args:
+            num_rows: Number of rows.
+            num_threads: Number of threads on the CPU; 0 takes one for every core. Another device gets a single range.
+            device: Warp's name of the device.
+        """
+        count = min(num_threads or os.cpu_count() or 1, num_rows) if device == "cpu" else 1
+        bounds = np.linspace(0, num_rows, count + 1).astype(int).tolist()
+        self.ranges = [slice(start, end) for start, end in pairwise(bounds)]
+        self._pool = ThreadPoolExecutor(count - 1, "rows") if count > 1 else None
+
+    def map(self, work: Callable[[int], Result]) -> list[Result]:
+        """Return what ``work`` gives for the number of each range; the first one is done by the caller's thread."""
+        running = [self._pool.submit(work, index) for index in range(1, len(self.ranges))]
+        return [work(0), *(future.result() for future in running)]
+
+
+def compile_now(kernel: wp.Kernel, device: str) -> None:
+    """Compile a kernel before several threads ask for it."""
+    # On the CPU, Warp launches blocks of one thread, and compiles anew for blocks of another size.
+    kernel.module.load(wp.get_device(device), 1 if device == "cpu" else None)
