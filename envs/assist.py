@@ -3,7 +3,7 @@
 import torch
 
 from msemu.config import AssistCfg
-from msemu.control.tracking_law import RootDeviation, Spring
+from msemu.control.tracking_law import RootDeviation, Spring, bounded
 from msemu.envs.schedule import Schedule
 from msemu.models.body import Body
 from msemu.motion.reference import ReferenceMotion
@@ -25,8 +25,7 @@ class AssistiveWrench:
         self._sim, self._reference = sim, reference
         self._spring = Spring(cfg.natural_frequency_hz, cfg.damping_ratio)
         self._schedule = Schedule(1.0, 0.0, cfg.fade_begin, cfg.fade_end)
-        self._mass = float(body.model.body_mass.sum())
-        self._weight = self._mass * float(abs(body.model.opt.gravity[2]))
+        self._mass, self._weight = body.mass, body.weight
         self._max_force = cfg.max_force_bw * self._weight
         self._log: dict[str, torch.Tensor] = {}
 
@@ -41,7 +40,7 @@ class AssistiveWrench:
         root = RootDeviation.between(sim.qpos, sim.qvel, *self._states(frame))
         force = self._mass * self._spring.pull(root.position, root.linear_velocity)
         moment = self._mass * _RADIUS_M**2 * self._spring.pull(root.rotation, root.angular_velocity)
-        force, moment = _bounded(force, self._max_force), _bounded(moment, self._max_force * _RADIUS_M)
+        force, moment = bounded(force, self._max_force), bounded(moment, self._max_force * _RADIUS_M)
         sim.root_force.copy_(share * torch.cat((force, moment), 1))
         self._log = {
             "Assist/share": torch.full((), share, device=sim.device),
@@ -55,7 +54,3 @@ class AssistiveWrench:
     def _states(self, frame: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         qpos, qvel = self._reference.state(frame)
         return qpos.to(self._sim.qpos.dtype), qvel.to(self._sim.qvel.dtype)
-
-
-def _bounded(vectors: torch.Tensor, length: float) -> torch.Tensor:
-    return vectors * (length / vectors.norm(dim=1, keepdim=True).clamp(min=length))

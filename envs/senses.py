@@ -67,7 +67,7 @@ class SenseReader:
         self._slack_length = tensor(parameters.tendon_slack_length)
         self._per_length = tensor(1.0 / parameters.optimal_fiber_length)
         self._per_force = tensor(1.0 / parameters.max_isometric_force)
-        self._per_weight = 1.0 / float(body.model.body_mass.sum() * abs(body.model.opt.gravity[2]))
+        self._per_weight = 1.0 / body.weight
 
     def read(self, frame: torch.Tensor, rows: Rows = EVERYTHING) -> Senses:
         """Read the present state of some environments.

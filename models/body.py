@@ -63,6 +63,16 @@ class Body:
     provenance: dict[str, str] = field(default_factory=dict)
 
     @property
+    def mass(self) -> float:
+        """Mass of the whole body [kg]."""
+        return float(self.model.body_mass.sum())
+
+    @property
+    def weight(self) -> float:
+        """Its weight [N]."""
+        return self.mass * float(np.linalg.norm(self.model.opt.gravity))
+
+    @property
     def num_muscles(self) -> int:
         """Number of muscles."""
         return len(self.muscle_names)

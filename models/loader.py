@@ -60,6 +60,7 @@ def make_body(name: str, recipe: Recipe, spec: mujoco.MjSpec, provenance: dict[s
     mujoco.mj_kinematics(source, data)
 
     wraps.replace_wraps(spec, recipe.replaced_wraps, source, data)
+    wraps.straighten_wraps(spec, recipe.straightened_wraps, source, data)
     for body_name in recipe.held:
         hold_subtree(spec, body_name, source, data)
     edits.add_landmarks(spec, recipe.landmarks, source, data)

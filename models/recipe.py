@@ -82,6 +82,8 @@ class Recipe:
     """Radii of wrapping geoms to set [m]."""
     replaced_wraps: tuple[str, ...] = ()
     """Tendons that are led through points of the neutral pose's arc instead of over their cylinder."""
+    straightened_wraps: tuple[str, ...] = ()
+    """Tendons with both ends on one bone that are led straight instead of over a cylinder of another bone."""
 
 
 def list_bodies() -> list[str]:

@@ -4,7 +4,8 @@ Where an end of a tendon comes to lie inside its wrapping cylinder, MuJoCo takes
 by up to the whole arc; a smaller radius cures that. A side site in the wrong place lets a tendon change the side of its
 cylinder within the range of a joint; another place cures that. Where an end wanders through the whole cylinder, points
 on the arc of the neutral pose, fixed to the body that carries the cylinder, keep the tendon outside: length and moment
-arms of the neutral pose stay what they are, and nothing jumps.
+arms of the neutral pose stay what they are, and nothing jumps. Where both ends are on one bone and the cylinder on
+another, the cylinder goes.
 """
 
 import mujoco
@@ -53,22 +54,48 @@ def replace_wraps(spec: mujoco.MjSpec, tendons: tuple[str, ...], model: mujoco.M
     """
     mujoco.mj_tendon(model, data)
     for name in tendons:
-        tendon = spec.tendon(name)
-        path = [] if tendon is None else [tendon.path[index] for index in range(len(tendon.path))]
-        if [wrap.type for wrap in path] != [_WRAP.mjWRAP_SITE, _WRAP.mjWRAP_CYLINDER, _WRAP.mjWRAP_SITE]:
-            raise MsemuError(
-                f"the model '{spec.modelname}' has no tendon '{name}' over a cylinder; the recipe is for another model"
-            )
-        first, geom, last = (wrap.target for wrap in path)
+        first, geom, last = _path_over_cylinder(spec, name)
         points, shorter = _points_on_arc(model, data, name, geom.name)
         through = [first.name]
         for number, point in enumerate(points):
             through.append(f"{name}/{number}")
             geom.parent.add_site(name=through[-1], pos=point, size=[0.001, 0, 0], group=4)
-        _lay_path(spec, tendon, [*through, last.name])
-        for muscle in spec.actuators:
-            if muscle.target == name:
-                muscle.lengthrange = np.asarray(muscle.lengthrange) - shorter
+        _lay_path(spec, name, [*through, last.name], shorter)
+
+
+def straighten_wraps(spec: mujoco.MjSpec, tendons: tuple[str, ...], model: mujoco.MjModel, data: mujoco.MjData) -> None:
+    """Lead tendons straight from end to end instead of over a cylinder of another bone.
+
+    Both ends are on one bone: such a muscle moves no joint. Its length range is moved by what it becomes shorter in the
+    neutral pose. The arguments are those of `replace_wraps`.
+
+    Raises:
+        MsemuError: A tendon is missing, takes another path, or its ends are on two bones.
+    """
+    mujoco.mj_tendon(model, data)
+    for name in tendons:
+        ends = [site.name for site in _path_over_cylinder(spec, name)[::2]]
+        ids = [model.site(end).id for end in ends]
+        if len({int(model.body_weldid[model.site_bodyid[site]]) for site in ids}) > 1:
+            raise MsemuError(f"the ends of tendon '{name}' are on two bones; the recipe is for another model")
+        straight = float(np.linalg.norm(np.subtract(*data.site_xpos[ids])))
+        _lay_path(spec, name, ends, float(data.ten_length[model.tendon(name).id]) - straight)
+
+
+def _path_over_cylinder(spec: mujoco.MjSpec, name: str) -> tuple[mujoco.MjsSite, mujoco.MjsGeom, mujoco.MjsSite]:
+    """Return the site, the cylinder and the site of a tendon.
+
+    Raises:
+        MsemuError: The tendon is missing or takes another path.
+    """
+    tendon = spec.tendon(name)
+    path = [] if tendon is None else [tendon.path[index] for index in range(len(tendon.path))]
+    if [wrap.type for wrap in path] != [_WRAP.mjWRAP_SITE, _WRAP.mjWRAP_CYLINDER, _WRAP.mjWRAP_SITE]:
+        raise MsemuError(
+            f"the model '{spec.modelname}' has no tendon '{name}' over a cylinder; the recipe is for another model"
+        )
+    first, geom, last = (wrap.target for wrap in path)
+    return first, geom, last
 
 
 def _points_on_arc(model: mujoco.MjModel, data: mujoco.MjData, tendon: str, geom: str) -> tuple[np.ndarray, float]:
@@ -104,11 +131,17 @@ def _points_on_arc(model: mujoco.MjModel, data: mujoco.MjData, tendon: str, geom
     return points, float(arc - np.linalg.norm(np.diff(local, axis=0), axis=1).sum())
 
 
-def _lay_path(spec: mujoco.MjSpec, tendon: mujoco.MjsTendon, sites: list[str]) -> None:
-    """Put a tendon that runs from site to site in the place of another of the same name."""
-    kept = {name: np.copy(getattr(tendon, name)) for name in ("rgba", "width", "group")}
-    name = tendon.name
+def _lay_path(spec: mujoco.MjSpec, name: str, sites: list[str], shorter: float) -> None:
+    """Put a tendon that runs from site to site in the place of another of the same name.
+
+    The length range of its muscle is moved by what the tendon is shorter than before [m].
+    """
+    tendon = spec.tendon(name)
+    kept = {attribute: np.copy(getattr(tendon, attribute)) for attribute in ("rgba", "width", "group")}
     spec.delete(tendon)  # the muscle names its tendon and stays
     laid = spec.add_tendon(name=name, **kept)
     for site in sites:
         laid.wrap_site(site)
+    for muscle in spec.actuators:
+        if muscle.target == name:
+            muscle.lengthrange = np.asarray(muscle.lengthrange) - shorter

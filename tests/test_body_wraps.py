@@ -14,12 +14,14 @@ from msemu.models.recipe import load_recipe
 from msemu.models.sources import SOURCES, read_mjcf
 from msemu.muscle.parameters import MuscleParameters
 
+NO_REPAIR = {"side_sites": {}, "wrap_radii": {}, "replaced_wraps": (), "straightened_wraps": ()}
+
 
 def without_repair(name: str) -> Body:
     """Return a body whose wraps are those of its source."""
     recipe = load_recipe(name)
     spec, _ = read_mjcf(SOURCES[recipe.source].find()[0])
-    return make_body(name, dataclasses.replace(recipe, side_sites={}, wrap_radii={}, replaced_wraps=()), spec, {})
+    return make_body(name, dataclasses.replace(recipe, **NO_REPAIR), spec, {})
 
 
 def largest_jump(body: Body, muscle: str, joint: str, bent: str | None = None) -> float:
@@ -96,6 +98,21 @@ def test_a_bent_spine_makes_no_muscle_jump(ms_human_700, side):
     assert largest_jump(source, f"TR2_{side}", "L5_S1_LB", bent="L5_S1_FE") > 0.3
 
 
+@pytest.mark.parametrize("side", "rl")
+def test_a_muscle_with_both_ends_on_the_pelvis_keeps_its_length(ms_human_700, side):
+    repaired, source = ms_human_700
+    assert largest_jump(repaired, f"TR5_{side}", "L5_S1_LB", bent="L5_S1_FE") < 1e-6
+    assert largest_jump(source, f"TR5_{side}", "L5_S1_LB", bent="L5_S1_FE") > 0.03
+    fibre = []
+    for body in ms_human_700:
+        model, data = body.model, mujoco.MjData(body.model)
+        data.qpos[:] = body.neutral_qpos
+        mujoco.mj_fwdPosition(model, data)
+        muscle = body.muscle_names.index(f"TR5_{side}")
+        fibre.append(data.actuator_length[muscle] - model.actuator_lengthrange[muscle, 0])
+    assert fibre[0] == pytest.approx(fibre[1], abs=1e-9)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -104,6 +121,8 @@ def test_a_bent_spine_makes_no_muscle_jump(ms_human_700, side):
         {"joint_ranges": {"nowhere": (0, 1)}},
         {"replaced_wraps": ("nowhere",)},
         {"replaced_wraps": ("soleus_r_tendon",)},
+        {"straightened_wraps": ("nowhere",)},
+        {"straightened_wraps": ("gaslat_r_tendon",)},
     ],
 )
 def test_a_recipe_for_another_model_is_refused(change):

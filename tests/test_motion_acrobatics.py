@@ -91,16 +91,6 @@ def test_flights_are_free(body: Body, clips: tuple[MotionClip, MotionClip]) -> N
         assert clip.quality["repair_change_mean_cm"] < 4.0
 
 
-FAULTY_MUSCLES = {
-    "myofullbody": {"DELT1"},
-    "ms_human_700": {"TR5"},
-}
-"""Muscles whose paths leave a wrapping geom at once and are not repaired (docs/plausibility.md), and the deltoid of the
-backflip, whose shoulders turn at 28 rad/s: 3.1 %."""
-
-
-def test_only_known_tendons_jump(body: Body, clips: tuple[MotionClip, MotionClip]) -> None:
+def test_no_tendon_jumps(body: Body, clips: tuple[MotionClip, MotionClip]) -> None:
     jump = muscle_path(body, clips[0].qpos).jump.max(axis=0)
-    over = {name for name, value in zip(body.muscle_names, jump, strict=True) if value > 0.03}
-    known = FAULTY_MUSCLES[body.name]
-    assert {name for name in over if name not in known and name[:-2] not in known} == set()
+    assert {name for name, value in zip(body.muscle_names, jump, strict=True) if value > 0.03} == set()

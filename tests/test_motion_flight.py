@@ -13,6 +13,7 @@ from msemu.motion.flight_timing import height_disagreement, resample_path, retim
 from msemu.motion.kinematics import landmark_path
 from msemu.motion.quality import clip_errors
 from msemu.motion.repair import Repair, repair
+from msemu.motion.settling import settling
 
 FPS = 50.0
 
@@ -158,3 +159,31 @@ def test_a_flight_in_slow_motion_is_sped_up(legs: Body, slow: float) -> None:
     assert (np.diff(at) > 0).all()
     if slow > 1.0:
         assert len(at) < len(path)
+
+
+def test_a_flight_that_the_clip_begins_in_is_repaired(legs: Body) -> None:
+    path = hop(legs)
+    (found,) = find_flights(lowest_height(legs, path), cyclic=False)
+    clip = as_clip(legs, path[found.first - 1 :])
+    result = repair(legs, clip)
+    (flight,) = result.flights
+    assert flight.before.residual_max > 0.5
+    assert flight.after.residual_max < 0.1 and flight.after.drift < 0.05
+    np.testing.assert_array_equal(result.clip.qpos[-1], clip.qpos[-1])
+
+
+def test_a_body_that_hovers_is_lowered(legs: Body) -> None:
+    rise = 0.04 * np.sin(np.linspace(0.0, np.pi, 50)) ** 2
+    path = np.repeat(legs.neutral_qpos[None], 70, axis=0)
+    path[10:60, 2] += rise
+    assert find_flights(lowest_height(legs, path), cyclic=False)
+    path[:, 2] += settling(legs, path, FPS)
+    assert not find_flights(lowest_height(legs, path), cyclic=False)
+    assert lowest_height(legs, path).min() > -0.005
+
+
+def test_a_hop_is_not_lowered(legs: Body) -> None:
+    path = np.repeat(legs.neutral_qpos[None], 50, axis=0)
+    time = np.arange(1, 20) / FPS
+    path[16:35, 2] += 0.5 * 9.81 * time * (0.4 - time)
+    np.testing.assert_allclose(settling(legs, path, FPS), 0.0, atol=1e-4)

@@ -123,6 +123,22 @@ def test_smoothing_keeps_a_straight_course_and_damps_a_jolt():
         np.testing.assert_allclose(smooth[:, 7].sum(), 1.0)
 
 
+def test_flat_smoothing_keeps_a_jump_and_damps_a_jolt():
+    time = np.arange(60) / 50.0
+    qpos = np.tile(np.array([0.0, 0, 1, 1, 0, 0, 0, 0]), (60, 1))
+    qpos[:, 2] = 3.0 * time - 0.5 * 9.81 * time**2
+    inside = slice(10, -10)
+    plain, flat = (smooth_path(qpos, 0.03, 50.0, None, flat)[inside, 2] for flat in (False, True))
+    assert np.abs(plain - qpos[inside, 2]).max() > 0.004
+    np.testing.assert_allclose(flat, qpos[inside, 2], atol=1e-6)
+    qpos[30, 7] = 1.0
+    assert smooth_path(qpos, 0.03, 50.0, None, flat=True)[30, 7] < 0.5
+    # Both halve the amplitude at the same frequency.
+    qpos[:, 7] = np.sin(2 * np.pi * 0.187 / 0.03 * time)
+    for flat in (False, True):
+        assert np.abs(smooth_path(qpos, 0.03, 50.0, None, flat)[inside, 7]).max() == pytest.approx(0.5, abs=0.02)
+
+
 def test_smoothing_of_a_cycle_does_not_depend_on_where_it_begins():
     rng = np.random.default_rng(0)
     qpos = np.concatenate([np.zeros((40, 3)), np.tile([1.0, 0, 0, 0], (40, 1)), rng.normal(size=(40, 2))], axis=1)

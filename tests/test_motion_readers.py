@@ -160,6 +160,18 @@ def test_isaac_amp_bodies_become_joint_centres(tmp_path):
     assert source.positions.shape == (6, len(JOINT_CENTRES), 3)
 
 
+def test_frames_of_isaac_amp_that_stand_twice_are_read_once(tmp_path):
+    once, path = amp_arrays(5), tmp_path / "humanoid_walk.npz"
+    twice = {
+        key: np.repeat(values, 2, axis=0) for key, values in once.items() if key in ("body_positions", "body_rotations")
+    }
+    np.savez(path, **once | twice)
+    source = read_source(path)
+    assert (source.num_frames, source.fps) == (5, pytest.approx(30))
+    hip = once["body_positions"][:, BODY_NAMES.index("right_thigh")]
+    np.testing.assert_allclose(source.joint("hip_r"), hip, atol=1e-6)
+
+
 BAD_AMP = {
     "nan": (lambda a: a["body_positions"].__setitem__((3, 2, 1), np.nan), "not finite, first in frame 3"),
     "renamed body": (lambda a: a["body_names"].__setitem__(0, "hips"), "no body named pelvis"),

@@ -36,8 +36,7 @@ class JointSpace(ActionSpace):
             MsemuError: The engine is not the mujoco one, or the body has no such contact regions.
         """
         self._offset = values.offset_rad
-        self._reference = scene.reference
-        self._activation = torch.from_numpy(scene.muscles.activation)
+        self._scene = scene
         self._controller = make_controller(values.controller, scene)
         self.num_actions = len(self._controller.dofs) - ROOT_DOFS
         self._log: dict[str, torch.Tensor] = {}
@@ -53,7 +52,7 @@ class JointSpace(ActionSpace):
 
     def initial_activation(self, frame: torch.Tensor) -> torch.Tensor:
         """Activation of the static optimisation along the reference, shape [E, M]."""
-        return self._activation[self._reference.row(frame)]
+        return self._scene.reference_activation(frame)
 
     def reset(self, mask: torch.Tensor) -> None:  # noqa: D102
         self._controller.reset(mask)

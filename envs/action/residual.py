@@ -41,9 +41,8 @@ class ResidualSpace(ActionSpace):
         """
         self.num_actions = scene.body.num_muscles
         self._values = values
-        self._reference = scene.reference
+        self._scene = scene
         self._prior: Prior = build_named(values.prior, scene, "the prior of the action space")
-        self._activation = torch.as_tensor(scene.muscles.activation, device=scene.sim.device)
         self._log: dict[str, torch.Tensor] = {}
 
     def excitation(self, actions: torch.Tensor, frame: torch.Tensor, steps: int) -> torch.Tensor:  # noqa: D102
@@ -56,7 +55,7 @@ class ResidualSpace(ActionSpace):
 
     def initial_activation(self, frame: torch.Tensor) -> torch.Tensor:
         """Activation of the static optimisation along the reference, shape [E, M]."""
-        return self._activation[self._reference.row(frame)]
+        return self._scene.reference_activation(frame)
 
     def reset(self, mask: torch.Tensor) -> None:  # noqa: D102
         self._prior.reset(mask)

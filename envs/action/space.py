@@ -57,6 +57,11 @@ class Scene:
             warnings.warn(remark, stacklevel=3)
         return found
 
+    def reference_activation(self, frame: torch.Tensor) -> torch.Tensor:
+        """Return the activation of the static optimisation along the reference at frames [E], shape [E, M]."""
+        activation = torch.as_tensor(self.muscles.activation, device=frame.device)
+        return activation[self.reference.row(frame)]
+
 
 class ActionSpace(ABC):
     """Turns the policy's output into muscle excitation, once in each control step.

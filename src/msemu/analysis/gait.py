@@ -103,7 +103,7 @@ def measure_gait(
     duration_s = stride_duration_s(env.body, env.reference.clips[clip])
     weights = [timing.weights(env.body, side) for side in SIDES]
     feet = [env.sim.contact_regions.index(f"foot_{side}") for side in SIDES]
-    least = _LOADED * float(env.body.model.body_mass.sum() * np.linalg.norm(env.body.model.opt.gravity))
+    least = _LOADED * env.body.weight
     activation, touches = [], []
 
     def keep(done: int, total: int) -> None:

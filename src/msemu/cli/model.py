@@ -86,7 +86,7 @@ def describe(body: Body) -> dict[str, Any]:
     mujoco.mj_kinematics(model, data)
     return {
         **body.provenance,
-        "mass_kg": round(float(model.body_mass.sum()), 2),
+        "mass_kg": round(body.mass, 2),
         "timestep_s": model.opt.timestep,
         "nq": model.nq,
         "nv": model.nv,

@@ -7,7 +7,7 @@ import torch
 
 from msemu.control.contact import NUM_EDGES, ContactPoints, Contacts
 from msemu.control.independent_dofs import ROOT_DOFS
-from msemu.control.tracking_law import RootDeviation
+from msemu.control.tracking_law import RootDeviation, bounded
 from msemu.errors import MsemuError
 
 _GRAVITY = 9.81
@@ -77,7 +77,7 @@ class FootPlacement:
         swinging = settings.gain * (away + time * drift) - away
         shift = torch.where((load > settings.load_bw).unsqueeze(2), deviation, swinging.unsqueeze(1))
         shift = torch.cat((shift[..., :2], torch.zeros_like(shift[..., 2:])), 2)
-        shift = shift * (settings.max_shift_m / shift.norm(dim=2, keepdim=True).clamp(min=settings.max_shift_m))
+        shift = bounded(shift, settings.max_shift_m)
         # Motion of the feet per unit of each joint, the root being still [m/rad], shape [E, J, F * 3].
         motion = (contacts.edge_force.flatten(2) @ self._mean)[:, ROOT_DOFS:]
         jacobian = motion.unflatten(2, (-1, 3)).permute(0, 2, 3, 1)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from msemu.control.bounded_least_squares import BoundedLeastSquares
@@ -74,7 +73,7 @@ class TorqueBalance:
     ):
         """Measure the scales."""
         self.contact = contact
-        self.body_weight = float(body.model.body_mass.sum() * np.linalg.norm(body.model.opt.gravity))
+        self.body_weight = body.weight
         poses = torch.from_numpy(random_poses(body.model, _NUM_POSES, seed=0))
         arms = torch.from_numpy(moment_arms(body.model, poses.numpy())).to(device)
         arms = dofs.reduce(arms, dofs.slopes(poses.to(device)))

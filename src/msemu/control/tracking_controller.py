@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 
 from msemu.control.decoder import Decoded, DecoderSettings, MuscleDecoder
@@ -94,7 +93,7 @@ class TrackingController:
         self._feet = FootPlacement(self._dynamics.points, settings.contact_regions, settings.foot_placement)
         self._foot_position = torch.cat([self._feet_along(body, movement) for movement in self._smoothed.movements])
         self._load = [sim.contact_regions.index(region) for region in settings.contact_regions]
-        self._per_weight = 1.0 / float(body.model.body_mass.sum() * np.linalg.norm(body.model.opt.gravity))
+        self._per_weight = 1.0 / body.weight
         self._joints = self.dofs.index[ROOT_DOFS:]
 
     def decode(self, frame: torch.Tensor, offset: torch.Tensor | float = 0.0) -> Decoded:

@@ -28,6 +28,12 @@ class Spring:
         return rate**2 * error + 2.0 * self.damping_ratio * rate * velocity_error
 
 
+def bounded(vectors: torch.Tensor, length: float) -> torch.Tensor:
+    """Shorten the vectors along the last dimension that are longer than ``length``."""
+    size = vectors.norm(dim=-1, keepdim=True)
+    return torch.where(size > length, vectors * (length / size), vectors)
+
+
 @dataclass(frozen=True)
 class RootDeviation:
     """From the root of E bodies to that of their references.

@@ -163,7 +163,7 @@ def flight_figures(body: Body, clip: MotionClip, flight: Flight) -> FlightFigure
     acceleration = np.diff(centre, n=2, axis=0) * clip.fps**2
     residual = np.linalg.norm(acceleration - GRAVITY, axis=1) / np.linalg.norm(GRAVITY)
     mean = momentum.mean(axis=0)
-    scale = max(float(np.linalg.norm(mean)), LEAST_ANGULAR_MOMENTUM * float(body.model.body_mass.sum()))
+    scale = max(float(np.linalg.norm(mean)), LEAST_ANGULAR_MOMENTUM * body.mass)
     drift = float(np.linalg.norm(momentum - mean, axis=1).max()) / scale
     fall = 2.0 * np.polyfit(np.arange(len(centre)) / clip.fps, centre[:, 2], 2)[0] / GRAVITY[2]
     return FlightFigures(flight, residual, momentum, drift, float(fall))

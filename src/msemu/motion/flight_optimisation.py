@@ -1,9 +1,9 @@
 """The path closest to a given one along which a flight phase is a free flight.
 
 The change of the path is a cubic spline over time in the body's independent coordinates, zero with its first two
-derivatives at both ends of a window around the flight. Damped Gauss-Newton steps (Levenberg-Marquardt) make the
-centre of mass follow a parabola and keep the angular momentum about it constant, while landmarks and joints stay
-close to where they were and what touches the floor stays where it touches.
+derivatives at both ends of a window around the flight, unless the clip ends there. Damped Gauss-Newton steps
+(Levenberg-Marquardt) make the centre of mass follow a parabola and keep the angular momentum about it constant, while
+landmarks and joints stay close to where they were and what touches the floor stays where it touches.
 """
 
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ from msemu.motion.flight_frame import Anchor, FlightFrame, FrameCosts
 _KNOT_FRAMES = 2
 """Distance of the spline's knots [frames]."""
 
-_ACCELERATION = 0.05
+_ACCELERATION = 0.1
 """Error of the acceleration of the centre of mass that counts as one [m/s^2]."""
 
-_ANGULAR_MOMENTUM = 0.0008
+_ANGULAR_MOMENTUM = 0.001
 """Change of the angular momentum from frame to frame that counts as one, as a share of the mean."""
 
 _BEND = 0.05
@@ -62,19 +62,20 @@ class FlightOptimisation:
     def __init__(self, body: Body, joints: np.ndarray, pace: np.ndarray, fps: float) -> None:
         """Take the body, the joints that may change, their largest speeds over the fastest, and the rate [Hz]."""
         self._frame = FlightFrame(body, joints, fps, FrameCosts())
-        self._least_momentum = LEAST_ANGULAR_MOMENTUM * float(body.model.body_mass.sum())
+        self._least_momentum = LEAST_ANGULAR_MOMENTUM * body.mass
         self._rate = fps**2
         self._joints, self._longest_move = 7 + joints, _SPEED[0] * pace / fps
 
-    def solve(self, window: np.ndarray, first: int, last: int) -> np.ndarray:
+    def solve(self, window: np.ndarray, first: int, last: int, joined: tuple[bool, bool] = (True, True)) -> np.ndarray:
         """Return the changed window, shape [F, nq].
 
         Args:
-            window: Poses of the flight with at least eight frames before and after it, shape [F, nq].
+            window: Poses of the flight and of the frames before and after it, shape [F, nq].
             first: First frame of the window without contact.
             last: Last frame of the window without contact.
+            joined: Whether the path goes on before and after the window; its pose may not change there.
         """
-        problem = self._pose_problem(window, first, last)
+        problem = self._pose_problem(window, max(first, 1), min(last, len(window) - 2), joined)
         path, coefficients = window, np.zeros((problem.basis.shape[1], self._frame.num_coordinates))
         damping = 1e-4
         for softness in _SOFTNESS:
@@ -98,9 +99,9 @@ class FlightOptimisation:
                     break
         return path
 
-    def _pose_problem(self, window: np.ndarray, first: int, last: int) -> _Problem:
+    def _pose_problem(self, window: np.ndarray, first: int, last: int, joined: tuple[bool, bool]) -> _Problem:
         momenta = [self._frame.angular_momentum(window[at - 1 : at + 2]) for at in range(first, last + 1)]
-        basis = _inner_splines(len(window))
+        basis = _splines(len(window), joined)
         bend = np.diff(basis, n=2, axis=0) / _BEND
         return _Problem(
             anchors=[self._frame.anchor(pose) for pose in window],
@@ -183,9 +184,11 @@ class FlightOptimisation:
         return np.concatenate(rows)
 
 
-def _inner_splines(frames: int) -> np.ndarray:
-    """Return the cubic B-splines whose support lies within the frames, one column each, shape [F, K]."""
-    knots = np.linspace(0.0, frames - 1, max((frames - 1) // _KNOT_FRAMES, 4) + 1)
+def _splines(frames: int, joined: tuple[bool, bool]) -> np.ndarray:
+    """Return the cubic B-splines that vanish where the path goes on, one column each, shape [F, K]."""
+    intervals = max((frames - 1) // _KNOT_FRAMES, 4)
+    beyond = [0 if goes_on else 3 for goes_on in joined]
+    knots = np.arange(-beyond[0], intervals + beyond[1] + 1) * ((frames - 1) / intervals)
     columns = [
         BSpline.basis_element(knots[start : start + 5], extrapolate=False)(np.arange(frames))
         for start in range(len(knots) - 4)

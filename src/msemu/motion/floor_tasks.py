@@ -11,8 +11,8 @@ _REACH_M = 0.05
 """Geoms that are higher than this cannot reach the floor within one step of the inverse kinematics [m]."""
 
 SWING_CLEARANCE_M = 0.008
-"""Least height of a heel or ball that does not stand above its height in standing, while the other foot stands:
-recorded feet scrape the floor at up to 5 m/s [m]."""
+"""Least height of a heel or ball that does not stand above its height in standing: recorded feet scrape the floor at up
+to 5 m/s [m]."""
 
 _LANDED = 0.7
 """Contact below which a heel or ball keeps the whole clearance: recorded feet still slide while they land."""
@@ -72,9 +72,9 @@ class FloorLimit(mink.Limit):
         near = self._geoms[data.geom_xpos[self._geoms, 2] - model.geom_rbound[self._geoms] < _REACH_M]
         points = lowest_points(model, data, near)
         rows = [(model.geom_bodyid[geom], point, point[2]) for geom, point in zip(near, points, strict=True)]
-        for foot, contact, other in zip(self._feet, self._contact, self._contact[::-1], strict=True):
+        for foot, contact in zip(self._feet, self._contact, strict=True):
             swings = np.clip((1.0 - contact) / (1.0 - _LANDED), 0.0, 1.0)
-            lowest = foot.heights + SWING_CLEARANCE_M * swings * other.max()
+            lowest = foot.heights + SWING_CLEARANCE_M * swings
             for point, height in zip(world_points(data, foot), lowest, strict=True):
                 if point[2] < _REACH_M:
                     rows.append((foot.segment, point, point[2] - height))

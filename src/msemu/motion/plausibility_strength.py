@@ -102,7 +102,7 @@ class _InverseDynamics:
         self._model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONSTRAINT
         self._data = mujoco.MjData(self._model)
         self._geoms = np.concatenate(list(body.contact_regions.values()))
-        self._weight = float(body.model.body_mass.sum()) * 9.81
+        self._weight = body.weight
 
     def torques(
         self, pose: np.ndarray, velocity: np.ndarray, acceleration: np.ndarray, reduction: np.ndarray, scale: np.ndarray

@@ -26,7 +26,7 @@ from msemu.motion.kinematics import landmark_path, sole_heights
 from msemu.motion.quality import assess, clip_errors, error_figures
 from msemu.motion.smoothing import velocities
 
-REPAIR_VERSION = 5
+REPAIR_VERSION = 7
 """Goes up with every change of the result; clips in the cache are made anew."""
 
 MARGIN_FRAMES = 16
@@ -70,7 +70,7 @@ class Repair:
             under ``repair_*``.
         original: The clip as it was.
         flights: The flights that were made ballistic, in order.
-        left_alone: Flights at the ends of the clip, too close to others, supported, or that the repair did not better.
+        left_alone: Flights too close to others, supported, or that the repair did not better.
     """
 
     clip: MotionClip
@@ -113,7 +113,10 @@ def repair(body: Body, clip: MotionClip, on_flight: Callable[[int, int], None] =
     for number, flight in enumerate(flights):
         first, last = _window(flights, number, len(height))
         on_flight(number, len(flights))
-        if flight.first - first < LEAST_MARGIN_FRAMES or last - flight.last < LEAST_MARGIN_FRAMES:
+        # Where the clip ends there is nothing to join, so that the poses up to its end may change.
+        is_joined = tuple(margin >= LEAST_MARGIN_FRAMES for margin in (flight.first - first, last - flight.last))
+        ends = (first == 0 and not clip.cyclic, last == len(height) - 1 and not clip.cyclic)
+        if not all(joins or ends_here for joins, ends_here in zip(is_joined, ends, strict=True)):
             left_alone.append(flight)
             continue
         before = flight_figures(body, replace(clip, qpos=path, cyclic=False), _moved(flight, shift))
@@ -123,7 +126,8 @@ def repair(body: Body, clip: MotionClip, on_flight: Callable[[int, int], None] =
         part = slice(first + shift, last + shift + 1)
         window, instants = path[part], at[part]
         inside = _moved(flight, -first)
-        if not clip.cyclic and _disagreement(body, window, inside, clip.fps) > TOLERATED_M:
+        can_slow = not clip.cyclic and all(is_joined)
+        if can_slow and _disagreement(body, window, inside, clip.fps) > TOLERATED_M:
             slower = retime(body, window, inside.first, inside.last, clip.fps)
             retimed = resample_path(body, window, slower)
             found = find_flights(lowest_height(body, retimed), cyclic=False)
@@ -131,7 +135,7 @@ def repair(body: Body, clip: MotionClip, on_flight: Callable[[int, int], None] =
             if min(longest.first, len(retimed) - 1 - longest.last) >= LEAST_MARGIN_FRAMES:
                 window, inside = retimed, longest
                 instants = np.interp(slower, np.arange(len(instants)), instants)
-        changed = optimisation.solve(window, inside.first, inside.last)
+        changed = optimisation.solve(window, inside.first, inside.last, is_joined)
         joined = np.concatenate([path[: part.start], changed, path[part.stop :]])
         after = flight_figures(body, replace(clip, qpos=joined, cyclic=False), _moved(inside, part.start))
         during = slice(after.flight.first - part.start, after.flight.last + 1 - part.start)

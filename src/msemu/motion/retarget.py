@@ -14,11 +14,12 @@ from msemu.motion.looping import cut_cycle, face_forward, find_cycle, spread_gap
 from msemu.motion.path_solver import PathSolver
 from msemu.motion.quality import assess, clip_errors, error_figures, joint_centre_errors, source_joint_speed
 from msemu.motion.resampling import resample, resample_cycle
+from msemu.motion.settling import settling
 from msemu.motion.smoothing import smooth_path, velocities
 from msemu.motion.source import JOINT_CENTRES, SourceMotion
 from msemu.motion.targets import make_targets
 
-RETARGET_VERSION = 6
+RETARGET_VERSION = 7
 """Part of the key of cached clips: raised whenever the same input gives another clip."""
 
 _STANDING = 0.9
@@ -96,22 +97,27 @@ def retarget(
     if displacement is not None:
         displacement = displacement * targets.scale
 
-    def smoothing(width_s: float) -> Callable[[np.ndarray], np.ndarray]:
-        return lambda path: body.couplings.project(smooth_path(path, width_s, settings.fps, displacement))
+    def smooth(path: np.ndarray, width_s: float, flat: bool) -> np.ndarray:
+        return body.couplings.project(smooth_path(path, width_s, settings.fps, displacement, flat))
 
     def guide(path: np.ndarray) -> np.ndarray:
-        root = smooth_path(path, settings.root_smoothing_s, settings.fps, displacement)[:, :7]
-        return np.hstack([root, smoothing(settings.guide_smoothing_s)(path)[:, 7:]])
+        root = smooth(path, settings.root_smoothing_s, flat=not cyclic)[:, :7]
+        return np.hstack([root, smooth(path, settings.guide_smoothing_s, flat=False)[:, 7:]])
 
     wrists = targets.positions[:, [name.startswith("wrist") for name in JOINT_CENTRES], 2]
     solver = InverseKinematics(body, settings.costs, hands=bool(wrists.min() < _HAND_REACH_M))
     path = PathSolver(body, solver, targets, displacement, _LARGEST_SPEED_RAD_S / settings.fps)
-    qpos = path.solve(settings.iterations, guide, smoothing(settings.smoothing_s), on_frame)
+    # Of a gait, a plain Gaussian takes a millimetre; of a jump, it would take a centimetre.
+    qpos = path.solve(settings.iterations, guide, lambda path: smooth(path, settings.smoothing_s, not cyclic), on_frame)
     standing = targets.contact.max(axis=2) > _STANDING
     shift = _floor_shift(body, qpos, standing)
     qpos[:, 2] += shift
     qpos[:, 2] += _rise_from_floor(body, qpos, cyclic)
+    settled = np.zeros(len(qpos)) if cyclic else settling(body, qpos, settings.fps)
+    qpos[:, 2] += settled
 
+    centres = targets.positions[:, solver.tracked].copy()
+    centres[..., 2] += shift + settled[:, None]
     clip = MotionClip(
         body=body.name,
         joint_names=tuple(body.joint_names),
@@ -125,7 +131,7 @@ def retarget(
         licence=source.licence,
         source_sha256=source.sha256,
         joint_centre_names=tuple(name for name, used in zip(JOINT_CENTRES, solver.tracked, strict=True) if used),
-        joint_centres=targets.positions[:, solver.tracked] + np.array([0.0, 0.0, shift]),
+        joint_centres=centres,
     )
     clip.quality = (
         error_figures(clip_errors(body, clip), "error")
@@ -135,6 +141,7 @@ def retarget(
         | {
             "joint_centres": float(solver.tracked.sum()),
             "floor_shift_cm": 100 * shift,
+            "settled_max_cm": 100 * float(np.abs(settled).max()),
             "scale": targets.scale,
             "source_speed_max_rad_s": source_joint_speed(sampled),
         }

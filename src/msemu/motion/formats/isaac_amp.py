@@ -34,6 +34,8 @@ _BODY_OF = {"pelvis": "pelvis", "thorax": "torso", "head": "head"} | {
 def read_isaac_amp(path: Path) -> SourceMotion:
     """Read an Isaac Lab humanoid AMP motion.
 
+    In the files of Isaac Lab every frame stands twice, 30 frames per second stored as 60; each is read once.
+
     Raises:
         MsemuError: The file is missing, too large, no AMP motion, or holds impossible values.
     """
@@ -51,7 +53,8 @@ def read_isaac_amp(path: Path) -> SourceMotion:
     missing = sorted(set(_BODY_OF.values()) - set(names))
     if missing:
         raise MsemuError(f"{path}: no body named {', '.join(missing)} in body_names; is it an AMP humanoid motion?")
-    positions, quaternions, fps = _checked_numbers(path, positions, quaternions, arrays["fps"])
+    positions, quaternions, fps = _once(*_checked_numbers(path, positions, quaternions, arrays["fps"]))
+    frames = len(positions)
 
     def columns(landmarks: tuple[str, ...]) -> list[int]:
         return [names.index(_BODY_OF[landmark]) for landmark in landmarks]
@@ -93,3 +96,13 @@ def _checked_numbers(
     if np.abs(norms - 1.0).max() > 0.1:
         raise MsemuError(f"{path}: body_rotations are not unit quaternions (w, x, y, z)")
     return positions, quaternions / norms, fps
+
+
+def _once(positions: np.ndarray, quaternions: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Leave out every second frame, and halve the frame rate, when each of them repeats the one before it.
+
+    Taken for a movement, the repetitions would be starts and stops, of ten body weights in a run.
+    """
+    last = len(positions) // 2 * 2
+    repeats = all((values[1:last:2] == values[:last:2]).all() for values in (positions, quaternions))
+    return (positions[::2], quaternions[::2], fps / 2) if repeats and last >= 4 else (positions, quaternions, fps)
