@@ -205,7 +205,7 @@ def test_the_term_stays_outside_the_discriminator(
         algorithm.compute_returns(obs)
         wanted = 0.5 * algorithm.discriminator.reward(samples).view(8, 4) - 3.0 * torch.stack(errors)
     assert min(error.min() for error in errors) > 0
-    assert torch.allclose(algorithm.storage.rewards.squeeze(2), wanted, atol=1e-6)
+    assert torch.allclose(algorithm.storage.rewards.squeeze(2), (1.0 - algorithm.gamma) * wanted, atol=1e-6)
     assert not any("emg" in part or "activation" in part for part in algorithm.discriminator.parts)
 
 

@@ -19,7 +19,7 @@ from msemu.motion.smoothing import smooth_path, velocities
 from msemu.motion.source import JOINT_CENTRES, SourceMotion
 from msemu.motion.targets import make_targets
 
-RETARGET_VERSION = 7
+RETARGET_VERSION = 8
 """Part of the key of cached clips: raised whenever the same input gives another clip."""
 
 _STANDING = 0.9
@@ -97,8 +97,13 @@ def retarget(
     if displacement is not None:
         displacement = displacement * targets.scale
 
+    joints = 1 + body.independent_joints[body.model.jnt_limited[1 + body.independent_joints] > 0]
+    limited, (lower, upper) = 6 + joints, body.model.jnt_range[joints].T
+
     def smooth(path: np.ndarray, width_s: float, flat: bool) -> np.ndarray:
-        return body.couplings.project(smooth_path(path, width_s, settings.fps, displacement, flat))
+        path = smooth_path(path, width_s, settings.fps, displacement, flat)
+        path[:, limited] = np.clip(path[:, limited], lower, upper)  # a flat smoothing overshoots
+        return body.couplings.project(path)
 
     def guide(path: np.ndarray) -> np.ndarray:
         root = smooth(path, settings.root_smoothing_s, flat=not cyclic)[:, :7]

@@ -10,6 +10,8 @@ import torch
 from msemu.errors import MsemuError
 
 FORMAT = "msemu-checkpoint-1"
+POLICY = ("actor_state_dict", "head", "control_steps", "iter", "best_error_cm")
+"""What of a checkpoint a policy needs that learns no more."""
 _PARTIAL = ".partial"
 
 

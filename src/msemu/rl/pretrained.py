@@ -12,6 +12,7 @@ from msemu.errors import MsemuError
 from msemu.models import load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.task_clips import load_clips
+from msemu.rl.checkpoint import POLICY, read, write
 from msemu.rl.run_folder import RunFolder
 
 FOLDER = Path(models.__file__).parent / "pretrained"
@@ -56,10 +57,14 @@ def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:
     """
     own = folder / run.task
     own.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(run.checkpoint(checkpoint), own / "best.pt")
+    stored = read(run.checkpoint(checkpoint), "cpu")
+    write(own / "best.pt", {name: stored[name] for name in POLICY})
+    (own / "best.pt").chmod(0o644)  # a checkpoint is private to who trains
     shutil.copyfile(run.path / "config.yaml", own / "config.yaml")
     provenance = read_yaml(run.path / "provenance.yaml")
     for entry in (provenance, *provenance.get("resumed", [])):
-        entry["command"] = " ".join(Path(word).name if os.path.isabs(word) else word for word in entry["command"])
+        program, *arguments = entry["command"]
+        words = [Path(program).name, *(Path(word).name if os.path.isabs(word) else word for word in arguments)]
+        entry["command"] = " ".join(words)
     (own / "provenance.yaml").write_text(yaml.safe_dump(provenance, sort_keys=False), encoding="utf-8")
     return own
