@@ -97,7 +97,8 @@ def _record(args: PlayArgs) -> tuple[Body, Recording]:
         env.max_episode_length = round(args.seconds * env.cfg.env.control_frequency_hz)
     steps = env.max_episode_length
     with progress("simulating") as advance:
-        title = f"{run.task}  {run.path.name}" + (f"  {clip.name}" if len(clips) > 1 else "")
+        name = "pretrained" if args.pretrained else run.path.name
+        title = f"{run.task}  {name}" + (f"  {clip.name}" if len(clips) > 1 else "")
         return env.body, record(env, runner.policy(), steps, title, args.start_frame, advance)
 
 
