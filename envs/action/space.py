@@ -59,8 +59,11 @@ class Scene:
 
     def reference_activation(self, frame: torch.Tensor) -> torch.Tensor:
         """Return the activation of the static optimisation along the reference at frames [E], shape [E, M]."""
-        activation = torch.as_tensor(self.muscles.activation, device=frame.device)
-        return activation[self.reference.row(frame)]
+        return self._activation[self.reference.row(frame)]
+
+    @cached_property
+    def _activation(self) -> torch.Tensor:
+        return torch.as_tensor(self.muscles.activation, device=self.sim.device)
 
 
 class ActionSpace(ABC):

@@ -59,15 +59,14 @@ def analyze_gait(args: GaitArgs) -> None:
     from msemu.analysis.gait_plot import plot_gait
     from msemu.analysis.muscle_timing import Agreement, OverallAgreement, TextbookTiming
     from msemu.motion.task_clips import find_clip
-    from msemu.rl.pretrained import PretrainedRun
-    from msemu.rl.run_folder import RunFolder
+    from msemu.rl.pretrained import find_run
     from msemu.rl.setup import open_policy
     from msemu.sim import pick_device
 
     if args.episodes < 1 or not 0 < args.seconds <= 3600:
         raise MsemuError("--episodes must be positive, and --seconds between 0 and 3600")
-    run = PretrainedRun.of(args.run) if args.pretrained else RunFolder.find(args.run, Path(args.runs_dir))
-    plot = args.plot or (Path("eval") / run.task if args.pretrained else run.path / "eval") / "muscle_timing.png"
+    run = find_run(args.run, Path(args.runs_dir), args.pretrained)
+    plot = args.plot or run.plots / "muscle_timing.png"
     if plot.suffix != ".png":
         raise MsemuError(f"--plot {plot} must end in .png")
     plot.parent.mkdir(parents=True, exist_ok=True)

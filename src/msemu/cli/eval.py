@@ -61,14 +61,13 @@ def evaluate(args: EvalArgs) -> None:
     from msemu.analysis.plots import plot_evaluation
     from msemu.analysis.rollout import measure_episodes
     from msemu.motion.task_clips import file_stem, find_clip
-    from msemu.rl.pretrained import PretrainedRun
-    from msemu.rl.run_folder import RunFolder
+    from msemu.rl.pretrained import find_run
     from msemu.rl.setup import open_policy
     from msemu.sim import pick_device
 
     if args.episodes < 1 or (args.seconds is not None and args.seconds <= 0):
         raise MsemuError("--episodes and --seconds must be positive")
-    run = PretrainedRun.of(args.run) if args.pretrained else RunFolder.find(args.run, Path(args.runs_dir))
+    run = find_run(args.run, Path(args.runs_dir), args.pretrained)
     checkpoint = run.checkpoint(args.checkpoint)
     env, runner = open_policy(run, checkpoint, args.episodes, pick_device(args.device), args.seed)
     frequency = env.cfg.env.control_frequency_hz
@@ -98,7 +97,7 @@ def evaluate(args: EvalArgs) -> None:
     if args.json:
         figures = asdict(single) if single else {"clips": {name: asdict(each) for name, each in evaluations.items()}}
         write_json(args.json, {"task": run.task, "checkpoint": str(checkpoint), "seed": args.seed, **figures})
-    plots = args.plots or (Path("eval") / run.task if args.pretrained else run.path / "eval")
+    plots = args.plots or run.plots
     for index, (evaluation, errors) in measured.items():
         folder = plots if single else plots / file_stem(index, env.reference.names[index])
         for path in plot_evaluation(evaluation, errors, frequency, folder):

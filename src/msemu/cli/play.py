@@ -12,7 +12,7 @@ from msemu.errors import MsemuError, command
 from msemu.models import Body, load_body
 from msemu.motion.recording import Recording
 from msemu.registry import get_task, list_tasks
-from msemu.rl.pretrained import PretrainedRun
+from msemu.rl.pretrained import find_run
 from msemu.rl.run_folder import RunFolder
 from msemu.viewer.video import RendererName, write_video
 
@@ -103,12 +103,10 @@ def _record(args: PlayArgs) -> tuple[Body, Recording]:
 
 
 def _find_run(args: PlayArgs) -> RunFolder | None:
-    if args.pretrained:
-        return PretrainedRun.of(args.run)
     try:
-        return RunFolder.find(args.run, Path(args.runs_dir))
+        return find_run(args.run, Path(args.runs_dir), args.pretrained)
     except MsemuError:
-        if any(spec.id == args.run for spec in list_tasks()):
+        if not args.pretrained and any(spec.id == args.run for spec in list_tasks()):
             return None
         raise
 

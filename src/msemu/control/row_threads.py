@@ -3,11 +3,11 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import TypeVar
 
-import numpy as np
 import warp as wp
+
+from msemu.sim.threads import split
 
 Result = TypeVar("Result")
 
@@ -27,10 +27,9 @@ class RowThreads:
             num_threads: Number of threads on the CPU; 0 takes one for every core. Another device gets a single range.
             device: Warp's name of the device.
         """
-        count = min(num_threads or os.cpu_count() or 1, num_rows) if device == "cpu" else 1
-        bounds = np.linspace(0, num_rows, count + 1).astype(int).tolist()
-        self.ranges = [slice(start, end) for start, end in pairwise(bounds)]
-        self._pool = ThreadPoolExecutor(count - 1, "rows") if count > 1 else None
+        count = num_threads or os.cpu_count() or 1 if device == "cpu" else 1
+        self.ranges = [slice(rows.start, rows.stop) for rows in split(num_rows, count)]
+        self._pool = ThreadPoolExecutor(len(self.ranges) - 1, "rows") if len(self.ranges) > 1 else None
 
     def map(self, work: Callable[[int], Result]) -> list[Result]:
         """Return what ``work`` gives for the number of each range; the first one is done by the caller's thread."""

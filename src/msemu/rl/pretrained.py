@@ -34,6 +34,11 @@ class PretrainedRun(RunFolder):
             raise MsemuError(f"no pretrained policy of '{task}' comes with msemu; there are: {', '.join(known)}")
         return cls.open(FOLDER / task)
 
+    @property
+    def plots(self) -> Path:
+        """A folder of the user's: the policy's own may be a part of an installation."""
+        return Path("eval") / self.task
+
     def load_clips(self) -> list[MotionClip]:
         """Obtain the clips that the policy was trained on.
 
@@ -42,6 +47,15 @@ class PretrainedRun(RunFolder):
         """
         cfg = self.load_config()
         return load_clips(cfg, load_body(cfg.body, cfg.body_path))
+
+
+def find_run(name: str, runs_dir: Path, pretrained: bool) -> RunFolder:
+    """Open the policy of a task that comes with msemu, or a run as `RunFolder.find` does.
+
+    Raises:
+        MsemuError: There is no such policy or run.
+    """
+    return PretrainedRun.of(name) if pretrained else RunFolder.find(name, runs_dir)
 
 
 def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:

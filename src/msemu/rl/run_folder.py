@@ -98,6 +98,11 @@ class RunFolder:
             return cls.latest(name, runs_dir)
         raise MsemuError(f"'{name}' is neither a run folder nor a task; see: msemu-train --list")
 
+    @property
+    def plots(self) -> Path:
+        """Where plots about the run go unless the user says otherwise."""
+        return self.path / "eval"
+
     def load_clips(self) -> list[MotionClip]:
         """Read the clips that the run was trained on.
 

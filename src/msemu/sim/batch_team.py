@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 
 import mujoco
 import numpy as np
 from mujoco.batch import Batch
+
+from msemu.sim.threads import split
 
 
 class BatchTeam:
@@ -31,8 +32,7 @@ class BatchTeam:
             num_sims: Number of simulations E.
             num_threads: Threads, at most one per simulation.
         """
-        bounds = np.linspace(0, num_sims, min(num_threads, num_sims) + 1).astype(int).tolist()
-        self.ranges = [range(start, end) for start, end in pairwise(bounds)]
+        self.ranges = split(num_sims, num_threads)
         self.parts = [make(simulations) for simulations in self.ranges]
         self.state = np.concatenate([part.state for part in self.parts])
         self.warning = np.concatenate([part.warning for part in self.parts])

@@ -1,9 +1,17 @@
-"""Keeping torch's threads out of the way of the physics threads."""
+"""Sharing work among threads, and keeping torch's out of the way of the physics'."""
 
 import contextlib
 from collections.abc import Iterator
+from itertools import pairwise
 
+import numpy as np
 import torch
+
+
+def split(count: int, parts: int) -> list[range]:
+    """Cut ``count`` things into ranges of about the same length, at most one for each thing."""
+    bounds = np.linspace(0, count, min(parts, count) + 1).astype(int).tolist()
+    return [range(start, end) for start, end in pairwise(bounds)]
 
 
 @contextlib.contextmanager
