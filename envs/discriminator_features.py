@@ -16,14 +16,13 @@ pass through the same lines, so equal states have equal features. The entries fo
 the turned x and z axes (doi:10.1109/CVPR.2019.00589), so that no error jumps.
 """
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 from msemu.models.body import LANDMARKS, Body
 from msemu.motion import rotation
 from msemu.motion.landmarks import ROOT, Kinematics
@@ -57,7 +56,7 @@ class MotionFeatures:
             MsemuError: The body has no such feature, none is named, or the frame is unknown.
         """
         if frame not in FRAMES:
-            raise MsemuError(f"unknown frame '{frame}' of discriminator features; use {' or '.join(FRAMES)}")
+            raise MsemuError(f"unknown frame '{frame}' of discriminator features{suggestion(frame, FRAMES)}")
         self._in_heading = frame == "heading"
         self._joints = _JointRotations(body, device)
         joints = [body.joint_names[index] for index in body.independent_joints]
@@ -162,9 +161,8 @@ def _chosen_parts(
     known = [*widths, *(part for parts in widths.values() for part in parts if part not in widths)]
     for name in entries:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=3)
-            hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(widths)}"
-            raise MsemuError(f"the body '{body_name}' has no discriminator feature '{name}'; {hint}")
+            hint = suggestion(name, known, f"known: {', '.join(widths)}")
+            raise MsemuError(f"the body '{body_name}' has no discriminator feature '{name}'{hint}")
     if not entries:
         raise MsemuError(f"a discriminator needs at least one feature; known: {', '.join(widths)}")
     chosen = {

@@ -5,7 +5,6 @@ A file is a CSV or an OpenSim storage file. Its first column is ``time`` [s], ``
 maximum voluntary contraction or scaled by `EmgCfg.peak_activation`. Storage files know ``time`` only.
 """
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 
 from msemu.config import EmgCfg, TaskCfg, TrainCfg
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.maps import listed
@@ -206,12 +205,11 @@ def _measured_muscles(cfg: EmgCfg, recording: EmgRecording, body: Body) -> dict[
     for channel, muscles in cfg.muscles.items():
         if channel not in recording.channels:
             known = [printable(name) for name in recording.channels]
-            raise MsemuError(
-                f"env.emg.muscles: {recording.path} has no channel '{channel}'{_hint(channel, known, listed(known))}"
-            )
+            hint = suggestion(channel, known, f"known: {listed(known)}")
+            raise MsemuError(f"env.emg.muscles: {recording.path} has no channel '{channel}'{hint}")
         for muscle in muscles:
             if muscle not in body.muscle_names:
-                hint = _hint(muscle, body.muscle_names, f"msemu-model muscles {body.name}")
+                hint = suggestion(muscle, body.muscle_names, f"see: msemu-model muscles {body.name}")
                 raise MsemuError(f"env.emg.muscles.{channel}: body '{body.name}' has no muscle '{muscle}'{hint}")
     measured = {channel: cfg.muscles.get(channel, (channel,)) for channel in recording.channels}
     unknown = [printable(name) for name in measured if name not in cfg.muscles and name not in body.muscle_names]
@@ -227,8 +225,3 @@ def _measured_muscles(cfg: EmgCfg, recording: EmgRecording, body: Body) -> dict[
         what = f"drives {listed(twice)} twice" if twice else "drives no muscle"
         raise MsemuError(f"{recording.path} with env.emg.muscles {what}")
     return measured
-
-
-def _hint(name: str, known: list[str] | tuple[str, ...], otherwise: str) -> str:
-    close = difflib.get_close_matches(name, known, n=3)
-    return f"; did you mean {' or '.join(close)}?" if close else f"; see: {otherwise}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 from msemu.sim import Simulation
 
 
@@ -28,10 +28,8 @@ class ForbiddenContact:
         known = {*sim.contact_regions, *map(_part, sim.contact_regions)}
         unknown = [name for name in allowed if name not in known]
         if unknown:
-            raise MsemuError(
-                f"env.termination.allowed_contacts: the body has no contact region '{unknown[0]}';"
-                f" known: {', '.join(sorted(known))}"
-            )
+            hint = suggestion(unknown[0], sorted(known))
+            raise MsemuError(f"env.termination.allowed_contacts: the body has no contact region '{unknown[0]}'{hint}")
         self.regions = tuple(
             region for region in sim.contact_regions if allowed and not {region, _part(region)} & set(allowed)
         )

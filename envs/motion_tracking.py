@@ -10,11 +10,11 @@ from msemu.config import TaskCfg, TrainCfg
 from msemu.envs import observations, tracking_error
 from msemu.envs.action.space import Scene, make_action_space
 from msemu.envs.assist import AssistiveWrench
-from msemu.envs.clip_sampler import ClipSampler
 from msemu.envs.emg import emg_target
 from msemu.envs.floor_contact import ForbiddenContact
 from msemu.envs.rewards import RewardSum, Transition
 from msemu.envs.senses import SenseReader, Senses
+from msemu.envs.start_sampler import StartSampler
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
@@ -28,10 +28,10 @@ class MotionTrackingEnv(VecEnv):
     """Many copies of one body, each at its own place in a reference motion, one clip or one of several.
 
     An `msemu.envs.action.space.ActionSpace` turns actions into excitations. Episodes start at a random frame
-    of the reference (reference-state initialisation). They end early when the body has strayed too far or touches the
-    floor with a part that must not, and time out at the episode length or at the end of a clip that is not cyclic.
-    Environments that ended are reset within `step`; the observations from before the reset are in
-    ``extras["terminal_observations"]``.
+    of the reference (reference-state initialisation), preferably where they fail more often. They end early when the
+    body has strayed too far or touches the floor with a part that must not, and time out at the episode length or at
+    the end of a clip that is not cyclic. Environments that ended are reset within `step`; the observations from before
+    the reset are in ``extras["terminal_observations"]``.
 
     Attributes:
         body: The body.
@@ -62,7 +62,7 @@ class MotionTrackingEnv(VecEnv):
         self.sim: Simulation = make_simulation(body.model, cfg.num_envs, cfg.sim, seed, body.capacity)
         self.device = self.sim.device
         self.reference = ReferenceMotion(clips, body, env.control_frequency_hz, self.device)
-        self.sampler = ClipSampler(self.reference, env.clip_sampling)
+        self.sampler = StartSampler(self.reference, env.start_sampling)
         self._forbidden = ForbiddenContact(self.sim, env.termination.allowed_contacts)
         self.num_envs = cfg.num_envs
         muscle = load_muscle_cfg(cfg.sim.muscle)
@@ -74,6 +74,7 @@ class MotionTrackingEnv(VecEnv):
         self.max_episode_length = round(env.episode_length_s * env.control_frequency_hz)
         self.episode_length_buf = torch.zeros(self.num_envs, dtype=torch.long, device=self.device)
         self.frame = torch.zeros(self.num_envs, dtype=torch.long, device=self.device)
+        self._start = torch.zeros_like(self.frame)
         self._observes_fiber = isinstance(cfg, TrainCfg) and any("fiber" in g for g in cfg.agent.obs_groups.values())
         self._senses = SenseReader(body, self.sim, self._observes_fiber)
         self._future = torch.tensor((0, *env.future_frames), device=self.device)
@@ -119,6 +120,7 @@ class MotionTrackingEnv(VecEnv):
         """Everything that the next step depends on."""
         return {
             "frame": self.frame.clone(),
+            "start": self._start.clone(),
             "episode_length_buf": self.episode_length_buf.clone(),
             "excitation": self._excitation.clone(),
             "control_steps": torch.tensor(self.control_steps),
@@ -132,6 +134,7 @@ class MotionTrackingEnv(VecEnv):
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Continue from a `state_dict` of an environment with the same configuration."""
         self.frame = state["frame"].clone()
+        self._start = state["start"].clone()
         self.episode_length_buf = state["episode_length_buf"].clone()
         self._excitation = state["excitation"].clone()
         self.control_steps = int(state["control_steps"])
@@ -170,7 +173,7 @@ class MotionTrackingEnv(VecEnv):
         rewards = rewards + torch.where(failed, self.cfg.env.termination.fall_value, 0.0)
         time_outs = ~failed & self._timed_out()
         dones = failed | time_outs
-        self.sampler.record(self.frame, failed, dones)
+        self.sampler.record(self._start, self.frame, failed, dones)
         log = self._log(shares, failed, tracking_error.summary(state, reference))
         terminal, self._observations = self._observe_around_reset(senses, dones)
         extras = {"time_outs": time_outs, "terminal_observations": terminal, "log": log}
@@ -180,6 +183,7 @@ class MotionTrackingEnv(VecEnv):
         if frame is None:
             frame = self.sampler.draw(self.num_envs, self._generator)
         self.frame = torch.where(mask, frame, self.frame)
+        self._start = torch.where(mask, frame, self._start)
         self.episode_length_buf = torch.where(mask, 0, self.episode_length_buf)
         qpos, qvel = self.reference.state(self.frame)
         activation = self.action_space.initial_activation(self.frame)

@@ -6,7 +6,7 @@ import numpy as np
 from msemu.models.body import Body
 from msemu.models.finding import Finding
 from msemu.models.mirror import JointMirror, mirror_names
-from msemu.models.moment_arms import moment_arms
+from msemu.models.muscle_paths import moment_arms, muscle_lengths
 from msemu.models.poses import random_poses, scalar_joints
 
 _NUM_POSES = 60
@@ -28,15 +28,10 @@ def _inert(body: Body) -> list[Finding]:
 
 def _fiber_lengths(body: Body, poses: np.ndarray) -> list[Finding]:
     model = body.model
-    data = mujoco.MjData(model)
     low, high = model.actuator_gainprm[:, 0], model.actuator_gainprm[:, 1]
     shortest, longest = model.actuator_lengthrange.T
     optimal = (longest - shortest) / (high - low)
-    lengths = np.empty((len(poses), model.nu))
-    for pose, row in zip(poses, lengths, strict=True):
-        data.qpos = pose
-        mujoco.mj_fwdPosition(model, data)
-        row[:] = low + (data.actuator_length - shortest) / optimal
+    lengths = low + (muscle_lengths(model, poses) - shortest) / optimal
     findings = []
     for name, values in zip(body.muscle_names, lengths.T, strict=True):
         outside = (values < _FIBER_LENGTH[0]) | (values > _FIBER_LENGTH[1])

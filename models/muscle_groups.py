@@ -1,11 +1,11 @@
 """Muscles that lengthen and shorten together."""
 
-import mujoco
 import numpy as np
 from scipy.cluster.hierarchy import cut_tree, linkage
 from scipy.spatial.distance import squareform
 
 from msemu.models.body import Body
+from msemu.models.muscle_paths import muscle_lengths
 from msemu.models.poses import random_poses
 
 _NUM_POSES = 500
@@ -13,16 +13,7 @@ _NUM_POSES = 500
 
 def length_correlation(body: Body) -> np.ndarray:
     """Correlation of muscle lengths over random poses, shape [M, M]; zero for a muscle whose length is constant."""
-    poses = random_poses(body.model, _NUM_POSES, seed=0)
-    data = mujoco.MjData(body.model)
-    lengths = np.empty((len(poses), body.num_muscles))
-    for pose, row in zip(poses, lengths, strict=True):
-        data.qpos[:] = pose
-        mujoco.mj_kinematics(body.model, data)
-        mujoco.mj_comPos(body.model, data)
-        mujoco.mj_tendon(body.model, data)
-        mujoco.mj_transmission(body.model, data)
-        row[:] = data.actuator_length
+    lengths = muscle_lengths(body.model, random_poses(body.model, _NUM_POSES, seed=0))
     deviations = lengths - lengths.mean(axis=0)
     size = np.linalg.norm(deviations, axis=0)
     directions = np.divide(deviations, size, out=np.zeros_like(deviations), where=size > 1e-9)

@@ -189,7 +189,7 @@ def test_it_learns_to_reward_small_errors(objective: str) -> None:
 
 
 def test_an_unknown_objective_is_named() -> None:
-    with pytest.raises(MsemuError, match="unknown discriminator objective 'hinge'; use logistic or least_squares"):
+    with pytest.raises(MsemuError, match="unknown discriminator objective 'hinge'; known: logistic, least_squares"):
         ZeroIsGood(objective="hinge")
 
 

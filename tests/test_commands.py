@@ -145,6 +145,33 @@ def test_a_run_that_does_not_exist_is_named(name: str, tmp_path: Path) -> None:
     assert_one_clear_line(run(name, "no-such-run", "--runs-dir", tmp_path), "neither a run folder nor a task")
 
 
+@pytest.mark.parametrize(
+    "command", [("eval",), ("play",), ("analyze", "gait"), ("bench", "capacity"), ("bench", "prior")]
+)
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-1", "1e9"])
+def test_a_length_of_time_that_is_none_is_refused(command: tuple[str, ...], seconds: str) -> None:
+    name, *rest = command
+    of = () if name == "bench" else (TASK,)
+    assert_one_clear_line(run(name, *rest, *of, "--seconds", seconds), "--seconds must be positive and at most 3600")
+
+
+@pytest.mark.parametrize("seconds", ["0.001", "0.02"])
+def test_the_shortest_episode_is_one_control_step(seconds: str, trained: Path, tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    options = ("--episodes", "2", "--seconds", seconds, "--json", figures, "--plots", tmp_path)
+    assert run("eval", TASK, "--runs-dir", trained, *options).returncode == 0
+    assert json.loads(figures.read_text())["episode_length_s"] == 0.02
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--iterations", "0"), ("--iterations", "-3"), ("--minutes", "nan"), ("--minutes", "0")]
+)
+def test_a_training_of_no_length_is_refused(option: str, value: str, clip_path: Path, tmp_path: Path) -> None:
+    result = run("train", TASK, "--motion", clip_path, "--runs-dir", tmp_path / "runs", option, value)
+    assert_one_clear_line(result, f"{option} must be")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_renderer_that_does_not_exist_is_refused(trained: Path, tmp_path: Path) -> None:
     video = tmp_path / "out.mp4"
     result = run("play", TASK, "--runs-dir", trained, "--video", video, "--renderer", "magic")

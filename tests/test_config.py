@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from msemu.config import AgentCfg, EnvCfg, TaskCfg, build, cfg_file, cfg_names, load, read_yaml, to_dict
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 
 
 @pytest.mark.parametrize("name", cfg_names("task"))
@@ -74,6 +74,21 @@ def test_files_that_are_no_configuration_are_refused(tmp_path) -> None:
     path.write_text("a: !!python/object/apply:os.system ['true']")
     with pytest.raises(MsemuError, match="cannot read"):
         read_yaml(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "otherwise", "said"),
+    [
+        ("wlk", None, "; did you mean walk or walk_b?"),
+        ("walk_b2", "see: there", "; did you mean walk_b or walk?"),
+        ("swim", None, "; known: walk, walk_b, 30"),
+        ("swim", "see: there", "; see: there"),
+        (31, None, "; known: walk, walk_b, 30"),
+        (300, None, "; did you mean 30?"),
+    ],
+)
+def test_what_is_said_of_an_unknown_name(name: str | int, otherwise: str | None, said: str) -> None:
+    assert suggestion(name, ("walk", "walk_b", "30"), otherwise) == said
 
 
 def test_an_unknown_file_name_gets_a_suggestion() -> None:

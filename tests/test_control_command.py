@@ -65,12 +65,12 @@ def test_cycles_begin_with_the_strike_of_their_foot(legs: Body, march: MotionCli
         point = result.point_regions.index(f"foot_{side}")
         force[stands, point, 2] = result.body_weight
     made_up = replace(result, contact_force=force)
-    cycles = gait_cycles(made_up, cyclic=True)
+    cycles = gait_cycles(made_up, fps=50.0, cyclic=True)
     assert cycles["r"][0][0] == 20 and cycles["l"][0][0] == 45
     assert sorted(cycles["r"][0]) == list(range(50))
-    assert gait_cycles(made_up, cyclic=False)["r"] == []
+    assert gait_cycles(made_up, fps=50.0, cyclic=False)["r"] == []
     twice = replace(made_up, contact_force=np.concatenate([force, force]))
-    (cycle,) = gait_cycles(twice, cyclic=False)["r"]
+    (cycle,) = gait_cycles(twice, fps=50.0, cyclic=False)["r"]
     assert (cycle[0], cycle[-1]) == (20, 69)
 
 

@@ -9,7 +9,7 @@ from msemu.control.dynamics import DynamicsReader
 from msemu.control.excitation import ActivationInverse
 from msemu.control.muscle_capacity import MuscleCapacity, pulling_part
 from msemu.models import Body
-from msemu.models.moment_arms import moment_arms
+from msemu.models.muscle_paths import moment_arms
 from msemu.models.poses import random_poses
 from msemu.motion.kinematics import support_point
 from msemu.muscle import reference

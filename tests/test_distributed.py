@@ -148,7 +148,7 @@ def test_the_time_of_a_run_ends_for_all_at_once(torchrun: Torchrun) -> None:
 
 
 def test_processes_share_out_the_cores_and_differ_in_their_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    monkeypatch.setattr("msemu.rl.distributed.available_cores", lambda: 16)
     teams = [Team(rank, 4, rank, 4) for rank in range(4)]
     assert [team.threads(0) for team in teams] == [4] * 4 and teams[0].threads(3) == 3
     assert Team().threads(0) == 0 and Team().seed(7, 100) == 7

@@ -246,7 +246,7 @@ def test_term_and_file_belong_together(legs: Body, march: MotionClip, train_cfg:
         ({"GM": ("gasmed",)}, "body 'myolegs' has no muscle 'gasmed'; did you mean gasmed_r or gasmed_l"),
         ({"GM": ("xyz",)}, "no muscle 'xyz'; see: msemu-model muscles myolegs"),
         ({"GM": (), "GMM": ()}, "has no channel 'GMM'; did you mean GM"),
-        ({"GM": (), "trapezius": ()}, "has no channel 'trapezius'; see: soleus_r, GM"),
+        ({"GM": (), "trapezius": ()}, "has no channel 'trapezius'; known: soleus_r, GM"),
         ({"GM": ("soleus_r",)}, "drives soleus_r twice"),
         ({"GM": ("gasmed_r", "gasmed_r")}, "drives gasmed_r twice"),
         ({"GM": (), "soleus_r": ()}, "drives no muscle"),

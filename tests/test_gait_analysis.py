@@ -12,7 +12,7 @@ from matplotlib.image import imread
 from test_commands import assert_one_clear_line
 
 from msemu.analysis.gait import cut, stride_duration_s
-from msemu.analysis.gait_cycles import find_cycles, find_stances
+from msemu.analysis.gait_cycles import find_cycles, find_stances, find_strikes
 from msemu.analysis.muscle_timing import Agreement, OverallAgreement, TextbookTiming
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
@@ -55,6 +55,17 @@ def test_brief_touches_and_gaps_do_not_count(fps: float) -> None:
         # Runs at the ends are cut off by the recording, so they last for an unknown time and count.
         expected = closed_and_opened(touches, round(0.1 * fps))
         np.testing.assert_array_equal(find_stances(touches, fps), expected)
+
+
+def test_a_signal_that_repeats_has_no_ends() -> None:
+    touches = np.repeat([True, False, True, False], [12, 20, 3, 15])
+    stands = np.repeat([True, False], [12, 38])
+    for shift in range(50):
+        found = find_stances(np.roll(touches, shift), FPS, cyclic=True)
+        np.testing.assert_array_equal(found, np.roll(stands, shift))
+        assert find_strikes(found, cyclic=True).tolist() == [shift]
+        # A stance that begins in the first sample may have begun before it.
+        assert find_strikes(found).tolist() == [shift] * (shift > 0)
 
 
 def test_cycles_run_from_strike_to_strike() -> None:

@@ -36,7 +36,7 @@ def test_clips_are_prepared_by_processes(tmp_path: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (Prepare(("wlak",), body="myolegs"), "did you mean 'walk'"),
+        (Prepare(("wlak",), body="myolegs"), "did you mean walk"),
         (Prepare(("walk",), body="nobody"), "nobody"),
         (Prepare(("walk",), body="myolegs", jobs=0), "--jobs must be positive"),
     ],

@@ -1,4 +1,4 @@
-"""Several clips in one environment: the reference, the choice among them, what may touch the floor."""
+"""Several clips in one environment: the reference, following them, what may touch the floor."""
 
 import json
 from dataclasses import replace
@@ -9,8 +9,7 @@ import torch
 from command_line import run
 
 from msemu.cli.train import train
-from msemu.config import ClipSamplingCfg, TaskCfg, TrainCfg, build
-from msemu.envs.clip_sampler import ClipSampler
+from msemu.config import StartSamplingCfg, TaskCfg, TrainCfg, build
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
@@ -73,7 +72,7 @@ def test_alike_names_are_told_apart(march: MotionClip) -> None:
     clips = [march, march, replace(march, name=""), replace(march, name="march_2")]
     assert clip_names(clips) == ("march", "march_2", "clip", "march_2_2")
     assert find_clip(clips, "clip")[0] == 2 and find_clip(clips, None)[0] == 0
-    with pytest.raises(MsemuError, match="no clip 'run' here; there are: march, march_2"):
+    with pytest.raises(MsemuError, match="no clip 'run' here; known: march, march_2"):
         find_clip(clips, "run")
 
 
@@ -86,78 +85,13 @@ def test_the_motion_is_a_name_a_set_or_several(tracking_cfg: TaskCfg, march: Mot
     assert [clip.name for clip in load_clips(replace(tracking_cfg, motion=tuple(files)), legs)] == ["a", "b"]
     with pytest.raises(MsemuError, match="one clip is wanted here and the motion has 2"):
         load_clip(replace(tracking_cfg, motion=tuple(files)), legs)
-    with pytest.raises(MsemuError, match="no clip 'dnace' and no set of clips; did you mean 'dance'"):
+    with pytest.raises(MsemuError, match="no clip 'dnace' and no set of clips; did you mean dance"):
         motions_of(replace(tracking_cfg, motion="dnace"))
     values = {"body": "myolegs", "motion": files}
     assert build(TaskCfg, values, "here").motion == tuple(files)
     assert build(TaskCfg, values | {"motion": "walk"}, "here").motion == "walk"
     with pytest.raises(MsemuError, match="motion: expected str, not 3"):
         build(TaskCfg, values | {"motion": 3}, "here")
-
-
-def test_clips_are_drawn_by_their_failures(reference: ReferenceMotion) -> None:
-    cfg = ClipSamplingCfg(exponent=2.0, uniform_share=0.3)
-    sampler = ClipSampler(reference, cfg)
-    sampler.failure_rate = torch.tensor([0.8, 0.4, 0.0])
-    wanted = 0.1 + 0.7 * np.array([0.64, 0.16, 0.0]) / 0.8
-    np.testing.assert_allclose(sampler.probability(), wanted, rtol=1e-6)
-    count = 200_000
-    numbers = sampler.draw(count, torch.Generator().manual_seed(0))
-    clip = reference.clip_of(numbers)
-    share = np.bincount(clip, minlength=3) / count
-    np.testing.assert_allclose(share, wanted, atol=4 * np.sqrt(0.25 / count))
-    for index, starts in enumerate(reference.starts.tolist()):
-        frame = numbers[clip == index] - index * CLIP_SPACING
-        seen = np.bincount(frame, minlength=starts)
-        assert len(seen) == starts
-        chi_square = ((seen - seen.mean()) ** 2 / seen.mean()).sum()
-        assert chi_square < starts + 5 * np.sqrt(2 * starts)
-
-
-def test_the_failure_rate_follows_the_episodes(reference: ReferenceMotion) -> None:
-    cfg = ClipSamplingCfg(smoothing=0.2, episodes=3)
-    sampler = ClipSampler(reference, cfg)
-    np.testing.assert_allclose(sampler.probability(), np.full(3, 1 / 3), rtol=1e-6)
-    generator = torch.Generator().manual_seed(0)
-    rate, episodes, recent = np.ones(3), np.zeros((2, 3)), np.zeros((2, 3))
-    for _ in range(50):
-        clip = torch.randint(3, (6,), generator=generator)
-        dones = torch.rand(6, generator=generator) < 0.4
-        failed = dones & (torch.rand(6, generator=generator) < 0.3 * (1 + clip))
-        sampler.record(clip * CLIP_SPACING + 7, failed, dones)
-        recent *= 0.99
-        for c, f, d in zip(clip.tolist(), failed.tolist(), dones.tolist(), strict=True):
-            episodes[:, c] += d, f
-            recent[:, c] += 1, f
-        for c in range(3):
-            if episodes[0, c] >= cfg.episodes:
-                rate[c] = 0.8 * rate[c] + 0.2 * episodes[1, c] / episodes[0, c]
-                episodes[:, c] = 0
-        np.testing.assert_allclose(sampler.failure_rate, rate, rtol=1e-5)
-    log = sampler.log()
-    assert list(log) == [f"Clip/{name}_failures_per_step" for name in ("march", "once", "short")]
-    np.testing.assert_allclose(torch.stack(list(log.values())), recent[1] / recent[0], rtol=1e-5)
-
-
-def test_where_nothing_fails_clips_are_drawn_alike(reference: ReferenceMotion) -> None:
-    sampler = ClipSampler(reference, ClipSamplingCfg(uniform_share=0.0))
-    sampler.failure_rate = torch.zeros(3)
-    np.testing.assert_allclose(sampler.probability(), np.full(3, 1 / 3), rtol=1e-5)
-
-
-def test_wrong_constants_are_refused() -> None:
-    for wrong in ({"uniform_share": 1.1}, {"smoothing": -0.1}, {"exponent": -1.0}, {"episodes": 0}):
-        with pytest.raises(MsemuError, match="uniform_share and smoothing"):
-            ClipSamplingCfg(**wrong)
-
-
-def test_a_single_clip_is_drawn_as_ever(tracking_cfg: TaskCfg, legs: Body, march_once: MotionClip) -> None:
-    env = MotionTrackingEnv(tracking_cfg, legs, [march_once], seed=3)
-    wanted = torch.randint(march_once.num_frames - 1, (4,), generator=torch.Generator().manual_seed(3))
-    assert torch.equal(env.frame, wanted)
-    assert not any(key.startswith("sampler.") for key in env.state_dict())
-    log = env.step(torch.zeros(4, env.num_actions))[3]["log"]
-    assert not any(name.startswith("Clip/") for name in log)
 
 
 def test_environments_follow_several_clips(tracking_cfg: TaskCfg, legs: Body, clips: list[MotionClip]) -> None:
@@ -178,14 +112,14 @@ def test_environments_follow_several_clips(tracking_cfg: TaskCfg, legs: Body, cl
 def test_a_saved_environment_of_several_clips_continues_exactly(
     tracking_cfg: TaskCfg, legs: Body, clips: list[MotionClip]
 ) -> None:
-    # Bodies that stray are reset within a few steps, so that rates change and clips are drawn.
+    # Bodies that stray are reset within a few steps, so that rates change and starts are drawn.
     tracking_cfg.env.termination.body_position_deviation_m = 0.05
-    tracking_cfg.env.clip_sampling = ClipSamplingCfg(episodes=2)
+    tracking_cfg.env.start_sampling = StartSamplingCfg(memory=2, horizon_s=0.06)
     env = MotionTrackingEnv(tracking_cfg, legs, clips, seed=3)
     actions = torch.rand(60, 4, env.num_actions, generator=torch.Generator().manual_seed(1))
     for action in actions[:30]:
         env.step(action)
-    assert (env.sampler.failure_rate != env.sampler.failure_rate[0]).any() or env.sampler._episodes.any()
+    assert len(env.sampler.failure_rate().unique()) > 1
     saved = {key: value.clone() for key, value in env.state_dict().items()}
     wanted = [env.step(action) for action in actions[30:]]
     twin = MotionTrackingEnv(tracking_cfg, legs, clips, seed=99)
@@ -220,14 +154,14 @@ def test_a_run_with_several_clips_resumes_exactly_and_is_measured_clip_by_clip(
     task = "Msemu-Track-MyoLegs-v0"
     cfg = TrainCfg(**vars(get_task(task).load_config()), agent=get_task(task).load_agent())
     cfg.motion, cfg.runs_dir, cfg.device = files, str(tmp_path / "runs"), "cpu"
-    cfg.num_envs, cfg.env.episode_length_s, cfg.env.clip_sampling.episodes = 4, 0.2, 2
+    cfg.num_envs, cfg.env.episode_length_s, cfg.env.start_sampling.memory = 4, 0.2, 2.0
     cfg.agent.num_steps_per_env = 8
     cfg.agent.actor["hidden_dims"] = cfg.agent.critic["hidden_dims"] = [16]
     whole = RunFolder.open(train(task, replace(cfg, iterations=4, run_name="whole")))
     first = RunFolder.open(train(task, replace(cfg, iterations=2, run_name="halves")))
     train(task, replace(first.load_config(), iterations=2, resume=str(first.path)))
     one, two = (checkpoint.read(each.checkpoint("last"), "cpu") for each in (whole, first))
-    assert one["env"].keys() == two["env"].keys() >= {"sampler.failure_rate"}
+    assert one["env"].keys() == two["env"].keys() >= {"sampler.results", "start"}
     for part in ("env", "actor_state_dict", "critic_state_dict"):
         assert all(torch.equal(one[part][key], two[part][key]) for key in one[part])
     figures = tmp_path / "figures.json"
@@ -239,7 +173,7 @@ def test_a_run_with_several_clips_resumes_exactly_and_is_measured_clip_by_clip(
     result = run("play", whole.path, "--clip", "once", "--seconds", "0.1", "--video", video)
     assert result.returncode == 0 and video.is_file(), result.stderr
     result = run("play", whole.path, "--clip", "twice", "--video", video)
-    assert result.returncode == 2 and "there are: march, once" in result.stderr
+    assert result.returncode == 2 and "known: march, once" in result.stderr
 
 
 def test_a_part_that_must_not_touch_the_floor_ends_the_episode(

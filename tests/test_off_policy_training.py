@@ -127,7 +127,7 @@ def test_mistakes_are_told_in_one_line(train_cfg: TrainCfg, legs: Body, march: M
     with pytest.raises(MsemuError, match="learns in one process, not in 2; start it without torchrun"):
         prepare(TASK, train_cfg, Team(rank=1, size=2))
     for name in ("msemu.rl.runner:Runnr", "torch.nn:Linear", "nowhere:Runner", "Runner"):
-        with pytest.raises(MsemuError, match=rf"unknown runner '{name}'; there are .*OffPolicyRunner"):
+        with pytest.raises(MsemuError, match=rf"unknown runner '{name}'; (did you mean|known:) .*runner:Runner"):
             find_runner(AgentCfg(runner=name))
     env = MotionTrackingEnv(train_cfg, legs, march)
     for key, value, said in (

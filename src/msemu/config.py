@@ -5,7 +5,6 @@ then override the base's. An unknown key is an error.
 """
 
 import dataclasses
-import difflib
 import types
 import typing
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 
 Config = TypeVar("Config")
 
@@ -97,29 +96,29 @@ class TerminationCfg:
 
 
 @dataclass
-class ClipSamplingCfg:
-    """How often each of several clips is followed: the more, the more often it fails.
+class StartSamplingCfg:
+    """Where episodes start: more often in those segments of the clips from which they fail more often.
 
-    The probability of a clip is ``uniform_share / clips + (1 - uniform_share) * rate^exponent / sum of rate^exponent``.
-    Form and constants after MuscleMimic (arXiv:2603.25544), except for `episodes`.
+    The formula is that of `msemu.envs.start_sampler.StartSampler`.
     """
 
-    exponent: float = 1.0
-    """Power of the failure rate; 0 draws all clips alike."""
-    uniform_share: float = 0.1
-    """Share of the episodes that are drawn from all clips alike."""
-    smoothing: float = 0.2
-    """Weight of the newest episodes in the moving average of a clip's failure rate."""
-    episodes: int = 10
-    """Episodes of a clip that end before its failure rate is brought up to date."""
+    uniform_share: float = 0.3
+    """Share of the episodes that start anywhere: all clips alike, and all frames of a clip; 1 for all of them."""
+    segment_s: float = 0.1
+    """About how long the segments are that the clips are cut into [s]; a shorter clip is one segment."""
+    horizon_s: float = 5.0
+    """Time after the start within which a failure counts against the segment [s]."""
+    memory: float = 50.0
+    """Latest episodes of a segment that its failure rate is taken over, by exponential forgetting."""
 
     def __post_init__(self) -> None:
-        shares = (self.uniform_share, self.smoothing)
-        if not all(0.0 <= share <= 1.0 for share in shares) or self.exponent < 0.0 or self.episodes < 1:
+        lengths = (self.segment_s, self.horizon_s)
+        if not 0.0 <= self.uniform_share <= 1.0 or not all(0.0 < length < float("inf") for length in lengths):
             raise MsemuError(
-                "env.clip_sampling: uniform_share and smoothing lie between 0 and 1, exponent is not negative,"
-                " episodes at least 1"
+                "env.start_sampling: uniform_share lies between 0 and 1, segment_s and horizon_s are positive"
             )
+        if not self.memory >= 1.0:
+            raise MsemuError("env.start_sampling: memory is at least one episode")
 
 
 @dataclass
@@ -184,7 +183,7 @@ class EnvCfg:
     """How actions become excitation: a file in cfg/action (excitation, residual, joint), or a YAML file of yours."""
     assist: AssistCfg = field(default_factory=AssistCfg)
     termination: TerminationCfg = field(default_factory=TerminationCfg)
-    clip_sampling: ClipSamplingCfg = field(default_factory=ClipSamplingCfg)
+    start_sampling: StartSamplingCfg = field(default_factory=StartSamplingCfg)
     rewards: dict[str, RewardTermCfg] = field(default_factory=dict)
     """Reward terms by name."""
     emg: EmgCfg = field(default_factory=EmgCfg)
@@ -256,7 +255,7 @@ def cfg_file(kind: str, name: str) -> Path:
     folder = Path(str(files("msemu.cfg"))) / kind
     path = folder / f"{name}.yaml"
     if not path.is_file():
-        raise MsemuError(f"unknown {kind} '{name}'{_suggestion(name, cfg_names(kind))}")
+        raise MsemuError(f"unknown {kind} '{name}'{suggestion(name, cfg_names(kind))}")
     return path
 
 
@@ -303,7 +302,7 @@ def build(schema: type[Config], values: dict[str, Any], where: str) -> Config:
     known = {entry.name: entry for entry in dataclasses.fields(schema)}
     for key in values:
         if key not in known:
-            raise MsemuError(f"{where}: unknown key '{key}'{_suggestion(str(key), list(known))}")
+            raise MsemuError(f"{where}: unknown key '{key}'{suggestion(key, sorted(known))}")
     for name, entry in known.items():
         no_default = entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
         if no_default and name not in values:
@@ -368,8 +367,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value
-
-
-def _suggestion(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=3)
-    return f"; did you mean {' or '.join(close)}?" if close else f"; known: {', '.join(sorted(known))}"

@@ -1,9 +1,11 @@
 """Errors that a user can mend."""
 
+import difflib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
+from typing import Any
 
 
 class MsemuError(Exception):
@@ -12,6 +14,21 @@ class MsemuError(Exception):
     The message is one line that names the cause and the remedy. Commands print it without a traceback and
     exit with code 2.
     """
+
+
+def suggestion(name: Any, known: Iterable[str], otherwise: str | None = None) -> str:
+    """What the message about an unknown name ends with: those known names that are like it, or all of them.
+
+    Args:
+        name: The unknown name, which in a file of the user's may be a number.
+        known: The names that would do.
+        otherwise: What to say where none is like it, such as ``see: msemu-train --list``; by default all are listed.
+    """
+    known = list(known)
+    close = difflib.get_close_matches(str(name), known, n=3)
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    return f"; {otherwise or 'known: ' + ', '.join(known)}"
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:

@@ -4,7 +4,6 @@ A plug-in is any installed package with an entry point in the group ``msemu.task
 arguments; the function calls `register_task`. Listing tasks imports neither torch nor mujoco.
 """
 
-import difflib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from msemu.config import AgentCfg, TaskCfg, cfg_file, load
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 
 ENTRY_POINT_GROUP = "msemu.tasks"
 
@@ -92,7 +91,5 @@ def get_task(task_id: str) -> TaskSpec:
     """
     _load_plugins()
     if task_id not in _TASKS:
-        close = difflib.get_close_matches(task_id, _TASKS, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(close)}?" if close else "see: msemu-train --list"
-        raise MsemuError(f"unknown task '{task_id}'; {hint}")
+        raise MsemuError(f"unknown task '{task_id}'{suggestion(task_id, _TASKS, 'see: msemu-train --list')}")
     return _TASKS[task_id]

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.ndimage import binary_closing
 
 from msemu.analysis.control_report import region_forces
+from msemu.analysis.gait_cycles import LOADED_BW, find_stances, find_strikes
 from msemu.control.static_optimization import StaticOptimization
 
 _LEG_MUSCLES = (
@@ -27,12 +27,9 @@ _LEG_MUSCLES = (
 )
 _LEG_JOINTS = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle", "subtalar_angle")
 _SIDES = {"r": ("right", "#d55e00"), "l": ("left", "#0072b2")}
-_GAP_FRAMES = 4
-_LOADED = 0.05
-"""Vertical force on a foot, in body weights, from which it stands."""
 
 
-def gait_cycles(result: StaticOptimization, cyclic: bool) -> dict[str, list[np.ndarray]]:
+def gait_cycles(result: StaticOptimization, fps: float, cyclic: bool) -> dict[str, list[np.ndarray]]:
     """Return the frames of each gait cycle of either side, from one foot strike to the next.
 
     The one cycle of a cyclic clip is turned round to begin with the strike.
@@ -43,14 +40,13 @@ def gait_cycles(result: StaticOptimization, cyclic: bool) -> dict[str, list[np.n
     forces = region_forces(result)
     cycles: dict[str, list[np.ndarray]] = {}
     for side in _SIDES:
-        stands = _close_gaps(forces[f"foot_{side}"][:, 2] > _LOADED * result.body_weight, cyclic)
+        stands = find_stances(forces[f"foot_{side}"][:, 2] > LOADED_BW * result.body_weight, fps, cyclic)
+        strikes = find_strikes(stands, cyclic)
         frames = np.arange(len(stands))
         if cyclic:
-            strikes = np.flatnonzero(stands & ~np.roll(stands, 1))
             cycles[side] = [np.roll(frames, -_main_strike(strikes, stands))] if len(strikes) else []
         else:
-            strikes = 1 + np.flatnonzero(stands[1:] & ~stands[:-1])
-            cycles[side] = [frames[a:b] for a, b in pairwise(strikes) if b - a > 5]
+            cycles[side] = [frames[begin:end] for begin, end in pairwise(strikes)]
     return cycles
 
 
@@ -70,18 +66,12 @@ def plot_static_optimization(
         Their paths.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    cycles = gait_cycles(result, cyclic)
+    cycles = gait_cycles(result, 1.0 / (time[1] - time[0]), cyclic)
     return [
         _plot_activations(result, time, cycles, title, folder / "activations.png"),
         _plot_torques(result, time, cycles, title, folder / "joint_torques.png"),
         _plot_contacts(result, time, cycles, title, folder / "contact_forces.png"),
     ]
-
-
-def _close_gaps(stands: np.ndarray, cyclic: bool) -> np.ndarray:
-    """Return a stance without interruptions of up to four frames, such as a heel that strikes and slides."""
-    padded = np.pad(stands, _GAP_FRAMES, mode="wrap" if cyclic else "edge")
-    return binary_closing(padded, np.ones(_GAP_FRAMES + 1))[_GAP_FRAMES:-_GAP_FRAMES]
 
 
 def _main_strike(strikes: np.ndarray, stands: np.ndarray) -> int:

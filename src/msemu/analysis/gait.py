@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from msemu.analysis.gait_cycles import find_cycles, find_stances, find_strikes
+from msemu.analysis.gait_cycles import LOADED_BW, find_cycles, find_stances, find_strikes
 from msemu.analysis.muscle_timing import TextbookTiming
 from msemu.analysis.rollout import Policy, measure_episodes
 from msemu.envs.motion_tracking import MotionTrackingEnv
@@ -16,8 +16,6 @@ from msemu.motion.kinematics import sole_heights
 
 SIDES = "rl"
 
-_LOADED = 0.05
-"""Vertical force on a foot, in body weights, from which it touches the floor."""
 _LIFTED_M = 0.005
 """Height above its lowest from which a foot of the reference has left the floor [m]."""
 _SETTLING_S = 1.0
@@ -65,11 +63,10 @@ def stride_duration_s(body: Body, clip: MotionClip) -> float:
     """
     if not clip.cyclic:
         raise MsemuError(f"the clip '{clip.name}' does not repeat; gait cycles need a cyclic one, such as walk")
-    heights = sole_heights(body, clip.qpos)
     strides = []
-    for side in heights.T:
-        stands = find_stances(np.tile(side < side.min() + _LIFTED_M, 3), clip.fps)
-        strides.append(len([strike for strike in find_strikes(stands) if 0 <= strike - len(side) < len(side)]))
+    for height in sole_heights(body, clip.qpos).T:
+        stands = find_stances(height < height.min() + _LIFTED_M, clip.fps, cyclic=True)
+        strides.append(len(find_strikes(stands, cyclic=True)))
     if not all(strides) or strides[0] != strides[1]:
         raise MsemuError(
             f"the clip '{clip.name}' is no gait: its right foot comes down {strides[0]} times, its left {strides[1]}"
@@ -103,7 +100,7 @@ def measure_gait(
     duration_s = stride_duration_s(env.body, env.reference.clips[clip])
     weights = [timing.weights(env.body, side) for side in SIDES]
     feet = [env.sim.contact_regions.index(f"foot_{side}") for side in SIDES]
-    least = _LOADED * env.body.weight
+    least = LOADED_BW * env.body.weight
     activation, touches = [], []
 
     def keep(done: int, total: int) -> None:

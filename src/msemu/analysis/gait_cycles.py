@@ -9,6 +9,9 @@ from scipy.ndimage import binary_closing, binary_opening
 PERCENT = np.arange(101)
 """Instants of a cycle [%]; the last one is the first of the next cycle."""
 
+LOADED_BW = 0.05
+"""Vertical force on a foot from which it touches the floor [body weights]."""
+
 _SHORTEST_S = 0.1
 """An interruption of a stance, or a touch of the floor in swing, that is shorter does not count [s]."""
 _TOLERANCE = 0.3
@@ -48,23 +51,27 @@ class GaitCycle:
         return np.stack([np.interp(instants, samples, column) for column in values[samples].T], axis=1)
 
 
-def find_stances(touches: np.ndarray, fps: float) -> np.ndarray:
+def find_stances(touches: np.ndarray, fps: float, cyclic: bool = False) -> np.ndarray:
     """Whether a foot stands, which brief interruptions do not end and brief touches do not begin.
 
     Args:
         touches: Whether it touches the floor, shape [T].
         fps: Samples per second [Hz].
+        cyclic: Whether the signal repeats. If not, what lasts at one of its ends counts as long enough, since it may
+            have lasted before or go on.
     """
     brief = max(1, round(_SHORTEST_S * fps))
-    # What lasts at an end of the signal may have lasted before it or go on, so it is long enough.
     margin = 2 * brief
-    padded = np.pad(touches, margin, mode="edge")
+    padded = np.pad(touches, margin, mode="wrap" if cyclic else "edge")
     return binary_opening(binary_closing(padded, np.ones(brief)), np.ones(brief))[margin:-margin]
 
 
-def find_strikes(stands: np.ndarray) -> np.ndarray:
-    """Samples at which a foot begins to stand."""
-    return 1 + np.flatnonzero(stands[1:] & ~stands[:-1])
+def find_strikes(stands: np.ndarray, cyclic: bool = False) -> np.ndarray:
+    """Samples at which a foot begins to stand; the first sample may be one when the signal repeats."""
+    before = np.roll(stands, 1)
+    if not cyclic:
+        before[0] = True
+    return np.flatnonzero(stands & ~before)
 
 
 def find_cycles(touches: np.ndarray, fps: float, duration_s: float) -> tuple[list[GaitCycle], int]:

@@ -4,12 +4,12 @@ import copy
 import time
 from typing import Any
 
-import mujoco
 import numpy as np
 import torch
 
 from msemu.config import SimCfg
 from msemu.models.body import Body
+from msemu.models.muscle_paths import muscle_lengths
 from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.host import HostMuscles
 from msemu.muscle.parameters import MuscleParameters
@@ -44,7 +44,7 @@ def measure_muscles(body: Body, num_envs: int, rounds: int, steps: int) -> list[
     phase = random.uniform(0, 2 * np.pi, shape)
     excitation = random.uniform(0, 1, shape)
     amplitude = _AMPLITUDE * parameters.optimal_fiber_length
-    standing = _path_lengths(body)
+    standing = muscle_lengths(body.model, body.neutral_qpos[None])[0]
 
     def path(step: int) -> tuple[np.ndarray, np.ndarray]:
         angle = phase + _ANGULAR_FREQUENCY * step * _TIMESTEP_S
@@ -110,14 +110,6 @@ def measure_step_ratio(body: Body, num_envs: int, rounds: int, steps: int, threa
             ratios[level].append(times[id(sim)] / times[id(engine)])
     subject = {"body": body.name, "muscles": model.nu, "num_envs": num_envs}
     return [subject | {"level": level} | summary(ratios[level][1:]) for level in LEVELS]
-
-
-def _path_lengths(body: Body) -> np.ndarray:
-    """Return the muscle-tendon lengths of the standing pose [m], shape [M]."""
-    data = mujoco.MjData(body.model)
-    data.qpos = body.neutral_qpos
-    mujoco.mj_fwdPosition(body.model, data)
-    return data.actuator_length.copy()
 
 
 def summary(values: np.ndarray | list[float]) -> dict[str, Any]:

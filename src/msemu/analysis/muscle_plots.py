@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from msemu.errors import MsemuError
 from msemu.models.body import Body
-from msemu.models.moment_arms import moment_arms
+from msemu.models.muscle_paths import moment_arms
 from msemu.models.poses import random_poses, scalar_joints
 from msemu.muscle import reference
 from msemu.muscle.parameters import COLUMNS, MuscleParameters

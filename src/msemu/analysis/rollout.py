@@ -9,6 +9,7 @@ from tensordict import TensorDict
 
 from msemu.envs import tracking_error
 from msemu.envs.motion_tracking import MotionTrackingEnv
+from msemu.motion.clip import MotionClip
 from msemu.motion.recording import Recording
 from msemu.motion.reference import CLIP_SPACING
 from msemu.muscle.parameters import MuscleParameters
@@ -51,6 +52,11 @@ class TrackingErrors:
     root_translation_cm: np.ndarray
     failed_at: np.ndarray
     muscles: MuscleUse
+
+
+def steps_with(clip: MotionClip, steps: int) -> int:
+    """How many of some control steps can be measured with a clip: one that does not repeat may end before."""
+    return steps if clip.cyclic else min(steps, clip.num_frames - 2)
 
 
 def measure_episodes(

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from msemu.cli.bench_options import require_positive
-from msemu.cli.output import write_json
+from msemu.cli.output import require_seconds, write_json
 from msemu.errors import MsemuError
 
 
@@ -41,8 +41,9 @@ def bench_capacity(args: CapacityBench) -> None:
     from msemu.sim import pick_device
 
     require_positive(num_envs=args.num_envs)
-    if args.seconds <= 0 or args.margin < 0:
-        raise MsemuError("--seconds must be positive and --margin not negative")
+    require_seconds(args.seconds)
+    if not 0.0 <= args.margin <= 10.0:
+        raise MsemuError("--margin must be from 0 to 10")
     body = load_body(args.body, args.body_path)
     console = Console()
     with console.status(f"{args.num_envs} bodies fall for {args.seconds:g} s"):

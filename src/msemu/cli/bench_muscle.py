@@ -1,6 +1,5 @@
 """``msemu-bench muscle``: the time that the muscles take."""
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +34,7 @@ def bench_muscle(args: MuscleBench) -> None:
     from msemu.analysis.warp_muscle_benchmark import measure_on_device
     from msemu.models import load_body
     from msemu.sim import pick_device
+    from msemu.sim.threads import available_cores
 
     require_positive(num_envs=args.num_envs, step_num_envs=args.step_num_envs, rounds=args.rounds, steps=args.steps)
     device = pick_device(args.device)
@@ -58,7 +58,7 @@ def bench_muscle(args: MuscleBench) -> None:
     own = "the engine's own muscle" if device == "cpu" else "the level mujoco"
     console.print(_levels_table(f"physics step over one with {own}", ratios, ".3f"))
     if args.json:
-        threads = args.threads or os.cpu_count()
+        threads = args.threads or available_cores()
         facts = {"device": device, "threads": threads, "rounds": args.rounds, "steps": args.steps}
         write_json(args.json, facts | {"ns_per_muscle_step": times, "step_ratio": ratios})
 

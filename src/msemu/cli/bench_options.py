@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from msemu.config import cfg_names
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 from msemu.registry import TaskSpec, list_tasks
 
 
@@ -43,4 +43,4 @@ def tracking_task(body: str) -> TaskSpec:
     for spec in list_tasks():
         if spec.config == f"track_{body}":
             return spec
-    raise MsemuError(f"unknown body '{body}'; known: {', '.join(cfg_names('body'))}")
+    raise MsemuError(f"unknown body '{body}'{suggestion(body, cfg_names('body'))}")

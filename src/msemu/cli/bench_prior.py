@@ -1,6 +1,5 @@
 """``msemu-bench prior``: how far an action of zero gets in each action space."""
 
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from msemu.cli.bench_options import require_positive, tracking_task
-from msemu.cli.output import load_motion, progress, write_json
+from msemu.cli.output import load_motion, progress, require_seconds, write_json
 from msemu.config import cfg_names
 
 if TYPE_CHECKING:
@@ -43,11 +42,12 @@ class PriorBench:
 def bench_prior(args: PriorBench) -> None:
     """Measure, print and write the figures."""
     from msemu.analysis.evaluation import Evaluation
-    from msemu.analysis.rollout import measure_episodes
+    from msemu.analysis.rollout import measure_episodes, steps_with
     from msemu.models import load_body
     from msemu.rl.setup import make_env
 
-    require_positive(episodes=args.episodes, seconds=math.ceil(args.seconds))
+    require_positive(episodes=args.episodes)
+    require_seconds(args.seconds)
     task = tracking_task(args.body)
     cfg = task.load_config()
     cfg.motion, cfg.num_envs, cfg.env.episode_length_s = args.motion, args.episodes, 2.0 * args.seconds
@@ -55,7 +55,7 @@ def bench_prior(args: PriorBench) -> None:
     clip = load_motion(cfg, body)
     joints = [body.joint_names[index] for index in body.independent_joints]
     frequency = cfg.env.control_frequency_hz
-    steps = round(args.seconds * frequency)
+    steps = steps_with(clip, max(1, round(args.seconds * frequency)))
     found: dict[str, Evaluation] = {}
     for name in args.actions or cfg_names("action"):
         cfg.env.action = name

@@ -8,7 +8,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from msemu.cli.output import progress, write_json
+from msemu.cli.output import progress, require_seconds, write_json
 from msemu.errors import MsemuError, command
 
 if TYPE_CHECKING:
@@ -59,24 +59,25 @@ def evaluate(args: EvalArgs) -> None:
     """Evaluate, print the table, write JSON and plots."""
     from msemu.analysis.evaluation import Evaluation
     from msemu.analysis.plots import plot_evaluation
-    from msemu.analysis.rollout import measure_episodes
+    from msemu.analysis.rollout import measure_episodes, steps_with
     from msemu.motion.task_clips import file_stem, find_clip
     from msemu.rl.pretrained import find_run
     from msemu.rl.setup import open_policy
     from msemu.sim import pick_device
 
-    if args.episodes < 1 or (args.seconds is not None and args.seconds <= 0):
-        raise MsemuError("--episodes and --seconds must be positive")
+    if args.episodes < 1:
+        raise MsemuError("--episodes must be positive")
+    require_seconds(args.seconds)
     run = find_run(args.run, Path(args.runs_dir), args.pretrained)
     checkpoint = run.checkpoint(args.checkpoint)
     env, runner = open_policy(run, checkpoint, args.episodes, pick_device(args.device), args.seed)
     frequency = env.cfg.env.control_frequency_hz
-    steps = env.max_episode_length if args.seconds is None else round(args.seconds * frequency)
+    steps = env.max_episode_length if args.seconds is None else max(1, round(args.seconds * frequency))
     env.max_episode_length = steps + 1
     joints = [env.body.joint_names[index] for index in env.body.independent_joints]
     clips = env.reference.clips
     chosen = range(len(clips)) if args.clip is None else [find_clip(clips, args.clip)[0]]
-    lengths = {index: steps if clips[index].cyclic else min(steps, clips[index].num_frames - 2) for index in chosen}
+    lengths = {index: steps_with(clips[index], steps) for index in chosen}
     measured: dict[int, tuple[Evaluation, TrackingErrors]] = {}
     with progress("evaluating") as advance:
         for index, length in lengths.items():

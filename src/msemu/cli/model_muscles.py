@@ -4,8 +4,6 @@ import math
 from pathlib import Path
 from typing import Annotated, Any
 
-import mujoco
-import numpy as np
 import tyro
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -17,6 +15,7 @@ from msemu.cli.output import write_json
 from msemu.errors import MsemuError
 from msemu.models import load_body
 from msemu.models.mirror import mirror_names
+from msemu.models.muscle_paths import muscle_lengths
 from msemu.models.poses import random_poses
 from msemu.muscle.overrides import override
 from msemu.muscle.parameters import COLUMNS, MuscleParameters
@@ -69,10 +68,10 @@ def muscles(
     require_simulable(table)
     chosen = [index for index, muscle in enumerate(table.names) if name in muscle]
     if not chosen:
-        raise MsemuError(f"no muscle of {body} has '{name}' in its name; msemu-model muscles {body} lists them")
+        raise MsemuError(f"no muscle of {body} has '{name}' in its name; see: msemu-model muscles {body}")
     names = {table.names[index] for index in chosen}
     poses = random_poses(loaded.model, _NUM_POSES, seed=1)
-    findings = find_implausible(table, _path_lengths(loaded.model, poses), mirror_names(table.names))
+    findings = find_implausible(table, muscle_lengths(loaded.model, poses), mirror_names(table.names))
     findings = [finding for finding in findings if finding.subject in names]
     if json_file:
         rows = [_muscle_row(table, index) for index in chosen]
@@ -88,17 +87,6 @@ def muscles(
             console.print(f"wrote {escape(str(path))}", soft_wrap=True)
         if len(paths) == 1:
             console.print("no force or moment arm drawn: none of these muscles has a moment arm about any joint")
-
-
-def _path_lengths(model: mujoco.MjModel, poses: np.ndarray) -> np.ndarray:
-    """Return the muscle-tendon length in each pose [m], shape [N, M]."""
-    data = mujoco.MjData(model)
-    lengths = np.empty((len(poses), model.nu))
-    for pose, row in zip(poses, lengths, strict=True):
-        data.qpos = pose
-        mujoco.mj_fwdPosition(model, data)
-        row[:] = data.actuator_length
-    return lengths
 
 
 def _muscle_row(table: MuscleParameters, index: int) -> dict[str, Any]:

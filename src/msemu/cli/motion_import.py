@@ -9,7 +9,7 @@ from rich.console import Console
 
 from msemu.cli.motion_show import clip_table, facts
 from msemu.cli.output import progress, write_json
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 from msemu.motion.clip import MotionClip
 
 if TYPE_CHECKING:
@@ -106,7 +106,8 @@ def _read(args: Import, body: "Body") -> "MotionClip | tuple[SourceMotion, bool 
     cyclic = None if args.cyclic == args.no_cyclic else args.cyclic
     if not path.exists():
         if args.file not in catalogue():
-            raise MsemuError(f"no file {path}, and no clip of that name in the catalogue: {', '.join(catalogue())}")
+            hint = suggestion(args.file, catalogue(), "see: msemu-motion fetch")
+            raise MsemuError(f"no file {path}, and no clip of that name in the catalogue{hint}")
         return load_source(args.file), catalogue()[args.file].cyclic if cyclic is None else cyclic
     kind = detect_format(path)
     wants_retarget = args.retarget or args.cyclic or args.treadmill

@@ -1,4 +1,4 @@
-"""What the commands have in common: progress bars, the task's motion, JSON files."""
+"""What the commands have in common: progress bars, lengths of time, the task's motion, JSON files."""
 
 import contextlib
 import json
@@ -29,6 +29,16 @@ def progress(label: str, transient: bool = False) -> Iterator[Callable[[int, int
     with Progress(*columns, transient=transient) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def require_seconds(seconds: float | None) -> None:
+    """Refuse a length of time that is not positive, no number or over an hour; None is the task's own.
+
+    Raises:
+        MsemuError: It is.
+    """
+    if seconds is not None and not 0.0 < seconds <= 3600.0:
+        raise MsemuError("--seconds must be positive and at most 3600")
 
 
 def load_motion(cfg: "TaskCfg", body: "Body") -> "MotionClip":

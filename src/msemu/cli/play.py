@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import tyro
 from rich.console import Console
 
-from msemu.cli.output import load_motion, progress
-from msemu.errors import MsemuError, command
+from msemu.cli.output import load_motion, progress, require_seconds
+from msemu.errors import MsemuError, command, suggestion
 from msemu.models import Body, load_body
 from msemu.motion.recording import Recording
 from msemu.registry import get_task, list_tasks
@@ -21,7 +21,8 @@ from msemu.viewer.video import RendererName, write_video
 class PlayArgs:
     """Watch a trained policy beside its reference: in the browser, or as a video.
 
-    For a task id, the latest run of the task is shown; a task that was never trained shows its reference alone.
+    For a task id, the latest run of the task is shown. A task that was never trained shows its reference alone, from
+    its beginning and in whole cycles.
     """
 
     run: Annotated[str, tyro.conf.Positional]
@@ -62,8 +63,7 @@ def main() -> None:
 
 def play(args: PlayArgs) -> None:
     """Make the recording and show it."""
-    if args.seconds is not None and args.seconds <= 0:
-        raise MsemuError("--seconds must be positive")
+    require_seconds(args.seconds)
     body, recording = _record(args)
     if args.video:
         with progress("drawing") as on_frame:
@@ -94,7 +94,7 @@ def _record(args: PlayArgs) -> tuple[Body, Recording]:
     if not 0 <= args.start_frame < env.reference.num_frames:
         raise MsemuError(f"--start-frame must be from 0 to {env.reference.num_frames - 1}")
     if args.seconds is not None:
-        env.max_episode_length = round(args.seconds * env.cfg.env.control_frequency_hz)
+        env.max_episode_length = max(1, round(args.seconds * env.cfg.env.control_frequency_hz))
     steps = env.max_episode_length
     with progress("simulating") as advance:
         name = "pretrained" if args.pretrained else run.path.name
@@ -118,7 +118,7 @@ def _reference(args: PlayArgs) -> tuple[Body, Recording]:
     body = load_body(cfg.body, cfg.body_path)
     motions = motions_of(cfg)
     if args.clip not in (None, *motions):
-        raise MsemuError(f"{args.run} has no clip '{args.clip}'; it has: {', '.join(motions)}")
+        raise MsemuError(f"{args.run} has no clip '{args.clip}'{suggestion(args.clip, motions)}")
     clip = load_motion(replace(cfg, motion=args.clip or motions[0]), body)
     seconds = args.seconds or cfg.env.episode_length_s
     return body, Recording.from_clip(clip, cycles=max(1, round(seconds / clip.duration_s)))

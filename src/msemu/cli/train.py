@@ -102,8 +102,10 @@ def train(task: str, cfg: TrainCfg) -> Path:
     from msemu.rl.setup import find_runner, prepare
     from msemu.sim import pick_device
 
-    if cfg.num_envs < 1:
-        raise MsemuError("--num-envs must be at least 1")
+    if cfg.num_envs < 1 or (cfg.iterations is not None and cfg.iterations < 1):
+        raise MsemuError("--num-envs and --iterations must be at least 1")
+    if cfg.minutes is not None and not cfg.minutes > 0.0:
+        raise MsemuError("--minutes must be positive")
     team = join_team()
     team.claim_gpu(cfg.device, cfg.sim.device)
     device = pick_device(cfg.device)

@@ -38,9 +38,10 @@ def _reach(
     worldid, muscleid = wp.tid()
     muscle = muscles_in[muscleid]
     activation = activation_in[worldid, muscleid]
+    # Two chains that do not wait for each other; two calls of `_activation_after` cost the whole decoder a tenth more.
     lower = activation
     upper = activation
-    for _ in range(steps_in):  # two chains that do not wait for each other
+    for _ in range(steps_in):
         lower += dt_in * activation_rate(muscle, dynamics_in, 0.0, lower)
         upper += dt_in * activation_rate(muscle, dynamics_in, 1.0, upper)
     lower_out[worldid, muscleid] = lower

@@ -1,13 +1,12 @@
 """Sharing the rows of a batch among threads."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import warp as wp
 
-from msemu.sim.threads import split
+from msemu.sim.threads import available_cores, split
 
 Result = TypeVar("Result")
 
@@ -27,7 +26,7 @@ class RowThreads:
             num_threads: Number of threads on the CPU; 0 takes one for every core. Another device gets a single range.
             device: Warp's name of the device.
         """
-        count = num_threads or os.cpu_count() or 1 if device == "cpu" else 1
+        count = num_threads or available_cores() if device == "cpu" else 1
         self.ranges = [slice(rows.start, rows.stop) for rows in split(num_rows, count)]
         self._pool = ThreadPoolExecutor(len(self.ranges) - 1, "rows") if len(self.ranges) > 1 else None
 

@@ -13,7 +13,7 @@ from msemu.control.independent_dofs import ROOT_DOFS
 from msemu.control.inverse_dynamics import Movement, dynamics_along
 from msemu.control.muscle_capacity import MuscleCapacity, pulling_part
 from msemu.control.torque_balance import ContactSettings, TorqueBalance
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 from msemu.models.body import Body
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.settings import LEVELS
@@ -47,11 +47,11 @@ class StaticOptimizationSettings:
 
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:
-            raise MsemuError(f"unknown objective '{self.objective}'; known: {', '.join(OBJECTIVES)}")
+            raise MsemuError(f"unknown objective '{self.objective}'{suggestion(self.objective, OBJECTIVES)}")
         if self.power not in (2, 3):
             raise MsemuError(f"the power of the activations must be 2 or 3, not {self.power}")
         if self.level not in LEVELS:
-            raise MsemuError(f"unknown muscle level '{self.level}'; known: {', '.join(LEVELS)}")
+            raise MsemuError(f"unknown muscle level '{self.level}'{suggestion(self.level, LEVELS)}")
         if not (self.effort > 0 and self.iterations > 0 and self.tolerance > 0):
             raise MsemuError("effort, iterations and tolerance of the static optimisation must be positive")
 

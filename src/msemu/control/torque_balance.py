@@ -9,7 +9,7 @@ from msemu.control.contact import NUM_EDGES
 from msemu.control.dynamics import DynamicsState
 from msemu.control.independent_dofs import IndependentDofs
 from msemu.models.body import Body
-from msemu.models.moment_arms import moment_arms
+from msemu.models.muscle_paths import moment_arms
 from msemu.models.poses import random_poses
 from msemu.muscle.parameters import MuscleParameters
 

@@ -86,7 +86,9 @@ class MotionClip:
             MsemuError: The file is missing, is not a clip, or holds values that are not finite.
         """
         if not Path(path).is_file():
-            raise MsemuError(f"no clip at {path}")
+            raise MsemuError(
+                f"no clip at {path}; `msemu-motion prepare` makes one of the catalogue's, `import` one of your own"
+            )
         try:
             keys = (*_ARRAYS, _CENTRES) if _CENTRES in array_names(path) else _ARRAYS
             found = read_arrays(path, ("header", *keys))

@@ -86,7 +86,7 @@ class ReferenceMotion:
 
     def phase(self, frame: torch.Tensor) -> torch.Tensor:
         """Position within the clip in [0, 1), shape [...]."""
-        return self._phase[self._find(frame)[0]]
+        return self._phase[self.row(frame)]
 
     def has_ended(self, frame: torch.Tensor) -> torch.Tensor:
         """Whether nothing is left to follow at ``frame``, shape [...]."""

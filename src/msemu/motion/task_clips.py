@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msemu.config import TaskCfg
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 from msemu.models.body import Body
 from msemu.motion.catalogue import find_entries
 from msemu.motion.clip import MotionClip
@@ -84,7 +84,7 @@ def find_clip(clips: Sequence[MotionClip], name: str | None) -> tuple[int, Motio
     """
     names = clip_names(clips)
     if name is not None and name not in names:
-        raise MsemuError(f"there is no clip '{name}' here; there are: {', '.join(names)}")
+        raise MsemuError(f"there is no clip '{name}' here{suggestion(name, names)}")
     index = 0 if name is None else names.index(name)
     return index, clips[index]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 
 if TYPE_CHECKING:
     import mujoco
@@ -151,16 +151,16 @@ class MuscleParameters:
             MsemuError: There is no such muscle or column, or a value is not a finite number.
         """
         if muscle not in self.names:
-            raise MsemuError(f"{source}: the body has no muscle '{muscle}'; msemu-model muscles BODY lists them")
+            hint = suggestion(muscle, self.names, "see: msemu-model muscles BODY")
+            raise MsemuError(f"{source}: the body has no muscle '{muscle}'{hint}")
         index = self.names.index(muscle)
         twins = {_PASSIVE_TWINS[column]: value for column, value in values.items() if column in _PASSIVE_TWINS}
         changed: dict[str, np.ndarray] = {}
         sources = dict(self.sources)
         for column, value in (twins | values).items():
             if column not in COLUMNS:
-                raise MsemuError(
-                    f"{source}: unknown column '{column}' of muscle '{muscle}'; known: {', '.join(COLUMNS)}"
-                )
+                hint = suggestion(column, COLUMNS)
+                raise MsemuError(f"{source}: unknown column '{column}' of muscle '{muscle}'{hint}")
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
                 raise MsemuError(f"{source}: {column} of muscle '{muscle}' must be a number, not {value!r}")
             changed[column] = getattr(self, column).copy()

@@ -1,11 +1,10 @@
 """Which muscle runs, and its options; the values are in ``cfg/muscle/*.yaml``."""
 
-import difflib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from msemu.config import cfg_file, load
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 
 LEVELS = ("mujoco", "rigid", "elastic")
 """Levels of fidelity: MuJoCo's muscle, a rigid tendon with pennation, an elastic tendon."""
@@ -82,7 +81,4 @@ def load_muscle_cfg(name: str) -> MuscleCfg:
 
 def _require_known(what: str, name: str, known: tuple[str, ...]) -> None:
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        raise MsemuError(
-            f"unknown {what} '{name}'; " + (f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}")
-        )
+        raise MsemuError(f"unknown {what} '{name}'{suggestion(name, known)}")

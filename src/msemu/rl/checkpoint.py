@@ -10,7 +10,7 @@ import torch
 from msemu.errors import MsemuError
 
 FORMAT = "msemu-checkpoint-1"
-POLICY = ("actor_state_dict", "head", "control_steps", "iter", "best_error_cm")
+_POLICY = ("actor_state_dict", "head", "control_steps", "iter", "best_error_cm")
 """What of a checkpoint a policy needs that learns no more."""
 _PARTIAL = ".partial"
 
@@ -36,6 +36,11 @@ def write(path: Path, content: dict[str, Any]) -> None:
             raise
     except OSError as error:
         raise MsemuError(f"cannot write the checkpoint {path}: {error.strerror}") from error
+
+
+def write_policy(path: Path, content: dict[str, Any]) -> None:
+    """Write of a checkpoint only what a policy needs that learns no more; see `write`."""
+    write(path, {name: content[name] for name in _POLICY})
 
 
 def remove_partial(folder: Path) -> None:

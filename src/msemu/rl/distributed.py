@@ -17,6 +17,7 @@ import torch
 import torch.distributed as dist
 
 from msemu.errors import MsemuError
+from msemu.sim.threads import available_cores
 
 SETUP_TIMEOUT = timedelta(hours=1)
 """How long a process waits for the first one to prepare motion and run folder."""
@@ -78,7 +79,7 @@ class Team:
 
     def threads(self, asked: int) -> int:
         """Physics threads of this process: all cores (0) are shared out among the processes of a machine."""
-        return asked if asked or self.size == 1 else max(1, (os.cpu_count() or 1) // self.local_size)
+        return asked if asked or self.size == 1 else max(1, available_cores() // self.local_size)
 
     def seed(self, seed: int, iteration: int) -> int:
         """Seed of this process: its own, and another one after each resumption."""

@@ -5,14 +5,15 @@ import shutil
 from pathlib import Path
 
 import yaml
+from rich.console import Console
 
 from msemu import models
 from msemu.config import read_yaml
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 from msemu.models import load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.task_clips import load_clips
-from msemu.rl.checkpoint import POLICY, read, write
+from msemu.rl.checkpoint import read, write_policy
 from msemu.rl.run_folder import RunFolder
 
 FOLDER = Path(models.__file__).parent / "pretrained"
@@ -31,7 +32,7 @@ class PretrainedRun(RunFolder):
         """
         known = sorted(path.parent.name for path in FOLDER.glob("*/config.yaml"))
         if task not in known:
-            raise MsemuError(f"no pretrained policy of '{task}' comes with msemu; there are: {', '.join(known)}")
+            raise MsemuError(f"no pretrained policy of '{task}' comes with msemu{suggestion(task, known)}")
         return cls.open(FOLDER / task)
 
     @property
@@ -46,7 +47,9 @@ class PretrainedRun(RunFolder):
             MsemuError: One cannot be obtained.
         """
         cfg = self.load_config()
-        return load_clips(cfg, load_body(cfg.body, cfg.body_path))
+        body = load_body(cfg.body, cfg.body_path)
+        with Console(stderr=True).status(f"motion {cfg.motion} on {body.name}"):
+            return load_clips(cfg, body)
 
 
 def find_run(name: str, runs_dir: Path, pretrained: bool) -> RunFolder:
@@ -71,8 +74,7 @@ def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:
     """
     own = folder / run.task
     own.mkdir(parents=True, exist_ok=True)
-    stored = read(run.checkpoint(checkpoint), "cpu")
-    write(own / "best.pt", {name: stored[name] for name in POLICY})
+    write_policy(own / "best.pt", read(run.checkpoint(checkpoint), "cpu"))
     (own / "best.pt").chmod(0o644)  # a checkpoint is private to who trains
     shutil.copyfile(run.path / "config.yaml", own / "config.yaml")
     provenance = read_yaml(run.path / "provenance.yaml")

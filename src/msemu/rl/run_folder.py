@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from msemu.config import TrainCfg, build, read_yaml, to_dict
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.task_clips import file_stem
@@ -94,9 +94,11 @@ class RunFolder:
         """
         if Path(name).is_dir():
             return cls.open(Path(name))
-        if any(spec.id == name for spec in list_tasks()):
+        tasks = [spec.id for spec in list_tasks()]
+        if name in tasks:
             return cls.latest(name, runs_dir)
-        raise MsemuError(f"'{name}' is neither a run folder nor a task; see: msemu-train --list")
+        hint = suggestion(name, tasks, "see: msemu-train --list")
+        raise MsemuError(f"'{name}' is neither a run folder nor a task{hint}")
 
     @property
     def plots(self) -> Path:
@@ -169,7 +171,8 @@ class RunFolder:
             return best
         found = self.checkpoints()
         if not found:
-            raise MsemuError(f"{self.path} has no checkpoint")
+            but = " to continue from, only its best one" if best.is_file() else ""
+            raise MsemuError(f"{self.path} has no checkpoint{but}")
         return found[-1]
 
     def _save_clips(self, clips: Sequence[MotionClip]) -> None:

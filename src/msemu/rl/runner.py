@@ -101,12 +101,8 @@ class Runner(OnPolicyRunner):
 
     def save(self, path: str, infos: dict | None = None) -> None:
         """Write everything that is needed to go on exactly from here."""
-        state = self.alg.save()
-        state["iter"] = self.current_learning_iteration
-        state["best_error_cm"] = self.best_error_cm
-        state["head"] = head_name(self.alg.get_policy())
+        state = self._learned()
         state["env"] = self.env.state_dict()
-        state["control_steps"] = self.env.control_steps
         state["random"] = _random_state()
         state["logger"] = {name: _plain(getattr(self.logger, name)) for name in _LOGGER_STATE}
         checkpoint.write(Path(path), state)
@@ -167,6 +163,15 @@ class Runner(OnPolicyRunner):
         # rsl-rl's loop would print a line in every process before it sends the parameters; `train` sends them.
         self.is_distributed = False
 
+    def _learned(self) -> dict[str, Any]:
+        """What was learned so far, and how far that is."""
+        return self.alg.save() | {
+            "iter": self.current_learning_iteration,
+            "best_error_cm": self.best_error_cm,
+            "head": head_name(self.alg.get_policy()),
+            "control_steps": self.env.control_steps,
+        }
+
     def _best_on_disk(self) -> float:
         """Error of the best checkpoint, which may be younger than the one that a killed run goes on from [cm]."""
         best = Path(self.logger.log_dir) / "best.pt" if self.logger.log_dir else None
@@ -187,14 +192,7 @@ class Runner(OnPolicyRunner):
         settled = (iteration.number + 1) * self.cfg["num_steps_per_env"] >= self.env.max_episode_length
         if settled and score < self.best_error_cm:
             self.best_error_cm = score
-            policy = {
-                "actor_state_dict": self.alg.save()["actor_state_dict"],
-                "head": head_name(self.alg.get_policy()),
-                "control_steps": self.env.control_steps,
-            }
-            checkpoint.write(
-                Path(self.logger.log_dir) / "best.pt", {**policy, "iter": iteration.number, "best_error_cm": score}
-            )
+            checkpoint.write_policy(Path(self.logger.log_dir) / "best.pt", self._learned())
 
     def _warn_of_shortage(self) -> None:
         shortage = self.env.sim.shortage()

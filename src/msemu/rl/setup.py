@@ -10,7 +10,7 @@ from rsl_rl.utils import resolve_callable
 
 from msemu.config import AgentCfg, AssistCfg, TaskCfg, TrainCfg
 from msemu.envs.motion_tracking import MotionTrackingEnv
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.task_clips import load_clips
@@ -41,7 +41,8 @@ def find_runner(agent: AgentCfg) -> type[Runner]:
     except (ValueError, ImportError, AttributeError):
         found = None
     if not (isinstance(found, type) and issubclass(found, Runner)):
-        raise MsemuError(f"unknown runner '{agent.runner}'; there are {', '.join(RUNNERS)}, or a module:Class of yours")
+        hint = suggestion(agent.runner, RUNNERS, f"known: {', '.join(RUNNERS)}, or a module:Class of yours")
+        raise MsemuError(f"unknown runner '{agent.runner}'{hint}")
     return found
 
 

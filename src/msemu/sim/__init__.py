@@ -6,7 +6,7 @@ import mujoco
 import torch
 
 from msemu.config import Capacity, SimCfg
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 from msemu.muscle.settings import load_muscle_cfg
 from msemu.sim.cpu import CpuSimulation
 from msemu.sim.device import pick_device
@@ -40,7 +40,7 @@ def make_simulation(
     device = pick_device(cfg.device)
     engine = cfg.engine
     if engine not in ENGINES:
-        raise MsemuError(f"unknown physics engine '{engine}'; known: {', '.join(ENGINES)}")
+        raise MsemuError(f"unknown physics engine '{engine}'{suggestion(engine, ENGINES)}")
     if engine == "auto":
         engine = "warp" if torch.device(device).type == "cuda" else "mujoco"
     model = copy.copy(model)

@@ -15,6 +15,7 @@ from msemu.sim.contact import contact_sensors
 from msemu.sim.muscle_state import MuscleState
 from msemu.sim.randomization import Variation
 from msemu.sim.simulation import FAR_AWAY, Simulation
+from msemu.sim.threads import available_cores
 
 if TYPE_CHECKING:
     from msemu.muscle.host import HostMuscles
@@ -154,7 +155,7 @@ class CpuSimulation(Simulation):
 def make_batch(model: mujoco.MjModel, num_sims: int, num_threads: int, variation: Variation | None) -> Batch:
     """Make simulations of a model that differ by ``variation``."""
     # Persistent data lets a step start from the position and velocity stages that the last call left behind.
-    batch = Batch(model, num_sims, num_threads, persistent=True)
+    batch = Batch(model, num_sims, num_threads or available_cores(), persistent=True)
     if variation:
         batch.expand("body_mass")[:] *= variation.mass[:, None]
         batch.expand("body_inertia")[:] *= variation.mass[:, None, None]

@@ -1,7 +1,6 @@
 """Physics on the CPU with msemu's own muscles in place of MuJoCo's."""
 
 import copy
-import os
 
 import mujoco
 import numpy as np
@@ -17,6 +16,7 @@ from msemu.sim.batch_team import BatchTeam
 from msemu.sim.cpu import CpuSimulation, make_batch
 from msemu.sim.muscle_state import MuscleState
 from msemu.sim.randomization import Variation
+from msemu.sim.threads import available_cores
 
 _GROUP = 2
 """Bodies of a group: with 0.2 to 0.3 MB each, two fit the second cache of a core."""
@@ -106,7 +106,7 @@ class ForceDrivenSimulation(CpuSimulation):
         def make(environments: range) -> Batch:
             return make_batch(self.model, len(environments), 1, variation[environments] if variation else None)
 
-        return BatchTeam(make, self.num_envs, num_threads or os.cpu_count() or 1)
+        return BatchTeam(make, self.num_envs, num_threads or available_cores())
 
 
 def _groups(part: Batch, first: int, muscles: HostMuscles) -> list[tuple[np.ndarray, wp.Launch]]:

@@ -1,11 +1,19 @@
 """Sharing work among threads, and keeping torch's out of the way of the physics'."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 import torch
+
+
+def available_cores() -> int:
+    """Cores that this process may use: a scheduler or ``taskset`` can allow fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):  # not on every system
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def split(count: int, parts: int) -> list[range]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 from msemu.motion.recording import Recording
 
 
@@ -52,7 +52,7 @@ def pick_colouring(recording: Recording, name: str) -> Colouring:
         MsemuError: There is none of this name, or the recording of a body with muscles lacks its quantity.
     """
     if name not in COLOURINGS:
-        raise MsemuError(f"unknown colouring '{name}'; known: {', '.join(COLOURINGS)}")
+        raise MsemuError(f"unknown colouring '{name}'{suggestion(name, COLOURINGS)}")
     if name != "activation" and getattr(recording, name) is None and recording.activation is not None:
         raise MsemuError(f"the recording holds no {name}; record it again, or colour by activation")
     return COLOURINGS[name]

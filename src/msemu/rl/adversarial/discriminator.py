@@ -9,7 +9,7 @@ from rsl_rl.modules import MLP
 from rsl_rl.utils import reduce_gradients_in_buckets, resolve_optimizer
 
 from msemu.envs.motion_tracking import MotionTrackingEnv
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 from msemu.rl.adversarial.diagnostics import Diagnostics
 from msemu.rl.adversarial.normalizer import MeanAbsoluteNormalizer, MeanStdNormalizer
 from msemu.rl.adversarial.objective import OBJECTIVES, Objective, gradient_penalty
@@ -96,7 +96,7 @@ class Discriminator(ABC):
             weight_decay=weight_decay,
         )
         if objective not in OBJECTIVES:
-            raise MsemuError(f"unknown discriminator objective '{objective}'; use {' or '.join(OBJECTIVES)}")
+            raise MsemuError(f"unknown discriminator objective '{objective}'{suggestion(objective, OBJECTIVES)}")
         self.parts = parts
         self.num_features = sum(map(len, parts.values()))
         self.normalizer = normalizer
