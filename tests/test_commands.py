@@ -155,6 +155,15 @@ def test_a_length_of_time_that_is_none_is_refused(command: tuple[str, ...], seco
     assert_one_clear_line(run(name, *rest, *of, "--seconds", seconds), "--seconds must be positive and at most 3600")
 
 
+@pytest.mark.parametrize("option", ["--json", "--plots"])
+def test_results_that_have_no_place_are_refused_before_measuring(option: str, trained: Path, tmp_path: Path) -> None:
+    blocking = tmp_path / "file"
+    blocking.touch()
+    result = run("eval", TASK, "--runs-dir", trained, option, blocking / "inside" / "figures")
+    assert_one_clear_line(result, "cannot make the folder")
+    assert "evaluating" not in result.stdout
+
+
 @pytest.mark.parametrize("seconds", ["0.001", "0.02"])
 def test_the_shortest_episode_is_one_control_step(seconds: str, trained: Path, tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"

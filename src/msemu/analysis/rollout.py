@@ -9,6 +9,7 @@ from tensordict import TensorDict
 
 from msemu.envs import tracking_error
 from msemu.envs.motion_tracking import MotionTrackingEnv
+from msemu.errors import MsemuError
 from msemu.motion.clip import MotionClip
 from msemu.motion.recording import Recording
 from msemu.motion.reference import CLIP_SPACING
@@ -55,7 +56,13 @@ class TrackingErrors:
 
 
 def steps_with(clip: MotionClip, steps: int) -> int:
-    """How many of some control steps can be measured with a clip: one that does not repeat may end before."""
+    """How many of some control steps can be measured with a clip: one that does not repeat may end before.
+
+    Raises:
+        MsemuError: It has too few frames for a single one.
+    """
+    if not clip.cyclic and clip.num_frames < 3:
+        raise MsemuError(f"a clip of {clip.num_frames} frames is too short to be measured; it wants three at least")
     return steps if clip.cyclic else min(steps, clip.num_frames - 2)
 
 

@@ -8,7 +8,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from msemu.cli.output import progress, require_seconds, write_json
+from msemu.cli.output import make_folders, progress, require_seconds, write_json
 from msemu.errors import MsemuError, command
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ def evaluate(args: EvalArgs) -> None:
     require_seconds(args.seconds)
     run = find_run(args.run, Path(args.runs_dir), args.pretrained)
     checkpoint = run.checkpoint(args.checkpoint)
+    plots = args.plots or run.plots
+    make_folders(plots, *([args.json.parent] if args.json else []))
     env, runner = open_policy(run, checkpoint, args.episodes, pick_device(args.device), args.seed)
     frequency = env.cfg.env.control_frequency_hz
     steps = env.max_episode_length if args.seconds is None else max(1, round(args.seconds * frequency))
@@ -98,7 +100,6 @@ def evaluate(args: EvalArgs) -> None:
     if args.json:
         figures = asdict(single) if single else {"clips": {name: asdict(each) for name, each in evaluations.items()}}
         write_json(args.json, {"task": run.task, "checkpoint": str(checkpoint), "seed": args.seed, **figures})
-    plots = args.plots or run.plots
     for index, (evaluation, errors) in measured.items():
         folder = plots if single else plots / file_stem(index, env.reference.names[index])
         for path in plot_evaluation(evaluation, errors, frequency, folder):

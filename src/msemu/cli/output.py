@@ -41,6 +41,19 @@ def require_seconds(seconds: float | None) -> None:
         raise MsemuError("--seconds must be positive and at most 3600")
 
 
+def make_folders(*folders: Path) -> None:
+    """Make the folders that results go to, before long work is done for them.
+
+    Raises:
+        MsemuError: One cannot be made.
+    """
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MsemuError(f"cannot make the folder {folder}: {error.strerror}") from error
+
+
 def load_motion(cfg: "TaskCfg", body: "Body") -> "MotionClip":
     """Load the only clip of a task, with a progress bar while it is fetched and retargeted."""
     from msemu.motion.task_clips import load_clip

@@ -13,6 +13,10 @@ HEADS = (
     "HeteroscedasticGaussianDistribution",
     "BetaDistribution",
     "msemu.rl.flow.distribution:FlowDistribution",
+    "msemu.rl.correlated_noise:LatticeGaussian",
+    "msemu.rl.correlated_noise:GroupGaussian",
+    "msemu.rl.off_policy.policy:SquashedGaussian",
+    "msemu.rl.off_policy.policy:SquashedFlow",
 )
 """Names for ``actor.distribution_cfg.class_name``: rsl-rl's and msemu's own."""
 
