@@ -1,4 +1,4 @@
-"""Holding part of a body rigid: a subtree is replaced by a copy without joints and muscles."""
+"""Holding part of a body rigid: a subtree without joints and muscles, or single joints, with the muscles kept."""
 
 from copy import copy
 from dataclasses import dataclass
@@ -40,6 +40,34 @@ def hold_subtree(spec: mujoco.MjSpec, body_name: str, model: mujoco.MjModel, dat
     rigid = _freeze(spec, body, model, data)
     spec.delete(body)
     _attach(parent, rigid)
+
+
+def hold_joints(
+    spec: mujoco.MjSpec, moving: set[str], model: mujoco.MjModel, data: mujoco.MjData, prefix: str = ""
+) -> None:
+    """Take away all joints but some, and their couplings; bodies that lose their joints stay in the pose of ``data``.
+
+    Muscles stay.
+
+    Args:
+        spec: Specification to edit, of ``model`` or of a part of it.
+        moving: Names of the joints to keep in ``spec``; a body keeps all of its joints or none.
+        model: The whole model.
+        data: Kinematics of ``model`` in the pose to hold.
+        prefix: What names in ``spec`` begin with and those in ``model`` do not.
+    """
+    for coupling in list(spec.equalities):
+        if not {coupling.name1, coupling.name2} <= moving | {""}:
+            spec.delete(coupling)
+    for body in spec.bodies:
+        held = [joint for joint in body.joints if joint.name not in moving]
+        if not held:
+            continue
+        compiled = model.body(body.name.removeprefix(prefix))
+        body.pos, body.quat = _relative_pose(data, compiled.parentid[0], compiled.id)
+        body.alt.type = mujoco.mjtOrientation.mjORIENTATION_QUAT
+        for joint in held:
+            spec.delete(joint)
 
 
 def _freeze(spec: mujoco.MjSpec, body: mujoco.MjsBody, model: mujoco.MjModel, data: mujoco.MjData) -> _RigidBody:

@@ -11,7 +11,7 @@ from msemu.models import edits, poses, wraps
 from msemu.models.body import LANDMARKS, Body
 from msemu.models.couplings import Couplings
 from msemu.models.hold import hold_subtree
-from msemu.models.moment_arms import measure_inert_muscles
+from msemu.models.muscle_paths import measure_inert_muscles
 from msemu.models.recipe import Recipe, load_recipe
 from msemu.models.sources import SOURCES, read_mjcf
 

@@ -82,9 +82,17 @@ class PlanarChain(VecEnv):
         self._seen = (seen.round().long() - 1).clamp(min=0)
         self.angles, self.target = self._postures(), points(self._postures())[:, -1]
 
+    def end_effector(self) -> torch.Tensor:
+        """Where the chains end [chain lengths], shape [N, 2]."""
+        return points(self.angles)[:, -1]
+
     def distance(self) -> torch.Tensor:
         """From end-effector to target [chain lengths], shape [N]."""
-        return (points(self.angles)[:, -1] - self.target).norm(dim=1)
+        return (self.end_effector() - self.target).norm(dim=1)
+
+    def action_groups(self, num_groups: int) -> torch.Tensor:
+        """Number of each joint's group of neighbours along the chain, shape [A]."""
+        return torch.arange(self.num_actions) * num_groups // self.num_actions
 
     def get_observations(self) -> TensorDict:
         """Points along the chain, target, and the way from end-effector to target, shape [N, 24]."""
