@@ -73,6 +73,26 @@ def test_the_supinator_of_ms_human_700_does_not_jump(ms_human_700, side):
     assert largest_jump(source, f"SUP_{side}", f"pro_sup_{side}") > 0.03
 
 
+@pytest.mark.parametrize("side", "rl")
+def test_the_middle_deltoid_lifts_an_arm_that_is_turned_outwards(ms_human_700, side):
+    lengths = []
+    for body in ms_human_700:
+        model, data = body.model, mujoco.MjData(body.model)
+        muscle, lift = body.muscle_names.index(f"DELT2_{side}"), body.joint_names.index(f"shoulder_elv_{side}")
+        data.qpos[:] = body.neutral_qpos
+        data.qpos[7 + body.joint_names.index(f"elv_angle_{side}")] = np.radians(94)
+        data.qpos[7 + body.joint_names.index(f"shoulder_rot_{side}")] = np.radians(91)
+        lengths.append([])
+        for angle in np.radians(np.linspace(25, 45, 100)):
+            data.qpos[7 + lift] = angle
+            data.qpos[:] = body.couplings.project(data.qpos)
+            mujoco.mj_fwdPosition(model, data)
+            lengths[-1].append(data.actuator_length[muscle])
+    steps = np.diff(lengths, axis=1)
+    assert (steps[0] < 0).all() and steps[0].min() > -1e-3
+    assert np.abs(steps[1]).max() > 0.05
+
+
 def test_points_on_the_arc_keep_lengths_and_moment_arms_of_the_neutral_pose(ms_human_700):
     repaired, source = ms_human_700
     names = [f"TR{number}_{side}" for number in (2, 3, 4) for side in "rl"]

@@ -9,7 +9,7 @@ from msemu.models.body import LANDMARKS
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import GRAVITY, Flight, find_flights, flight_figures, lowest_height
 from msemu.motion.flight_frame import FlightFrame, FrameCosts
-from msemu.motion.flight_timing import height_disagreement, resample_path, retime
+from msemu.motion.flight_timing import TOLERATED_M, FlightCourse, resample_path, retime
 from msemu.motion.kinematics import landmark_path
 from msemu.motion.quality import clip_errors
 from msemu.motion.repair import Repair, repair
@@ -79,6 +79,30 @@ def test_derivative_of_the_angular_momentum(legs: Body, march_once: MotionClip) 
             np.testing.assert_allclose(derivative[which, :, column], expected, atol=2e-4 * np.abs(derivative).max())
 
 
+def test_derivative_of_the_closeness_to_a_pose_far_away(legs: Body) -> None:
+    frame = FlightFrame(legs, legs.independent_joints[:12], FPS, FrameCosts())
+    anchor = frame.anchor(*np.repeat(thrown(legs, 1), 2, axis=0))
+    pose = frame.moved(anchor.pose, 0.1 * np.ones(frame.num_coordinates))
+    errors, derivative = frame.closeness(pose, anchor)
+    assert len(errors) >= 4 * len(LANDMARKS) + frame.num_coordinates - 3  # every landmark is beyond 7 cm
+    step = 1e-6
+    for column in range(frame.num_coordinates):
+        moved = frame.moved(pose, step * np.eye(frame.num_coordinates)[column])
+        expected = (frame.closeness(moved, anchor)[0] - errors) / step
+        np.testing.assert_allclose(derivative[:, column], expected, atol=2e-3 * np.abs(derivative).max())
+
+
+def test_a_foot_that_slides_keeps_clear_of_where_it_would_stand(legs: Body) -> None:
+    frame = FlightFrame(legs, legs.independent_joints[:12], FPS, FrameCosts())
+    stands = legs.neutral_qpos.copy()
+    stands[2] -= lowest_height(legs, stands[None])[0]
+    slides = stands + np.eye(len(stands))[0] * 0.8 / FPS
+    for after, low, high in ((stands, 0.0, 0.005), (slides, 0.005, 0.007)):
+        touching = frame.anchor(stands, after).touching
+        assert touching
+        assert all(low - 1e-9 <= place[2] <= high for _, _, place in touching)
+
+
 def hop(body: Body, hang: int = 13, apex_m: float = 0.07) -> np.ndarray:
     """Crouching, a hop that rises like a sine with a swing of one leg, crouching: no free flight."""
     crouch = body.neutral_qpos.copy()
@@ -139,9 +163,21 @@ def test_a_clip_without_flight_is_returned(legs: Body, march_once: MotionClip) -
 
 
 def test_free_fall_needs_no_other_timing(legs: Body) -> None:
-    time = np.arange(12) / FPS
-    assert height_disagreement(1.0 + 2.0 * time - 4.905 * time**2, FPS) < 1e-9
-    assert height_disagreement(np.ones(12), FPS) > 0.02
+    path = thrown(legs)
+    assert FlightCourse.of(legs, path, 1, len(path) - 2, FPS).mean_departure(FPS) < 1e-3
+    path[:, 2] = 1.0
+    assert FlightCourse.of(legs, path, 1, len(path) - 2, FPS).mean_departure(FPS) > 0.02
+
+
+def test_a_flight_that_is_played_unevenly_is_timed_evenly(legs: Body) -> None:
+    """Played from 0.5 to 1.5 times its speed, it neither falls nor turns as in flight."""
+    path, frames = thrown(legs, 41), np.arange(41)
+    uneven = resample_path(legs, path, 0.5 * frames * (1.0 + frames / 40.0))
+    before = FlightCourse.of(legs, uneven, 8, 32, FPS)
+    assert np.abs(before.departure(frames / FPS)).max(axis=0)[[0, 2, 3]].min() > 0.01
+    evenly = resample_path(legs, uneven, retime(before, FPS))
+    after = FlightCourse.of(legs, evenly, 8, len(evenly) - 9, FPS)
+    assert after.mean_departure(FPS) < 0.3 * before.mean_departure(FPS)
 
 
 @pytest.mark.parametrize("slow", [1.0, 1.25])
@@ -154,7 +190,9 @@ def test_a_flight_in_slow_motion_is_sped_up(legs: Body, slow: float) -> None:
     frames = round((len(path) - 1) * slow)
     path = resample_path(legs, path, np.linspace(0.0, len(path) - 1, frames + 1))
     (found,) = (flight for flight in find_flights(lowest_height(legs, path), cyclic=False))
-    at = retime(legs, path, found.first, found.last, FPS)
+    course = FlightCourse.of(legs, path, found.first, found.last, FPS)
+    assert (course.mean_departure(FPS) > TOLERATED_M) == (slow > 1.0)
+    at = retime(course, FPS)
     assert at[0] == 0.0 and at[-1] == pytest.approx(frames)
     assert (np.diff(at) > 0).all()
     if slow > 1.0:

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import partial
@@ -21,6 +20,7 @@ from msemu.models.body import Body
 from msemu.motion.catalogue import cache_folder
 from msemu.motion.clip import MotionClip
 from msemu.motion.untrusted import read_arrays
+from msemu.motion.whole_file import whole_file
 from msemu.muscle.overrides import configured_parameters
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.settings import MuscleCfg
@@ -90,12 +90,9 @@ def _cached(
         return MuscleReference(**found)
     except MsemuError:  # not there, or damaged
         made = _optimised(body, clip, level, parameters, inverse)
-    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(unfinished, "wb") as file:
-            np.savez_compressed(file, **vars(made))
-        unfinished.replace(path)
+    # A cache that cannot be written costs time only.
+    with contextlib.suppress(OSError), whole_file(path) as unfinished, open(unfinished, "wb") as file:
+        np.savez_compressed(file, **vars(made))
     return made
 
 

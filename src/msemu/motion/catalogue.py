@@ -1,6 +1,5 @@
 """The catalogue of clips that msemu can obtain: values in ``cfg/motion``, files in the user's cache."""
 
-import difflib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 
 CACHE_VARIABLE = "MSEMU_CACHE"
 """Environment variable that names another cache folder than ``~/.cache/msemu``."""
@@ -100,7 +99,7 @@ def find_entry(name: str) -> Entry:
     """
     entries = catalogue()
     if name not in entries:
-        raise MsemuError(f"no clip '{name}' in the catalogue; there are: {', '.join(entries)}")
+        raise MsemuError(f"no clip '{name}' in the catalogue{suggestion(name, entries, 'see: msemu-motion fetch')}")
     return entries[name]
 
 
@@ -118,10 +117,8 @@ def clip_sets() -> dict[str, tuple[str, ...]]:
             values = yaml.safe_load(resource.read_text(encoding="utf-8"))
             unknown = [name for name in values["clips"] if name not in entries]
             if unknown:
-                raise MsemuError(
-                    f"cfg/motion/clip_sets/{resource.name}: no clip '{unknown[0]}' in the catalogue;"
-                    f" there are: {', '.join(entries)}"
-                )
+                hint = suggestion(unknown[0], entries)
+                raise MsemuError(f"cfg/motion/clip_sets/{resource.name}: no clip '{unknown[0]}' in the catalogue{hint}")
             sets[resource.name.removesuffix(".yaml")] = tuple(values["clips"])
     return sets | {"all": tuple(entries)}
 
@@ -136,9 +133,8 @@ def find_entries(names: Iterable[str]) -> list[Entry]:
     found = {}
     for name in names:
         if name not in sets and name not in entries:
-            close = difflib.get_close_matches(name, [*sets, *entries], 1)
-            hint = f"; did you mean '{close[0]}'?" if close else ""
-            raise MsemuError(f"no clip '{name}' and no set of clips{hint}; list them with: msemu-motion fetch")
+            hint = suggestion(name, [*sets, *entries], "see: msemu-motion fetch")
+            raise MsemuError(f"no clip '{name}' and no set of clips{hint}")
         found |= {member: entries[member] for member in sets.get(name, (name,))}
     return list(found.values())
 

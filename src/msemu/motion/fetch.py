@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import tarfile
 import tempfile
 import zipfile
@@ -14,6 +13,7 @@ from msemu.errors import MsemuError
 from msemu.motion.catalogue import Entry, Package, cache_folder, catalogue
 from msemu.motion.packages import download
 from msemu.motion.untrusted import MAX_FILE_BYTES, sha256_of
+from msemu.motion.whole_file import whole_file
 
 
 def fetch(entry: Entry, wheel: Path | None = None) -> Path:
@@ -72,11 +72,9 @@ def _extract(archive: Path, package: Package, folder: Path) -> None:
         "sha256": {entry.file_name: entry.sha256 for entry in entries},
     }
     contents |= {"LICENCE.txt": members[package.licence_file], "SOURCE.json": json.dumps(about, indent=2).encode()}
-    folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
-        partial = folder / f".{name}.{os.getpid()}.tmp"
-        partial.write_bytes(content)
-        partial.replace(folder / name)
+        with whole_file(folder / name) as unfinished:
+            unfinished.write_bytes(content)
 
 
 def _zip_members(path: Path, names: Iterable[str]) -> dict[str, bytes]:

@@ -12,6 +12,15 @@ from msemu.motion.kinematics import support_point
 _TOUCHING_M = 0.5 * CONTACT_HEIGHT_M
 """Height to which a point that touches the floor is brought at most, so that it is still taken to touch [m]."""
 
+_SLIDING = 0.5
+"""Speed from which a point that touches the floor slides [m/s]: recorded feet glide where they land and take off."""
+
+_GLIDING_M = (0.005, 0.007)
+"""Height of a point that slides: it touches, but does not stand [m]."""
+
+_FAR_M = 0.07
+"""Change of a landmark's position beyond which more counts more [m]: no frame shall be far off."""
+
 _DIFFERENCE = 1e-6
 """Step of the derivative of the angular momentum by the pose [rad or m]."""
 
@@ -24,13 +33,15 @@ class FrameCosts:
 
     Attributes:
         landmark_m: Change of a landmark's position [m].
+        far_m: The part of that change that is beyond 7 cm [m].
         joint_rad: Change of a joint or of the root's orientation [rad].
         contact_m: Change of a point that touches the floor, and penetration [m].
         limit_rad: Excess over a joint limit [rad or m].
     """
 
     landmark_m: float = 0.02
-    joint_rad: float = 0.2
+    far_m: float = 0.005
+    joint_rad: float = 0.5
     contact_m: float = 0.001
     limit_rad: float = 0.001
 
@@ -70,15 +81,23 @@ class FlightFrame:
         self._sites = [body.model.site(f"landmark/{name}").id for name in LANDMARKS]
         self._geoms = np.concatenate(list(body.contact_regions.values()))
 
-    def anchor(self, pose: np.ndarray) -> Anchor:
-        """Return a pose as something to stay close to."""
+    def anchor(self, pose: np.ndarray, after: np.ndarray) -> Anchor:
+        """Return a pose as something to stay close to; ``after`` is the pose of the next frame."""
         data = self._data
         self._set(pose)
+        landmarks = data.site_xpos[self._sites].copy()
+        points = [
+            (body_id, data.xmat[body_id].reshape(3, 3).T @ (point - data.xpos[body_id]), point)
+            for body_id, point in self._below(CONTACT_HEIGHT_M)
+        ]
+        self._set(after)
         touching = []
-        for body_id, point in self._below(CONTACT_HEIGHT_M):
-            local = data.xmat[body_id].reshape(3, 3).T @ (point - data.xpos[body_id])
-            touching.append((body_id, local, np.append(point[:2], np.clip(point[2], 0.0, _TOUCHING_M))))
-        return Anchor(pose.copy(), data.site_xpos[self._sites].copy(), touching)
+        for body_id, local, point in points:
+            move = data.xpos[body_id] + data.xmat[body_id].reshape(3, 3) @ local - point
+            slides = np.linalg.norm(move[:2]) * self._fps > _SLIDING
+            height = np.clip(point[2], *(_GLIDING_M if slides else (0.0, _TOUCHING_M)))
+            touching.append((body_id, local, np.append(point[:2], height)))
+        return Anchor(pose.copy(), landmarks, touching)
 
     def moved(self, pose: np.ndarray, change: np.ndarray) -> np.ndarray:
         """Return ``pose`` moved by ``change`` [D], couplings applied, shape [nq]."""
@@ -98,8 +117,13 @@ class FlightFrame:
         block = np.empty((3, model.nv))
         for site, target in zip(self._sites, anchor.landmarks, strict=True):
             mujoco.mj_jacSite(model, data, block, None, site)
-            errors.append((data.site_xpos[site] - target) / costs.landmark_m)
-            rows.append(block @ reduction / costs.landmark_m)
+            moved, row = data.site_xpos[site] - target, block @ reduction
+            errors.append(moved / costs.landmark_m)
+            rows.append(row / costs.landmark_m)
+            distance = np.linalg.norm(moved)
+            if distance > _FAR_M:
+                errors.append(np.array([distance - _FAR_M]) / costs.far_m)
+                rows.append(moved[None] @ row / distance / costs.far_m)
         for body_id, local, target in anchor.touching:
             point = data.xpos[body_id] + data.xmat[body_id].reshape(3, 3) @ local
             mujoco.mj_jac(model, data, block, None, point, body_id)

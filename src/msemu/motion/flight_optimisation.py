@@ -26,14 +26,19 @@ _ACCELERATION = 0.1
 _ANGULAR_MOMENTUM = 0.001
 """Change of the angular momentum from frame to frame that counts as one, as a share of the mean."""
 
-_BEND = 0.05
-"""Second difference of the change between frames that counts as one [rad or m]."""
+_BEND = (0.1, 0.05)
+"""Second difference of the change between frames that counts as one [rad or m]: where the laws of flight do not hold in
+the end, the steps have stuck, and a stiffer change is tried."""
 
 _SPEED = (27.0, 0.01)
 """Speed of a joint that is not exceeded [rad/s], and the excess that counts as one [rad between frames]."""
 
-_SOFTNESS = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
+_SOFTNESS = (300.0, 100.0, 30.0, 10.0, 5.0, 3.0, 2.0, 1.5)
 """By how much the laws of free flight count less; they are enforced by stages, because they are nonlinear."""
+
+_HOLDS = (0.095, 0.045)
+"""Missing force [body weights] and drift of the angular momentum [share of its mean] up to which the laws hold: a
+little less than what `msemu.motion.plausibility` calls an error."""
 
 _STAGE_ENDS = 0.003
 """A stage ends when a step lowers its cost by less than this share."""
@@ -75,7 +80,14 @@ class FlightOptimisation:
             last: Last frame of the window without contact.
             joined: Whether the path goes on before and after the window; its pose may not change there.
         """
-        problem = self._pose_problem(window, max(first, 1), min(last, len(window) - 2), joined)
+        for bend in _BEND:
+            problem = self._pose_problem(window, max(first, 1), min(last, len(window) - 2), joined, bend)
+            path = self._descended(problem, window)
+            if self._laws_hold(problem, path):
+                break
+        return path
+
+    def _descended(self, problem: _Problem, window: np.ndarray) -> np.ndarray:
         path, coefficients = window, np.zeros((problem.basis.shape[1], self._frame.num_coordinates))
         damping = 1e-4
         for softness in _SOFTNESS:
@@ -99,17 +111,19 @@ class FlightOptimisation:
                     break
         return path
 
-    def _pose_problem(self, window: np.ndarray, first: int, last: int, joined: tuple[bool, bool]) -> _Problem:
+    def _pose_problem(
+        self, window: np.ndarray, first: int, last: int, joined: tuple[bool, bool], bend: float
+    ) -> _Problem:
         momenta = [self._frame.angular_momentum(window[at - 1 : at + 2]) for at in range(first, last + 1)]
         basis = _splines(len(window), joined)
-        bend = np.diff(basis, n=2, axis=0) / _BEND
+        curvature = np.diff(basis, n=2, axis=0) / bend
         return _Problem(
-            anchors=[self._frame.anchor(pose) for pose in window],
+            anchors=[self._frame.anchor(*poses) for poses in zip(window, [*window[1:], window[-1]], strict=True)],
             first=first,
             last=last,
             momentum_scale=max(float(np.linalg.norm(np.mean(momenta, axis=0))), self._least_momentum),
             basis=basis,
-            bending=bend.T @ bend,
+            bending=curvature.T @ curvature,
         )
 
     def _moved(self, path: np.ndarray, change: np.ndarray) -> np.ndarray:
@@ -156,14 +170,26 @@ class FlightOptimisation:
             blocks[:, 6 + joint, :, 6 + joint] += change[fast].T @ change[fast]
             sides[:, 6 + joint] += change[fast].T @ errors[fast, joint]
 
+    def _laws_hold(self, problem: _Problem, path: np.ndarray) -> bool:
+        """Whether the missing force and the drift are small enough, in the frames whose neighbours are in flight."""
+        acceleration, momentum = self._motion(problem, path)
+        missing = np.linalg.norm(acceleration[1:-1] - GRAVITY, axis=1) / np.linalg.norm(GRAVITY)
+        mean = momentum[1:-1].mean(axis=0)
+        drift = np.linalg.norm(momentum[1:-1] - mean, axis=1) / max(np.linalg.norm(mean), self._least_momentum)
+        return missing.max(initial=0.0) < _HOLDS[0] and drift.max(initial=0.0) < _HOLDS[1]
+
     def _flight_errors(self, problem: _Problem, path: np.ndarray) -> np.ndarray:
         """Return how far the flight is from the laws of free flight, weighted, shape [R]."""
+        acceleration, momentum = self._motion(problem, path)
+        change = np.diff(momentum, axis=0) / problem.momentum_scale
+        return np.concatenate([(acceleration - GRAVITY).ravel() / _ACCELERATION, change.ravel() / _ANGULAR_MOMENTUM])
+
+    def _motion(self, problem: _Problem, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return acceleration of the centre of mass [m/s^2] and angular momentum [kg m^2/s], shapes [N, 3]."""
         frames = range(problem.first - 1, problem.last + 2)
         centre = np.stack([self._frame.centre_of_mass(path[at])[0] for at in frames])
         momentum = np.stack([self._frame.angular_momentum(path[at - 1 : at + 2]) for at in frames[1:-1]])
-        acceleration = self._rate * np.diff(centre, n=2, axis=0) - GRAVITY
-        change = np.diff(momentum, axis=0) / problem.momentum_scale
-        return np.concatenate([acceleration.ravel() / _ACCELERATION, change.ravel() / _ANGULAR_MOMENTUM])
+        return self._rate * np.diff(centre, n=2, axis=0), momentum
 
     def _flight_rows(self, problem: _Problem, path: np.ndarray) -> np.ndarray:
         """Return the derivative of `_flight_errors` by the coordinates of all frames, shape [R, F D]."""

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 
 from msemu.errors import MsemuError
 from msemu.models.body import Body
-from msemu.motion.catalogue import cache_folder, catalogue, find_entry
+from msemu.motion.catalogue import CACHE_VARIABLE, cache_folder, catalogue, find_entry
 from msemu.motion.clip import MotionClip
 from msemu.motion.fetch import fetch
 from msemu.motion.readers import read_source
@@ -19,6 +18,7 @@ from msemu.motion.repair import REPAIR_VERSION, repair
 from msemu.motion.retarget import RETARGET_VERSION, RetargetSettings, retarget
 from msemu.motion.source import SourceMotion
 from msemu.motion.treadmill import overground
+from msemu.motion.whole_file import whole_file
 
 
 def obtain_clip(
@@ -63,10 +63,13 @@ def obtain_clip(
 
 
 def _save_whole(clip: MotionClip, path: Path) -> None:
-    """Write a clip so that another process sees either nothing or all of it."""
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
-    clip.save(partial)
-    partial.replace(path)
+    try:
+        with whole_file(path) as unfinished:
+            clip.save(unfinished)
+    except OSError as error:
+        raise MsemuError(
+            f"cannot write the clip {path} ({error.strerror}); set {CACHE_VARIABLE} to a folder that you may write to"
+        ) from error
 
 
 def load_source(name: str) -> SourceMotion:

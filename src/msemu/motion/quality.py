@@ -7,6 +7,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.models.body import LANDMARKS, Body
+from msemu.models.muscle_paths import muscle_lengths
 from msemu.motion.clip import MotionClip
 from msemu.motion.kinematics import landmark_path, region_heights
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
@@ -105,17 +106,9 @@ def limit_figures(body: Body, qpos: np.ndarray) -> dict[str, float]:
 
 def tendon_figures(body: Body, qpos: np.ndarray, fps: float, cyclic: bool) -> dict[str, float]:
     """Return the largest change of a muscle's length between frames, over its optimal fibre length."""
-    model, data = body.model, mujoco.MjData(body.model)
-    lengths = np.empty((len(qpos), model.nu))
-    for frame, pose in enumerate(qpos):
-        data.qpos[:] = pose
-        mujoco.mj_kinematics(model, data)
-        mujoco.mj_comPos(model, data)
-        mujoco.mj_tendon(model, data)
-        mujoco.mj_transmission(model, data)
-        lengths[frame] = data.actuator_length
+    lengths = muscle_lengths(body.model, qpos)
     path = np.concatenate([lengths, lengths[:1]]) if cyclic else lengths
-    change = np.abs(np.diff(path, axis=0)) / MuscleParameters.of(model).optimal_fiber_length
+    change = np.abs(np.diff(path, axis=0)) / MuscleParameters.of(body.model).optimal_fiber_length
     return {"tendon_step_max": float(change.max()), "tendon_speed_max_per_s": float(change.max()) * fps}
 
 
