@@ -76,15 +76,16 @@ def test_a_step_is_that_of_mujoco_and_rewards_nearness(held_legs: PostureReachin
     assert not dones.any() and not data.ncon
 
 
-def test_muscles_can_hold_nearly_every_target(held_legs: PostureReaching) -> None:
+@pytest.mark.parametrize("task", ["legs", "body"])
+def test_muscles_can_hold_nearly_every_target(task: str) -> None:
     """Activations in [0, 1] balance gravity and the passive forces, by bounded least squares."""
-    held_legs.restart(2)
-    model, data = held_legs.sim.model, mujoco.MjData(held_legs.sim.model)
+    bodies = PostureReaching(task, 8, seed=2, num_threads=1)
+    model, data = bodies.sim.model, mujoco.MjData(bodies.sim.model)
     couplings = Couplings.of(model)
     left = []
-    for pose in held_legs.target.numpy():
-        speeds = np.zeros((len(held_legs.joints), model.nv))
-        speeds[np.arange(len(speeds)), held_legs.joints] = 1.0
+    for pose in bodies.target.numpy():
+        speeds = np.zeros((len(bodies.joints), model.nv))
+        speeds[np.arange(len(speeds)), bodies.joints] = 1.0
         slopes = couplings.project_velocity(np.tile(pose, (len(speeds), 1)), speeds)
         torque = []
         for activation in (0.0, 1.0):

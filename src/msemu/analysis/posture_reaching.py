@@ -20,8 +20,6 @@ from msemu.sim import make_simulation
 
 EPISODE_STEPS = 50
 """Control steps of an episode, 1 s."""
-REACH_SHARE = 0.5
-"""Middle part of each joint's range that postures are drawn from."""
 ERROR_SCALE_RAD = 0.35
 """Mean joint error at which the reward has fallen to 1/e [rad]."""
 _SUBSTEPS = 10
@@ -43,6 +41,8 @@ class ReachingTask:
     """Joints of the part that move; empty for all."""
     muscles: tuple[str, ...] = ()
     """Muscles of the part that stay; empty for all."""
+    reach: float = 0.5
+    """Middle part of each joint's range that postures are drawn from, such that muscles can hold nearly all of them."""
 
 
 REACHING_TASKS = {
@@ -53,7 +53,7 @@ REACHING_TASKS = {
         muscles=("TRIlong", "TRIlat", "TRImed", "BIClong", "BICshort", "BRA"),
     ),
     "legs": ReachingTask(body="myolegs"),
-    "body": ReachingTask(body="myofullbody"),
+    "body": ReachingTask(body="myofullbody", reach=0.3),
 }
 """Tasks by name: 6, 80 and 416 muscles. The six of the elbow are those of MyoSuite's MyoElbow (arXiv:2205.13600)."""
 _PREFIX = "part/"
@@ -129,7 +129,7 @@ class PostureReaching(VecEnv):
         self._couplings = Couplings.of(model)
         self.joints = np.setdiff1d(np.arange(model.nq), self._couplings.dependent)
         low, high = model.jnt_range[scalar_joints(model)].T
-        self._centre, self._reach = (low + high) / 2, REACH_SHARE * (high - low) / 2
+        self._centre, self._reach = (low + high) / 2, self.task.reach * (high - low) / 2
         self.num_envs, self.num_actions = num_envs, model.nu
         self.max_episode_length = EPISODE_STEPS
         self.episode_length_buf = torch.zeros(num_envs, dtype=torch.long)
