@@ -27,17 +27,21 @@ def clip_path(march: MotionClip, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def test_bench_train(clip_path: Path, tmp_path: Path) -> None:
     figures, plot = tmp_path / "figures.json", tmp_path / "plots" / "train.png"
-    arguments = ("--motion", clip_path, "--num-envs", "2", "4", "--iterations", "2", "--device", "cpu")
-    result = run("bench", "train", *arguments, "--engine", "mujoco", "--json", figures, "--plot", plot)
+    arguments = ("--motion", clip_path, "--agent", "ppo", "flow", "--num-envs", "2", "4", "--iterations", "2")
+    result = run(
+        "bench", "train", *arguments, "--device", "cpu", "--engine", "mujoco", "--json", figures, "--plot", plot
+    )
     assert result.returncode == 0, result.stderr
     assert all(name in result.stdout for name in DEFINITIONS)
     measured = json.loads(figures.read_text())
     assert measured["definitions"] == DEFINITIONS and measured["seed"] == 1
     assert measured["versions"]["mujoco"] and measured["machine"]["cores"] >= 1
-    assert [row["num_envs"] for row in measured["results"]] == [2, 4]
+    assert [(row["agent"], row["num_envs"]) for row in measured["results"]] == [
+        ("ppo", 2), ("ppo", 4), ("flow", 2), ("flow", 4)
+    ]  # fmt: skip
     assert measured["training_physics_ratio"] == measured["results"][0]["training_physics_ratio"]
     for row in measured["results"]:
-        assert (row["body"], row["engine"], row["agent"], row["muscles"]) == ("myolegs", "mujoco", "ppo", 80)
+        assert (row["body"], row["engine"], row["muscles"]) == ("myolegs", "mujoco", 80)
         assert 0 < row["training_physics_ratio"] < 1 and 0 < row["learning_share"] < 1
         assert row["training_steps_per_s"] < row["physics_only_steps_per_s"]
         assert 100 < row["peak_memory_mb"] < 100_000

@@ -58,7 +58,8 @@ class TrainingClock:
         seconds = 0.0
         with torch.inference_mode():
             for actions, dones in zip(self._storage.actions, self._storage.dones, strict=True):
-                excitation = self._env.excitation(actions.to(sim.device))
+                # Of the pair that a flow stores, the environment was given the second half.
+                excitation = self._env.excitation(actions[:, -self._env.num_actions :].to(sim.device))
                 _synchronize(sim.device)
                 start = time.perf_counter()
                 sim.step(excitation, self._substeps)
