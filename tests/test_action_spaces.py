@@ -42,7 +42,7 @@ def own_space(folder: Path, **values: object) -> str:
 def test_every_file_makes_a_space(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
     assert set(SPACES) <= set(cfg_names("action"))
     sizes = {name: make_env(tracking_cfg, legs, march, name).num_actions for name in cfg_names("action")}
-    assert sizes == dict.fromkeys(sizes, 80) | {"joint": 14}
+    assert sizes == dict.fromkeys(sizes, 80) | {"joint": 14, "joint_running": 14}
 
 
 def test_the_native_space_is_the_sigmoid_to_the_bit(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
