@@ -52,7 +52,7 @@ def make_body(name: str, recipe: Recipe, spec: mujoco.MjSpec, provenance: dict[s
     edits.require_bodies(spec, recipe)
     edits.apply_settings(spec, recipe)
     edits.free_root(spec, recipe.root_body)
-    wraps.correct_wraps(spec, recipe.side_sites, recipe.wrap_radii)
+    wraps.correct_wraps(spec, recipe.site_positions, recipe.wrap_radii, recipe.wrap_quaternions)
     source = spec.compile()
     neutral = poses.pose(source, recipe.root_quaternion, recipe.neutral_joints)
     data = mujoco.MjData(source)

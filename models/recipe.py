@@ -76,10 +76,12 @@ class Recipe:
     """Principal moments of inertia to set on bodies, one value for all three [kg m^2]."""
     joint_ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Ranges of joints to set [rad or m]."""
-    side_sites: dict[str, Vector] = field(default_factory=dict)
-    """Places of sites that say on which side a tendon wraps, in the frames of their bodies [m]."""
+    site_positions: dict[str, Vector] = field(default_factory=dict)
+    """Places of a tendon's points, or of sites that say on which side it wraps, in the frames of their bodies [m]."""
     wrap_radii: dict[str, float] = field(default_factory=dict)
     """Radii of wrapping geoms to set [m]."""
+    wrap_quaternions: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
+    """Orientations of wrapping geoms to set (w, x, y, z), in the frames of their bodies."""
     replaced_wraps: tuple[str, ...] = ()
     """Tendons that are led through points of the neutral pose's arc instead of over their cylinder."""
     straightened_wraps: tuple[str, ...] = ()

@@ -1,9 +1,11 @@
-"""Repair of wrapping surfaces that tendons jump over.
+"""Repair of tendons that jump, mostly over their wrapping surfaces.
 
 Where an end of a tendon comes to lie inside its wrapping cylinder, MuJoCo takes the straight way, and the length jumps
-by up to the whole arc; a smaller radius cures that. A side site in the wrong place lets a tendon change the side of its
-cylinder within the range of a joint; another place cures that. Where an end wanders through the whole cylinder, points
-on the arc of the neutral pose, fixed to the body that carries the cylinder, keep the tendon outside: length and moment
+by up to the whole arc; a smaller radius or a turned axis cures that. A side site in the wrong place lets a tendon
+change sides within the range of a joint; another place cures that. At the first end of a tendon over a sphere, it makes
+the tendon go the short way in every pose. Two points of a tendon that pass each other closely turn its moment arms over
+within a frame; a little more room between them cures that. Where an end wanders through the whole cylinder, points on
+the arc of the neutral pose, fixed to the body that carries the cylinder, keep the tendon outside: length and moment
 arms of the neutral pose stay what they are, and nothing jumps. Where both ends are on one bone and the cylinder on
 another, the cylinder goes.
 """
@@ -20,21 +22,26 @@ _WRAP = mujoco.mjtWrap
 
 
 def correct_wraps(
-    spec: mujoco.MjSpec, side_sites: dict[str, tuple[float, float, float]], radii: dict[str, float]
+    spec: mujoco.MjSpec,
+    sites: dict[str, tuple[float, float, float]],
+    radii: dict[str, float],
+    quaternions: dict[str, tuple[float, float, float, float]],
 ) -> None:
-    """Move sites within their bodies [m] and set the radii of wrapping geoms [m].
+    """Move sites within their bodies [m] and set radii [m] and orientations (w, x, y, z) of wrapping geoms.
 
     Raises:
         MsemuError: The model has no such site or geom.
     """
-    missing = [name for name in side_sites if spec.site(name) is None]
-    missing += [name for name in radii if spec.geom(name) is None]
+    missing = [name for name in sites if spec.site(name) is None]
+    missing += [name for name in (*radii, *quaternions) if spec.geom(name) is None]
     if missing:
         raise MsemuError(f"the model '{spec.modelname}' has no '{missing[0]}'; the recipe is for another model")
-    for name, position in side_sites.items():
+    for name, position in sites.items():
         spec.site(name).pos = position
     for name, radius in radii.items():
         spec.geom(name).size[0] = radius
+    for name, quaternion in quaternions.items():
+        spec.geom(name).quat = quaternion
 
 
 def replace_wraps(spec: mujoco.MjSpec, tendons: tuple[str, ...], model: mujoco.MjModel, data: mujoco.MjData) -> None:
