@@ -23,7 +23,7 @@ def plot_reaching(rows: list[dict[str, Any]], path: Path) -> None:
     panels = figure.subplots(len(_AXES), len(tasks), squeeze=False, sharey="col")
     for column, task in zip(panels.T, tasks, strict=True):
         of_task = [row for row in rows if row["task"] == task]
-        column[0].set_title(f"{task}: {of_task[0]['num_muscles']} muscles, {of_task[0]['num_joints']} joints")
+        column[0].set_title(f"{task}: muscles {of_task[0]['num_muscles']}, joints {of_task[0]['num_joints']}")
         for panel, (quantity, label, factor) in zip(column, _AXES, strict=True):
             for number, agent in enumerate(agents):
                 _draw(panel, [row for row in of_task if row["agent"] == agent], quantity, factor, f"C{number}")
