@@ -1,5 +1,6 @@
 """Bodies and clips that several tests share."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,13 @@ from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
 from msemu.registry import get_task
 from msemu.sim import single_threaded
+
+
+@pytest.fixture(scope="module", autouse=True)
+def released_bodies() -> Iterator[None]:
+    """Free simulated bodies: each reserves a gigabyte of addresses, and with too many of them no process can start."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(train_cfg: TrainCfg, name: st
     first = RunFolder.open(train(TASK, replace(cfg, iterations=2, run_name="halves")))
     train(TASK, replace(first.load_config(), iterations=2, resume=str(first.path)))
     one, two = state_of(whole), state_of(first)
-    assert one["iter"] == two["iter"] == 3 and one["num_updates"] == two["num_updates"] == 4 * 8 - 3
+    assert one["iter"] == two["iter"] == 3 and one["num_updates"] == two["num_updates"] == 4 * (4 * 8 - 3)
     for part in ("actor_state_dict", "critic_state_dict", "temperature_state_dict", "env"):
         assert equal(one, two, part), part
     memories = [checkpoint.read(run.path / REPLAY_FILE, "cpu")["replay"] for run in (whole, first)]

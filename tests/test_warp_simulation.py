@@ -60,7 +60,7 @@ def test_both_engines_agree(name: str) -> None:
     body = load_body(name)
     warp, reference = make_warp(body), CpuSimulation(body.model, NUM_ENVS, 2)
     # Not every state will do: where a contact begins within rounding of a step's end, the engines take it a step apart.
-    state, excitation = random_state(body, seed=1), random_excitation(body)
+    state, excitation = random_state(body, seed=2), random_excitation(body)
     for sim in (warp, reference):
         sim.reset(EVERYWHERE, *state)
         assert torch.equal(sim.unstable, torch.zeros(NUM_ENVS, dtype=torch.bool))
