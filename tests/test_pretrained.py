@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from command_line import run
@@ -34,10 +35,9 @@ def test_a_policy_lasts_two_seconds_from_most_phases(task: str) -> None:
     policy = PretrainedRun.of(task)
     env, runner = open_policy(policy, policy.checkpoint("best"), 8, "cpu", seed=1)
     errors = measure_episodes(env, runner.policy(), 100)
-    lasting = errors.failed_at == 100
     survivors, degrees = (5, 8.0) if "Run" in task else (7, 5.0)
-    assert lasting.sum() >= survivors
-    assert errors.joint_angle_deg[:, lasting].mean() < degrees
+    assert (errors.failed_at == 100).sum() >= survivors
+    assert np.nanmean(errors.joint_angle_deg[:50]) < degrees  # up to the failure
 
 
 def test_a_task_without_one_lists_those_that_have() -> None:

@@ -83,21 +83,21 @@ def learn(
 
     Returns:
         ``budget`` of control steps; ``samples``, ``error`` and ``cpu_s``, the processor's time for stepping and
-        learning until then [s], of each test; ``wall_s`` in all; the iteration after which a weight was not finite, if
-        any (``diverged_after``); and the ``losses`` of the last iteration.
+        learning until then [s], of each test; the iteration after which a weight was not finite, if any
+        (``diverged_after``); and the ``losses`` of the last iteration.
     """
     env.episode_length_buf = torch.randint(env.max_episode_length, (env.num_envs,))
     curve: dict[str, list[float]] = {"samples": [0], "error": [test()], "cpu_s": [0.0]}
     losses: dict[str, float] = {}
-    diverged, cpu, wall = False, 0.0, 0.0
+    diverged, cpu = False, 0.0
     for iteration in range(1, iterations + 1):
-        began = time.process_time(), time.perf_counter()
+        began = time.process_time()
         try:
             losses = _iterate(learner, env, steps)
         except RuntimeError:  # torch refuses a deviation that is not a number
             if _is_finite(learner.actor):
                 raise
-        cpu, wall = cpu + time.process_time() - began[0], wall + time.perf_counter() - began[1]
+        cpu += time.process_time() - began
         on_iteration()
         diverged = not _is_finite(learner.actor)
         if diverged:
@@ -111,7 +111,6 @@ def learn(
             break
     return {
         "budget": iterations * steps * env.num_envs,
-        "wall_s": wall,
         "diverged_after": iteration if diverged else None,
         "losses": losses,
         **curve,
