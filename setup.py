@@ -1,20 +1,12 @@
 """Packaging of msemu.
 
-Folders at the top of the repository are installed below the one package ``msemu``:
-``envs`` as ``msemu.envs``, ``models`` as ``msemu.models``, ``cfg`` as ``msemu.cfg``.
+``envs``, ``models`` and ``cfg`` at the top of the repository are ``msemu.envs``, ``msemu.models`` and ``msemu.cfg``:
+``src/msemu`` links to them.
 """
 
 from pathlib import Path
 
 from setuptools import find_packages, setup
-
-MAPPED_FOLDERS = ("envs", "models", "cfg")
-
-package_dir = {"": "src"}
-packages = find_packages("src")
-for folder in MAPPED_FOLDERS:
-    package_dir[f"msemu.{folder}"] = folder
-    packages += [f"msemu.{folder}", *(f"msemu.{folder}.{name}" for name in find_packages(folder))]
 
 setup(
     name="msemu",
@@ -25,8 +17,8 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.11",
-    packages=packages,
-    package_dir=package_dir,
+    packages=find_packages("src"),
+    package_dir={"": "src"},
     package_data={
         "msemu.cfg": ["**/*.yaml"],
         "msemu.models": ["pretrained/**/*.yaml", "pretrained/**/*.pt"],
