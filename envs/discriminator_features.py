@@ -25,7 +25,7 @@ import torch
 from msemu.errors import MsemuError, suggestion
 from msemu.models.body import LANDMARKS, Body
 from msemu.motion import rotation
-from msemu.motion.landmarks import ROOT, Kinematics
+from msemu.motion.kinematics import ROOT, Kinematics
 
 FRAMES = ("world", "heading")
 _OTHER_LANDMARKS = [index for index in range(len(LANDMARKS)) if index != ROOT]

@@ -13,12 +13,12 @@ import torch
 
 from msemu.config import EmgCfg, TaskCfg, TrainCfg
 from msemu.errors import MsemuError, suggestion
+from msemu.files import MAX_COLUMNS, MAX_FRAMES, check_times, parse_numbers, printable, read_text
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.maps import listed
-from msemu.motion.opensim_storage import read_storage
+from msemu.motion.formats.opensim_storage import read_storage
 from msemu.motion.reference import ReferenceMotion
-from msemu.motion.untrusted import MAX_COLUMNS, MAX_FRAMES, check_times, parse_numbers, printable, read_text
 
 TERM = "emg"
 """Name of the reward term."""

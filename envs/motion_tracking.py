@@ -18,7 +18,7 @@ from msemu.envs.start_sampler import StartSampler
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
-from msemu.motion.landmarks import Kinematics
+from msemu.motion.kinematics import Kinematics
 from msemu.motion.reference import ReferenceMotion
 from msemu.muscle.settings import load_muscle_cfg
 from msemu.sim import Simulation, make_simulation, single_threaded

@@ -18,7 +18,7 @@ import math
 import torch
 
 from msemu.motion import rotation
-from msemu.motion.landmarks import Kinematics
+from msemu.motion.kinematics import Kinematics
 
 VELOCITY_SCALE = 0.1
 """Joint velocities [rad/s] are multiplied by this to be of order one."""

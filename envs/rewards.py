@@ -16,7 +16,7 @@ from msemu.config import RewardTermCfg
 from msemu.envs.tracking_error import landmark_offset
 from msemu.errors import MsemuError
 from msemu.motion import rotation
-from msemu.motion.landmarks import Kinematics
+from msemu.motion.kinematics import Kinematics
 from msemu.sim import Simulation
 from msemu.sim.muscle_state import MuscleState
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from msemu.models.body import Body
-from msemu.motion.landmarks import Kinematics, LandmarkModel
+from msemu.motion.kinematics import Kinematics, LandmarkModel
 from msemu.muscle.parameters import MuscleParameters
 from msemu.sim import Simulation
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from msemu.config import TaskCfg, cfg_file, load
-from msemu.motion.catalogue import catalogue, clip_sets
+from msemu.motion.library.catalogue import catalogue, clip_sets
 from msemu.registry import TaskSpec, register_task
 
 _LEGS = {"MyoLegs": "myolegs"}

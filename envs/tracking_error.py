@@ -8,7 +8,7 @@ import math
 import torch
 
 from msemu.motion import rotation
-from msemu.motion.landmarks import Kinematics
+from msemu.motion.kinematics import Kinematics
 
 _DEGREES = 180.0 / math.pi
 _CENTIMETRES = 100.0

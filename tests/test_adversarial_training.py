@@ -19,7 +19,7 @@ from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion import rotation
 from msemu.motion.clip import MotionClip
-from msemu.motion.landmarks import Kinematics
+from msemu.motion.kinematics import Kinematics
 from msemu.rl import checkpoint
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner

@@ -7,12 +7,12 @@ import mujoco
 import numpy as np
 import pytest
 
+from msemu.analysis.plausibility.muscles import muscle_path
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.models.loader import make_body
 from msemu.models.recipe import load_recipe
 from msemu.models.sources import SOURCES, read_mjcf
-from msemu.motion.plausibility_muscles import muscle_path
 from msemu.muscle.parameters import MuscleParameters
 
 NO_REPAIR = {

@@ -14,7 +14,7 @@ from msemu.control.inverse_dynamics import differentiate
 from msemu.control.static_optimization import optimize
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
-from msemu.motion.opensim_storage import read_storage
+from msemu.motion.formats.opensim_storage import read_storage
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from msemu.control.muscle_capacity import MuscleCapacity, pulling_part
 from msemu.models import Body
 from msemu.models.muscle_paths import moment_arms
 from msemu.models.poses import random_poses
-from msemu.motion.kinematics import support_point
+from msemu.motion.geometry import support_point
 from msemu.muscle import reference
 from msemu.muscle.parameters import MuscleParameters
 from msemu.sim.cpu import CpuSimulation

@@ -17,7 +17,7 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
-from msemu.motion.opensim_storage import write_storage
+from msemu.motion.formats.opensim_storage import write_storage
 from msemu.motion.reference import CLIP_SPACING, ReferenceMotion
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner

@@ -17,7 +17,7 @@ from msemu.analysis.muscle_timing import Agreement, OverallAgreement, TextbookTi
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
-from msemu.motion.kinematics import sole_heights
+from msemu.motion.geometry import sole_heights
 
 TASK = "Msemu-Track-MyoLegs-v0"
 FPS = 50.0

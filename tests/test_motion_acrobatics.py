@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from msemu.analysis.plausibility.muscles import muscle_path
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import find_flights, flight_figures, lowest_height
-from msemu.motion.library import obtain_clip
-from msemu.motion.plausibility_muscles import muscle_path
+from msemu.motion.library.obtain import obtain_clip
 from msemu.motion.quality import clip_errors
 
 pytestmark = pytest.mark.slow

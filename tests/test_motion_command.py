@@ -8,7 +8,7 @@ import pytest
 from motion_files import gait_angles, storage_text
 
 from msemu.motion.clip import MotionClip
-from msemu.motion.opensim_storage import read_storage
+from msemu.motion.formats.opensim_storage import read_storage
 
 
 @pytest.fixture

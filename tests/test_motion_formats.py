@@ -22,16 +22,16 @@ from msemu.errors import MsemuError
 from msemu.models import load_body
 from msemu.models.body import LANDMARKS
 from msemu.motion.clip import MotionClip
-from msemu.motion.clip_source import source_from_clip
 from msemu.motion.formats.c3d import read_c3d
+from msemu.motion.formats.clip_source import source_from_clip
+from msemu.motion.formats.opensim_storage import read_storage, write_storage
+from msemu.motion.formats.read import ReadOptions, read_clip, read_source
 from msemu.motion.formats.trc import read_trc
-from msemu.motion.kinematics import landmark_path
-from msemu.motion.opensim_storage import read_storage, write_storage
-from msemu.motion.readers import ReadOptions, read_clip, read_source
-from msemu.motion.retarget import retarget
+from msemu.motion.formats.write import WRITERS
+from msemu.motion.geometry import landmark_path
+from msemu.motion.retargeting.retarget import retarget
+from msemu.motion.retargeting.treadmill import belt_velocity, overground
 from msemu.motion.source import SEGMENTS
-from msemu.motion.treadmill import belt_velocity, overground
-from msemu.motion.writers import WRITERS
 
 
 @pytest.fixture(scope="module")

@@ -11,15 +11,15 @@ from scipy.interpolate import CubicSpline
 
 from msemu.errors import MsemuError
 from msemu.models import load_body
-from msemu.motion.catalogue import Package, find_entry
-from msemu.motion.fetch import fetch
 from msemu.motion.formats.c3d import read_c3d
-from msemu.motion.library import load_source
-from msemu.motion.opensim_storage import read_storage
-from msemu.motion.packages import download
-from msemu.motion.readers import read_clip, read_source
+from msemu.motion.formats.opensim_storage import read_storage
+from msemu.motion.formats.read import read_clip, read_source
+from msemu.motion.formats.write import WRITERS
+from msemu.motion.library.catalogue import Package, find_entry
+from msemu.motion.library.download import download
+from msemu.motion.library.fetch import fetch
+from msemu.motion.library.obtain import load_source
 from msemu.motion.source import SEGMENTS
-from msemu.motion.writers import WRITERS
 
 pytestmark = pytest.mark.slow
 

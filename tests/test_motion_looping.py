@@ -5,8 +5,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
-from msemu.motion.looping import Cycle, cut_cycle, face_forward, find_cycle, spread_gap
-from msemu.motion.resampling import resample, resample_cycle
+from msemu.motion.retargeting.looping import Cycle, cut_cycle, face_forward, find_cycle, spread_gap
+from msemu.motion.retargeting.resampling import resample, resample_cycle
 from msemu.motion.smoothing import smooth_path
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
 

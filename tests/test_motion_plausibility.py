@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from msemu.analysis.plausibility.check import check_clip
+from msemu.analysis.plausibility.muscles import muscle_path, snapping_geom
+from msemu.analysis.plausibility.report import findings_table, summary
+from msemu.analysis.plausibility.strength import strength
 from msemu.cli.motion_check import MotionCheck, MotionRepair, check_motion, repair_motion
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.models.body import LANDMARKS
 from msemu.motion.clip import MotionClip
-from msemu.motion.kinematics import landmark_path
-from msemu.motion.plausibility import check_clip
-from msemu.motion.plausibility_muscles import muscle_path, snapping_geom
-from msemu.motion.plausibility_report import findings_table, summary
-from msemu.motion.plausibility_strength import strength
+from msemu.motion.geometry import landmark_path
 
 FRAMES = 24
 

@@ -8,7 +8,7 @@ import pytest
 from msemu.cli.bench_motion import MotionBench, bench_motion
 from msemu.cli.motion_prepare import Prepare, prepare
 from msemu.errors import MsemuError
-from msemu.motion.library import load_source
+from msemu.motion.library.obtain import load_source
 
 
 @pytest.fixture(scope="module", autouse=True)

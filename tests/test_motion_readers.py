@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msemu.errors import MsemuError
 from msemu.motion.formats.deepmimic import NUM_COLUMNS, read_deepmimic
 from msemu.motion.formats.isaac_amp import read_isaac_amp
-from msemu.motion.readers import read_source
+from msemu.motion.formats.read import read_source
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS
 
 IDENTITY = [1.0, 0.0, 0.0, 0.0]

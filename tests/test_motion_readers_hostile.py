@@ -24,9 +24,9 @@ from motion_files import (
 )
 
 from msemu.errors import MsemuError
-from msemu.motion.readers import CLIP_FORMATS, detect_format, read_clip, read_source
-from msemu.motion.untrusted import MAX_FILE_BYTES
-from msemu.motion.writers import WRITERS
+from msemu.files import MAX_FILE_BYTES
+from msemu.motion.formats.read import CLIP_FORMATS, detect_format, read_clip, read_source
+from msemu.motion.formats.write import WRITERS
 
 ENOUGH_MEMORY = 64 * 2**20
 """What reading a small file may take at most [bytes]."""
@@ -209,7 +209,7 @@ def test_pickled_arrays_are_not_run(tmp_path, legs, key):
 
 
 def test_a_name_map_runs_no_code(tmp_path, legs):
-    from msemu.motion.readers import ReadOptions
+    from msemu.motion.formats.read import ReadOptions
 
     names = tmp_path / "map.yaml"
     names.write_text(f"points: !!python/object/apply:builtins.open [{json.dumps(str(tmp_path / 'ran'))}, w]\n")

@@ -12,14 +12,13 @@ from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.models.body import LANDMARKS
 from msemu.motion.clip import MotionClip
-from msemu.motion.foot import find_feet
-from msemu.motion.inverse_kinematics import Costs, InverseKinematics
-from msemu.motion.kinematics import landmark_path, sole_heights, support_point
-from msemu.motion.library import load_source
+from msemu.motion.geometry import find_feet, landmark_path, sole_heights, support_point
+from msemu.motion.library.obtain import load_source
 from msemu.motion.quality import source_joint_speed
-from msemu.motion.retarget import RetargetSettings, retarget
+from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
+from msemu.motion.retargeting.retarget import RetargetSettings, retarget
+from msemu.motion.retargeting.targets import _held, make_targets
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
-from msemu.motion.targets import _held, make_targets
 
 STRIDE_S, SPEED = 1.0, 0.3
 THIGH, SHANK = 0.42, 0.41

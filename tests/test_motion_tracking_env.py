@@ -13,7 +13,7 @@ from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion import rotation
 from msemu.motion.clip import MotionClip
-from msemu.motion.landmarks import Kinematics
+from msemu.motion.kinematics import Kinematics
 
 
 @pytest.fixture

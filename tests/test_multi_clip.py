@@ -14,8 +14,8 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
+from msemu.motion.library.task_clips import find_clip, load_clip, load_clips, motions_of
 from msemu.motion.reference import CLIP_SPACING, ReferenceMotion, clip_names
-from msemu.motion.task_clips import find_clip, load_clip, load_clips, motions_of
 from msemu.registry import get_task
 from msemu.rl import checkpoint
 from msemu.rl.run_folder import RunFolder

@@ -60,7 +60,14 @@ def test_the_wheel_holds_every_file_and_one_top_level_name(distributions: tuple[
 def test_the_sdist_holds_what_the_wheel_is_made_of(distributions: tuple[Path, Path]) -> None:
     with tarfile.open(distributions[0]) as archive:
         names = {name.split("/", 1)[-1] for name in archive.getnames()}
-    assert {"LICENSE", "README.md", "setup.py", "pyproject.toml", "src/msemu/cfg/task/track.yaml", "src/msemu/envs/tasks.py"} <= names
+    assert {
+        "LICENSE",
+        "README.md",
+        "setup.py",
+        "pyproject.toml",
+        "src/msemu/cfg/task/track.yaml",
+        "src/msemu/envs/tasks.py",
+    } <= names
 
 
 def test_an_installed_wheel_works_away_from_the_source(installed: Path, tmp_path: Path) -> None:

@@ -12,9 +12,8 @@ from matplotlib.image import imread
 from msemu.errors import MsemuError
 from msemu.models import LANDMARKS, Body
 from msemu.motion.clip import MotionClip
-from msemu.motion.kinematics import landmark_path
-from msemu.motion.recording import Recording
-from msemu.motion.stick_figure import stick_figure
+from msemu.motion.geometry import landmark_path
+from msemu.motion.recording import Recording, stick_figure
 from msemu.viewer.browser import serve
 from msemu.viewer.heatmap import draw_heatmap
 from msemu.viewer.video import save_frame

@@ -8,7 +8,7 @@ import torch
 from msemu.errors import MsemuError
 from msemu.models import LANDMARKS, Body
 from msemu.motion.clip import MotionClip
-from msemu.motion.landmarks import ROOT
+from msemu.motion.kinematics import ROOT
 from msemu.motion.reference import ReferenceMotion
 
 CPU = torch.device("cpu")

@@ -17,8 +17,8 @@ from msemu.envs.action.residual import ResidualSpace
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
-from msemu.motion.catalogue import CACHE_VARIABLE
 from msemu.motion.clip import MotionClip
+from msemu.motion.library.catalogue import CACHE_VARIABLE
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.settings import MuscleCfg
 

@@ -7,8 +7,8 @@ import torch
 
 from msemu.errors import MsemuError
 from msemu.models import load_body
-from msemu.motion.catalogue import catalogue, clip_sets
-from msemu.motion.task_clips import load_clips, motions_of
+from msemu.motion.library.catalogue import catalogue, clip_sets
+from msemu.motion.library.task_clips import load_clips, motions_of
 from msemu.registry import get_task, list_tasks
 from msemu.rl.runner import Runner
 from msemu.rl.setup import make_env

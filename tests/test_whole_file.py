@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from msemu.motion.whole_file import whole_file
+from msemu.files import whole_file
 
 
 def test_a_file_takes_its_place_at_the_end(tmp_path: Path) -> None:

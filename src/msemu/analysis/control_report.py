@@ -9,7 +9,7 @@ import numpy as np
 from msemu.control.independent_dofs import ROOT_DOFS
 from msemu.control.static_optimization import StaticOptimization
 from msemu.errors import MsemuError
-from msemu.motion.opensim_storage import write_storage
+from msemu.motion.formats.opensim_storage import write_storage
 
 _SATURATED = 0.99
 

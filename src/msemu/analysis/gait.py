@@ -12,7 +12,7 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
-from msemu.motion.kinematics import sole_heights
+from msemu.motion.geometry import sole_heights
 
 SIDES = "rl"
 

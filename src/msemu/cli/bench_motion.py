@@ -37,7 +37,7 @@ class MotionBench:
 def bench_motion(args: MotionBench) -> None:
     """Measure, print and write the figures."""
     from msemu.models import load_body
-    from msemu.motion.library import load_source
+    from msemu.motion.library.obtain import load_source
 
     require_positive(rounds=args.rounds)
     sources = {name: load_source(name) for name in args.motions}
@@ -59,8 +59,8 @@ def bench_motion(args: MotionBench) -> None:
 
 def _measure(body: "Body", source: "SourceMotion", rounds: int) -> dict[str, float]:
     """Retarget a clip several times; return frames and medians."""
-    from msemu.motion.catalogue import find_entry
-    from msemu.motion.retarget import RetargetSettings, retarget
+    from msemu.motion.library.catalogue import find_entry
+    from msemu.motion.retargeting.retarget import RetargetSettings, retarget
 
     settings = RetargetSettings(cyclic=find_entry(source.name).cyclic)
     seconds, cpu_seconds = [], []

@@ -14,7 +14,7 @@ from msemu.motion.clip import MotionClip
 
 if TYPE_CHECKING:
     from msemu.models.body import Body
-    from msemu.motion.repair import Repair
+    from msemu.motion.repair.repair import Repair
 
 
 @dataclass
@@ -55,8 +55,8 @@ class MotionRepair:
 
 def check_motion(args: MotionCheck) -> None:
     """Check a clip and show what was found."""
-    from msemu.motion.plausibility import check_clip
-    from msemu.motion.plausibility_report import findings_table, write_html, write_pictures
+    from msemu.analysis.plausibility.check import check_clip
+    from msemu.analysis.plausibility.report import findings_table, write_html, write_pictures
 
     if args.html and args.html.suffix not in (".html", ".htm"):
         raise MsemuError(f"--html {args.html} must end in .html")
@@ -80,7 +80,7 @@ def check_motion(args: MotionCheck) -> None:
 
 def repair_motion(args: MotionRepair) -> None:
     """Repair a clip's flights and show what changed."""
-    from msemu.motion.repair import repair
+    from msemu.motion.repair.repair import repair
 
     if args.out.suffix != ".npz":
         raise MsemuError(f"--out {args.out} must end in .npz")

@@ -32,7 +32,7 @@ class Export:
 def export(args: Export) -> None:
     """Write a clip in another format."""
     from msemu.models import load_body
-    from msemu.motion.writers import WRITERS
+    from msemu.motion.formats.write import WRITERS
 
     clip = MotionClip.load(args.clip)
     default = args.clip.with_suffix(f".{args.format}") if args.format != "npz" else args.clip.with_suffix(".qpos.npz")

@@ -24,8 +24,8 @@ class Fetch:
 
 def fetch(args: Fetch) -> None:
     """Obtain clips, or list them."""
-    from msemu.motion import fetch as fetching
-    from msemu.motion.catalogue import find_entries
+    from msemu.motion.library.catalogue import find_entries
+    from msemu.motion.library.obtain import fetch as fetching
 
     console = Console()
     if not args.names:
@@ -45,7 +45,7 @@ def fetch(args: Fetch) -> None:
 
 
 def _catalogue_table() -> Table:
-    from msemu.motion.catalogue import catalogue
+    from msemu.motion.library.catalogue import catalogue
 
     table = Table("clip", "what", "repeats", "from")
     for entry in catalogue().values():
@@ -54,7 +54,7 @@ def _catalogue_table() -> Table:
 
 
 def _package_table() -> Table:
-    from msemu.motion.catalogue import catalogue
+    from msemu.motion.library.catalogue import catalogue
 
     table = Table("package", "download", "licence of the clips", "recorded by")
     for package in dict.fromkeys(entry.package for entry in catalogue().values()):
@@ -64,7 +64,7 @@ def _package_table() -> Table:
 
 
 def _set_table() -> Table:
-    from msemu.motion.catalogue import clip_sets
+    from msemu.motion.library.catalogue import clip_sets
 
     table = Table("set", "clips")
     for name, members in clip_sets().items():

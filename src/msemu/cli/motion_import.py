@@ -82,8 +82,8 @@ def import_motion(args: Import) -> None:
 
 
 def _make_clip(args: Import, body: "Body") -> MotionClip:
-    from msemu.motion.retarget import RetargetSettings, retarget
-    from msemu.motion.treadmill import overground
+    from msemu.motion.retargeting.retarget import RetargetSettings, retarget
+    from msemu.motion.retargeting.treadmill import overground
 
     with Console().status(f"reading {args.file}"):
         found = _read(args, body)
@@ -98,9 +98,9 @@ def _make_clip(args: Import, body: "Body") -> MotionClip:
 
 def _read(args: Import, body: "Body") -> "MotionClip | tuple[SourceMotion, bool | None]":
     """Return a clip from joint angles, or a recording and whether its loop shall be closed."""
-    from msemu.motion.catalogue import catalogue
-    from msemu.motion.library import describe, describe_clip, load_source
-    from msemu.motion.readers import CLIP_FORMATS, ReadOptions, detect_format, read_clip, read_source
+    from msemu.motion.formats.read import CLIP_FORMATS, ReadOptions, detect_format, read_clip, read_source
+    from msemu.motion.library.catalogue import catalogue
+    from msemu.motion.library.obtain import describe, describe_clip, load_source
 
     path = Path(args.file)
     cyclic = None if args.cyclic == args.no_cyclic else args.cyclic

@@ -45,8 +45,8 @@ class Prepare:
 def prepare(args: Prepare) -> None:
     """Prepare clips and show their figures."""
     from msemu.models import load_body
-    from msemu.motion import fetch
-    from msemu.motion.catalogue import find_entries
+    from msemu.motion.library.catalogue import find_entries
+    from msemu.motion.library.obtain import fetch
 
     require_positive(jobs=args.jobs)
     entries = find_entries(args.names)
@@ -75,7 +75,7 @@ def _prepare_clip(name: str, body_name: str, body_path: Path | None) -> dict[str
     """Obtain one clip; return its figures before and after the repair of its flights."""
     from msemu.models import load_body
     from msemu.motion.clip import MotionClip
-    from msemu.motion.library import obtain_clip
+    from msemu.motion.library.obtain import obtain_clip
 
     path = obtain_clip(name, load_body(body_name, body_path))
     clip, raw = MotionClip.load(path), path.with_suffix(".raw.npz")

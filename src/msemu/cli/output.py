@@ -56,7 +56,7 @@ def make_folders(*folders: Path) -> None:
 
 def load_motion(cfg: "TaskCfg", body: "Body") -> "MotionClip":
     """Load the only clip of a task, with a progress bar while it is fetched and retargeted."""
-    from msemu.motion.task_clips import load_clip
+    from msemu.motion.library.task_clips import load_clip
 
     with progress(_motion_label(cfg, body), transient=True) as on_frame:
         return load_clip(cfg, body, on_frame)
@@ -64,7 +64,7 @@ def load_motion(cfg: "TaskCfg", body: "Body") -> "MotionClip":
 
 def load_motions(cfg: "TaskCfg", body: "Body") -> "list[MotionClip]":
     """Load the clips of a task, with a progress bar while they are fetched and retargeted."""
-    from msemu.motion.task_clips import load_clips
+    from msemu.motion.library.task_clips import load_clips
 
     with progress(_motion_label(cfg, body), transient=True) as on_frame:
         return load_clips(cfg, body, on_frame)

@@ -79,7 +79,7 @@ def play(args: PlayArgs) -> None:
 
 def _record(args: PlayArgs) -> tuple[Body, Recording]:
     from msemu.analysis.rollout import record
-    from msemu.motion.task_clips import find_clip
+    from msemu.motion.library.task_clips import find_clip
     from msemu.rl.setup import open_policy
     from msemu.sim import pick_device
 
@@ -112,7 +112,7 @@ def _find_run(args: PlayArgs) -> RunFolder | None:
 
 
 def _reference(args: PlayArgs) -> tuple[Body, Recording]:
-    from msemu.motion.task_clips import motions_of
+    from msemu.motion.library.task_clips import motions_of
 
     cfg = get_task(args.run).load_config()
     body = load_body(cfg.body, cfg.body_path)

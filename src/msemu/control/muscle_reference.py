@@ -16,11 +16,10 @@ from msemu.control.inverse_dynamics import differentiate, dynamics_along
 from msemu.control.static_optimization import StaticOptimization, StaticOptimizationSettings, contact_regions, optimize
 from msemu.control.weakness import find_weaknesses
 from msemu.errors import MsemuError
+from msemu.files import read_arrays, whole_file
 from msemu.models.body import Body
-from msemu.motion.catalogue import cache_folder
 from msemu.motion.clip import MotionClip
-from msemu.motion.untrusted import read_arrays
-from msemu.motion.whole_file import whole_file
+from msemu.motion.library.catalogue import cache_folder
 from msemu.muscle.overrides import configured_parameters
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.settings import MuscleCfg

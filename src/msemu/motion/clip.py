@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.motion.untrusted import array_names, read_arrays
+from msemu.files import array_names, read_arrays
 
 FORMAT_VERSION = 1
 _ARRAYS = ("qpos", "qvel", "cycle_displacement")

@@ -11,7 +11,7 @@ import numpy as np
 
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
-from msemu.motion.kinematics import region_heights
+from msemu.motion.geometry import region_heights
 
 GRAVITY = np.array([0.0, 0.0, -9.81])
 """Acceleration of free fall [m/s^2]."""

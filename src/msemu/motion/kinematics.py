@@ -1,105 +1,97 @@
-"""Where the landmarks and the geoms of a body are in a given pose."""
+"""The movement of a body's landmarks and joints, alike for a simulated body and for a reference."""
 
-import mujoco
+from dataclasses import dataclass
+
 import numpy as np
+import torch
 
 from msemu.models.body import LANDMARKS, Body
+from msemu.motion import rotation
 
-_GEOM = mujoco.mjtGeom
-_DOWN = np.array([0.0, 0.0, -1.0])
+ROOT = LANDMARKS.index("pelvis")
+"""The landmark whose pose is called the root."""
 
 
-def landmark_path(body: Body, qpos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the world positions [m] and rotation matrices of all landmarks along a path.
+@dataclass
+class Kinematics:
+    """Pose and velocity of a body, over any leading dimensions [...]; world frame, single precision.
 
-    Args:
-        body: The body.
-        qpos: Poses, shape [T, nq].
-
-    Returns:
-        Positions in the order of `LANDMARKS`, shape [T, L, 3], and matrices, shape [T, L, 3, 3].
+    Attributes:
+        joint_position: Independent joints [rad or m], shape [..., J].
+        joint_velocity: Their velocities [rad/s or m/s], shape [..., J].
+        landmark_position: Landmarks [m], shape [..., L, 3]; landmark `ROOT` is the pelvis.
+        root_quaternion: Orientation of the pelvis (w, x, y, z), shape [..., 4].
+        root_linear_velocity: Velocity of the pelvis landmark [m/s], shape [..., 3].
+        root_angular_velocity: Angular velocity of the pelvis [rad/s], world axes, shape [..., 3].
     """
-    data = mujoco.MjData(body.model)
-    sites = [body.model.site(f"landmark/{name}").id for name in LANDMARKS]
-    positions = np.empty((len(qpos), len(sites), 3))
-    matrices = np.empty((len(qpos), len(sites), 3, 3))
-    for frame, pose in enumerate(qpos):
-        data.qpos[:] = pose
-        mujoco.mj_kinematics(body.model, data)
-        positions[frame] = data.site_xpos[sites]
-        matrices[frame] = data.site_xmat[sites].reshape(-1, 3, 3)
-    return positions, matrices
+
+    joint_position: torch.Tensor
+    joint_velocity: torch.Tensor
+    landmark_position: torch.Tensor
+    root_quaternion: torch.Tensor
+    root_linear_velocity: torch.Tensor
+    root_angular_velocity: torch.Tensor
+
+    @property
+    def root_position(self) -> torch.Tensor:
+        """Position of the pelvis landmark [m], shape [..., 3]."""
+        return self.landmark_position[..., ROOT, :]
+
+    def __getitem__(self, index: torch.Tensor | slice | tuple) -> "Kinematics":
+        """Pick entries along the leading dimensions."""
+        return Kinematics(**{name: value[index] for name, value in vars(self).items()})
+
+    def rows(self, index: torch.Tensor) -> "Kinematics":
+        """Pick entries along the leading dimension, in half the time of indexing; the index may have any shape."""
+        flat = index.flatten()
+        picked = {name: value.index_select(0, flat) for name, value in vars(self).items()}
+        return Kinematics(**{name: value.unflatten(0, index.shape) for name, value in picked.items()})
+
+    def followed_by(self, others: "Kinematics") -> "Kinematics":
+        """Join along the leading dimension."""
+        return Kinematics(**{name: torch.cat((value, getattr(others, name))) for name, value in vars(self).items()})
 
 
-def lowest_points(model: mujoco.MjModel, data: mujoco.MjData, geoms: np.ndarray) -> np.ndarray:
-    """Return the lowest point of each geom in the current pose [m], shape [G, 3]."""
-    rotation = data.geom_xmat[geoms].reshape(-1, 3, 3)
-    down = -rotation[:, 2]  # in the frame of each geom
-    size, kind = model.geom_size[geoms], model.geom_type[geoms]
-    local = np.zeros((len(geoms), 3))
-    round_ends = (kind == _GEOM.mjGEOM_SPHERE) | (kind == _GEOM.mjGEOM_CAPSULE)
-    local[round_ends] = size[round_ends, :1] * down[round_ends]
-    capsules = kind == _GEOM.mjGEOM_CAPSULE
-    local[capsules, 2] += np.sign(down[capsules, 2]) * size[capsules, 1]
-    ellipsoids = kind == _GEOM.mjGEOM_ELLIPSOID
-    stretched = size[ellipsoids] * down[ellipsoids]
-    local[ellipsoids] = size[ellipsoids] * stretched / np.linalg.norm(stretched, axis=1, keepdims=True)
-    points = data.geom_xpos[geoms] + np.einsum("gij,gj->gi", rotation, local)
-    for index in np.flatnonzero(~(round_ends | ellipsoids)):
-        points[index] = support_point(model, data, geoms[index], _DOWN)
-    return points
+class LandmarkModel:
+    """Reads `Kinematics` off the arrays that a physics engine computes."""
 
+    def __init__(self, body: Body, device: torch.device):
+        """Prepare the indices of ``body`` on ``device``."""
 
-def region_heights(body: Body, qpos: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the height of the lowest point of each contact region along a path [m], shape [T] each."""
-    data = mujoco.MjData(body.model)
-    regions = body.contact_regions
-    geoms = np.concatenate(list(regions.values()))
-    starts = np.cumsum([0, *(len(members) for members in regions.values())])[:-1]
-    heights = np.empty((len(regions), len(qpos)))
-    for frame, pose in enumerate(qpos):
-        data.qpos[:] = pose
-        mujoco.mj_kinematics(body.model, data)
-        heights[:, frame] = np.minimum.reduceat(lowest_points(body.model, data, geoms)[:, 2], starts)
-    return dict(zip(regions, heights, strict=True))
+        def tensor(array: np.ndarray, dtype: torch.dtype) -> torch.Tensor:
+            return torch.as_tensor(np.asarray(array), dtype=dtype, device=device)
 
+        joints = tensor(body.independent_joints, torch.int64)
+        self._qpos_index = 7 + joints
+        self._qvel_index = 6 + joints
+        self._bodies = tensor(body.landmark_bodies, torch.int64)
+        self._root_body = int(body.landmark_bodies[ROOT])
+        self._offsets = tensor(body.landmark_positions, torch.float32)
+        self._root_rotation = tensor(body.landmark_quaternions[ROOT], torch.float32)
 
-def sole_heights(body: Body, qpos: np.ndarray) -> np.ndarray:
-    """Return the height of the lowest point of the right and the left foot [m], shape [T, 2]."""
-    heights = region_heights(body, qpos)
-    return np.stack([heights["foot_r"], heights["foot_l"]], axis=1)
-
-
-def support_point(model: mujoco.MjModel, data: mujoco.MjData, geom: int, direction: np.ndarray) -> np.ndarray:
-    """Return the point of a convex geom that lies furthest in a direction [m], shape [3].
-
-    Args:
-        model: The model.
-        data: The pose.
-        geom: Id of the geom.
-        direction: Unit vector in the world, shape [3].
-    """
-    centre, rotation = data.geom_xpos[geom], data.geom_xmat[geom].reshape(3, 3)
-    local_direction = direction @ rotation
-    size = model.geom_size[geom]
-    kind = model.geom_type[geom]
-    if kind == _GEOM.mjGEOM_SPHERE:
-        local = size[0] * local_direction
-    elif kind == _GEOM.mjGEOM_CAPSULE:
-        local = size[0] * local_direction + np.array([0.0, 0.0, np.sign(local_direction[2]) * size[1]])
-    elif kind == _GEOM.mjGEOM_ELLIPSOID:
-        local = size**2 * local_direction / np.linalg.norm(size * local_direction)
-    elif kind == _GEOM.mjGEOM_CYLINDER:
-        radial = np.array([local_direction[0], local_direction[1], 0.0])
-        radial *= size[0] / max(np.linalg.norm(radial), 1e-12)
-        local = radial + np.array([0.0, 0.0, np.sign(local_direction[2]) * size[1]])
-    elif kind == _GEOM.mjGEOM_BOX:
-        local = np.sign(local_direction) * size
-    elif kind == _GEOM.mjGEOM_MESH:
-        mesh = model.geom_dataid[geom]
-        start = model.mesh_vertadr[mesh]
-        vertices = model.mesh_vert[start : start + model.mesh_vertnum[mesh]]
-        local = vertices[np.argmax(vertices @ local_direction)]
-    else:
-        raise ValueError(f"geom {geom} of type {kind} has no support point")
-    return centre + rotation @ local
+    def read(
+        self,
+        qpos: torch.Tensor,
+        qvel: torch.Tensor,
+        body_position: torch.Tensor,
+        body_quaternion: torch.Tensor,
+        body_velocity: torch.Tensor,
+        center_of_mass: torch.Tensor,
+    ) -> Kinematics:
+        """Compute landmarks and root motion from engine arrays (see `msemu.sim.Simulation` for their meaning)."""
+        # `index_select` takes a quarter of the time of indexing.
+        position = body_position.index_select(1, self._bodies).float()
+        quaternion = body_quaternion.index_select(1, self._bodies).float()
+        landmarks = position + rotation.rotate(quaternion, self._offsets.unsqueeze(0))
+        # A copy: an engine in single precision would hand out its own memory, which a reset overwrites.
+        velocity = body_velocity[:, self._root_body].to(torch.float32, copy=True)
+        angular, linear = velocity[:, :3], velocity[:, 3:]
+        arm = landmarks[:, ROOT] - center_of_mass.float()
+        return Kinematics(
+            joint_position=qpos.index_select(1, self._qpos_index).float(),
+            joint_velocity=qvel.index_select(1, self._qvel_index).float(),
+            landmark_position=landmarks,
+            root_quaternion=rotation.multiply(quaternion[:, ROOT], self._root_rotation),
+            root_linear_velocity=linear + torch.linalg.cross(angular, arm),
+            root_angular_velocity=angular,
+        )

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from msemu.models.body import LANDMARKS, Body
 from msemu.models.muscle_paths import muscle_lengths
 from msemu.motion.clip import MotionClip
-from msemu.motion.kinematics import landmark_path, region_heights
+from msemu.motion.geometry import landmark_path, region_heights
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
 from msemu.muscle.parameters import MuscleParameters
 

@@ -11,7 +11,7 @@ import torch
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
-from msemu.motion.landmarks import Kinematics, LandmarkModel
+from msemu.motion.kinematics import Kinematics, LandmarkModel
 
 CLIP_SPACING = 2**40
 """A frame number says the clip, too: those of clip c lie around ``c * CLIP_SPACING``, that of its first frame."""

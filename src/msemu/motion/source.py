@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.motion.untrusted import MAX_DURATION_S, MAX_FRAMES
+from msemu.files import MAX_DURATION_S, MAX_FRAMES
 
 JOINT_CENTRES = tuple(
     f"{joint}_{side}" for side in "rl" for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")

@@ -12,7 +12,7 @@ from msemu.config import read_yaml
 from msemu.errors import MsemuError, suggestion
 from msemu.models import load_body
 from msemu.motion.clip import MotionClip
-from msemu.motion.task_clips import load_clips
+from msemu.motion.library.task_clips import load_clips
 from msemu.rl.checkpoint import read, write_policy
 from msemu.rl.run_folder import RunFolder
 

@@ -14,7 +14,7 @@ from msemu.config import TrainCfg, build, read_yaml, to_dict
 from msemu.errors import MsemuError, suggestion
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
-from msemu.motion.task_clips import file_stem
+from msemu.motion.library.task_clips import file_stem
 from msemu.registry import list_tasks
 from msemu.rl import checkpoint
 from msemu.rl.provenance import git_state, versions

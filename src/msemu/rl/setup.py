@@ -13,7 +13,7 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError, suggestion
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
-from msemu.motion.task_clips import load_clips
+from msemu.motion.library.task_clips import load_clips
 from msemu.registry import get_task
 from msemu.rl.distributed import Team
 from msemu.rl.run_folder import RunFolder

@@ -17,9 +17,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
+from msemu.files import MAX_FRAMES, array_names, printable, read_arrays, sha256_of
 from msemu.motion.formats.anatomy import source_from_points
 from msemu.motion.source import SourceMotion
-from msemu.motion.untrusted import MAX_FRAMES, array_names, printable, read_arrays, sha256_of
 
 KEYS = ("poses", "trans")
 RATES = ("mocap_framerate", "mocap_frame_rate")

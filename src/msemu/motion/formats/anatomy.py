@@ -22,7 +22,7 @@ HEEL_AND_BALL = np.array([[-0.052, 0.0], [0.161, 0.0]])
 (see `msemu.motion.formats.humanoid_foot`) over its leg of 0.831 m."""
 
 CHEST_HEIGHT = 0.49
-"""Where pelvis and thorax turn against each other, as in `msemu.motion.targets.TRUNK_PIVOT`."""
+"""Where pelvis and thorax turn against each other, as in `msemu.motion.retargeting.targets.TRUNK_PIVOT`."""
 
 _ARM = {"elbow": 0.186, "wrist": 0.146}
 """Lengths of upper arm and forearm in body heights (Winter 2009)."""

@@ -11,11 +11,11 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
+from msemu.files import check_table, parse_numbers, printable, read_text, sha256_of
 from msemu.motion.formats.anatomy import frame, source_from_points
 from msemu.motion.formats.axes import check_upright, to_z_up, unit_length
 from msemu.motion.formats.maps import choose_map
 from msemu.motion.source import SourceMotion
-from msemu.motion.untrusted import check_table, parse_numbers, printable, read_text, sha256_of
 
 MAX_JOINTS = 500
 """Most joints a skeleton may have."""

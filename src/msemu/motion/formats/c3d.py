@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from msemu.errors import MsemuError
+from msemu.files import MAX_FRAMES, printable, read_bytes
 from msemu.motion.formats.axes import UNITS
-from msemu.motion.untrusted import MAX_FRAMES, printable, read_bytes
 
 _BLOCK = 512
 _INTEL, _DEC, _MIPS = 84, 85, 86

@@ -15,9 +15,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
+from msemu.files import MAX_FRAMES, read_bytes
 from msemu.motion.formats import humanoid_foot
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
-from msemu.motion.untrusted import MAX_FRAMES, read_bytes
 
 NUM_COLUMNS = 44
 

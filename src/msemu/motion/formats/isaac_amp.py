@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from msemu.errors import MsemuError
+from msemu.files import MAX_FRAMES, read_arrays, sha256_of
 from msemu.motion.formats import humanoid_foot
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
-from msemu.motion.untrusted import MAX_FRAMES, read_arrays, sha256_of
 
 KEYS = ("fps", "body_names", "body_positions", "body_rotations", "dof_positions")
 

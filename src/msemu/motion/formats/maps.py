@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from msemu.errors import MsemuError
-from msemu.motion.untrusted import printable
+from msemu.files import printable
 
 _LISTED = 12
 

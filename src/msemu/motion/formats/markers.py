@@ -12,11 +12,11 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
+from msemu.files import printable, sha256_of
 from msemu.motion.formats.anatomy import frame, source_from_points
 from msemu.motion.formats.axes import check_upright, to_z_up, unit_length
 from msemu.motion.formats.maps import choose_map, listed
 from msemu.motion.source import SourceMotion
-from msemu.motion.untrusted import printable, sha256_of
 
 MAX_GAP_S = 0.25
 """Longest gap of a marker that is filled [s]."""

@@ -15,13 +15,13 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
+from msemu.files import read_arrays
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.pose_clip import pose_clip
-from msemu.motion.kinematics import sole_heights
+from msemu.motion.geometry import sole_heights
 from msemu.motion.quality import assess
 from msemu.motion.smoothing import continuous_quaternions
-from msemu.motion.untrusted import read_arrays
 
 BODY = "ms_human_700"
 KEYS = ("qpos_traj", "xpos_traj", "framerate", "period", "stride")

@@ -20,7 +20,7 @@ from msemu.motion.formats.opensim_pose import (
     as_opensim,
     direct_joints,
 )
-from msemu.motion.opensim_storage import write_storage
+from msemu.motion.formats.opensim_storage import write_storage
 
 EXPORT_NAMES = "rajagopal"
 """Map whose names and signs are written."""

@@ -12,6 +12,7 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
+from msemu.files import MAX_FRAMES, check_times
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.maps import NameMap, choose_map, listed
@@ -27,13 +28,12 @@ from msemu.motion.formats.opensim_pose import (
     direct_joints,
     from_angles,
 )
+from msemu.motion.formats.opensim_storage import read_storage
 from msemu.motion.formats.pose_clip import pose_clip
 from msemu.motion.formats.segment_fit import fit_rotations
-from msemu.motion.kinematics import sole_heights
-from msemu.motion.opensim_storage import read_storage
+from msemu.motion.geometry import sole_heights
 from msemu.motion.quality import assess
 from msemu.motion.smoothing import continuous_quaternions
-from msemu.motion.untrusted import MAX_FRAMES, check_times
 
 _REQUIRED = (*PELVIS, *TRANSLATION, *(f"{joint}_{side}" for joint in LEG[:5] for side in "rl"))
 

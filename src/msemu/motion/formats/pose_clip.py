@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from msemu.files import sha256_of
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.smoothing import velocities
-from msemu.motion.untrusted import sha256_of
 
 
 def pose_clip(path: Path, body: Body, fps: float, qpos: np.ndarray, source: str, **more: Any) -> MotionClip:

@@ -11,14 +11,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from msemu.errors import MsemuError
-from msemu.models.body import Body
-from msemu.motion.clip import MotionClip
-from msemu.motion.formats.maps import listed
-from msemu.motion.formats.pose_clip import pose_clip
-from msemu.motion.kinematics import sole_heights
-from msemu.motion.quality import assess
-from msemu.motion.smoothing import continuous_quaternions
-from msemu.motion.untrusted import (
+from msemu.files import (
     MAX_COLUMNS,
     MAX_FRAMES,
     array_names,
@@ -28,6 +21,13 @@ from msemu.motion.untrusted import (
     read_arrays,
     read_text,
 )
+from msemu.models.body import Body
+from msemu.motion.clip import MotionClip
+from msemu.motion.formats.maps import listed
+from msemu.motion.formats.pose_clip import pose_clip
+from msemu.motion.geometry import sole_heights
+from msemu.motion.quality import assess
+from msemu.motion.smoothing import continuous_quaternions
 
 ROOT = ("root_x", "root_y", "root_z", "root_qw", "root_qx", "root_qy", "root_qz")
 

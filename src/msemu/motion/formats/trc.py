@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from msemu.errors import MsemuError
+from msemu.files import MAX_COLUMNS, MAX_FRAMES, check_table, read_text
 from msemu.motion.formats.axes import UNITS
-from msemu.motion.untrusted import MAX_COLUMNS, MAX_FRAMES, check_table, read_text
 
 
 def read_trc(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray], str | None]:

@@ -7,7 +7,7 @@ import torch
 from msemu.envs.discriminator_features import MotionFeatures
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
-from msemu.motion.landmarks import Kinematics
+from msemu.motion.kinematics import Kinematics
 from msemu.motion.reference import ReferenceMotion
 from msemu.rl.adversarial.discriminator import Discriminator
 from msemu.rl.adversarial.normalizer import MeanStdNormalizer

@@ -8,10 +8,10 @@ from pathlib import Path
 from msemu.config import TaskCfg
 from msemu.errors import MsemuError, suggestion
 from msemu.models.body import Body
-from msemu.motion.catalogue import find_entries
 from msemu.motion.clip import MotionClip
-from msemu.motion.library import describe_clip, obtain_clip
-from msemu.motion.readers import CLIP_FORMATS, detect_format, read_clip
+from msemu.motion.formats.read import CLIP_FORMATS, detect_format, read_clip
+from msemu.motion.library.catalogue import find_entries
+from msemu.motion.library.obtain import describe_clip, obtain_clip
 from msemu.motion.reference import clip_names
 
 OnFrame = Callable[[int, int], None]

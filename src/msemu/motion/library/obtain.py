@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from msemu.errors import MsemuError
+from msemu.files import whole_file
 from msemu.models.body import Body
-from msemu.motion.catalogue import CACHE_VARIABLE, cache_folder, catalogue, find_entry
 from msemu.motion.clip import MotionClip
-from msemu.motion.fetch import fetch
-from msemu.motion.readers import read_source
-from msemu.motion.repair import REPAIR_VERSION, repair
-from msemu.motion.retarget import RETARGET_VERSION, RetargetSettings, retarget
+from msemu.motion.formats.read import read_source
+from msemu.motion.library.catalogue import CACHE_VARIABLE, cache_folder, catalogue, find_entry
+from msemu.motion.library.fetch import fetch
+from msemu.motion.repair.repair import REPAIR_VERSION, repair
+from msemu.motion.retargeting.retarget import RETARGET_VERSION, RetargetSettings, retarget
+from msemu.motion.retargeting.treadmill import overground
 from msemu.motion.source import SourceMotion
-from msemu.motion.treadmill import overground
-from msemu.motion.whole_file import whole_file
 
 
 def obtain_clip(
@@ -29,7 +29,8 @@ def obtain_clip(
 ) -> Path:
     """Return the path of a catalogue clip on ``body``; fetch, retarget and repair it when it is not in the cache.
 
-    Flight phases are made free flights (`msemu.motion.repair`); the clip before that lies beside it as ``.raw.npz``.
+    Flight phases are made free flights (`msemu.motion.repair.repair`); the clip before that lies beside it, as
+    ``.raw.npz``.
     The file's name carries a hash of everything the clip depends on: the source, the body, the settings and the
     versions of retargeting and repair.
 

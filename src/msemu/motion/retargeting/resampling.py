@@ -35,7 +35,7 @@ def resample_cycle(source: SourceMotion, displacement: np.ndarray | None, fps: f
     Args:
         source: One cycle, its last frame one period after the first.
         displacement: Translation over one period [m], shape [3], of a cycle closed by
-            `msemu.motion.looping.spread_gap`; None samples an open cycle at the same instants.
+            `msemu.motion.retargeting.looping.spread_gap`; None samples an open cycle at the same instants.
         fps: Wanted frame rate [Hz].
 
     Raises:

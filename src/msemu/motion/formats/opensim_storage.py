@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.motion.untrusted import MAX_COLUMNS, MAX_FRAMES, parse_numbers, printable, read_text
+from msemu.files import MAX_COLUMNS, MAX_FRAMES, parse_numbers, printable, read_text
 
 _MAX_HEADER_LINES = 200
 

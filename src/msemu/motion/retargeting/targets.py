@@ -12,8 +12,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter
 from scipy.spatial.transform import Rotation
 
 from msemu.models.body import LANDMARKS, Body
-from msemu.motion.foot import find_feet
-from msemu.motion.kinematics import landmark_path
+from msemu.motion.geometry import find_feet, landmark_path
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
 
 TRUNK_PIVOT = 0.49

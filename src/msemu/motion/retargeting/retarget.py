@@ -8,16 +8,16 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
-from msemu.motion.inverse_kinematics import Costs, InverseKinematics
-from msemu.motion.kinematics import region_heights, sole_heights
-from msemu.motion.looping import cut_cycle, face_forward, find_cycle, spread_gap
-from msemu.motion.path_solver import PathSolver
+from msemu.motion.geometry import region_heights, sole_heights
 from msemu.motion.quality import assess, clip_errors, error_figures, joint_centre_errors, source_joint_speed
-from msemu.motion.resampling import resample, resample_cycle
-from msemu.motion.settling import settling
+from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
+from msemu.motion.retargeting.looping import cut_cycle, face_forward, find_cycle, spread_gap
+from msemu.motion.retargeting.path_solver import PathSolver
+from msemu.motion.retargeting.resampling import resample, resample_cycle
+from msemu.motion.retargeting.settling import settling
+from msemu.motion.retargeting.targets import make_targets
 from msemu.motion.smoothing import smooth_path, velocities
 from msemu.motion.source import JOINT_CENTRES, SourceMotion
-from msemu.motion.targets import make_targets
 
 RETARGET_VERSION = 8
 """Part of the key of cached clips: raised whenever the same input gives another clip."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.table import Table
 
+from msemu.analysis.plausibility.check import ERROR_LIMITS, SEVERITIES, ClipFinding, Plausibility
 from msemu.motion.flight import GRAVITY
-from msemu.motion.plausibility import ERROR_LIMITS, SEVERITIES, ClipFinding, Plausibility
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,7 +11,7 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.formats.opensim_export import write_opensim
 from msemu.motion.formats.qpos_table import write_csv
 from msemu.motion.formats.trc import write_trc
-from msemu.motion.kinematics import landmark_path
+from msemu.motion.geometry import landmark_path
 
 PELVIS_MARKERS_M = {"asis_r": (0.08, -0.13, 0.11), "asis_l": (0.08, 0.13, 0.11), "sacrum": (-0.12, 0.0, 0.1216)}
 """Markers on the pelvis, which say how it is turned, in its frame from the middle of the hips [m]; sacrum and ASIS

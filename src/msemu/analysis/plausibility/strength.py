@@ -11,10 +11,10 @@ import mujoco
 import numpy as np
 from scipy.optimize import nnls
 
+from msemu.analysis.plausibility.muscles import MusclePath
 from msemu.models.body import Body
 from msemu.motion.flight import CONTACT_HEIGHT_M
-from msemu.motion.kinematics import support_point
-from msemu.motion.plausibility_muscles import MusclePath
+from msemu.motion.geometry import support_point
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.reference import mujoco_state
 

@@ -7,11 +7,11 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.models.body import LANDMARKS, Body
-from msemu.motion.inverse_kinematics import InverseKinematics
-from msemu.motion.kinematics import landmark_path
+from msemu.motion.geometry import landmark_path
 from msemu.motion.quality import joint_centre_errors
+from msemu.motion.retargeting.inverse_kinematics import InverseKinematics
+from msemu.motion.retargeting.targets import Targets
 from msemu.motion.source import JOINT_CENTRES
-from msemu.motion.targets import Targets
 
 _APPROACH_STEPS = 12
 _APPROACH_ITERATIONS = 5

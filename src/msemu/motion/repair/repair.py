@@ -18,11 +18,11 @@ from msemu.motion.flight import (
     lowest_height,
     unrolled,
 )
-from msemu.motion.flight_optimisation import FlightOptimisation
-from msemu.motion.flight_timing import TOLERATED_M, FlightCourse, resample_path, retime
-from msemu.motion.inverse_kinematics import Costs, InverseKinematics
-from msemu.motion.kinematics import landmark_path, sole_heights
+from msemu.motion.geometry import landmark_path, sole_heights
 from msemu.motion.quality import assess, clip_errors, error_figures
+from msemu.motion.repair.optimization import FlightOptimisation
+from msemu.motion.repair.timing import TOLERATED_M, FlightCourse, resample_path, retime
+from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.motion.smoothing import velocities
 
 REPAIR_VERSION = 8

@@ -14,11 +14,10 @@ import qpsolvers
 
 from msemu.errors import MsemuError
 from msemu.models.body import LANDMARKS, Body
-from msemu.motion.floor_tasks import FloorLimit, StandingTask
-from msemu.motion.foot import find_feet
-from msemu.motion.joint_centre_task import JointCentreTask
+from msemu.motion.geometry import find_feet
+from msemu.motion.retargeting.mink_tasks import FloorLimit, JointCentreTask, StandingTask
+from msemu.motion.retargeting.targets import FrameTargets
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS
-from msemu.motion.targets import FrameTargets
 
 _PARENT = {"thorax": "pelvis", "head": "thorax"} | {
     f"{far}_{side}": near if near == "pelvis" else f"{near}_{side}"

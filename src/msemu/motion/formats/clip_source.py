@@ -8,8 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from msemu.models.body import LANDMARKS, Body
 from msemu.motion.clip import MotionClip
-from msemu.motion.foot import find_feet
-from msemu.motion.kinematics import landmark_path
+from msemu.motion.geometry import find_feet, landmark_path
 from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
 
 WHOLE_BODY = "myofullbody"

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from msemu.errors import MsemuError
+from msemu.files import array_names, printable, read_bytes
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
-from msemu.motion.clip_source import source_from_angles
 from msemu.motion.formats.amass import RATES, read_amass
 from msemu.motion.formats.bvh import read_bvh
 from msemu.motion.formats.c3d import is_c3d, read_c3d
+from msemu.motion.formats.clip_source import source_from_angles
 from msemu.motion.formats.deepmimic import read_deepmimic
 from msemu.motion.formats.isaac_amp import read_isaac_amp
 from msemu.motion.formats.maps import listed
@@ -24,7 +25,6 @@ from msemu.motion.formats.opensim_motion import read_opensim
 from msemu.motion.formats.qpos_table import read_qpos
 from msemu.motion.formats.trc import read_trc
 from msemu.motion.source import SourceMotion
-from msemu.motion.untrusted import array_names, printable, read_bytes
 
 _FORMATS = "DeepMimic JSON, Isaac AMP npz, AMASS npz, BVH, TRC, C3D, OpenSim .mot and .sto, msgym npz, qpos npz and csv"
 

@@ -7,14 +7,13 @@ import mujoco
 import numpy as np
 from scipy.ndimage import minimum_filter1d
 
+from msemu.analysis.plausibility.joints import joints_at_limit
+from msemu.analysis.plausibility.muscles import MusclePath, muscle_path, snapping_geom
+from msemu.analysis.plausibility.strength import Strength, strength
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import FlightFigures, find_flights, flight_figures, unrolled
-from msemu.motion.foot import find_feet
-from msemu.motion.kinematics import region_heights
-from msemu.motion.plausibility_joints import joints_at_limit
-from msemu.motion.plausibility_muscles import MusclePath, muscle_path, snapping_geom
-from msemu.motion.plausibility_strength import Strength, strength
+from msemu.motion.geometry import find_feet, region_heights
 from msemu.motion.quality import clip_errors
 
 STANDING_M = 0.003

@@ -1,8 +1,10 @@
 """Reading files that strangers made: bounded in size, never unpickled."""
 
 import hashlib
+import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -184,3 +186,21 @@ def _read_array(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
         raise MsemuError(f"{path}: array '{key}' is truncated; obtain the file again")
     with archive.open(member) as file:
         return np.lib.format.read_array(file, allow_pickle=False)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a path beside ``path`` to write to; it takes the place of ``path`` when the block ends without an error.
+
+    The folder is made where there is none. After an error nothing is left of the file, and ``path`` is as it was.
+
+    Raises:
+        OSError: The folder cannot be made, or the file not be put in its place.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from msemu.models.body import Body
 from msemu.motion.flight import GRAVITY, LEAST_ANGULAR_MOMENTUM
-from msemu.motion.flight_frame import Anchor, FlightFrame, FrameCosts
+from msemu.motion.repair.frame import Anchor, FlightFrame, FrameCosts
 
 _KNOT_FRAMES = 2
 """Distance of the spline's knots [frames]."""
@@ -38,7 +38,7 @@ _SOFTNESS = (300.0, 100.0, 30.0, 10.0, 5.0, 3.0, 2.0, 1.5)
 
 _HOLDS = (0.095, 0.045)
 """Missing force [body weights] and drift of the angular momentum [share of its mean] up to which the laws hold: a
-little less than what `msemu.motion.plausibility` calls an error."""
+little less than what `msemu.analysis.plausibility.check` calls an error."""
 
 _STAGE_ENDS = 0.003
 """A stage ends when a step lowers its cost by less than this share."""

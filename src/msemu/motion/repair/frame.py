@@ -7,7 +7,7 @@ import numpy as np
 
 from msemu.models.body import LANDMARKS, Body
 from msemu.motion.flight import CONTACT_HEIGHT_M, central_velocity, momentum_of
-from msemu.motion.kinematics import support_point
+from msemu.motion.geometry import support_point
 
 _TOUCHING_M = 0.5 * CONTACT_HEIGHT_M
 """Height to which a point that touches the floor is brought at most, so that it is still taken to touch [m]."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 from msemu.errors import MsemuError
-from msemu.motion.catalogue import Package
+from msemu.motion.library.catalogue import Package
 
 _TIMEOUT_S = 900
 _STALL_S = 60

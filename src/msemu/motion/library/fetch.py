@@ -10,10 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from msemu.errors import MsemuError
-from msemu.motion.catalogue import Entry, Package, cache_folder, catalogue
-from msemu.motion.packages import download
-from msemu.motion.untrusted import MAX_FILE_BYTES, sha256_of
-from msemu.motion.whole_file import whole_file
+from msemu.files import MAX_FILE_BYTES, sha256_of, whole_file
+from msemu.motion.library.catalogue import Entry, Package, cache_folder, catalogue
+from msemu.motion.library.download import download
 
 
 def fetch(entry: Entry, wheel: Path | None = None) -> Path:
