@@ -3,7 +3,7 @@
 import torch
 
 from msemu.config import AssistCfg
-from msemu.control.tracking_law import RootDeviation, Spring, bounded
+from msemu.control.tracking.springs import RootDeviation, Spring, bounded
 from msemu.envs.schedule import Schedule
 from msemu.models.body import Body
 from msemu.motion.reference import ReferenceMotion

@@ -14,8 +14,8 @@ from command_line import run
 from msemu.cli.train import train
 from msemu.config import TaskCfg, TrainCfg, cfg_file, cfg_names
 from msemu.control.dynamics import DynamicsReader, EngineDynamics
-from msemu.control.foot_placement import FootPlacement, FootPlacementSettings
-from msemu.control.tracking_law import RootDeviation, Spring
+from msemu.control.tracking.foot_placement import FootPlacement, FootPlacementSettings
+from msemu.control.tracking.springs import RootDeviation, Spring
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.envs.schedule import Schedule
 from msemu.errors import MsemuError

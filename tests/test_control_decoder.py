@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from msemu.control.bounded_least_squares import BoundedLeastSquares, Solution, solve
-from msemu.control.decoder import DecoderSettings, MuscleDecoder
 from msemu.control.dynamics import DynamicsReader
-from msemu.control.sparse_least_squares import SparseLeastSquares
+from msemu.control.solver.dense import BoundedLeastSquares, Solution, solve
+from msemu.control.solver.sparse import SparseLeastSquares
+from msemu.control.tracking.decoder import DecoderSettings, MuscleDecoder
 from msemu.models import Body
 from msemu.sim.cpu import CpuSimulation
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from msemu.control.activation_inverse import ActivationInverse
 from msemu.control.dynamics import DynamicsReader
-from msemu.control.excitation import ActivationInverse
 from msemu.control.muscle_capacity import MuscleCapacity, pulling_part
 from msemu.models import Body
 from msemu.models.muscle_paths import moment_arms

@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy.optimize import lsq_linear, minimize
 
-from msemu.control.bounded_least_squares import BoundedLeastSquares, solve
 from msemu.control.dynamics import DynamicsReader
+from msemu.control.solver.dense import BoundedLeastSquares, solve
 from msemu.control.torque_balance import ContactSettings, TorqueBalance
 from msemu.models import Body
 from msemu.models.poses import random_poses

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch
 
 from msemu.control.independent_dofs import ROOT_DOFS
-from msemu.control.tracking_controller import ControllerSettings, TrackingController
+from msemu.control.tracking.controller import ControllerSettings, TrackingController
 from msemu.envs.action.space import ActionSpace, Scene
 from msemu.errors import MsemuError
 from msemu.sim import CpuSimulation

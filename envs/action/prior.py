@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import torch
 
-from msemu.control.tracking_controller import ControllerSettings
+from msemu.control.tracking.controller import ControllerSettings
 from msemu.envs.action.joint import make_controller
 from msemu.envs.action.space import Scene
 

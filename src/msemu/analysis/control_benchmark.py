@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from msemu.control.decoder import DecoderSettings, MuscleDecoder
 from msemu.control.dynamics import EngineDynamics
 from msemu.control.inverse_dynamics import differentiate
+from msemu.control.tracking.decoder import DecoderSettings, MuscleDecoder
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.sim.cpu import CpuSimulation

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from mujoco.batch import Batch
 
-from msemu.control.contact import ContactPoints, Contacts, ancestor_dofs
+from msemu.control.contact_points import ContactPoints, Contacts, ancestor_dofs
 from msemu.control.independent_dofs import IndependentDofs
 from msemu.models.body import Body
 from msemu.sim.batch_view import view

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 import warp as wp
 
-from msemu.control.row_threads import compile_now
+from msemu.control.solver.row_threads import compile_now
 from msemu.muscle.mujoco_level import mujoco_contraction
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.records import Muscle, muscle_array

@@ -10,8 +10,8 @@ import mujoco
 import numpy as np
 import torch
 
+from msemu.control.activation_inverse import ActivationInverse
 from msemu.control.dynamics import DynamicsReader
-from msemu.control.excitation import ActivationInverse
 from msemu.control.inverse_dynamics import differentiate, dynamics_along
 from msemu.control.static_optimization import StaticOptimization, StaticOptimizationSettings, contact_regions, optimize
 from msemu.control.weakness import find_weaknesses

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from msemu.control.bounded_least_squares import solve
-from msemu.control.contact import ContactPoints
+from msemu.control.contact_points import ContactPoints
 from msemu.control.dynamics import DynamicsReader, DynamicsState
 from msemu.control.independent_dofs import ROOT_DOFS
 from msemu.control.inverse_dynamics import Movement, dynamics_along
 from msemu.control.muscle_capacity import MuscleCapacity, pulling_part
+from msemu.control.solver.dense import solve
 from msemu.control.torque_balance import ContactSettings, TorqueBalance
 from msemu.errors import MsemuError, suggestion
 from msemu.models.body import Body

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import torch
 
-from msemu.control.bounded_least_squares import BoundedLeastSquares
-from msemu.control.contact import NUM_EDGES
+from msemu.control.contact_points import NUM_EDGES
 from msemu.control.dynamics import DynamicsState
 from msemu.control.independent_dofs import IndependentDofs
+from msemu.control.solver.dense import BoundedLeastSquares
 from msemu.models.body import Body
 from msemu.models.muscle_paths import moment_arms
 from msemu.models.poses import random_poses

@@ -1,6 +1,6 @@
 """Bounded least squares with a sparse matrix of constant pattern.
 
-The method is that of `msemu.control.bounded_least_squares`. A muscle moves few of a body's joints, so most of A is
+The method is that of `msemu.control.solver.dense`. A muscle moves few of a body's joints, so most of A is
 zero, and so is most of ``1 + A diagonal^-1 A^T``; and there are no small tensor operations to start.
 """
 
@@ -8,11 +8,11 @@ import numpy as np
 import torch
 import warp as wp
 
-from msemu.control.bounded_least_squares import Solution
-from msemu.control.interior_point import solve
-from msemu.control.lanes import LANES, Lanes
-from msemu.control.row_threads import compile_now
-from msemu.control.sparse_newton import Pattern, Work
+from msemu.control.solver.dense import Solution
+from msemu.control.solver.interior_point import solve
+from msemu.control.solver.lanes import LANES, Lanes
+from msemu.control.solver.newton import Pattern, Work
+from msemu.control.solver.row_threads import compile_now
 
 
 class SparseLeastSquares:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import torch
 
-from msemu.control.contact import NUM_EDGES, ContactPoints, Contacts
+from msemu.control.contact_points import NUM_EDGES, ContactPoints, Contacts
 from msemu.control.independent_dofs import ROOT_DOFS
-from msemu.control.tracking_law import RootDeviation, bounded
+from msemu.control.tracking.springs import RootDeviation, bounded
 from msemu.errors import MsemuError
 
 _GRAVITY = 9.81

@@ -3,7 +3,7 @@
 import torch
 import warp as wp
 
-from msemu.control.row_threads import compile_now
+from msemu.control.solver.row_threads import compile_now
 from msemu.muscle.activation import activation_rate
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.records import Muscle, muscle_array

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 
 import torch
 
-from msemu.control.contact import NUM_EDGES
+from msemu.control.activation_inverse import ActivationInverse
+from msemu.control.contact_points import NUM_EDGES
 from msemu.control.dynamics import DynamicsState, EngineDynamics
-from msemu.control.excitation import ActivationInverse
 from msemu.control.muscle_capacity import MuscleCapacity
-from msemu.control.row_threads import RowThreads
-from msemu.control.sparse_least_squares import SparseLeastSquares
+from msemu.control.solver.row_threads import RowThreads
+from msemu.control.solver.sparse import SparseLeastSquares
 from msemu.control.torque_balance import ContactSettings, TorqueBalance
 from msemu.models.body import Body
 from msemu.muscle.parameters import MuscleParameters

@@ -1,4 +1,4 @@
-"""The interior-point method of `msemu.control.bounded_least_squares` as a kernel on sparse matrices.
+"""The interior-point method of `msemu.control.solver.dense` as a kernel on sparse matrices.
 
 One thread solves `LANES` problems side by side. What varies between them is data, not the course of the program, so
 every number below is a vector of one number of each, and the compiler turns its operations into those of the processor.
@@ -6,9 +6,9 @@ every number below is a vector of one number of each, and the compiler turns its
 
 import warp as wp
 
-from msemu.control.bounded_least_squares import FINISHED, MIN_OBJECTIVE, TO_BOUNDARY
-from msemu.control.lanes import LANES, Lanes, choose, load, store
-from msemu.control.sparse_newton import Pattern, Work, factorise, newton_step, residual
+from msemu.control.solver.dense import FINISHED, MIN_OBJECTIVE, TO_BOUNDARY
+from msemu.control.solver.lanes import LANES, Lanes, choose, load, store
+from msemu.control.solver.newton import Pattern, Work, factorise, newton_step, residual
 
 wp.set_module_options({"enable_backward": False})
 

@@ -2,7 +2,7 @@
 
 import warp as wp
 
-from msemu.control.lanes import Lanes, square_root
+from msemu.control.solver.lanes import Lanes, square_root
 
 wp.set_module_options({"enable_backward": False})
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 
 import torch
 
-from msemu.control.decoder import Decoded, DecoderSettings, MuscleDecoder
 from msemu.control.dynamics import DynamicsReader, EngineDynamics
-from msemu.control.foot_placement import FootPlacement, FootPlacementSettings
 from msemu.control.independent_dofs import ROOT_DOFS
 from msemu.control.inverse_dynamics import Movement, dynamics_along
-from msemu.control.smoothed_reference import SmoothedReference, Target
-from msemu.control.tracking_law import RootDeviation, Spring
+from msemu.control.tracking.decoder import Decoded, DecoderSettings, MuscleDecoder
+from msemu.control.tracking.foot_placement import FootPlacement, FootPlacementSettings
+from msemu.control.tracking.smoothed_reference import SmoothedReference, Target
+from msemu.control.tracking.springs import RootDeviation, Spring
 from msemu.models.body import Body
 from msemu.motion import rotation
 from msemu.motion.reference import ReferenceMotion
