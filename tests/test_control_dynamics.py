@@ -12,7 +12,7 @@ from msemu.models import Body
 from msemu.models.muscle_paths import moment_arms
 from msemu.models.poses import random_poses
 from msemu.motion.geometry import support_point
-from msemu.muscle import reference
+from msemu.muscle import in_numpy as reference
 from msemu.muscle.parameters import MuscleParameters
 from msemu.sim.cpu import CpuSimulation
 

@@ -12,7 +12,7 @@ from scipy.integrate import solve_ivp
 
 from msemu.models import load_body
 from msemu.models.poses import random_poses
-from msemu.muscle import reference
+from msemu.muscle import in_numpy as reference
 from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.host import HostMuscles
 from msemu.muscle.parameters import COLUMNS, MuscleParameters

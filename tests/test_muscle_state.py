@@ -18,7 +18,7 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
-from msemu.muscle import reference
+from msemu.muscle import in_numpy as reference
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.settings import LEVELS, MuscleCfg
 from msemu.sim import Simulation, make_simulation

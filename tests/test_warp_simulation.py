@@ -13,7 +13,7 @@ from msemu.models import Body, load_body
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.settings import MuscleCfg
 from msemu.sim import CpuSimulation, Simulation, make_simulation
-from msemu.sim.memory import require_memory
+from msemu.sim.device import require_memory
 from msemu.sim.randomization import Variation, draw_variation
 from msemu.sim.warp_simulation import WarpSimulation
 

@@ -13,7 +13,7 @@ from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.models.muscle_paths import moment_arms
 from msemu.models.poses import random_poses, scalar_joints
-from msemu.muscle import reference
+from msemu.muscle import in_numpy as reference
 from msemu.muscle.parameters import COLUMNS, MuscleParameters
 
 MUSCLES_PER_FIGURE = 12

@@ -12,7 +12,7 @@ from mujoco.batch import Batch
 from msemu.control.contact_points import ContactPoints, Contacts, ancestor_dofs
 from msemu.control.independent_dofs import IndependentDofs
 from msemu.models.body import Body
-from msemu.sim.batch_view import view
+from msemu.sim.batch import view
 
 
 @dataclass

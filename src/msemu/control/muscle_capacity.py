@@ -7,10 +7,10 @@ import torch
 import warp as wp
 
 from msemu.control.solver.row_threads import compile_now
-from msemu.muscle.mujoco_level import mujoco_contraction
+from msemu.muscle.levels.mujoco import mujoco_contraction
+from msemu.muscle.levels.rigid import rigid_contraction
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.records import Muscle, muscle_array
-from msemu.muscle.rigid_level import rigid_contraction
 
 wp.set_module_options({"enable_backward": False})
 

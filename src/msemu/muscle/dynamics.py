@@ -6,10 +6,8 @@ import numpy as np
 import warp as wp
 
 from msemu.errors import MsemuError
-from msemu.muscle.delay import Delay
-from msemu.muscle.fatigue import Fatigue
 from msemu.muscle.kernels import DOUBLE_STEP_KERNELS, RESET_KERNELS, STEP_KERNELS, Outputs, draw_options
-from msemu.muscle.motor_noise import MotorNoise
+from msemu.muscle.options import Delay, Fatigue, MotorNoise
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.records import muscle_array
 from msemu.muscle.settings import ACTIVATION_DYNAMICS, MuscleCfg

@@ -5,13 +5,22 @@ from collections.abc import Callable
 import warp as wp
 
 from msemu.muscle.activation import activation_rate
-from msemu.muscle.delay import Delay, delay_excitation, reset_delay
-from msemu.muscle.elastic_level import elastic_contraction, elastic_equilibrium
-from msemu.muscle.fatigue import Fatigue, limit_by_fatigue, reset_fatigue, tire
-from msemu.muscle.motor_noise import MotorNoise, add_motor_noise, reset_motor_noise
-from msemu.muscle.mujoco_level import mujoco_contraction
+from msemu.muscle.levels.elastic import elastic_contraction, elastic_equilibrium
+from msemu.muscle.levels.mujoco import mujoco_contraction
+from msemu.muscle.levels.rigid import rigid_contraction
+from msemu.muscle.options import (
+    Delay,
+    Fatigue,
+    MotorNoise,
+    add_motor_noise,
+    delay_excitation,
+    limit_by_fatigue,
+    reset_delay,
+    reset_fatigue,
+    reset_motor_noise,
+    tire,
+)
 from msemu.muscle.records import Contraction, Muscle
-from msemu.muscle.rigid_level import rigid_contraction
 
 wp.set_module_options({"enable_backward": False})
 

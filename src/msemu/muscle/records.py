@@ -3,7 +3,7 @@
 import numpy as np
 import warp as wp
 
-from msemu.muscle.curves_degroote import SHORTEST_FIBER, TENDON_SCALE
+from msemu.muscle.levels.de_groote import SHORTEST_FIBER, TENDON_SCALE
 from msemu.muscle.parameters import COLUMNS, MuscleParameters
 from msemu.muscle.quiet_warp import start_quietly
 from msemu.muscle.validation import MAX_PENNATION_ANGLE

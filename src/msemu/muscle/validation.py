@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.muscle import reference
+from msemu.muscle import in_numpy as reference
 from msemu.muscle.parameters import MuscleParameters
 
 MAX_PENNATION_ANGLE = float(np.arccos(0.1))

@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from mujoco.batch import Batch
 
-from msemu.sim.batch_team import BatchTeam
-from msemu.sim.batch_view import view
-from msemu.sim.contact import contact_sensors
+from msemu.sim.batch import BatchTeam, view
+from msemu.sim.contact_sensors import contact_sensors
 from msemu.sim.muscle_state import MuscleState
 from msemu.sim.randomization import Variation
 from msemu.sim.simulation import FAR_AWAY, Simulation

@@ -12,7 +12,7 @@ from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.host import HostMuscles
 from msemu.muscle.overrides import configured_parameters
 from msemu.muscle.settings import MuscleCfg
-from msemu.sim.batch_team import BatchTeam
+from msemu.sim.batch import BatchTeam
 from msemu.sim.cpu import CpuSimulation, make_batch
 from msemu.sim.muscle_state import MuscleState
 from msemu.sim.randomization import Variation

@@ -16,8 +16,8 @@ from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.overrides import configured_parameters
 from msemu.muscle.settings import MuscleCfg
 from msemu.sim import warp_kernels
-from msemu.sim.contact import contact_sensors
-from msemu.sim.memory import require_memory
+from msemu.sim.contact_sensors import contact_sensors
+from msemu.sim.device import require_memory
 from msemu.sim.randomization import Variation
 from msemu.sim.simulation import FAR_AWAY, Simulation
 

@@ -15,8 +15,8 @@ from msemu.analysis.plausibility.muscles import MusclePath
 from msemu.models.body import Body
 from msemu.motion.flight import CONTACT_HEIGHT_M
 from msemu.motion.geometry import support_point
+from msemu.muscle.in_numpy import mujoco_state
 from msemu.muscle.parameters import MuscleParameters
-from msemu.muscle.reference import mujoco_state
 
 FRICTION = 1.0
 """Coefficient of friction between body and floor, that of the models' contact geoms."""

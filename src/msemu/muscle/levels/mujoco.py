@@ -2,6 +2,8 @@
 
 import warp as wp
 
+from msemu.muscle.records import Contraction, Muscle
+
 
 @wp.func
 def active_force_length(length: float, lmin: float, lmax: float) -> float:
@@ -38,3 +40,27 @@ def passive_force_length(length: float, lmax: float, fpmax: float) -> float:
     if x <= 1.0:
         return 0.5 * fpmax * x * x
     return fpmax * (x - 0.5)
+
+
+@wp.func
+def mujoco_contraction(muscle: Muscle, activation: float, muscle_length: float, muscle_velocity: float) -> Contraction:
+    """Contraction of MuJoCo's muscle (mujoco.readthedocs.io, "Muscle actuators").
+
+    The active and the passive part normalise the length by fibre and tendon lengths of their own.
+    """
+    length = (muscle_length - muscle.tendon_slack_length) / muscle.optimal_fiber_length
+    velocity = muscle_velocity / (muscle.optimal_fiber_length * muscle.max_contraction_velocity)
+    passive_length = (muscle_length - muscle.passive_tendon_slack_length) / muscle.passive_optimal_fiber_length
+    state = Contraction()
+    state.fiber_length = length
+    state.fiber_velocity = velocity
+    state.active_force = (
+        muscle.max_isometric_force
+        * activation
+        * active_force_length(length, muscle.lmin, muscle.lmax)
+        * force_velocity(velocity, muscle.fvmax)
+    )
+    state.passive_force = muscle.passive_max_isometric_force * passive_force_length(
+        passive_length, muscle.passive_lmax, muscle.fpmax
+    )
+    return state

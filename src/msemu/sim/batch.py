@@ -1,10 +1,12 @@
 """Batches of MuJoCo's simulations side by side, one for each thread."""
 
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import mujoco
 import numpy as np
+import torch
 from mujoco.batch import Batch
 
 from msemu.sim.threads import split
@@ -91,3 +93,11 @@ class BatchTeam:
 
 def _address(array: np.ndarray) -> int:
     return array.__array_interface__["data"][0]
+
+
+def view(batch: Batch | BatchTeam, field: str) -> torch.Tensor:
+    """Return a field of every simulation, shape [E, ...]; the engine keeps it up to date."""
+    with warnings.catch_warnings():
+        # Derived fields are read-only; torch has no such tensors and says so. Nobody writes to them.
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.from_numpy(batch.bind(field))

@@ -2,7 +2,7 @@
 
 import warp as wp
 
-from msemu.muscle.curves_degroote import active_force_length, force_velocity, passive_force_length
+from msemu.muscle.levels.de_groote import active_force_length, force_velocity, passive_force_length
 from msemu.muscle.records import Contraction, Muscle
 
 

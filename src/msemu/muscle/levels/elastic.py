@@ -12,9 +12,9 @@ model is stiff (2800/s) or singular.
 
 import warp as wp
 
-from msemu.muscle.curves_degroote import active_force_length, force_velocity, passive_force_length, tendon_force
+from msemu.muscle.levels.de_groote import active_force_length, force_velocity, passive_force_length, tendon_force
+from msemu.muscle.levels.rigid import rigid_contraction
 from msemu.muscle.records import Contraction, Muscle
-from msemu.muscle.rigid_level import rigid_contraction
 
 MAX_ITERATIONS = 20
 """Bound of the iterations of a step; one or two are usual."""
