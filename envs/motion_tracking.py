@@ -11,10 +11,10 @@ from msemu.envs import observations, tracking_error
 from msemu.envs.action.space import Scene, make_action_space
 from msemu.envs.assist import AssistiveWrench
 from msemu.envs.emg import emg_target
-from msemu.envs.floor_contact import ForbiddenContact
 from msemu.envs.rewards import RewardSum, Transition
 from msemu.envs.senses import SenseReader, Senses
 from msemu.envs.start_sampler import StartSampler
+from msemu.envs.terminations import ForbiddenContact
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip

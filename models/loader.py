@@ -7,10 +7,12 @@ import mujoco
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.models import edits, poses, wraps
+from msemu.models import poses
 from msemu.models.body import LANDMARKS, Body
 from msemu.models.couplings import Couplings
-from msemu.models.hold import hold_subtree
+from msemu.models.edits import spec as edits
+from msemu.models.edits import wraps
+from msemu.models.edits.hold import hold_subtree
 from msemu.models.muscle_paths import measure_inert_muscles
 from msemu.models.recipe import Recipe, load_recipe
 from msemu.models.sources import SOURCES, read_mjcf

@@ -21,8 +21,8 @@ from msemu.envs.schedule import Schedule
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
+from msemu.rl.assemble import open_policy
 from msemu.rl.run_folder import RunFolder
-from msemu.rl.setup import open_policy
 
 TASK = "Msemu-Track-MyoLegs-v0"
 SPACES = ("excitation", "residual", "residual_controller", "joint")

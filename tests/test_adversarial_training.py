@@ -12,7 +12,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from msemu.cli.train import parse, train
 from msemu.config import AgentCfg, TaskCfg, TrainCfg, cfg_file
-from msemu.envs.discriminator_features import MotionFeatures
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.envs.senses import SenseReader
 from msemu.errors import MsemuError
@@ -21,6 +20,7 @@ from msemu.motion import rotation
 from msemu.motion.clip import MotionClip
 from msemu.motion.kinematics import Kinematics
 from msemu.rl import checkpoint
+from msemu.rl.adversarial.features import MotionFeatures
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
 

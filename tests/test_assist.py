@@ -11,8 +11,8 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
+from msemu.rl.assemble import open_policy
 from msemu.rl.run_folder import RunFolder
-from msemu.rl.setup import open_policy
 from msemu.sim import make_simulation
 
 FOREVER = 10**6

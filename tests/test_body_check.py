@@ -6,9 +6,9 @@ import os
 import numpy as np
 import pytest
 
+from msemu.findings import Finding
 from msemu.models import Body, load_body
-from msemu.models.check import check_body
-from msemu.models.finding import Finding
+from msemu.models.checks.body import check_body
 from msemu.models.loader import make_body
 from msemu.models.mirror import mirror_names
 from msemu.models.recipe import load_recipe

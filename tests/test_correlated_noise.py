@@ -17,10 +17,10 @@ from msemu.models import Body
 from msemu.models.muscle_groups import group_by_length, length_correlation
 from msemu.motion.clip import MotionClip
 from msemu.rl import checkpoint
+from msemu.rl.assemble import open_policy
 from msemu.rl.correlated_noise import CorrelatedGaussian, GroupGaussian, LatticeGaussian
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
-from msemu.rl.setup import open_policy
 
 TASK = "Msemu-Track-MyoLegs-v0"
 

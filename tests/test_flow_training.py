@@ -15,10 +15,10 @@ from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.rl import checkpoint
+from msemu.rl.assemble import open_policy
 from msemu.rl.flow.export import export_sampler
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
-from msemu.rl.setup import open_policy
 
 TASK = "Msemu-Track-MyoLegs-v0"
 

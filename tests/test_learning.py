@@ -19,9 +19,9 @@ from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.rl import checkpoint
+from msemu.rl.assemble import open_policy
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner, tracking_score_cm
-from msemu.rl.setup import open_policy
 from msemu.sim import pick_device
 
 TASK = "Msemu-Track-MyoLegs-v0"

@@ -16,11 +16,11 @@ from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.rl import checkpoint
+from msemu.rl.assemble import find_runner, open_policy, prepare
 from msemu.rl.distributed import Team
 from msemu.rl.off_policy.runner import REPLAY_FILE, OffPolicyRunner
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
-from msemu.rl.setup import find_runner, open_policy, prepare
 
 TASK = "Msemu-Track-MyoLegs-v0"
 

@@ -14,9 +14,9 @@ from msemu.cli.train import train
 from msemu.config import TrainCfg, read_yaml
 from msemu.registry import list_tasks
 from msemu.rl import pretrained
+from msemu.rl.assemble import open_policy
 from msemu.rl.pretrained import FOLDER, PretrainedRun, publish
 from msemu.rl.run_folder import RunFolder
-from msemu.rl.setup import open_policy
 
 TASKS = sorted(path.parent.name for path in FOLDER.glob("*/config.yaml"))
 

@@ -71,7 +71,7 @@ def test_an_installed_plugin_is_found_and_a_broken_one_left_out(installed_plugin
 def test_a_plugins_task_runs_with_its_own_reward(installed_plugin: Path, legs, march, tmp_path: Path) -> None:
     march.save(tmp_path / "march.npz")
     code = (
-        "import torch; from msemu.rl.setup import *; from msemu.registry import get_task;"
+        "import torch; from msemu.rl.assemble import *; from msemu.registry import get_task;"
         "cfg = get_task('Example-TiptoeWalk-MyoLegs-v0').load_config(); cfg.num_envs = 2;"
         f"cfg.motion = {str(tmp_path / 'march.npz')!r}; body = load_body(cfg.body);"
         "env = make_env('Example-TiptoeWalk-MyoLegs-v0', cfg, body, load_clips(cfg, body), 0);"

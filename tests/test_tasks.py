@@ -10,8 +10,8 @@ from msemu.models import load_body
 from msemu.motion.library.catalogue import catalogue, clip_sets
 from msemu.motion.library.task_clips import load_clips, motions_of
 from msemu.registry import get_task, list_tasks
+from msemu.rl.assemble import make_env
 from msemu.rl.runner import Runner
-from msemu.rl.setup import make_env
 from msemu.sim.contact_sensors import contact_sensors
 
 BODIES = {"MyoLegs": "myolegs", "MyoFullBody": "myofullbody", "MsHuman700": "ms_human_700"}

@@ -13,7 +13,7 @@ from msemu.envs.action.excitation import ExcitationValues
 from msemu.errors import MsemuError, suggestion
 from msemu.models import Body, load_body
 from msemu.models.couplings import Couplings
-from msemu.models.hold import hold_joints
+from msemu.models.edits.hold import hold_joints
 from msemu.models.muscle_groups import group_by_length
 from msemu.models.poses import scalar_joints
 from msemu.sim import make_simulation

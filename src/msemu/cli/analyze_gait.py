@@ -59,8 +59,8 @@ def analyze_gait(args: GaitArgs) -> None:
     from msemu.analysis.gait_plot import plot_gait
     from msemu.analysis.muscle_timing import Agreement, OverallAgreement, TextbookTiming
     from msemu.motion.library.task_clips import find_clip
+    from msemu.rl.assemble import open_policy
     from msemu.rl.pretrained import find_run
-    from msemu.rl.setup import open_policy
     from msemu.sim import pick_device
 
     if args.episodes < 1:

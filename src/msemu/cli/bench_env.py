@@ -32,7 +32,7 @@ def bench_env(args: EnvBench) -> None:
     """Measure, print and write the figures."""
     from msemu.analysis.benchmark import measure_env
     from msemu.models import load_body
-    from msemu.rl.setup import make_env
+    from msemu.rl.assemble import make_env
 
     require_positive(num_envs=args.num_envs, rounds=args.rounds, steps=args.steps)
     task = tracking_task(args.body)

@@ -44,7 +44,7 @@ def bench_prior(args: PriorBench) -> None:
     from msemu.analysis.evaluation import Evaluation
     from msemu.analysis.rollout import measure_episodes, steps_with
     from msemu.models import load_body
-    from msemu.rl.setup import make_env
+    from msemu.rl.assemble import make_env
 
     require_positive(episodes=args.episodes)
     require_seconds(args.seconds)

@@ -83,8 +83,8 @@ def measure(args: TrainBench, body_name: str, engine: str, agent: str, num_envs:
     from msemu.analysis.train_benchmark import measure_training
     from msemu.config import cfg_file, load
     from msemu.models import load_body
+    from msemu.rl.assemble import make_env
     from msemu.rl.runner import Runner
-    from msemu.rl.setup import make_env
     from msemu.sim import pick_device
 
     task = tracking_task(body_name)

@@ -61,8 +61,8 @@ def evaluate(args: EvalArgs) -> None:
     from msemu.analysis.plots import plot_evaluation
     from msemu.analysis.rollout import measure_episodes, steps_with
     from msemu.motion.library.task_clips import file_stem, find_clip
+    from msemu.rl.assemble import open_policy
     from msemu.rl.pretrained import find_run
-    from msemu.rl.setup import open_policy
     from msemu.sim import pick_device
 
     if args.episodes < 1:

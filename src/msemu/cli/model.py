@@ -15,9 +15,9 @@ from msemu.cli.body_arguments import SEVERITY_COLOURS, BodyName, BodyPath, JsonF
 from msemu.cli.model_muscles import muscles
 from msemu.cli.output import write_json
 from msemu.errors import MsemuError, command
+from msemu.findings import Finding
 from msemu.models import LANDMARKS, Body, list_bodies, load_body
-from msemu.models.check import check_body
-from msemu.models.finding import Finding
+from msemu.models.checks.body import check_body
 from msemu.models.recipe import load_recipe
 from msemu.models.sources import SOURCES, Source
 

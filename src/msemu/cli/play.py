@@ -80,7 +80,7 @@ def play(args: PlayArgs) -> None:
 def _record(args: PlayArgs) -> tuple[Body, Recording]:
     from msemu.analysis.rollout import record
     from msemu.motion.library.task_clips import find_clip
-    from msemu.rl.setup import open_policy
+    from msemu.rl.assemble import open_policy
     from msemu.sim import pick_device
 
     run = _find_run(args)

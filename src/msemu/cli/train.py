@@ -97,9 +97,9 @@ def with_agent(spec: TaskSpec, arguments: list[str]) -> tuple[TaskSpec, list[str
 
 def train(task: str, cfg: TrainCfg) -> Path:
     """Train, and return the run folder."""
+    from msemu.rl.assemble import find_runner, prepare
     from msemu.rl.distributed import join_team
     from msemu.rl.progress import StopConditions
-    from msemu.rl.setup import find_runner, prepare
     from msemu.sim import pick_device
 
     if cfg.num_envs < 1 or (cfg.iterations is not None and cfg.iterations < 1):

@@ -21,7 +21,7 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.rl import checkpoint
 from msemu.rl.distributed import Team
-from msemu.rl.flow.heads import check_head, expect_head, head_name
+from msemu.rl.heads import check_head, expect_head, head_name
 from msemu.rl.progress import Iteration, ProgressLogger, StopTraining
 
 _LOGGER_STATE = ("tot_timesteps", "tot_time", "cur_reward_sum", "cur_episode_length", "rewbuffer", "lenbuffer")

@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 
-from msemu.envs.discriminator_features import MotionFeatures
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.rl.adversarial.discriminator import Discriminator
+from msemu.rl.adversarial.features import MotionFeatures
 from msemu.rl.adversarial.normalizer import MeanAbsoluteNormalizer
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import torch
 
-from msemu.envs.discriminator_features import MotionFeatures
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.motion.kinematics import Kinematics
 from msemu.motion.reference import ReferenceMotion
 from msemu.rl.adversarial.discriminator import Discriminator
+from msemu.rl.adversarial.features import MotionFeatures
 from msemu.rl.adversarial.normalizer import MeanStdNormalizer
 from msemu.rl.adversarial.ranks import is_first_rank
 from msemu.rl.adversarial.settings import check_counts

@@ -9,7 +9,7 @@ from rsl_rl.models import MLPModel
 from rsl_rl.utils import resolve_class, resolve_obs_groups
 from tensordict import TensorDict
 
-from msemu.rl.flow.heads import head_name
+from msemu.rl.heads import head_name
 from msemu.rl.off_policy.critic import TwinCritic
 from msemu.rl.off_policy.policy import SquashedGaussian
 from msemu.rl.off_policy.replay import Batch, Replay

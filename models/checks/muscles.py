@@ -3,8 +3,8 @@
 import mujoco
 import numpy as np
 
+from msemu.findings import Finding
 from msemu.models.body import Body
-from msemu.models.finding import Finding
 from msemu.models.mirror import JointMirror, mirror_names
 from msemu.models.muscle_paths import moment_arms, muscle_lengths
 from msemu.models.poses import random_poses, scalar_joints

@@ -3,10 +3,10 @@
 import mujoco
 import numpy as np
 
+from msemu.findings import Finding
 from msemu.models.body import Body
-from msemu.models.check_muscles import check_muscles
-from msemu.models.check_symmetry import check_symmetry
-from msemu.models.finding import Finding
+from msemu.models.checks.muscles import check_muscles
+from msemu.models.checks.symmetry import check_symmetry
 from msemu.models.poses import random_poses, scalar_joints
 
 _SEVERITIES = ("error", "warning", "note")

@@ -3,8 +3,8 @@
 import mujoco
 import numpy as np
 
+from msemu.findings import Finding
 from msemu.models.body import Body
-from msemu.models.finding import Finding
 from msemu.models.mirror import JointMirror, mirror_names, mirror_points
 from msemu.models.poses import scalar_joints
 
