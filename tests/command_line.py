@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import io
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,10 +19,14 @@ class Outcome(NamedTuple):
 
 def run(name: str, *arguments: str | Path) -> Outcome:
     """Run ``msemu-<name>`` with ``arguments``."""
-    main = importlib.import_module(f"msemu.cli.{name}").main
+    return run_main(importlib.import_module(f"msemu.cli.{name}").main, f"msemu-{name}", *arguments)
+
+
+def run_main(main: Callable[[], None], program: str, *arguments: str | Path) -> Outcome:
+    """Run a command's entry point with ``arguments``."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        patch.setattr(sys, "argv", [f"msemu-{name}", *map(str, arguments)])
+        patch.setattr(sys, "argv", [program, *map(str, arguments)])
         patch.setenv("COLUMNS", "200")
         try:
             main()

@@ -8,8 +8,8 @@ import pytest
 import torch
 from command_line import run
 
-from msemu.analysis.step_benchmark import ENV_STAGES, PHYSICS_STAGES, StageClock, chrome_trace, measure_step
-from msemu.analysis.train_benchmark import DEFINITIONS, TrainingClock
+from msemu.bench.step import ENV_STAGES, PHYSICS_STAGES, StageClock, chrome_trace, measure_step
+from msemu.bench.train import DEFINITIONS, TrainingClock
 from msemu.config import TaskCfg
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.models import Body

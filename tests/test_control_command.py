@@ -9,7 +9,7 @@ import pytest
 from command_line import run
 from matplotlib.image import imread
 
-from msemu.analysis.control_plots import gait_cycles
+from msemu.analysis.static_optimization.plots import gait_cycles
 from msemu.control.inverse_dynamics import differentiate
 from msemu.control.static_optimization import optimize
 from msemu.models import Body

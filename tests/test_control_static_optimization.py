@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from msemu.analysis.control_report import summarise
+from msemu.analysis.static_optimization.report import summarise
 from msemu.control.inverse_dynamics import Movement, differentiate
 from msemu.control.muscle_capacity import scaled_strength
 from msemu.control.static_optimization import StaticOptimizationSettings, optimize

@@ -1,4 +1,4 @@
-"""``msemu-bench explore``: the chain against NumPy, the scatter against its formula, the command and wrong input."""
+"""``python -m explore``: the chain against NumPy, the scatter against its formula, the command and wrong input."""
 
 import json
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from command_line import run
-
-from msemu.analysis.exploration_benchmark import (
+from command_line import run_main
+from explore.__main__ import main as explore
+from explore.exploration_benchmark import (
     DEFINITIONS,
     explored_std,
     measure_exploration,
 )
-from msemu.analysis.learning_protocol import bench_agent, make_learner, samples_to_threshold
-from msemu.analysis.planar_chain import (
+from explore.learning_protocol import bench_agent, make_learner, samples_to_threshold
+from explore.planar_chain import (
     BEND_PER_STEP,
     EPISODE_STEPS,
     GREATEST_BEND,
@@ -116,7 +116,7 @@ def test_the_command_writes_figures_and_plot(tmp_path: Path) -> None:
     figures, plot = tmp_path / "figures.json", tmp_path / "plots" / "explore.png"
     size = ("--joints", "4", "10", "--seeds", "1", "2", "--num-envs", "4", "--iterations", "2")
     agents = ("--noises", "ppo", "lattice", "--agents", "ppo", "flow_guided", "crossq")
-    result = run("bench", "explore", *size, *agents, "--json", figures, "--plot", plot)
+    result = run_main(explore, "explore", *size, *agents, "--json", figures, "--plot", plot)
     assert result.returncode == 0, result.stderr
     assert all(name in result.stdout for name in DEFINITIONS)
     measured = json.loads(figures.read_text())
@@ -127,7 +127,7 @@ def test_the_command_writes_figures_and_plot(tmp_path: Path) -> None:
         assert row["samples_to_threshold"] is None and row["diverged_after"] is None and row["final_std"] > 0
     assert plot.read_bytes().startswith(b"\x89PNG")
     again = tmp_path / "again.json"
-    run("bench", "explore", *size, *agents, "--json", again)
+    run_main(explore, "explore", *size, *agents, "--json", again)
     repeated = json.loads(again.read_text())
     for row in repeated["learning"] + measured["learning"]:
         del row["cpu_s"]
@@ -144,5 +144,5 @@ def test_the_command_writes_figures_and_plot(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_end_in_one_line(arguments: tuple[str, ...], said: str) -> None:
-    result = run("bench", "explore", *arguments)
+    result = run_main(explore, "explore", *arguments)
     assert result.returncode == 2 and said in result.stderr and "Traceback" not in result.stderr

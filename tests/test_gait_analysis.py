@@ -11,9 +11,9 @@ from command_line import run
 from matplotlib.image import imread
 from test_commands import assert_one_clear_line
 
-from msemu.analysis.gait import cut, stride_duration_s
-from msemu.analysis.gait_cycles import find_cycles, find_stances, find_strikes
-from msemu.analysis.muscle_timing import Agreement, OverallAgreement, TextbookTiming
+from msemu.analysis.gait.cycles import find_cycles, find_stances, find_strikes
+from msemu.analysis.gait.gait import cut, stride_duration_s
+from msemu.analysis.gait.muscle_timing import Agreement, OverallAgreement, TextbookTiming
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip

@@ -7,12 +7,13 @@ import mujoco
 import numpy as np
 import pytest
 import torch
-from command_line import run
+from command_line import run_main
+from explore.__main__ import main as explore
+from explore.learning_protocol import bench_agent, make_learner
+from explore.posture_reaching import EPISODE_STEPS, ERROR_SCALE_RAD, PostureReaching
+from explore.reaching_benchmark import REACHING_DEFINITIONS, blind_error
 from scipy.optimize import lsq_linear
 
-from msemu.analysis.learning_protocol import bench_agent, make_learner
-from msemu.analysis.posture_reaching import EPISODE_STEPS, ERROR_SCALE_RAD, PostureReaching
-from msemu.analysis.reaching_benchmark import REACHING_DEFINITIONS, blind_error
 from msemu.models import Body, load_body
 from msemu.models.couplings import Couplings
 from msemu.models.muscle_paths import moment_arms
@@ -149,7 +150,7 @@ def test_noise_is_shared_by_muscles_that_shorten_together(elbow: PostureReaching
 def test_the_command_writes_figures_and_curves(tmp_path: Path) -> None:
     figures, curves = tmp_path / "figures.json", tmp_path / "plots" / "curves.png"
     size = ("--tasks", "elbow", "--seeds", "1", "2", "--num-envs", "4", "--iterations", "2")
-    result = run("bench", "explore", *size, "--agents", "ppo", "crossq", "--json", figures, "--curves", curves)
+    result = run_main(explore, "explore", *size, "--agents", "ppo", "crossq", "--json", figures, "--curves", curves)
     assert result.returncode == 0, result.stderr
     assert all(name in result.stdout for name in REACHING_DEFINITIONS)
     measured = json.loads(figures.read_text())
@@ -170,5 +171,5 @@ def test_the_command_writes_figures_and_curves(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_end_in_one_line(arguments: tuple[str, ...], said: str) -> None:
-    result = run("bench", "explore", *arguments)
+    result = run_main(explore, "explore", *arguments)
     assert result.returncode == 2 and said in result.stderr and "Traceback" not in result.stderr

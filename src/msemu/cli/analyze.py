@@ -64,7 +64,7 @@ def static_optimization(args: StaticOptimizationArgs) -> None:
     """Optimise, print the report and write the files."""
     import numpy as np
 
-    from msemu.analysis.control_report import summarise, write_files
+    from msemu.analysis.static_optimization.report import summarise, write_files
     from msemu.config import TaskCfg
     from msemu.control.inverse_dynamics import differentiate
     from msemu.control.muscle_capacity import scaled_strength
@@ -94,7 +94,7 @@ def static_optimization(args: StaticOptimizationArgs) -> None:
     for line in _warnings(figures):
         console.print(f"[yellow]{line}[/]", soft_wrap=True)
     if args.out:
-        from msemu.analysis.control_plots import plot_static_optimization
+        from msemu.analysis.static_optimization.plots import plot_static_optimization
 
         time = np.arange(len(result.activation)) / clip.fps
         paths = write_files(result, time, "static_optimization", args.out)

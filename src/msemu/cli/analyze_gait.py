@@ -13,8 +13,8 @@ from msemu.cli.output import progress, require_seconds, write_json
 from msemu.errors import MsemuError
 
 if TYPE_CHECKING:
-    from msemu.analysis.gait import GaitActivity
-    from msemu.analysis.muscle_timing import Agreement, OverallAgreement, TextbookTiming
+    from msemu.analysis.gait.gait import GaitActivity
+    from msemu.analysis.gait.muscle_timing import Agreement, OverallAgreement, TextbookTiming
 
 _RUNNING_STANCE = 0.5
 """A foot that stands for less of its cycle leaves the body without any support, which is a run [-]."""
@@ -55,9 +55,9 @@ class GaitArgs:
 
 def analyze_gait(args: GaitArgs) -> None:
     """Let the policy walk, print the table, write JSON and plot."""
-    from msemu.analysis.gait import measure_gait
-    from msemu.analysis.gait_plot import plot_gait
-    from msemu.analysis.muscle_timing import Agreement, OverallAgreement, TextbookTiming
+    from msemu.analysis.gait.gait import measure_gait
+    from msemu.analysis.gait.muscle_timing import Agreement, OverallAgreement, TextbookTiming
+    from msemu.analysis.gait.plot import plot_gait
     from msemu.motion.library.task_clips import find_clip
     from msemu.rl.assemble import open_policy
     from msemu.rl.pretrained import find_run

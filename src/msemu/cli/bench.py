@@ -4,7 +4,6 @@ import tyro
 
 from msemu.cli.bench_capacity import CapacityBench, bench_capacity
 from msemu.cli.bench_env import EnvBench, bench_env
-from msemu.cli.bench_explore import ExploreBench, bench_explore
 from msemu.cli.bench_motion import MotionBench, bench_motion
 from msemu.cli.bench_muscle import MuscleBench, bench_muscle
 from msemu.cli.bench_prior import PriorBench, bench_prior
@@ -16,7 +15,6 @@ from msemu.errors import command
 SUBCOMMANDS = {
     "capacity": (CapacityBench, bench_capacity),
     "env": (EnvBench, bench_env),
-    "explore": (ExploreBench, bench_explore),
     "motion": (MotionBench, bench_motion),
     "muscle": (MuscleBench, bench_muscle),
     "prior": (PriorBench, bench_prior),

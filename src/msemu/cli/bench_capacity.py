@@ -36,7 +36,7 @@ class CapacityBench:
 
 def bench_capacity(args: CapacityBench) -> None:
     """Measure, print and write the figures."""
-    from msemu.analysis.capacity import measure_capacity, with_margin
+    from msemu.bench.capacity import measure_capacity, with_margin
     from msemu.models import load_body
     from msemu.sim import pick_device
 

@@ -30,7 +30,7 @@ class EnvBench(Timing):
 
 def bench_env(args: EnvBench) -> None:
     """Measure, print and write the figures."""
-    from msemu.analysis.benchmark import measure_env
+    from msemu.bench.env import measure_env
     from msemu.models import load_body
     from msemu.rl.assemble import make_env
 

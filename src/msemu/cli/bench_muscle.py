@@ -30,8 +30,8 @@ class MuscleBench(Timing):
 
 def bench_muscle(args: MuscleBench) -> None:
     """Measure, print and write the figures."""
-    from msemu.analysis.muscle_benchmark import measure_muscles, measure_step_ratio
-    from msemu.analysis.warp_muscle_benchmark import measure_on_device
+    from msemu.bench.muscle import measure_muscles, measure_step_ratio
+    from msemu.bench.warp_muscle import measure_on_device
     from msemu.models import load_body
     from msemu.sim import pick_device
     from msemu.sim.threads import available_cores

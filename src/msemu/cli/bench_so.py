@@ -39,7 +39,7 @@ def bench_so(args: StaticOptimizationBench) -> None:
     """Measure, print and write the figures."""
     import torch
 
-    from msemu.analysis.control_benchmark import measure_decoder
+    from msemu.bench.decoder import measure_decoder
     from msemu.config import TaskCfg
     from msemu.models import load_body
 

@@ -36,7 +36,7 @@ class StepBench(Timing):
 
 def bench_step(args: StepBench) -> None:
     """Measure, print and write the figures."""
-    from msemu.analysis.step_benchmark import chrome_trace, measure_step
+    from msemu.bench.step import chrome_trace, measure_step
     from msemu.models import load_body
     from msemu.rl.assemble import make_env
 

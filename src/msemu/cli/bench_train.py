@@ -52,7 +52,7 @@ class TrainBench:
 
 def bench_train(args: TrainBench) -> None:
     """Measure, print and write the figures."""
-    from msemu.analysis.train_benchmark import DEFINITIONS, plot_training
+    from msemu.bench.train import DEFINITIONS, plot_training
     from msemu.rl import provenance
 
     require_positive(num_envs=args.num_envs, iterations=args.iterations)
@@ -80,7 +80,7 @@ def measure(args: TrainBench, body_name: str, engine: str, agent: str, num_envs:
     """Measure one row."""
     import torch
 
-    from msemu.analysis.train_benchmark import measure_training
+    from msemu.bench.train import measure_training
     from msemu.config import cfg_file, load
     from msemu.models import load_body
     from msemu.rl.assemble import make_env

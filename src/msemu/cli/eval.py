@@ -58,7 +58,7 @@ def main() -> None:
 def evaluate(args: EvalArgs) -> None:
     """Evaluate, print the table, write JSON and plots."""
     from msemu.analysis.evaluation import Evaluation
-    from msemu.analysis.plots import plot_evaluation
+    from msemu.analysis.evaluation_plots import plot_evaluation
     from msemu.analysis.rollout import measure_episodes, steps_with
     from msemu.motion.library.task_clips import file_stem, find_clip
     from msemu.rl.assemble import open_policy

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import warp as wp
 
-from msemu.analysis.muscle_benchmark import summary
+from msemu.bench.muscle import summary
 from msemu.models.body import Body
 from msemu.muscle.settings import LEVELS, MuscleCfg
 from msemu.sim.warp_simulation import WarpSimulation

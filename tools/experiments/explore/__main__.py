@@ -1,4 +1,4 @@
-"""``msemu-bench explore``: how exploration and learning speed scale with the number of actions."""
+"""``python -m explore``: how exploration and learning speed scale with the number of actions."""
 
 import contextlib
 import functools
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tyro
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -16,11 +17,11 @@ from rich.table import Table
 
 from msemu.cli.bench_options import require_positive
 from msemu.cli.output import write_json
-from msemu.errors import MsemuError, suggestion
+from msemu.errors import MsemuError, command, suggestion
 
 CHAIN = "chain"
 TASKS = (CHAIN, "elbow", "legs", "body")
-"""The chain, and the names of `msemu.analysis.posture_reaching.REACHING_TASKS`."""
+"""The chain, and the names of `explore.posture_reaching.REACHING_TASKS`."""
 _ISOTROPIC_STD = 0.2
 """Noise of cfg/agent/ppo.yaml; that of the other agents is as much in all."""
 _COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -64,7 +65,7 @@ def bench_explore(args: ExploreBench) -> None:
     """Measure, print and write the figures."""
     import torch
 
-    from msemu.analysis.learning_protocol import bench_agent
+    from explore.learning_protocol import bench_agent
     from msemu.rl import provenance
 
     _require_sound(args)
@@ -104,9 +105,9 @@ def _measure_chain(args: ExploreBench, bar: Progress, figures: dict[str, Any], t
     """Measure the chain, if it is among the tasks, and add to figures and tables."""
     if CHAIN not in args.tasks:
         return
-    from msemu.analysis.exploration_benchmark import DEFINITIONS, measure_exploration, measure_learning
-    from msemu.analysis.exploration_plot import plot_exploration
-    from msemu.analysis.planar_chain import end_effector_variance
+    from explore.exploration_benchmark import DEFINITIONS, measure_exploration, measure_learning
+    from explore.exploration_plot import plot_exploration
+    from explore.planar_chain import end_effector_variance
 
     exploration = [
         {
@@ -136,7 +137,7 @@ def _measure_reaching(args: ExploreBench, bar: Progress, figures: dict[str, Any]
     names = [name for name in args.tasks if name != CHAIN]
     if not names:
         return
-    from msemu.analysis.reaching_benchmark import REACHING_DEFINITIONS, measure_reaching
+    from explore.reaching_benchmark import REACHING_DEFINITIONS, measure_reaching
 
     rows = []
     for name, agent, seed in itertools.product(names, args.agents, args.seeds):
@@ -146,7 +147,7 @@ def _measure_reaching(args: ExploreBench, bar: Progress, figures: dict[str, Any]
     figures["reaching"] = rows
     tables.append(_reaching_table(rows))
     if args.curves:
-        from msemu.analysis.reaching_plot import plot_reaching
+        from explore.reaching_plot import plot_reaching
 
         args.curves.parent.mkdir(parents=True, exist_ok=True)
         plot_reaching(rows, args.curves)
@@ -219,3 +220,13 @@ def _or_infinity(samples: float | None) -> float:
 
 def _thousands(samples: float, most: float) -> str:
     return f"> {most / 1e3:.0f}" if samples == float("inf") else f"{samples / 1e3:.1f}"
+
+
+@command
+def main() -> None:
+    """Entry point."""
+    bench_explore(tyro.cli(ExploreBench, prog="python -m explore", description=__doc__))
+
+
+if __name__ == "__main__":
+    main()

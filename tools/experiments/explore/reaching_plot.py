@@ -15,7 +15,7 @@ def plot_reaching(rows: list[dict[str, Any]], path: Path) -> None:
     Lines are medians over the seeds, bands reach from the least to the greatest.
 
     Args:
-        rows: Results of `msemu.analysis.reaching_benchmark.measure_reaching`.
+        rows: Results of `explore.reaching_benchmark.measure_reaching`.
         path: PNG file.
     """
     tasks, agents = dict.fromkeys(row["task"] for row in rows), dict.fromkeys(row["agent"] for row in rows)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from msemu.analysis.gait_cycles import PERCENT
+from msemu.analysis.gait.cycles import PERCENT
 from msemu.config import cfg_file, load
 from msemu.errors import MsemuError
 from msemu.models import Body

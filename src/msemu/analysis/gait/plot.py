@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from msemu.analysis.gait import GaitActivity
-from msemu.analysis.gait_cycles import PERCENT
-from msemu.analysis.muscle_timing import Agreement, Channel, TextbookTiming
+from msemu.analysis.gait.cycles import PERCENT
+from msemu.analysis.gait.gait import GaitActivity
+from msemu.analysis.gait.muscle_timing import Agreement, Channel, TextbookTiming
 
 _STYLES = {
     "r": {"label": "right", "color": "#d55e00", "linestyle": "-"},

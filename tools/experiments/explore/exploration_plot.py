@@ -15,7 +15,7 @@ def plot_exploration(
 
     Args:
         exploration: ``agent``, ``num_joints`` and ``end_effector_std`` of each seed.
-        learning: Results of `msemu.analysis.exploration_benchmark.measure_learning`.
+        learning: Results of `explore.exploration_benchmark.measure_learning`.
         isotropic: Exact deviation under independent noise by number of joints.
         path: PNG file.
     """

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from msemu.analysis.learning_protocol import bench_agent, learn, make_learner, samples_to_threshold
-from msemu.analysis.planar_chain import EPISODE_STEPS, PlanarChain
+from explore.learning_protocol import bench_agent, learn, make_learner, samples_to_threshold
+from explore.planar_chain import EPISODE_STEPS, PlanarChain
 
 DEFINITIONS = {
     "end_effector_std": (

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from msemu.analysis.control_report import region_forces
-from msemu.analysis.gait_cycles import LOADED_BW, find_stances, find_strikes
+from msemu.analysis.gait.cycles import LOADED_BW, find_stances, find_strikes
+from msemu.analysis.static_optimization.report import region_forces
 from msemu.control.static_optimization import StaticOptimization
 
 _LEG_MUSCLES = (

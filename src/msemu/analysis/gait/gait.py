@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from msemu.analysis.gait_cycles import LOADED_BW, find_cycles, find_stances, find_strikes
-from msemu.analysis.muscle_timing import TextbookTiming
+from msemu.analysis.gait.cycles import LOADED_BW, find_cycles, find_stances, find_strikes
+from msemu.analysis.gait.muscle_timing import TextbookTiming
 from msemu.analysis.rollout import Policy, measure_episodes
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from msemu.analysis.learning_protocol import bench_agent, learn, make_learner, samples_to_threshold
-from msemu.analysis.posture_reaching import EPISODE_STEPS, PostureReaching
+from explore.learning_protocol import bench_agent, learn, make_learner, samples_to_threshold
+from explore.posture_reaching import EPISODE_STEPS, PostureReaching
 
 REACHING_DEFINITIONS = {
     "error_deg": (
@@ -59,7 +59,7 @@ def measure_reaching(
     """Let an agent learn to reach for postures, for all of its budget.
 
     Args:
-        task: One of `msemu.analysis.posture_reaching.REACHING_TASKS`.
+        task: One of `explore.posture_reaching.REACHING_TASKS`.
         name: Agent of cfg/agent.
         seed: Seed of the run; the tested episodes are always the same.
         num_envs: Bodies.
