@@ -14,9 +14,9 @@ from msemu.models import LANDMARKS, Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.geometry import landmark_path
 from msemu.motion.recording import Recording, stick_figure
-from msemu.viewer.browser import serve
-from msemu.viewer.heatmap import draw_heatmap
-from msemu.viewer.video import save_frame
+from msemu.viewer.drawing.heatmap import draw_heatmap
+from msemu.viewer.drawing.video import save_frame
+from msemu.viewer.page.browser import serve
 
 NAMES = tuple(f"{joint}_{side}" for side in "rl" for joint in ("hip", "knee", "ankle", "shoulder"))
 

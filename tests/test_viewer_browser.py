@@ -17,9 +17,9 @@ from matplotlib.image import imread
 
 from msemu.errors import MsemuError
 from msemu.motion.recording import Recording
-from msemu.viewer.browser import serve
 from msemu.viewer.muscle_colouring import COLOURINGS
-from msemu.viewer.muscle_list import muscle_list
+from msemu.viewer.page.browser import serve
+from msemu.viewer.page.muscle_list import muscle_list
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

@@ -8,8 +8,8 @@ import trimesh
 from msemu.models import load_body
 from msemu.viewer.camera import Camera
 from msemu.viewer.geometry import bone_meshes, contact_meshes
+from msemu.viewer.page.playback import Playback
 from msemu.viewer.palette import activation_colors
-from msemu.viewer.playback import Playback
 from msemu.viewer.pose import Poser
 from msemu.viewer.simplification import simplify
 

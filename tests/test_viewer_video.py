@@ -9,9 +9,9 @@ from matplotlib.image import imread
 
 from msemu.errors import MsemuError
 from msemu.motion.recording import Recording
-from msemu.viewer.opengl import try_egl
+from msemu.viewer.drawing.opengl import try_egl
+from msemu.viewer.drawing.video import save_frame, write_video
 from msemu.viewer.readout import restarts, tracking_errors
-from msemu.viewer.video import save_frame, write_video
 
 
 @pytest.fixture(scope="module")

@@ -70,20 +70,20 @@ def play(args: Play) -> None:
     recording = Recording.from_clip(clip, cycles=args.cycles)
     picture = None
     if args.heatmap or (clip.joint_centres is not None and not args.video):
-        from msemu.viewer.heatmap import draw_heatmap, save_heatmap
+        from msemu.viewer.drawing.heatmap import draw_heatmap, save_heatmap
 
         picture = draw_heatmap(body, clip)
         if args.heatmap:
             save_heatmap(picture, args.heatmap)
             Console().print(f"picture: {args.heatmap}", soft_wrap=True)
     if args.video:
-        from msemu.viewer.video import write_video
+        from msemu.viewer.drawing.video import write_video
 
         with progress("drawing") as on_frame:
             write_video(recording, body, args.video, progress=on_frame)
         Console().print(f"video: {args.video}", soft_wrap=True)
     elif not args.heatmap:
-        from msemu.viewer.browser import serve
+        from msemu.viewer.page.browser import serve
 
         serve(recording, body, args.host, args.port, picture=picture)
 

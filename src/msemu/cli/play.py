@@ -14,7 +14,7 @@ from msemu.motion.recording import Recording
 from msemu.registry import get_task, list_tasks
 from msemu.rl.pretrained import find_run
 from msemu.rl.run_folder import RunFolder
-from msemu.viewer.video import RendererName, write_video
+from msemu.viewer.drawing.video import RendererName, write_video
 
 
 @dataclass
@@ -72,7 +72,7 @@ def play(args: PlayArgs) -> None:
             )
         Console().print(f"video: {args.video}")
     else:
-        from msemu.viewer.browser import serve
+        from msemu.viewer.page.browser import serve
 
         serve(recording, body, args.host, args.port)
 

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import IdentityTransform
 
 from msemu.viewer.camera import Camera
-from msemu.viewer.floor import TILE_M, faded, floor_tiles
-from msemu.viewer.image import SUPERSAMPLING, averaged_down
+from msemu.viewer.drawing.floor import TILE_M, faded, floor_tiles
+from msemu.viewer.drawing.image import SUPERSAMPLING, averaged_down
 
 _DPI = 100
 

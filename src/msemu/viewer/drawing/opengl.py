@@ -12,9 +12,9 @@ import numpy as np
 
 from msemu.models.body import Body
 from msemu.viewer.camera import ELEVATION_DEG, FIELD_OF_VIEW_DEG, Camera
-from msemu.viewer.floor import TILE_M, faded, floor_tiles
+from msemu.viewer.drawing.floor import TILE_M, faded, floor_tiles
+from msemu.viewer.drawing.image import SUPERSAMPLING, averaged_down
 from msemu.viewer.geometry import HIDDEN_GROUPS
-from msemu.viewer.image import SUPERSAMPLING, averaged_down
 from msemu.viewer.palette import BACKGROUND_RGB, activation_colors, muscle_opacity, muscle_radius_m
 
 _MAX_GEOMS = 20_000
@@ -105,7 +105,7 @@ class OpenGLPane:
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._render)
 
     def draw(self, qpos: np.ndarray, activation: np.ndarray | None, camera: Camera) -> np.ndarray:
-        """Return the picture of one pose; see `msemu.viewer.drawing.DrawnPane.draw`."""
+        """Return the picture of one pose; see `msemu.viewer.drawing.software.DrawnPane.draw`."""
         self._option.flags[mujoco.mjtVisFlag.mjVIS_TENDON] = activation is not None
         if activation is not None:
             opacity = muscle_opacity(activation)[:, None]

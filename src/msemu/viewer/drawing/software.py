@@ -4,7 +4,7 @@ import numpy as np
 
 from msemu.models.body import Body
 from msemu.viewer.camera import Camera
-from msemu.viewer.canvas import QUAD, Canvas, opaque
+from msemu.viewer.drawing.canvas import QUAD, Canvas, opaque
 from msemu.viewer.geometry import bone_meshes
 from msemu.viewer.palette import SHADOW_RGB, activation_colors, muscle_opacity, muscle_radius_m
 from msemu.viewer.pose import Pose, Poser

@@ -11,7 +11,7 @@ import viser
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.recording import Recording
-from msemu.viewer.page import Page
+from msemu.viewer.page.page import Page
 from msemu.viewer.readout import check_recording
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from msemu.viewer.camera import Camera
-from msemu.viewer.canvas import QUAD, Canvas, opaque
+from msemu.viewer.drawing.canvas import QUAD, Canvas, opaque
 from msemu.viewer.palette import SHADOW_RGB, SOURCE_RGB
 
 _RADIUS_M = 0.018

@@ -11,10 +11,10 @@ from msemu.models.body import Body
 from msemu.motion.recording import Recording
 from msemu.viewer.camera import FIELD_OF_VIEW_DEG, camera_at, heading_deg
 from msemu.viewer.muscle_colouring import COLOURINGS
-from msemu.viewer.muscle_list import muscle_list
-from msemu.viewer.playback import Playback
+from msemu.viewer.page.muscle_list import muscle_list
+from msemu.viewer.page.playback import Playback
+from msemu.viewer.page.scene import BodyScene
 from msemu.viewer.readout import restarts, tracking_errors
-from msemu.viewer.scene import BodyScene
 
 _REFRESH_HZ = 30.0
 _LISTED_MUSCLES = 16

@@ -11,11 +11,11 @@ from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.recording import Recording
 from msemu.viewer.camera import Camera, following_cameras, heading_deg
-from msemu.viewer.composition import Composition
+from msemu.viewer.drawing.composition import Composition
+from msemu.viewer.drawing.stick_pane import StickPane
 from msemu.viewer.muscle_colouring import pick_colouring
 from msemu.viewer.palette import BONE_RGB, REFERENCE_RGB
 from msemu.viewer.readout import check_recording, restarts, tracking_errors
-from msemu.viewer.stick_pane import StickPane
 
 RendererName = Literal["auto", "egl", "lines"]
 
@@ -189,7 +189,7 @@ class _Frames:
 def _chosen(renderer: RendererName) -> str:
     if renderer == "lines":
         return renderer
-    from msemu.viewer.opengl import try_egl
+    from msemu.viewer.drawing.opengl import try_egl
 
     if renderer == "auto":
         return "egl" if try_egl().in_hardware else "lines"
@@ -202,9 +202,9 @@ def _chosen(renderer: RendererName) -> str:
 
 def _renderer_class(name: str) -> type[PaneRenderer]:
     if name == "egl":
-        from msemu.viewer.opengl import OpenGLPane
+        from msemu.viewer.drawing.opengl import OpenGLPane
 
         return OpenGLPane
-    from msemu.viewer.drawing import DrawnPane
+    from msemu.viewer.drawing.software import DrawnPane
 
     return DrawnPane
