@@ -11,7 +11,7 @@ from msemu.analysis.plausibility.check import check_clip
 from msemu.analysis.plausibility.muscles import muscle_path, snapping_geom
 from msemu.analysis.plausibility.report import findings_table, summary
 from msemu.analysis.plausibility.strength import strength
-from msemu.cli.motion_check import MotionCheck, MotionRepair, check_motion, repair_motion
+from msemu.cli.motion.check import MotionCheck, MotionRepair, check_motion, repair_motion
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.models.body import LANDMARKS

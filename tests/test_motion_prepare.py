@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from msemu.cli.bench_motion import MotionBench, bench_motion
-from msemu.cli.motion_prepare import Prepare, prepare
+from msemu.cli.motion.prepare import Prepare, prepare
 from msemu.errors import MsemuError
 from msemu.motion.library.obtain import load_source
 

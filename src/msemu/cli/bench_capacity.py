@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from msemu.cli.bench_options import require_positive
-from msemu.cli.output import require_seconds, write_json
+from msemu.console import require_seconds, write_json
 from msemu.errors import MsemuError
 
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from msemu.cli.bench_options import Timing, require_positive, tracking_task
-from msemu.cli.output import load_motion, write_json
+from msemu.console import load_motion, write_json
 
 
 @dataclass

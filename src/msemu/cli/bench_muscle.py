@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from msemu.cli.bench_options import Timing, require_positive
-from msemu.cli.output import write_json
+from msemu.console import write_json
 
 
 @dataclass

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from msemu.cli.bench_options import require_positive, tracking_task
-from msemu.cli.output import load_motion, progress, require_seconds, write_json
 from msemu.config import cfg_names
+from msemu.console import load_motion, progress, require_seconds, write_json
 
 if TYPE_CHECKING:
     from msemu.analysis.evaluation import Evaluation

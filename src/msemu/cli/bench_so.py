@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from msemu.cli.output import load_motion, write_json
+from msemu.console import load_motion, write_json
 from msemu.errors import MsemuError
 
 

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from msemu.cli.bench_options import require_positive, tracking_task
-from msemu.cli.output import load_motion, write_json
 from msemu.config import AgentCfg, TaskCfg
+from msemu.console import load_motion, write_json
 from msemu.errors import MsemuError
 
 

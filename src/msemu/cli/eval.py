@@ -8,7 +8,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from msemu.cli.output import make_folders, progress, require_seconds, write_json
+from msemu.console import make_folders, progress, require_seconds, write_json
 from msemu.errors import MsemuError, command
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import tyro
 from rich.console import Console
 
-from msemu.cli.output import load_motion, progress, require_seconds
+from msemu.console import load_motion, progress, require_seconds
 from msemu.errors import MsemuError, command, suggestion
 from msemu.models import Body, load_body
 from msemu.motion.recording import Recording

@@ -8,9 +8,9 @@ import tyro
 from rich.console import Console
 from rich.table import Column, Table
 
-from msemu.cli.output import load_motions
 from msemu.cli.training_display import TrainingDisplay
 from msemu.config import TrainCfg, cfg_names
+from msemu.console import load_motions
 from msemu.errors import MsemuError, command
 from msemu.registry import TaskSpec, get_task, list_tasks
 

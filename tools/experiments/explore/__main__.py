@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from msemu.cli.bench_options import require_positive
-from msemu.cli.output import write_json
+from msemu.console import write_json
 from msemu.errors import MsemuError, command, suggestion
 
 CHAIN = "chain"

@@ -8,7 +8,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from msemu.cli.output import progress, write_json
+from msemu.console import progress, write_json
 from msemu.errors import MsemuError
 from msemu.motion.clip import MotionClip
 

@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from msemu.cli.body_arguments import SEVERITY_COLOURS, BodyName, BodyPath, JsonFile
-from msemu.cli.output import write_json
+from msemu.console import SEVERITY_COLOURS, BodyName, BodyPath, JsonFile, write_json
 from msemu.errors import MsemuError
 from msemu.models import load_body
 from msemu.models.mirror import mirror_names

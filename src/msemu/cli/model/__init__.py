@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from msemu.cli.body_arguments import SEVERITY_COLOURS, BodyName, BodyPath, JsonFile
-from msemu.cli.model_muscles import muscles
-from msemu.cli.output import write_json
+from msemu.cli.model.muscles import muscles
+from msemu.console import SEVERITY_COLOURS, BodyName, BodyPath, JsonFile, write_json
 from msemu.errors import MsemuError, command
 from msemu.findings import Finding
 from msemu.models import LANDMARKS, Body, list_bodies, load_body

@@ -8,8 +8,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from msemu.cli.analyze_gait import GaitArgs, analyze_gait
-from msemu.cli.output import load_motion, progress, write_json
+from msemu.cli.analyze.gait import GaitArgs, analyze_gait
+from msemu.console import load_motion, progress, write_json
 from msemu.errors import MsemuError, command
 
 if TYPE_CHECKING:

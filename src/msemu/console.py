@@ -5,8 +5,9 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from msemu.errors import MsemuError
@@ -94,3 +95,18 @@ def _finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+BodyName = Annotated[
+    str, tyro.conf.Positional, tyro.conf.arg(metavar="BODY", help="Name of a body, see: msemu-model list.")
+]
+BodyPath = Annotated[
+    Path | None,
+    tyro.conf.arg(metavar="PATH", help="Folder or main file of the model, if no package brings it."),
+]
+JsonFile = Annotated[
+    Path | None, tyro.conf.arg(name="json", metavar="FILE", help="Also write everything to this file.")
+]
+
+SEVERITY_COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
+"""Colour of a finding in a table."""

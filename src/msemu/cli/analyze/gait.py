@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from msemu.cli.output import progress, require_seconds, write_json
+from msemu.console import progress, require_seconds, write_json
 from msemu.errors import MsemuError
 
 if TYPE_CHECKING:

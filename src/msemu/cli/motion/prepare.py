@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from msemu.cli.bench_options import require_positive
-from msemu.cli.output import progress, write_json
+from msemu.console import progress, write_json
 from msemu.errors import MsemuError
 
 if TYPE_CHECKING:

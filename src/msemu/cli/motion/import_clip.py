@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from rich.console import Console
 
-from msemu.cli.motion_show import clip_table, facts
-from msemu.cli.output import progress, write_json
+from msemu.cli.motion.show import clip_table, facts
+from msemu.console import progress, write_json
 from msemu.errors import MsemuError, suggestion
 from msemu.motion.clip import MotionClip
 

@@ -2,12 +2,12 @@
 
 import tyro
 
-from msemu.cli.motion_check import MotionCheck, MotionRepair, check_motion, repair_motion
-from msemu.cli.motion_export import Export, export
-from msemu.cli.motion_fetch import Fetch, fetch
-from msemu.cli.motion_import import Import, import_motion
-from msemu.cli.motion_prepare import Prepare, prepare
-from msemu.cli.motion_show import Info, Play, info, play
+from msemu.cli.motion.check import MotionCheck, MotionRepair, check_motion, repair_motion
+from msemu.cli.motion.export import Export, export
+from msemu.cli.motion.fetch import Fetch, fetch
+from msemu.cli.motion.import_clip import Import, import_motion
+from msemu.cli.motion.prepare import Prepare, prepare
+from msemu.cli.motion.show import Info, Play, info, play
 from msemu.errors import command
 
 
