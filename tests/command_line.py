@@ -34,3 +34,11 @@ def run_main(main: Callable[[], None], program: str, *arguments: str | Path) -> 
         except SystemExit as leaving:
             code = leaving.code or 0
     return Outcome(code, out.getvalue(), err.getvalue())
+
+
+def assert_one_clear_line(result: Outcome, *words: str) -> None:
+    assert result.returncode == 2, result.stdout + result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert lines[-1].startswith("error: ") and "Traceback" not in result.stderr
+    for word in words:
+        assert word in lines[-1]

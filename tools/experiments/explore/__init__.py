@@ -1,1 +1,1 @@
-"""Exploration and learning over the number of actions and muscles: ``cd tools/experiments; python -m explore --help``."""
+"""Exploration and learning over the number of actions and muscles: ``python -m explore`` in tools/experiments."""

@@ -24,8 +24,8 @@ class Fetch:
 
 def fetch(args: Fetch) -> None:
     """Obtain clips, or list them."""
+    from msemu.motion.library import fetch as fetching
     from msemu.motion.library.catalogue import find_entries
-    from msemu.motion.library.obtain import fetch as fetching
 
     console = Console()
     if not args.names:

@@ -45,8 +45,8 @@ class Prepare:
 def prepare(args: Prepare) -> None:
     """Prepare clips and show their figures."""
     from msemu.models import load_body
+    from msemu.motion.library import fetch
     from msemu.motion.library.catalogue import find_entries
-    from msemu.motion.library.obtain import fetch
 
     require_positive(jobs=args.jobs)
     entries = find_entries(args.names)

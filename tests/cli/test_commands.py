@@ -6,20 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
-from command_line import Outcome, run
+from command_line import assert_one_clear_line, run
 
 from msemu.motion.clip import MotionClip
 from msemu.registry import list_tasks
 
 TASK = "Msemu-Track-MyoLegs-v0"
-
-
-def assert_one_clear_line(result: Outcome, *words: str) -> None:
-    assert result.returncode == 2, result.stdout + result.stderr
-    lines = result.stderr.strip().splitlines()
-    assert lines[-1].startswith("error: ") and "Traceback" not in result.stderr
-    for word in words:
-        assert word in lines[-1]
 
 
 @pytest.fixture(scope="module")

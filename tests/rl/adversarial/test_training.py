@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 import pytest
 import torch
+from places import PLUGIN
 from small_agent import small_agent
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -25,7 +26,6 @@ from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
 
 TASK = "Msemu-Track-MyoLegs-v0"
-PLUGIN = Path(__file__).with_name("plugin_example")
 ENTRIES = (
     "root_position",
     "root_rotation",

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import run
+from command_line import assert_one_clear_line, run
 from matplotlib.image import imread
-from test_commands import assert_one_clear_line
 
 from msemu.analysis.gait.cycles import find_cycles, find_stances, find_strikes
 from msemu.analysis.gait.gait import cut, stride_duration_s

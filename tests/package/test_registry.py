@@ -6,12 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import PLUGIN
 
 from msemu import registry
 from msemu.errors import MsemuError
 from msemu.registry import TaskSpec, get_task, list_tasks, register_task
-
-PLUGIN = Path(__file__).with_name("plugin_example")
 
 
 def run(code: str, *paths: Path) -> subprocess.CompletedProcess:

@@ -14,12 +14,12 @@ import pytest
 
 from msemu.errors import MsemuError
 from msemu.motion.clip import MotionClip
+from msemu.motion.library import catalogue as catalogues
+from msemu.motion.library import download as packages
+from msemu.motion.library import fetch as fetching
+from msemu.motion.library import obtain as library
 from msemu.motion.library.catalogue import Entry, Package, cache_folder, catalogue, clip_sets, find_entries, find_entry
 from msemu.motion.library.obtain import body_fingerprint, obtain_clip
-from msemu.motion.library.obtain import catalogue as catalogues
-from msemu.motion.library.obtain import download as packages
-from msemu.motion.library.obtain import fetch as fetching
-from msemu.motion.library.obtain import obtain as library
 
 CONTENT = b"a motion"
 PACKAGE = Package("toy", "1.0", "3.11", "any", 1, "MIT", "toy-1.0.dist-info/LICENSE", "made up", "toy/motions")

@@ -1,11 +1,8 @@
 """The environment on a device never waits for it, and never makes it wait for the host."""
 
-from collections import Counter
-from typing import Any
-
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from count_reads import CountReads
 
 from msemu.config import TaskCfg
 from msemu.envs.motion_tracking import MotionTrackingEnv
@@ -13,25 +10,6 @@ from msemu.models import Body
 from msemu.motion.clip import MotionClip
 
 NUM_STEPS = 5
-READS = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal", "unique", "repeat_interleave")
-"""Operations of torch whose result on the host depends on values on the device."""
-
-
-class CountReads(TorchDispatchMode):
-    """Counts what would make the host wait for a device: reads of values, and masks as indices."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.counts: Counter[str] = Counter()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.overloadpacket.__name__
-        by_mask = name in ("index", "index_put", "index_put_") and any(
-            index is not None and index.dtype == torch.bool for index in args[1]
-        )
-        if any(name.startswith(read) for read in READS) or by_mask:
-            self.counts[name] += 1
-        return func(*args, **(kwargs or {}))
 
 
 def test_the_guard_sees_what_it_should() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from places import TESTS
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from msemu.errors import MsemuError
@@ -37,7 +38,7 @@ class Torchrun:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
         command += ["-m", "msemu.cli.train", TASK, *self.options, *arguments]
-        python_path = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
+        python_path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
         environment = os.environ | {"MSEMU_TEST_RECORDS": str(self.records), "PYTHONPATH": python_path}
         return subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True

@@ -6,22 +6,20 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
-ROOT = Path(__file__).parents[1]
-FOLDERS = {"": ROOT / "src/msemu", "envs": ROOT / "envs", "models": ROOT / "models", "cfg": ROOT / "cfg"}
-LAYERS = ["cli", "rl viewer analysis", "envs", "control", "motion", "models", "sim", "muscle"]
-LAYERS += ["registry", "config", "errors cfg"]
+LAYERS = ["cli", "bench", "console", "rl viewer analysis", "envs", "control", "motion", "models", "sim", "muscle"]
+LAYERS += ["registry", "config", "findings files", "errors cfg"]
 RANK = {name: rank for rank, names in enumerate(reversed(LAYERS)) for name in names.split()}
 
 
 def modules() -> list[tuple[str, Path]]:
-    found = []
-    for prefix, folder in FOLDERS.items():
-        for path in sorted(folder.rglob("*.py")):
-            part = prefix or path.relative_to(folder).parts[0].removesuffix(".py")
-            if part != "__init__":
-                found.append((part, path))
-    return found
+    """Every module, by its part: the first folder or file below the package."""
+    package = ROOT / "src/msemu"
+    folders = [package, *(package / name for name in ("envs", "models", "cfg"))]  # rglob does not enter links
+    paths = sorted({path for folder in folders for path in folder.rglob("*.py")})
+    found = [(path.relative_to(package).parts[0].removesuffix(".py"), path) for path in paths]
+    return [(part, path) for part, path in found if part != "__init__"]
 
 
 def imported_parts(path: Path) -> set[str]:
@@ -36,6 +34,10 @@ def imported_parts(path: Path) -> set[str]:
             continue
         parts |= {name.split(".")[1] for name in names if name.startswith("msemu.")}
     return parts & set(RANK)
+
+
+def test_every_part_has_a_layer() -> None:
+    assert {part for part, _ in modules()} == set(RANK)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from count_reads import CountReads
+from places import ROOT
 from small_agent import small_agent
-from test_host_syncs import CountReads
 
 from msemu.cli.train import parse, train
 from msemu.config import EmgCfg, RewardTermCfg, TaskCfg, TrainCfg, build
@@ -324,7 +325,7 @@ def test_settings_out_of_range_are_refused(values: dict) -> None:
 
 
 def test_the_examples_of_the_guide_hold(legs: Body, march: MotionClip, tmp_path: Path) -> None:
-    guide = (Path(__file__).parents[1] / "docs" / "adversarial.md").read_text()
+    guide = (ROOT / "docs" / "adversarial.md").read_text()
     section = guide.partition("## Following measured")[2].partition("\n## ")[0]
     agent, task = (block.partition("```")[0] for block in section.split("```yaml\n")[1:])
     (tmp_path / "my_add.yaml").write_text(agent)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from count_reads import CountReads
 from tensordict import TensorDict
-from test_host_syncs import CountReads
 
 from msemu.rl.flow.guidance import ascend
 from msemu.rl.off_policy.crossq import CrossQ
