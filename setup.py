@@ -25,7 +25,7 @@ setup(
         "msemu": ["py.typed"],
     },
     install_requires=[
-        "torch>=2.11",  # policies, vectorised environment
+        "torch>=2.11",  # policies, vectorized environment
         "mujoco==4.0.*",  # CPU physics, model editing
         "mujoco-warp==4.0.*",  # CUDA physics, released in step with mujoco
         "warp-lang==1.19.*",  # muscle kernels
@@ -38,7 +38,7 @@ setup(
         "rich",  # progress bars, tables
         "tensorboard",  # training curves
         "mink>=1.3",  # inverse kinematics for retargeting
-        "daqp",  # the quadratic-programme solver that mink calls
+        "daqp",  # the quadratic-program solver that mink calls
         "viser>=1.1",  # browser viewer
         "matplotlib",  # plots, and video frames where there is no OpenGL
         "imageio-ffmpeg",  # mp4 writing with a bundled encoder

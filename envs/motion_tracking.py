@@ -28,7 +28,7 @@ class MotionTrackingEnv(VecEnv):
     """Many copies of one body, each at its own place in a reference motion, one clip or one of several.
 
     An `msemu.envs.action.space.ActionSpace` turns actions into excitations. Episodes start at a random frame
-    of the reference (reference-state initialisation), preferably where they fail more often. They end early when the
+    of the reference (reference-state initialization), preferably where they fail more often. They end early when the
     body has strayed too far or touches the floor with a part that must not, and time out at the episode length or at
     the end of a clip that is not cyclic. Environments that ended are reset within `step`; the observations from before
     the reset are in ``extras["terminal_observations"]``.

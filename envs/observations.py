@@ -6,11 +6,11 @@ acts alike wherever the body stands and whichever way it faces.
 ``proprioception``
     pelvis height, tilt and velocities; joint angles and velocities; landmarks; contact forces (in body weights)
 ``muscle``
-    fibre length and velocity (over the optimal length), force (over the greatest isometric force), activation
+    fiber length and velocity (over the optimal length), force (over the greatest isometric force), activation
 ``reference``
     pelvis pose, joint angles and landmarks of the reference now and at the future frames; phase
 ``fiber``
-    length and velocity of the fibres, strain of the tendons; where tendons stretch, the path does not tell them
+    length and velocity of the fibers, strain of the tendons; where tendons stretch, the path does not tell them
 """
 
 import math
@@ -61,10 +61,10 @@ def muscle(length: torch.Tensor, velocity: torch.Tensor, force: torch.Tensor, ac
 
 
 def fiber(state: torch.Tensor) -> torch.Tensor:
-    """Sense of the fibres, each of order one.
+    """Sense of the fibers, each of order one.
 
     Args:
-        state: Fibre length [L0], fibre velocity [vmax] and tendon strain [-], shape [N, 3, M].
+        state: Fiber length [L0], fiber velocity [vmax] and tendon strain [-], shape [N, 3, M].
     """
     length, velocity, strain = state.unbind(1)
     return torch.cat((length - 1.0, velocity, STRAIN_SCALE * strain), dim=1)

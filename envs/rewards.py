@@ -32,7 +32,7 @@ class Transition:
         previous_excitation: Muscle excitation of the step before [-], shape [E, M].
         activation: Muscle activation [-], shape [E, M].
         muscle_force: Muscle force over the greatest isometric force, positive when it pulls [-], shape [E, M].
-        muscle_velocity: Muscle-tendon lengthening [optimal fibre lengths/s], shape [E, M].
+        muscle_velocity: Muscle-tendon lengthening [optimal fiber lengths/s], shape [E, M].
         sim: The physics, for terms that need more, such as `muscles`.
         sound: False where the simulation has blown up and the rest is meaningless, shape [E].
         emg_error: Mean squared difference of activation and measured envelopes [-], shape [E]; None without a file.

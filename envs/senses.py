@@ -23,12 +23,12 @@ class Senses:
     Attributes:
         state: The body.
         contact_force: Net force on each contact region [body weights], shape [N, R, 3].
-        muscle_length: Fibre length over the optimal length [-], shape [N, M].
-        muscle_velocity: Lengthening [optimal fibre lengths/s], shape [N, M].
+        muscle_length: Fiber length over the optimal length [-], shape [N, M].
+        muscle_velocity: Lengthening [optimal fiber lengths/s], shape [N, M].
         muscle_force: Pull over the greatest isometric force [-], shape [N, M].
         activation: Muscle activation [-], shape [N, M].
         frame: Frame of the reference, shape [N].
-        fiber: Fibre length [L0], fibre velocity [vmax] and tendon strain [-], shape [N, 3, M]; [N, 0] unless it is
+        fiber: Fiber length [L0], fiber velocity [vmax] and tendon strain [-], shape [N, 3, M]; [N, 0] unless it is
             asked for.
         sound: False where the simulation has blown up, shape [N, 1].
     """
@@ -55,7 +55,7 @@ class SenseReader:
     """Reads `Senses` off a simulation."""
 
     def __init__(self, body: Body, sim: Simulation, with_fiber: bool = False):
-        """Prepare the scales of ``body`` for ``sim``; ``with_fiber`` reads the state of the fibres as well."""
+        """Prepare the scales of ``body`` for ``sim``; ``with_fiber`` reads the state of the fibers as well."""
 
         def tensor(array: np.ndarray) -> torch.Tensor:
             return torch.as_tensor(array, dtype=torch.float32, device=sim.device)

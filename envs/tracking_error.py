@@ -1,4 +1,4 @@
-"""How far a body is from its reference, in degrees and centimetres.
+"""How far a body is from its reference, in degrees and centimeters.
 
 These are the figures that msemu reports everywhere: while training, in the evaluation and in the viewer.
 """
@@ -11,7 +11,7 @@ from msemu.motion import rotation
 from msemu.motion.kinematics import Kinematics
 
 _DEGREES = 180.0 / math.pi
-_CENTIMETRES = 100.0
+_CENTIMETERS = 100.0
 
 
 def joint_angle_error_deg(state: Kinematics, reference: Kinematics) -> torch.Tensor:
@@ -26,12 +26,12 @@ def root_rotation_error_deg(state: Kinematics, reference: Kinematics) -> torch.T
 
 def body_position_error_cm(state: Kinematics, reference: Kinematics) -> torch.Tensor:
     """Distance of each landmark from its reference, both relative to the pelvis in world axes [cm], shape [..., L]."""
-    return landmark_offset(state, reference).norm(dim=-1) * _CENTIMETRES
+    return landmark_offset(state, reference).norm(dim=-1) * _CENTIMETERS
 
 
 def root_translation_error_cm(state: Kinematics, reference: Kinematics) -> torch.Tensor:
     """Distance of the pelvis from its reference [cm], shape [...]."""
-    return (state.root_position - reference.root_position).norm(dim=-1) * _CENTIMETRES
+    return (state.root_position - reference.root_position).norm(dim=-1) * _CENTIMETERS
 
 
 def landmark_offset(state: Kinematics, reference: Kinematics) -> torch.Tensor:

@@ -14,7 +14,7 @@ LANDMARKS = (
     "head",
     *(f"{joint}_{side}" for side in "rl" for joint in ("hip", "knee", "ankle", "toe", "shoulder", "elbow", "wrist")),
 )
-"""The 17 landmarks that every recipe names: joint centres, and the middle of pelvis, thorax and head."""
+"""The 17 landmarks that every recipe names: joint centers, and the middle of pelvis, thorax and head."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Body:
             ``thigh_*``, ``pelvis``, ``trunk``, ``head``, and on whole bodies ``upper_arm_*``, ``forearm_*``,
             ``hand_*``. The net force of the floor on a region is the sensor ``contact/<region>`` [N], in the
             world frame.
-        capacity: Room of the warp engine that suits the body, where it was measured.
-        provenance: Where the model comes from: package or path, version, licence, sha256 of the model files.
+        capacity: Capacity of the warp engine that suits the body, where it was measured.
+        provenance: Where the model comes from: package or path, version, license, sha256 of the model files.
     """
 
     name: str

@@ -38,7 +38,7 @@ def load_body(name: str, path: str | Path | None = None) -> Body:
 def _load(name: str, file: Path, origin: str) -> Body:
     recipe = load_recipe(name)
     spec, sha256 = read_mjcf(file)
-    provenance = {"source": origin, "licence": SOURCES[recipe.source].licence, "sha256": sha256}
+    provenance = {"source": origin, "license": SOURCES[recipe.source].license, "sha256": sha256}
     try:
         return make_body(name, recipe, spec, provenance)
     except ValueError as error:

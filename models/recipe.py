@@ -17,7 +17,7 @@ class LandmarkCfg:
     body: str
     """Body that carries it."""
     position: Vector = (0.0, 0.0, 0.0)
-    """Place in the body's frame [m]; the origin of an OpenSim segment is its proximal joint centre."""
+    """Place in the body's frame [m]; the origin of an OpenSim segment is its proximal joint center."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class CapsuleCfg:
     body: str
     """Body that carries it."""
     start: Vector
-    """Centre of one end in the body's frame [m]."""
+    """Center of one end in the body's frame [m]."""
     end: Vector
-    """Centre of the other end in the body's frame [m]."""
+    """Center of the other end in the body's frame [m]."""
     radius_m: float
     """Radius [m]."""
 
@@ -59,7 +59,7 @@ class Recipe:
     root_body: str
     """Body that carries the free joint."""
     root_quaternion: tuple[float, float, float, float]
-    """Root orientation (w, x, y, z) in which the body stands upright and faces +x; normalised on use."""
+    """Root orientation (w, x, y, z) in which the body stands upright and faces +x; normalized on use."""
     landmarks: dict[str, LandmarkCfg]
     """The landmarks of `msemu.models.body.LANDMARKS`."""
     contact_regions: dict[str, RegionCfg]
@@ -71,7 +71,7 @@ class Recipe:
     held: tuple[str, ...] = ()
     """Bodies that become rigid in the neutral pose with everything below them, and lose their muscles."""
     capacity: Capacity | None = None
-    """Room of the warp engine; None leaves it to the configuration of the simulation."""
+    """Capacity of the warp engine; None leaves it to the configuration of the simulation."""
     rotational_inertia: dict[str, float] = field(default_factory=dict)
     """Principal moments of inertia to set on bodies, one value for all three [kg m^2]."""
     joint_ranges: dict[str, tuple[float, float]] = field(default_factory=dict)

@@ -35,13 +35,13 @@ class Source:
 
     Attributes:
         file_name: Main MJCF file, looked for when a folder is given.
-        licence: Terms of the model, as its authors state them.
+        license: Terms of the model, as its authors state them.
         remedy: How to get the model.
         locate: Returns the installed model without fetching anything; None when there is none.
     """
 
     file_name: str
-    licence: str
+    license: str
     remedy: str
     locate: Callable[[], Installed | None]
 
@@ -101,14 +101,14 @@ def _fetch_from_menagerie() -> Path:
 SOURCES = {
     "musclemimic_models": Source(
         file_name="myofullbody.xml",
-        licence="Apache-2.0; its NOTICE lists the origins: legs and lumbar spine MIT, bone meshes CC BY 3.0,"
+        license="Apache-2.0; its NOTICE lists the origins: legs and lumbar spine MIT, bone meshes CC BY 3.0,"
         " MoBL-ARMS arm BSD-3 for non-commercial purposes",
         remedy="install it: pip install musclemimic-models==1.0.6",
         locate=_musclemimic_models,
     ),
     "ms_human_700": Source(
         file_name="MS-Human-700.xml",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         remedy=f"clone github.com/LNSGroup/MS-Human-700 and set {MS_HUMAN_700_VARIABLE} to its folder"
         " (or use --body-path), or pip install mujoco-menagerie",
         locate=_ms_human_700,

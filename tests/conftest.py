@@ -43,9 +43,9 @@ def make_marching_clip(body: Body, frames: int = 50, cyclic: bool = True) -> Mot
     qpos[:, 0] += np.arange(frames) / frames
     qvel[:, 0] = 50.0 / frames
     for side, shift in (("r", 0.0), ("l", np.pi)):
-        for joint, centre, amplitude in (("hip_flexion", 0.2, 0.3), ("knee_angle", 0.6, 0.4)):
+        for joint, center, amplitude in (("hip_flexion", 0.2, 0.3), ("knee_angle", 0.6, 0.4)):
             index = body.joint_names.index(f"{joint}_{side}")
-            qpos[:, 7 + index] = centre + amplitude * np.sin(phase + shift)
+            qpos[:, 7 + index] = center + amplitude * np.sin(phase + shift)
             qvel[:, 6 + index] = amplitude * np.cos(phase + shift) * 2 * np.pi * 50.0 / frames
     qpos = body.couplings.project(qpos)
     qvel = body.couplings.project_velocity(qpos, qvel)
@@ -60,7 +60,7 @@ def make_marching_clip(body: Body, frames: int = 50, cyclic: bool = True) -> Mot
         cycle_displacement=displacement,
         name="march",
         source="made up",
-        licence="none",
+        license="none",
     )
 
 

@@ -16,7 +16,7 @@ MIXED_ORDER = "Zrotation Xrotation Yrotation"
 
 
 def bvh_text(style: str, rows: np.ndarray, frame_time: float = 1 / 30) -> str:
-    """A person in centimetres: y up, z forward, x left, arms spread. A row: root position, then all rotations."""
+    """A person in centimeters: y up, z forward, x left, arms spread. A row: root position, then all rotations."""
     pattern, names, middle = LEFT_OF[style]
     names, (hips, spine, head) = names.split(), middle.split()
     right = {"Left{}": "Right{}", "{}_L": "{}_R"}[pattern]
@@ -119,7 +119,7 @@ PLUG_IN_GAIT = {
 
 
 def write_c3d(path: Path, markers: dict[str, np.ndarray], rate: float = 100.0) -> Path:
-    """Write markers in metres as a C3D file in millimetres with ezc3d."""
+    """Write markers in meters as a C3D file in millimeters with ezc3d."""
     import ezc3d
 
     file = ezc3d.c3d()
@@ -135,7 +135,7 @@ def write_c3d(path: Path, markers: dict[str, np.ndarray], rate: float = 100.0) -
 
 
 def stationary_markers(frames=30):
-    """A standing person with joint centre markers, z up [m]."""
+    """A standing person with joint center markers, z up [m]."""
     points = {
         "asis_r": (0.06, -0.13, 1.0), "asis_l": (0.06, 0.13, 1.0), "sacrum": (-0.14, 0.0, 1.0116),
         "hip_r": (0, -0.09, 0.9), "hip_l": (0, 0.09, 0.9), "knee_r": (0, -0.09, 0.48), "knee_l": (0, 0.09, 0.48),

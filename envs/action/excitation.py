@@ -9,11 +9,11 @@ from msemu.envs.action.space import ActionSpace, Scene
 
 @dataclass(frozen=True)
 class ExcitationValues:
-    """Map from the policy's output to muscle excitation: ``sigmoid(slope * (action - centre))``."""
+    """Map from the policy's output to muscle excitation: ``sigmoid(slope * (action - center))``."""
 
     slope: float = 5.0
     """Steepness of the map [-]; 5 after msgym (github.com/LNSGroup/msgym)."""
-    centre: float = 0.5
+    center: float = 0.5
     """Output at which a muscle is half excited [-]; 0.5 makes an output of zero a weak tone of 0.08."""
 
 
@@ -28,4 +28,4 @@ class ExcitationSpace(ActionSpace):
         self._values = values
 
     def excitation(self, actions: torch.Tensor, frame: torch.Tensor, steps: int) -> torch.Tensor:  # noqa: D102
-        return torch.sigmoid(self._values.slope * (actions - self._values.centre))
+        return torch.sigmoid(self._values.slope * (actions - self._values.center))

@@ -51,7 +51,7 @@ class JointSpace(ActionSpace):
         return decoded.excitation
 
     def initial_activation(self, frame: torch.Tensor) -> torch.Tensor:
-        """Activation of the static optimisation along the reference, shape [E, M]."""
+        """Activation of the static optimization along the reference, shape [E, M]."""
         return self._scene.reference_activation(frame)
 
     def reset(self, mask: torch.Tensor) -> None:  # noqa: D102

@@ -15,9 +15,9 @@ class ReflexValues:
     """Gains of the stretch reflex."""
 
     length_gain: float = 2.0
-    """Excitation for a muscle that is longer than the reference's by an optimal fibre length [-]."""
+    """Excitation for a muscle that is longer than the reference's by an optimal fiber length [-]."""
     velocity_gain_s: float = 0.02
-    """Excitation for one that lengthens faster by an optimal fibre length per second [s]."""
+    """Excitation for one that lengthens faster by an optimal fiber length per second [s]."""
     delay_s: float = 0.02
     """Delay of the reflex [s], rounded to control steps; Geyer and Herr 2010 have 5 (hip) to 20 ms (ankle)."""
 
@@ -27,13 +27,13 @@ class ReflexValues:
 
 
 class ReflexPrior(Prior):
-    """Feed-forward excitation of the static optimisation, and delayed positive feedback of length and velocity.
+    """Feed-forward excitation of the static optimization, and delayed positive feedback of length and velocity.
 
         excitation = feed-forward(t) + kl max(0, l(t-d) - l_ref(t-d)) + kv max(0, v(t-d) - v_ref(t-d))
 
     The form is that of the muscle reflexes of Geyer and Herr 2010 (doi 10.1109/TNSRE.2010.2047592): a stimulation plus
     the delayed positive part of a length beyond its offset; here the offset follows the reference, and velocity is fed
-    back alike. Lengths are in optimal fibre lengths.
+    back alike. Lengths are in optimal fiber lengths.
     """
 
     Values = ReflexValues

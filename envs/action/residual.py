@@ -54,7 +54,7 @@ class ResidualSpace(ActionSpace):
         return (share * self._prior.excitation(frame) + bound * torch.tanh(actions)).clamp(0.0, 1.0)
 
     def initial_activation(self, frame: torch.Tensor) -> torch.Tensor:
-        """Activation of the static optimisation along the reference, shape [E, M]."""
+        """Activation of the static optimization along the reference, shape [E, M]."""
         return self._scene.reference_activation(frame)
 
     def reset(self, mask: torch.Tensor) -> None:  # noqa: D102

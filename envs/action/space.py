@@ -58,7 +58,7 @@ class Scene:
         return found
 
     def reference_activation(self, frame: torch.Tensor) -> torch.Tensor:
-        """Return the activation of the static optimisation along the reference at frames [E], shape [E, M]."""
+        """Return the activation of the static optimization along the reference at frames [E], shape [E, M]."""
         return self._activation[self.reference.row(frame)]
 
     @cached_property

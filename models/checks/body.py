@@ -53,7 +53,7 @@ def _inertia(body: Body) -> list[Finding]:
 
 
 def _size(model: mujoco.MjModel, body: int) -> float:
-    """Distance of the farthest geom surface or child body from the centre of mass of a body [m]."""
+    """Distance of the farthest geom surface or child body from the center of mass of a body [m]."""
     geoms = np.flatnonzero(model.geom_bodyid == body)
     children = np.flatnonzero(model.body_parentid == body)
     reach = np.linalg.norm(model.geom_pos[geoms] - model.body_ipos[body], axis=1) + model.geom_rbound[geoms]

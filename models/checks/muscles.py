@@ -10,13 +10,13 @@ from msemu.models.muscle_paths import moment_arms, muscle_lengths
 from msemu.models.poses import random_poses, scalar_joints
 
 _NUM_POSES = 60
-_FIBER_LENGTH = (0.5, 1.6)  # plausible range of normalised fibre length
+_FIBER_LENGTH = (0.5, 1.6)  # plausible range of normalized fiber length
 _ARM_M = 0.005
 _ARM_SHARE = 0.1
 
 
 def check_muscles(body: Body) -> list[Finding]:
-    """Check fibre length, the sign of each moment arm against the other side, and inert muscles."""
+    """Check fiber length, the sign of each moment arm against the other side, and inert muscles."""
     poses = random_poses(body.model, _NUM_POSES, seed=1)
     return [*_inert(body), *_fiber_lengths(body, poses), *_moment_arms(body, poses)]
 
@@ -37,9 +37,9 @@ def _fiber_lengths(body: Body, poses: np.ndarray) -> list[Finding]:
         outside = (values < _FIBER_LENGTH[0]) | (values > _FIBER_LENGTH[1])
         if outside.any():
             extreme = values[np.abs(values - np.mean(_FIBER_LENGTH)).argmax()]
-            message = f"fibre length {values.min():.2f} to {values.max():.2f} of optimal, outside"
+            message = f"fiber length {values.min():.2f} to {values.max():.2f} of optimal, outside"
             message += f" {_FIBER_LENGTH} in {outside.mean():.0%} of random poses"
-            findings.append(Finding("warning", "fibre length", name, message, float(extreme)))
+            findings.append(Finding("warning", "fiber length", name, message, float(extreme)))
     return findings
 
 

@@ -12,7 +12,7 @@ _POINT_WARNING_M = 0.003
 _POINT_ERROR_M = 0.01
 _RELATIVE = 0.01
 _RANGE = 0.02  # rad or m
-_PARAMETERS = ("optimal fibre length", "tendon slack length", "maximum isometric force", "maximum velocity")
+_PARAMETERS = ("optimal fiber length", "tendon slack length", "maximum isometric force", "maximum velocity")
 
 
 def check_symmetry(body: Body) -> list[Finding]:

@@ -16,7 +16,7 @@ import numpy as np
 from msemu.errors import MsemuError
 
 _SPACING_RAD = np.pi / 6
-"""Largest angle between neighbouring points on the arc [rad]."""
+"""Largest angle between neighboring points on the arc [rad]."""
 
 _WRAP = mujoco.mjtWrap
 
@@ -48,7 +48,7 @@ def replace_wraps(spec: mujoco.MjSpec, tendons: tuple[str, ...], model: mujoco.M
     """Lead tendons through points of the body that carries their wrapping cylinder, instead of over it.
 
     The polygon through the points is shorter than the arc; the muscle's length range is moved by as much, so that its
-    fibre is as long as before.
+    fiber is as long as before.
 
     Args:
         spec: The specification to edit.

@@ -21,7 +21,7 @@ Config = TypeVar("Config")
 
 @dataclass(frozen=True)
 class Capacity:
-    """Room of the warp engine for one environment, measured by ``msemu-bench capacity``."""
+    """Capacity of the warp engine for one environment, measured by ``msemu-bench capacity``."""
 
     contacts: int
     """Pairs of geoms that may touch; they come out of one pool for all environments, so this is a mean."""
@@ -30,7 +30,7 @@ class Capacity:
 
     def __post_init__(self) -> None:
         if min(self.contacts, self.constraints) < 1:
-            raise MsemuError(f"room for {self.contacts} contacts and {self.constraints} constraints is not enough")
+            raise MsemuError(f"capacity for {self.contacts} contacts and {self.constraints} constraints is not enough")
 
 
 @dataclass
@@ -60,9 +60,9 @@ class SimCfg:
     max_joint_speed: float = 200.0
     """An environment with a joint faster than this [rad/s or m/s] has blown up and is reset."""
     contacts_per_env: int = 0
-    """Room of the warp engine for contacts, a mean over environments; 0 takes the body's (msemu-bench capacity)."""
+    """Capacity of the warp engine for contacts, a mean over environments; 0 takes the body's (msemu-bench capacity)."""
     constraints_per_env: int = 0
-    """Room of the warp engine for constraints in each environment; 0 takes the body's."""
+    """Capacity of the warp engine for constraints in each environment; 0 takes the body's."""
     randomization: RandomizationCfg = field(default_factory=RandomizationCfg)
     """How bodies differ between environments."""
 

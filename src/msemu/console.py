@@ -108,5 +108,5 @@ JsonFile = Annotated[
     Path | None, tyro.conf.arg(name="json", metavar="FILE", help="Also write everything to this file.")
 ]
 
-SEVERITY_COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
-"""Colour of a finding in a table."""
+SEVERITY_COLORS = {"error": "red", "warning": "yellow", "note": "dim"}
+"""Color of a finding in a table."""

@@ -36,15 +36,15 @@ def test_a_standing_body_is_plausible(legs: Body) -> None:
     assert report.strength.residual.max() < 0.02
 
 
-def test_joint_centres_out_of_reach_are_named_with_the_joints_at_their_limits(legs: Body) -> None:
+def test_joint_centers_out_of_reach_are_named_with_the_joints_at_their_limits(legs: Body) -> None:
     clip = standing(legs)
     knee = 7 + legs.joint_names.index("knee_angle_r")
     clip.qpos[9, knee] = legs.model.jnt_range[knee - 6, 1]
     clip.qpos = legs.couplings.project(clip.qpos)
-    clip.joint_centre_names = ("ankle_r",)
-    clip.joint_centres = landmark_path(legs, clip.qpos)[0][:, [LANDMARKS.index("ankle_r")]]
-    clip.joint_centres[9] += [0.0, 0.0, 0.15]
-    (finding,) = found(check_clip(legs, clip), "joint centres")
+    clip.joint_center_names = ("ankle_r",)
+    clip.joint_centers = landmark_path(legs, clip.qpos)[0][:, [LANDMARKS.index("ankle_r")]]
+    clip.joint_centers[9] += [0.0, 0.0, 0.15]
+    (finding,) = found(check_clip(legs, clip), "joint centers")
     assert (finding.severity, finding.subject, finding.frame) == ("error", "ankle_r", 9)
     assert finding.value == pytest.approx(15.0, abs=1e-6)
     assert "knee_angle_r 1" in finding.message
@@ -138,7 +138,7 @@ def test_the_knee_of_a_hanging_leg_carries_the_shank(legs: Body) -> None:
     lifted = legs.couplings.project(lifted)
     torque = strength(legs, lifted, clip.fps, muscle_path(legs, lifted)).required
     thigh = torques.joint_names.index("hip_flexion_r")
-    # leg of 13 to 16 kg, centre of mass 0.3 to 0.42 m from the hip
+    # leg of 13 to 16 kg, center of mass 0.3 to 0.42 m from the hip
     assert 35.0 < abs(torque[:, thigh]).mean() < 80.0
 
 

@@ -64,7 +64,7 @@ def test_muscles_shows_the_table_and_what_is_implausible(run, tmp_path):
     assert "2 of 80 tendons" in out
     summary = {cells[1]: cells for cells in map(table_cells, out.splitlines()) if len(cells) == 4}
     assert summary["tendon slack length"] == ["warning", "tendon slack length", "2", "glmax3_r, glmax3_l"]
-    assert summary["fibre length"][2] == "39"
+    assert summary["fiber length"][2] == "39"
 
     facts = json.loads((tmp_path / "muscles.json").read_text())
     assert len(facts["muscles"]) == 80
@@ -95,7 +95,7 @@ def test_muscles_takes_values_from_a_file_and_a_part_of_a_name(run, tmp_path):
     assert right["sources"]["pennation_angle_rad"] == "mine.yaml"
     assert left["sources"]["pennation_angle_rad"] == "none in MuJoCo"
     assert {(item["subject"], item["check"]) for item in facts["findings"]} >= {
-        ("soleus_r", "fibre length"),
+        ("soleus_r", "fiber length"),
         ("soleus_l", "asymmetry"),
     }
 

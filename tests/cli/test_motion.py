@@ -34,7 +34,7 @@ def test_import_then_info(run, recording, tmp_path):
         "import", recording, "--body", "myolegs", "--out", out, "--name", "shuffle", "--json", tmp_path / "i.json"
     )
     assert code == 0
-    assert "shuffle" in text and "joint centres" in text
+    assert "shuffle" in text and "joint centers" in text
     clip = MotionClip.load(out)
     assert (clip.name, clip.body, clip.cyclic) == ("shuffle", "myolegs", False)
 

@@ -68,10 +68,10 @@ def test_plots_are_written_and_not_blank(legs: Body, tmp_path: Path) -> None:
     for path in paths:
         pixels = imread(path)[:, :, :3]
         assert min(pixels.shape[:2]) > 300
-        coloured = pixels.reshape(-1, 3)[np.ptp(pixels, axis=2).ravel() > 0.2]
+        colored = pixels.reshape(-1, 3)[np.ptp(pixels, axis=2).ravel() > 0.2]
         dark = (pixels.max(2) < 0.3).mean()
         assert dark > 0.005, f"{path.name} has no text"
-        assert len(coloured) > 1000 or path.name == "moment_arm.png", f"{path.name} has no curves"
+        assert len(colored) > 1000 or path.name == "moment_arm.png", f"{path.name} has no curves"
     paged = plot_muscles(legs, MuscleParameters.of(legs.model), list(range(13)), None, tmp_path / "pages")
     assert [path.name for path in paged] == [
         "curves.png",

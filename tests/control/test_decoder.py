@@ -70,7 +70,7 @@ def test_the_sparse_solver_is_the_dense_one() -> None:
     torch.testing.assert_close(unfinished.relative_gap, problem.relative_gap(unfinished.x), rtol=1e-6, atol=0)
 
 
-def test_a_problem_that_is_no_number_leaves_its_neighbours_alone() -> None:
+def test_a_problem_that_is_no_number_leaves_its_neighbors_alone() -> None:
     generator = torch.Generator().manual_seed(1)
     matrix = torch.randn(11, 6, 20, generator=generator, dtype=torch.float64)
     sparse = SparseLeastSquares(torch.ones(6, 20, dtype=torch.bool), 11)

@@ -96,9 +96,9 @@ def test_contact_points_are_the_lowest_and_their_forces_act_through_the_jacobian
 def test_capacity_is_the_force_of_the_muscle(legs: Body, level: str, model_of: str) -> None:
     parameters = MuscleParameters.of(legs.model)
     random = np.random.default_rng(0)
-    fibre = random.uniform(0.6, 1.4, (20, len(parameters)))
-    length = parameters.tendon_slack_length + fibre * parameters.optimal_fiber_length
-    velocity = random.uniform(-3, 3, fibre.shape) * parameters.optimal_fiber_length
+    fiber = random.uniform(0.6, 1.4, (20, len(parameters)))
+    length = parameters.tendon_slack_length + fiber * parameters.optimal_fiber_length
+    velocity = random.uniform(-3, 3, fiber.shape) * parameters.optimal_fiber_length
     active, passive = MuscleCapacity(parameters, level).forces(torch.from_numpy(length), torch.from_numpy(velocity))
     least, taut = pulling_part(active, passive)
     for share in (0.0, 0.5, 1.0):

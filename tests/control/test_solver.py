@@ -65,7 +65,7 @@ def test_the_objective_is_that_of_lsq_linear(legs: Body, effort: float) -> None:
     )
 
 
-def test_cubes_and_linear_costs_are_minimised_too(legs: Body) -> None:
+def test_cubes_and_linear_costs_are_minimized_too(legs: Body) -> None:
     problem = make_problem(legs, 1e-3)
     problem.cubic = torch.full_like(problem.lower, 3e-2)
     problem.linear = torch.linspace(0, 0.01, problem.lower.shape[1], dtype=torch.float64).expand_as(problem.lower)

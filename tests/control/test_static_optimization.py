@@ -1,4 +1,4 @@
-"""Static optimisation on movements whose activations are known, and on bodies and clips that are not fit for it."""
+"""Static optimization on movements whose activations are known, and on bodies and clips that are not fit for it."""
 
 import copy
 from dataclasses import replace
@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from msemu.analysis.static_optimization.report import summarise
+from msemu.analysis.static_optimization.report import summarize
 from msemu.control.inverse_dynamics import Movement, differentiate
 from msemu.control.muscle_capacity import scaled_strength
 from msemu.control.static_optimization import StaticOptimizationSettings, optimize
@@ -29,7 +29,7 @@ def slopes_of(body: Body, qpos: np.ndarray) -> np.ndarray:
 def simulate(body: Body, height: float, frames: int, seed: int) -> tuple[Movement, np.ndarray, np.ndarray]:
     """Let the engine move the body through the air by random activations.
 
-    Couplings are soft in the engine (here by up to 9 N at the root) and exact in static optimisation, so the
+    Couplings are soft in the engine (here by up to 9 N at the root) and exact in static optimization, so the
     accelerations are those of the engine's own terms with exact couplings. Joint limits are off.
 
     Returns:
@@ -126,7 +126,7 @@ def test_other_muscle_levels_give_the_torque_as_well(legs: Body, march: MotionCl
     result = optimize(legs, differentiate(legs, march, 0.02), StaticOptimizationSettings(level=level))
     assert result.converged.all()
     assert (result.muscle_force >= 0).all()
-    assert summarise(result)["torque_missing_share"] < 0.02
+    assert summarize(result)["torque_missing_share"] < 0.02
 
 
 def test_a_weak_body_is_named_by_joint_and_frame(legs: Body, march: MotionClip) -> None:
@@ -139,7 +139,7 @@ def test_a_weak_body_is_named_by_joint_and_frame(legs: Body, march: MotionClip) 
     joint = weak.dof_names.index("knee_angle_r")
     assert worst.frame == np.abs(weak.residual[:, joint]).argmax()
     assert worst.missing == weak.residual[worst.frame, joint]
-    assert summarise(weak)["torque_missing_share"] > 3 * summarise(strong)["torque_missing_share"]
+    assert summarize(weak)["torque_missing_share"] > 3 * summarize(strong)["torque_missing_share"]
     # What is given, what the floor gives and what is missing are all of what is required.
     total = weak.muscle_torque + weak.contact_torque + weak.residual
     np.testing.assert_allclose(total, weak.required_torque, atol=1e-9)
@@ -148,7 +148,7 @@ def test_a_weak_body_is_named_by_joint_and_frame(legs: Body, march: MotionClip) 
 def test_a_clip_off_the_floor_leaves_the_weight_unexplained(legs: Body, march: MotionClip) -> None:
     clip = replace(march, qpos=march.qpos + np.eye(march.qpos.shape[1])[2])
     result = optimize(legs, differentiate(legs, clip, 0.02))
-    figures = summarise(result)
+    figures = summarize(result)
     assert figures["frames_without_contact"] == figures["frames"]
     assert figures["root_force_residual_median_bw"] == pytest.approx(1.0, abs=0.05)
 
@@ -156,7 +156,7 @@ def test_a_clip_off_the_floor_leaves_the_weight_unexplained(legs: Body, march: M
 def test_unsolved_frames_are_reported(legs: Body, march: MotionClip) -> None:
     movement = differentiate(legs, march, 0.02)
     result = optimize(legs, movement, StaticOptimizationSettings(iterations=3))
-    assert summarise(result)["unconverged_frames"] == list(range(march.num_frames))
+    assert summarize(result)["unconverged_frames"] == list(range(march.num_frames))
 
 
 def test_a_body_without_feet_is_refused(legs: Body, march: MotionClip) -> None:

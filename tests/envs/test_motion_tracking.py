@@ -45,7 +45,7 @@ def test_muscle_observations_are_the_engines_in_muscle_units(env: MotionTracking
     length, velocity, force, activation = env.get_observations()["muscle"].unflatten(1, (4, -1)).unbind(1)
     r0, r1 = model.actuator_gainprm[:, 0], model.actuator_gainprm[:, 1]
     low, high = model.actuator_lengthrange.T
-    # MuJoCo's documentation: normalised length L = r0 + (length - low) / L0 with L0 = (high - low) / (r1 - r0).
+    # MuJoCo's documentation: normalized length L = r0 + (length - low) / L0 with L0 = (high - low) / (r1 - r0).
     wanted = r0 + (env.sim.muscle_length.numpy() - low) * (r1 - r0) / (high - low)
     np.testing.assert_allclose(length.numpy() + 1.0, wanted, atol=1e-4)
     peak = model.actuator_gainprm[:, 2]
@@ -139,7 +139,7 @@ def test_rewards_equal_their_formula(env: MotionTrackingEnv) -> None:
     np.testing.assert_allclose(named["power"], cfg["power"].weight * power, rtol=1e-5)
 
 
-def test_errors_are_in_degrees_and_centimetres(env: MotionTrackingEnv) -> None:
+def test_errors_are_in_degrees_and_centimeters(env: MotionTrackingEnv) -> None:
     state = env.reference.kinematics(env.frame)
     half = 0.5 * 0.1
     turn = torch.tensor([np.cos(half), 0.0, 0.0, np.sin(half)], dtype=torch.float32).expand(4, 4)
@@ -160,7 +160,7 @@ def test_errors_are_in_degrees_and_centimetres(env: MotionTrackingEnv) -> None:
 
 def test_straying_ends_the_episode_and_resets_only_that_body(env: MotionTrackingEnv) -> None:
     env.cfg.env.termination.fall_value = -7.0
-    env.frame[2] += env.reference.num_frames  # the reference is now a metre ahead
+    env.frame[2] += env.reference.num_frames  # the reference is now a meter ahead
     frames = env.frame.clone()
     after, reward, dones, extras = env.step(zero_actions(env))
     assert dones.tolist() == [0, 0, 1, 0] and not extras["time_outs"].any()

@@ -95,7 +95,7 @@ def test_an_untrained_policy_scatters_the_end_effector_as_independent_noise_does
     assert measure_exploration(agent, 100, seed=0) == pytest.approx(wanted, rel=0.05)
 
 
-def test_noise_shared_by_neighbours_scatters_more() -> None:
+def test_noise_shared_by_neighbors_scatters_more() -> None:
     """Groups of four with half of the variance: 1/2 (1 + 4) times that of independent noise."""
     wanted = (2.5 * 2 * 0.14**2 / 0.2**2 * end_effector_variance(100, 0.2)) ** 0.5
     assert measure_exploration("dynsyn", 100, seed=0) == pytest.approx(wanted, rel=0.07)

@@ -110,7 +110,7 @@ def test_inert_muscles_are_the_two_lines_within_the_rigid_thorax():
 def test_provenance(name):
     provenance = load_body(name).provenance
     assert provenance["source"] == "musclemimic-models 1.0.6"
-    assert "non-commercial" in provenance["licence"]
+    assert "non-commercial" in provenance["license"]
     assert len(provenance["sha256"]) == 64
 
 
@@ -163,7 +163,7 @@ def test_phantom_inertia_is_removed_and_no_other_inertia_is_touched(source):
     inertia = np.zeros((model.nv, model.nv))
     mujoco.mj_fullM(model, data, inertia)
     dof = model.joint("shoulder_elv_r").dofadr[0]
-    # A hanging arm of 3.5 kg whose centre of mass is 0.3 m below the shoulder: about 0.4 kg m^2.
+    # A hanging arm of 3.5 kg whose center of mass is 0.3 m below the shoulder: about 0.4 kg m^2.
     assert 0.3 < inertia[dof, dof] < 0.5
 
 
@@ -402,7 +402,7 @@ def test_missing_ms_human_700_says_how_to_get_it(monkeypatch):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("colour: red", "unknown key 'colour'"),
+        ("color: red", "unknown key 'color'"),
         ("landmarks: {head: {bodi: head}}", "unknown key 'bodi'"),
         ("timestep_s: fast", "timestep_s: expected float"),
         ("contact_regions: {foot_r: {body: a, subtree: b}}", "either a body or a subtree"),

@@ -76,9 +76,9 @@ def test_tilted_joint_axis(legs):
     assert subjects(check_body(recompiled(legs)), "error", "joint axis") == {"hip_flexion_l"}
 
 
-def test_implausible_fibre_length(legs):
+def test_implausible_fiber_length(legs):
     legs.spec.actuator("soleus_r").lengthrange = legs.model.actuator("soleus_r").lengthrange + 0.1
-    assert "soleus_r" in subjects(check_body(recompiled(legs)), "warning", "fibre length")
+    assert "soleus_r" in subjects(check_body(recompiled(legs)), "warning", "fiber length")
 
 
 def test_coupling_beyond_the_range(legs):

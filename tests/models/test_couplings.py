@@ -8,7 +8,7 @@ from msemu.models import load_body
 from msemu.models.couplings import Couplings
 from msemu.models.poses import random_poses
 
-# c follows b and b follows a (listed in the unfavourable order), d is locked away from zero; some reference
+# c follows b and b follows a (listed in the unfavorable order), d is locked away from zero; some reference
 # positions differ from zero.
 CHAIN = """
 <mujoco>

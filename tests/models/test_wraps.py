@@ -32,7 +32,7 @@ def without_repair(name: str) -> Body:
 
 
 def largest_jump(body: Body, muscle: str, joint: str, bent: str | None = None) -> float:
-    """Return the largest change of a muscle's length between 400 poses across the range of a joint, over its fibre.
+    """Return the largest change of a muscle's length between 400 poses across the range of a joint, over its fiber.
 
     Meanwhile the joint ``bent`` stands at its lower limit.
     """
@@ -70,7 +70,7 @@ def lengths_of(body: Body, muscle: str, angles_deg: dict[str, list[float]]) -> n
 
 
 def unexplained(body: Body, muscle: str, angles_deg: dict[str, list[float]]) -> float:
-    """Return the largest jump of a muscle between the poses of `poses_of`, in shares of its fibre."""
+    """Return the largest jump of a muscle between the poses of `poses_of`, in shares of its fiber."""
     return muscle_path(body, poses_of(body, angles_deg)).jump[:, body.muscle_names.index(muscle)].max()
 
 
@@ -204,14 +204,14 @@ def test_a_muscle_with_both_ends_on_the_pelvis_keeps_its_length(ms_human_700, si
     repaired, source = ms_human_700
     assert largest_jump(repaired, f"TR5_{side}", "L5_S1_LB", bent="L5_S1_FE") < 1e-6
     assert largest_jump(source, f"TR5_{side}", "L5_S1_LB", bent="L5_S1_FE") > 0.03
-    fibre = []
+    fiber = []
     for body in ms_human_700:
         model, data = body.model, mujoco.MjData(body.model)
         data.qpos[:] = body.neutral_qpos
         mujoco.mj_fwdPosition(model, data)
         muscle = body.muscle_names.index(f"TR5_{side}")
-        fibre.append(data.actuator_length[muscle] - model.actuator_lengthrange[muscle, 0])
-    assert fibre[0] == pytest.approx(fibre[1], abs=1e-9)
+        fiber.append(data.actuator_length[muscle] - model.actuator_lengthrange[muscle, 0])
+    assert fiber[0] == pytest.approx(fiber[1], abs=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ MEAN_ERROR_CM = {
     ("ms_human_700", "spinkick"): 1.27,
     ("ms_human_700", "jump"): 0.65,
 }
-"""Mean joint-centre error of a plain position IK of the same clips, without floor and contacts."""
+"""Mean joint-center error of a plain position IK of the same clips, without floor and contacts."""
 
 FLIGHTS = {"cartwheel": 0, "backflip": 1, "spinkick": 1, "jump": 1}
 
@@ -54,7 +54,7 @@ def clips(request: pytest.FixtureRequest, body: Body) -> tuple[MotionClip, Motio
     return clip, MotionClip.load(raw) if raw.is_file() else clip
 
 
-def test_joint_centres_follow_the_recording(body: Body, clips: tuple[MotionClip, MotionClip]) -> None:
+def test_joint_centers_follow_the_recording(body: Body, clips: tuple[MotionClip, MotionClip]) -> None:
     clip, raw = clips
     errors = 100 * clip_errors(body, raw)
     assert errors.shape == (raw.num_frames, 12)
@@ -100,7 +100,7 @@ def test_flights_are_free(body: Body, clips: tuple[MotionClip, MotionClip]) -> N
 
 
 def jumping_muscles(body: Body, clip: MotionClip) -> set[str]:
-    """Return the muscles that jump by more than 3 % of their fibre."""
+    """Return the muscles that jump by more than 3 % of their fiber."""
     jump = muscle_path(body, clip.qpos).jump.max(axis=0)
     return {name for name, value in zip(body.muscle_names, jump, strict=True) if value > 0.03}
 

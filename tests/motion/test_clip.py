@@ -18,7 +18,7 @@ def make_clip(**changes):
         "body": "toy", "joint_names": JOINTS, "fps": 50.0,
         "qpos": rng.normal(size=(5, 9)), "qvel": rng.normal(size=(5, 8)),
         "cyclic": True, "cycle_displacement": np.array([1.2, 0.0, 0.0]),
-        "name": "walk", "source": "somewhere", "licence": "MIT", "source_sha256": "ab",
+        "name": "walk", "source": "somewhere", "license": "MIT", "source_sha256": "ab",
         "quality": {"error_mean_cm": 0.3},
     }  # fmt: skip
     return MotionClip(**(values | changes))

@@ -37,10 +37,10 @@ def toy_catalogue(monkeypatch):
     monkeypatch.setattr(fetching, "catalogue", lambda: {"hop": ENTRY})
 
 
-def make_wheel(path, content=CONTENT, licence=True):
+def make_wheel(path, content=CONTENT, license=True):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("toy/motions/hop.txt", content)
-        if licence:
+        if license:
             archive.writestr("toy-1.0.dist-info/LICENSE", "MIT")
     return path
 
@@ -51,7 +51,7 @@ def test_the_catalogue_is_complete():
     for name, entry in entries.items():
         assert entry.name == name
         assert len(entry.sha256) == 64 and int(entry.sha256, 16)
-        assert entry.package.licence and entry.package.origin and entry.about
+        assert entry.package.license and entry.package.origin and entry.about
     assert entries["walk"].cyclic and not entries["backflip"].cyclic
     assert len({entry.sha256 for entry in entries.values()}) == len(entries)
 
@@ -67,10 +67,10 @@ def test_the_cache_folder_follows_the_environment(cache):
     assert cache_folder() == cache
 
 
-def test_a_clip_is_taken_out_of_the_wheel_with_licence_and_source(cache, toy_catalogue, tmp_path):
+def test_a_clip_is_taken_out_of_the_wheel_with_license_and_source(cache, toy_catalogue, tmp_path):
     path = fetching.fetch(ENTRY, make_wheel(tmp_path / "toy.whl"))
     assert path.read_bytes() == CONTENT
-    assert (path.parent / "LICENCE.txt").read_text() == "MIT"
+    assert (path.parent / "LICENSE.txt").read_text() == "MIT"
     assert json.loads((path.parent / "SOURCE.json").read_text())["package"] == "toy 1.0"
     assert fetching.fetch(ENTRY, tmp_path / "no longer there.whl") == path
 
@@ -94,7 +94,7 @@ def test_a_wrong_wheel_is_refused(cache, toy_catalogue, tmp_path, kind):
     if kind == "no zip":
         wheel.write_text("hello")
     elif kind == "other content":
-        make_wheel(wheel, licence=False)
+        make_wheel(wheel, license=False)
     with pytest.raises(MsemuError, match="no wheel at" if kind == "absent" else "not the wheel of toy"):
         fetching.fetch(ENTRY, wheel)
 
@@ -137,7 +137,7 @@ def test_a_retargeted_clip_is_cached_by_what_it_depends_on(cache, legs, monkeypa
 
     path = obtain_clip("stand", legs)
     clip = MotionClip.load(path)
-    assert (clip.name, clip.licence, clip.source_sha256) == ("stand", "MIT", entry.sha256)
+    assert (clip.name, clip.license, clip.source_sha256) == ("stand", "MIT", entry.sha256)
     assert "toy 1.0" in clip.source
     before = path.stat().st_mtime_ns
     assert obtain_clip("stand", legs) == path
@@ -175,7 +175,7 @@ def test_a_clip_is_taken_out_of_a_source_archive(cache, toy_sdist, monkeypatch):
     monkeypatch.setattr(fetching, "catalogue", lambda: {"hop": entry})
     found = fetching.fetch(entry, path)
     assert found.name == "hop.txt" and found.read_bytes() == CONTENT
-    assert (found.parent / "LICENCE.txt").read_text() == "MIT"
+    assert (found.parent / "LICENSE.txt").read_text() == "MIT"
 
 
 class Index(http.server.BaseHTTPRequestHandler):

@@ -24,7 +24,7 @@ def as_clip(body: Body, qpos: np.ndarray, cyclic: bool = False) -> MotionClip:
 
 
 def thrown(body: Body, frames: int = 20) -> np.ndarray:
-    """A rigid body in the neutral pose, thrown up, turning about its centre of mass: a flight in closed form."""
+    """A rigid body in the neutral pose, thrown up, turning about its center of mass: a flight in closed form."""
     data = mujoco.MjData(body.model)
     data.qpos[:] = body.neutral_qpos
     mujoco.mj_kinematics(body.model, data)
@@ -122,8 +122,8 @@ def hop(body: Body, hang: int = 13, apex_m: float = 0.07) -> np.ndarray:
 def hopped(legs: Body) -> Repair:
     """The hop, repaired; its recording has hip and ankle where the hop has them."""
     clip = as_clip(legs, hop(legs))
-    clip.joint_centre_names = ("hip_r", "ankle_l")
-    clip.joint_centres = landmark_path(legs, clip.qpos)[0][:, [LANDMARKS.index(name) for name in ("hip_r", "ankle_l")]]
+    clip.joint_center_names = ("hip_r", "ankle_l")
+    clip.joint_centers = landmark_path(legs, clip.qpos)[0][:, [LANDMARKS.index(name) for name in ("hip_r", "ankle_l")]]
     clip.quality = {"error_mean_cm": 0.0, "recorded_error_mean_cm": 1.0}
     return repair(legs, clip)
 
@@ -143,7 +143,7 @@ def test_repair_makes_a_hop_ballistic(legs: Body, hopped: Repair) -> None:
 
 def test_figures_describe_the_repaired_clip(legs: Body, hopped: Repair) -> None:
     changed = hopped.clip
-    assert changed.joint_centres.shape == (changed.num_frames, 2, 3)
+    assert changed.joint_centers.shape == (changed.num_frames, 2, 3)
     assert changed.quality["error_mean_cm"] == pytest.approx(100 * clip_errors(legs, changed).mean())
     assert 0.1 < changed.quality["error_mean_cm"] < 4.0
     assert "recorded_error_mean_cm" not in changed.quality

@@ -8,7 +8,7 @@ from msemu.errors import MsemuError
 from msemu.motion.retargeting.looping import Cycle, cut_cycle, face_forward, find_cycle, spread_gap
 from msemu.motion.retargeting.resampling import resample, resample_cycle
 from msemu.motion.smoothing import smooth_path
-from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
+from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 PERIOD_S, SPEED = 1.2, 1.1
 STANDING = {
@@ -18,11 +18,11 @@ STANDING = {
 
 
 def swinging(frames=109, fps=30.0, yaw=0.0, drift=0.0, cyclic=False):
-    """A walk whose joint centres swing with `PERIOD_S`, turned by ``yaw``, that bends by ``drift`` [m/s]."""
+    """A walk whose joint centers swing with `PERIOD_S`, turned by ``yaw``, that bends by ``drift`` [m/s]."""
     time = np.arange(frames) / fps
     phase = 2 * np.pi * time / PERIOD_S
-    positions = np.empty((frames, len(JOINT_CENTRES), 3))
-    for index, name in enumerate(JOINT_CENTRES):
+    positions = np.empty((frames, len(JOINT_CENTERS), 3))
+    for index, name in enumerate(JOINT_CENTERS):
         joint, side = name.split("_")
         x, y, z = STANDING[joint]
         sign = 1.0 if side == "l" else -1.0
@@ -34,7 +34,7 @@ def swinging(frames=109, fps=30.0, yaw=0.0, drift=0.0, cyclic=False):
     positions = turn.apply(positions.reshape(-1, 3)).reshape(positions.shape)
     wobble = turn * Rotation.from_rotvec(0.1 * np.sin(phase)[:, None] * [0.0, 0.0, 1.0])
     orientations = np.repeat(wobble.as_quat(scalar_first=True)[:, None], len(SEGMENTS), axis=1)
-    ankles = positions[:, [JOINT_CENTRES.index("ankle_r"), JOINT_CENTRES.index("ankle_l")]]
+    ankles = positions[:, [JOINT_CENTERS.index("ankle_r"), JOINT_CENTERS.index("ankle_l")]]
     soles = np.stack([ankles + np.array([-0.05, 0.0, -0.08]), ankles + np.array([0.12, 0.0, -0.08])], axis=2)
     return SourceMotion("walk", time, positions, orientations, soles, 0.08, cyclic)
 

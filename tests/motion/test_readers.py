@@ -14,7 +14,7 @@ from msemu.errors import MsemuError
 from msemu.motion.formats.deepmimic import NUM_COLUMNS, read_deepmimic
 from msemu.motion.formats.isaac_amp import read_isaac_amp
 from msemu.motion.formats.read import read_source
-from msemu.motion.source import JOINT_CENTRES, SEGMENTS
+from msemu.motion.source import JOINT_CENTERS, SEGMENTS
 
 IDENTITY = [1.0, 0.0, 0.0, 0.0]
 BODY_NAMES = [
@@ -98,7 +98,7 @@ def test_deepmimic_frame_times_follow_the_first_column_and_the_last_one_is_ignor
     assert source.cyclic
 
 
-def test_deepmimic_quaternions_are_normalised(tmp_path):
+def test_deepmimic_quaternions_are_normalized(tmp_path):
     frames = [frame(right_hip=[0.8, 0.0, 0.0, 0.0])] * 2
     source = read_deepmimic(write_deepmimic(tmp_path / "clip.txt", frames))
     np.testing.assert_allclose(source.joint("knee_r")[0, 2], 0.9 - 0.421546, atol=1e-9)
@@ -146,7 +146,7 @@ def test_missing_file_is_refused(tmp_path):
         read_source(tmp_path / "none.txt")
 
 
-def test_isaac_amp_bodies_become_joint_centres(tmp_path):
+def test_isaac_amp_bodies_become_joint_centers(tmp_path):
     arrays = amp_arrays()
     path = tmp_path / "humanoid_walk.npz"
     np.savez(path, **arrays)
@@ -157,7 +157,7 @@ def test_isaac_amp_bodies_become_joint_centres(tmp_path):
         np.testing.assert_allclose(source.joint(landmark), expected, atol=1e-6)
     thorax = source.orientations[:, SEGMENTS.index("thorax")]
     np.testing.assert_allclose(thorax, arrays["body_rotations"][:, BODY_NAMES.index("torso")], atol=1e-6)
-    assert source.positions.shape == (6, len(JOINT_CENTRES), 3)
+    assert source.positions.shape == (6, len(JOINT_CENTERS), 3)
 
 
 def test_frames_of_isaac_amp_that_stand_twice_are_read_once(tmp_path):

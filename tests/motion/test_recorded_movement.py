@@ -24,19 +24,19 @@ NAMES = tuple(f"{joint}_{side}" for side in "rl" for joint in ("hip", "knee", "a
 @pytest.fixture(scope="module")
 def followed(march: MotionClip, legs: Body) -> MotionClip:
     """A clip that follows its recorded movement exactly, but for the right knee in one frame."""
-    centres = landmark_path(legs, march.qpos)[0][:, [LANDMARKS.index(name) for name in NAMES]]
-    centres[30, NAMES.index("knee_r")] += [0.0, 0.06, 0.08]
-    return replace(march, joint_centre_names=NAMES, joint_centres=centres)
+    centers = landmark_path(legs, march.qpos)[0][:, [LANDMARKS.index(name) for name in NAMES]]
+    centers[30, NAMES.index("knee_r")] += [0.0, 0.06, 0.08]
+    return replace(march, joint_center_names=NAMES, joint_centers=centers)
 
 
-def test_the_sticks_lie_between_the_joint_centres(followed: MotionClip, march: MotionClip) -> None:
+def test_the_sticks_lie_between_the_joint_centers(followed: MotionClip, march: MotionClip) -> None:
     sticks = stick_figure(followed)
     # Two thighs, two shanks, hips, shoulders, trunk; there are no arms.
     assert sticks.shape == (march.num_frames, 7, 2, 3)
-    centre = {name: followed.joint_centres[:, index] for index, name in enumerate(NAMES)}
+    center = {name: followed.joint_centers[:, index] for index, name in enumerate(NAMES)}
     ends = {tuple(np.round(stick, 9).ravel()) for stick in sticks[12]}
-    middle = [0.5 * (centre[f"{part}_r"] + centre[f"{part}_l"]) for part in ("hip", "shoulder")]
-    for near, far in ((centre["hip_l"], centre["knee_l"]), (centre["knee_r"], centre["ankle_r"]), middle):
+    middle = [0.5 * (center[f"{part}_r"] + center[f"{part}_l"]) for part in ("hip", "shoulder")]
+    for near, far in ((center["hip_l"], center["knee_l"]), (center["knee_r"], center["ankle_r"]), middle):
         assert tuple(np.round([near[12], far[12]], 9).ravel()) in ends
     assert stick_figure(march) is None
 
@@ -54,10 +54,10 @@ def test_the_heat_map_is_dark_where_the_clip_is_off(followed: MotionClip, march:
     picture = draw_heatmap(legs, followed)
     dark = (picture.max(axis=-1) < 20).mean(axis=0) > 0.05
     # The greatest error, 10 cm, is the black end of the scale; it lies in frame 30 of 50, between the labels on the
-    # left and the colour bar on the right.
+    # left and the color bar on the right.
     columns = np.flatnonzero(dark[: int(0.85 * len(dark))])
     assert 0.55 < np.median(columns) / len(dark) < 0.62
-    with pytest.raises(MsemuError, match="no recorded joint centres"):
+    with pytest.raises(MsemuError, match="no recorded joint centers"):
         draw_heatmap(legs, march)
 
 
@@ -91,7 +91,7 @@ def test_the_heat_map_is_written_by_a_command(followed: MotionClip, march: Motio
     assert imread(tmp_path / "heat.png").shape[1] > 500
     march.save(tmp_path / "march.npz")
     for arguments, words in (
-        (("march.npz", "--heatmap", tmp_path / "other.png"), "no recorded joint centres"),
+        (("march.npz", "--heatmap", tmp_path / "other.png"), "no recorded joint centers"),
         (("followed.npz", "--heatmap", tmp_path / "heat.jpg"), "must end in .png"),
     ):
         result = run("motion", "play", tmp_path / arguments[0], *arguments[1:])

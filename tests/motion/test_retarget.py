@@ -18,7 +18,7 @@ from msemu.motion.quality import source_joint_speed
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.motion.retargeting.retarget import RetargetSettings, retarget
 from msemu.motion.retargeting.targets import _held, make_targets
-from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
+from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 STRIDE_S, SPEED = 1.0, 0.3
 THIGH, SHANK = 0.42, 0.41
@@ -27,7 +27,7 @@ THIGH, SHANK = 0.42, 0.41
 def marching(cyclic=True, frames=31, yaw=0.0) -> SourceMotion:
     """One stride of marching on the spot that is carried forward: thighs lift by turns, the other foot stands."""
     time = np.linspace(0.0, STRIDE_S, frames)
-    centres, soles = np.zeros((frames, len(JOINT_CENTRES), 3)), np.zeros((frames, 2, 2, 3))
+    centers, soles = np.zeros((frames, len(JOINT_CENTERS), 3)), np.zeros((frames, 2, 2, 3))
     pelvis = np.stack([SPEED * time, 0 * time, np.full(frames, THIGH + SHANK + 0.05)], axis=1)
     for index, side in enumerate("rl"):
         out = -1.0 if side == "r" else 1.0
@@ -40,7 +40,7 @@ def marching(cyclic=True, frames=31, yaw=0.0) -> SourceMotion:
         limb = {"hip": hip, "knee": knee, "ankle": ankle, "shoulder": shoulder, "elbow": elbow}
         limb["wrist"] = elbow + np.array([0.1, 0.0, -0.22])
         for joint, path in limb.items():
-            centres[:, JOINT_CENTRES.index(f"{joint}_{side}")] = path
+            centers[:, JOINT_CENTERS.index(f"{joint}_{side}")] = path
         soles[:, index] = np.stack(
             [ankle + np.array([-0.04, 0.0, -0.05]), ankle + np.array([0.13, 0.0, -0.05])], axis=1
         )
@@ -49,7 +49,7 @@ def marching(cyclic=True, frames=31, yaw=0.0) -> SourceMotion:
     return SourceMotion(
         "march",
         time,
-        turn.apply(centres.reshape(-1, 3)).reshape(centres.shape),
+        turn.apply(centers.reshape(-1, 3)).reshape(centers.shape),
         upright,
         turn.apply(soles.reshape(-1, 3)).reshape(soles.shape),
         0.05,
@@ -64,7 +64,7 @@ def march(legs: Body) -> MotionClip:
 
 def test_a_made_up_march_is_followed(march):
     assert march.num_frames == 50
-    assert march.quality["joint_centres"] == 6
+    assert march.quality["joint_centers"] == 6
     assert march.quality["error_mean_cm"] < 1.0
     assert march.quality["penetration_max_cm"] < 1.0
     assert -1.0 < march.quality["stance_height_min_cm"] <= march.quality["stance_height_max_cm"] < 1.0
@@ -122,7 +122,7 @@ def test_progress_is_told_up_to_the_end(legs):
 
 def test_held_joints_take_no_targets(legs):
     solver = InverseKinematics(legs, Costs())
-    tracked = {name for name, is_tracked in zip(JOINT_CENTRES, solver.tracked, strict=True) if is_tracked}
+    tracked = {name for name, is_tracked in zip(JOINT_CENTERS, solver.tracked, strict=True) if is_tracked}
     assert tracked == {f"{joint}_{side}" for joint in ("hip", "knee", "ankle") for side in "rl"}
     names = {legs.joint_names[joint] for joint in solver.free_joints}
     assert {"hip_flexion_r", "knee_angle_l", "subtalar_angle_r", "mtp_angle_l"} <= names
@@ -133,7 +133,7 @@ def test_targets_have_the_bone_lengths_of_the_body_and_the_directions_of_the_sou
     targets = make_targets(legs, source)
     neutral, _ = landmark_path(legs, legs.neutral_qpos[None])
     for near, far in (("hip_r", "knee_r"), ("knee_l", "ankle_l"), ("shoulder_r", "elbow_r")):
-        bone = targets.positions[:, JOINT_CENTRES.index(far)] - targets.positions[:, JOINT_CENTRES.index(near)]
+        bone = targets.positions[:, JOINT_CENTERS.index(far)] - targets.positions[:, JOINT_CENTERS.index(near)]
         own = np.linalg.norm(neutral[0, LANDMARKS.index(far)] - neutral[0, LANDMARKS.index(near)])
         np.testing.assert_allclose(np.linalg.norm(bone, axis=1), own)
         np.testing.assert_allclose(np.cross(bone, source.joint(far) - source.joint(near)), 0.0, atol=1e-12)
@@ -222,7 +222,7 @@ BAR_CM = {
     ("ms_human_700", "walk"): (0.38, 0.85, 1.2),
     ("ms_human_700", "run"): (1.09, 3.24, 4.0),
 }
-"""Mean, 95th percentile and maximum of the joint-centre error of a plain position IK, without floor and loop."""
+"""Mean, 95th percentile and maximum of the joint-center error of a plain position IK, without floor and loop."""
 
 
 @pytest.fixture(scope="module")
@@ -251,4 +251,4 @@ def test_real_clips_are_within_the_bar(body_name, clip_name, source):
     assert quality["limit_violation_max_deg"] < 0.1
     assert quality["seam_pose_deg"] <= quality["inside_pose_deg"]
     assert quality["seam_velocity_rad_s"] <= quality["inside_velocity_rad_s"]
-    assert quality["joint_centres"] == 12
+    assert quality["joint_centers"] == 12

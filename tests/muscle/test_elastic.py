@@ -36,7 +36,7 @@ def made_up(**columns: np.ndarray | float) -> MuscleParameters:
 
 
 def assorted() -> MuscleParameters:
-    """24 muscles: tendons from a twentieth to eight times the fibre, fast and slow, straight and pennate."""
+    """24 muscles: tendons from a twentieth to eight times the fiber, fast and slow, straight and pennate."""
     random = np.random.default_rng(3)
     fiber = np.geomspace(0.02, 0.4, 24)
     return made_up(
@@ -51,7 +51,7 @@ def assorted() -> MuscleParameters:
 
 
 def path(parameters: MuscleParameters, fiber: float, strain: float) -> np.ndarray:
-    """Muscle-tendon length [m] with a given fibre length [L0] and tendon strain [-]."""
+    """Muscle-tendon length [m] with a given fiber length [L0] and tendon strain [-]."""
     projection = np.sqrt(fiber**2 - np.sin(parameters.pennation_angle) ** 2)
     return parameters.tendon_slack_length * (1 + strain) + parameters.optimal_fiber_length * projection
 
@@ -77,7 +77,7 @@ def isokinetic(p: MuscleParameters, t: float) -> tuple[float, np.ndarray]:
 
 
 def stretch_shorten(p: MuscleParameters, t: float) -> tuple[float, np.ndarray]:
-    """2 Hz, 10 % of the fibre to either side, activation in between."""
+    """2 Hz, 10 % of the fiber to either side, activation in between."""
     phase = 4 * np.pi * t
     return 0.05 + 0.45 * (1 - np.cos(phase)), path(p, 1.0, 0.02) + 0.1 * p.optimal_fiber_length * np.sin(phase)
 
@@ -107,7 +107,7 @@ def fiber_velocity(p: MuscleParameters, activation: np.ndarray, length: np.ndarr
 
 
 def solve(p: MuscleParameters, protocol: Protocol, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Tendon force [F0] and fibre length [L0] at ``times``, both of shape [T, M], from the equilibrium at rest."""
+    """Tendon force [F0] and fiber length [L0] at ``times``, both of shape [T, M], from the equilibrium at rest."""
     activation, length = protocol(p, 0.0)
     start = reference.elastic_equilibrium(p, activation, length, np.zeros_like(length)).fiber_length
 
@@ -223,14 +223,14 @@ def test_energy_is_balanced(protocol: Protocol) -> None:
 
 
 def millard(ratio: float) -> MuscleParameters:
-    """One muscle for each activation 0, 0.1 ... 1: fibre of 2 cm, pennation of 30 degrees."""
+    """One muscle for each activation 0, 0.1 ... 1: fiber of 2 cm, pennation of 30 degrees."""
     return made_up(
         optimal_fiber_length=np.full(11, 0.02), tendon_slack_length=0.02 * ratio, pennation_angle=np.deg2rad(30)
     )
 
 
 def sinusoid(p: MuscleParameters, t: float) -> tuple[np.ndarray, np.ndarray]:
-    """1 Hz, half of the fibre to either side, at constant activations."""
+    """1 Hz, half of the fiber to either side, at constant activations."""
     return np.linspace(0, 1, 11), path(p, 1.0, 0.0) + 0.5 * p.optimal_fiber_length * np.sin(2 * np.pi * t)
 
 
@@ -318,7 +318,7 @@ def test_every_muscle_is_stable(name: str, level: str) -> None:
         assert np.isfinite(muscles.dynamics.fiber_length.numpy()).all()
         if not jumps:
             greatest = np.maximum(greatest, -muscles.force / p.max_isometric_force)
-    # No muscle is stronger than its fibre held at the greatest length, pulled at the speed of the history.
+    # No muscle is stronger than its fiber held at the greatest length, pulled at the speed of the history.
     speed = 2 * np.pi * frequency * (high - low) / 2
     bound = reference.rigid_state(p, activation, high, speed)
     active = activation * 1.02 * reference.force_velocity(np.maximum(bound.fiber_velocity, 0))

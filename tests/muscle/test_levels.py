@@ -154,7 +154,7 @@ def test_a_reset_finds_the_equilibrium(pennate: MuscleParameters, states: dict[s
         expected = reference.elastic_equilibrium(pennate, activation, length, velocity).force
     rigid = pennate.has_rigid_tendon
     expected[:, rigid] = reference.rigid_state(pennate, activation, length, velocity).force[:, rigid]
-    # A length has 24 bits, and a tendon of a twentieth of the fibre is up to 880 times stiffer than F0 over L0.
+    # A length has 24 bits, and a tendon of a twentieth of the fiber is up to 880 times stiffer than F0 over L0.
     error = np.abs(muscles.force + expected) / np.maximum(pennate.max_isometric_force, expected)
     assert error.max() < 2e-4
     for name in QUANTITIES:

@@ -51,7 +51,7 @@ def biceps(**attributes: str) -> mujoco.MjModel:
 
 def test_lengths_are_those_of_which_mujoco_knows_the_range() -> None:
     parameters = MuscleParameters.of(biceps())
-    # A range of 0.8 optimal lengths is 0.2 m long, and at 0.2 m the fibre has 0.6 of its optimal length.
+    # A range of 0.8 optimal lengths is 0.2 m long, and at 0.2 m the fiber has 0.6 of its optimal length.
     np.testing.assert_allclose(parameters.optimal_fiber_length, 0.25)
     np.testing.assert_allclose(parameters.tendon_slack_length, 0.2 - 0.6 * 0.25)
     np.testing.assert_allclose(parameters.max_isometric_force, 500)
@@ -200,10 +200,10 @@ def test_implausible_parameters_are_named(legs: Body) -> None:
     changed = changed.replaced("vasmed_r", {"tendon_slack_length": 0.0, "optimal_fiber_length": 0.1}, "mine.yaml")
     new = [finding for finding in find_implausible(changed, lengths, mirrored) if finding not in found]
     assert {(finding.subject, finding.check) for finding in new} == {
-        ("soleus_l", "fibre length"),
+        ("soleus_l", "fiber length"),
         ("soleus_l", "equilibrium"),
         ("soleus_l", "asymmetry"),
-        ("vasmed_r", "fibre length"),
+        ("vasmed_r", "fiber length"),
         ("vasmed_r", "equilibrium"),
         ("vasmed_l", "asymmetry"),
     }

@@ -23,7 +23,7 @@ from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.settings import LEVELS, MuscleCfg
 from msemu.sim import Simulation, make_simulation
 from msemu.sim.force_driven import ForceDrivenSimulation
-from msemu.viewer.muscle_colouring import COLOURINGS, pick_colouring
+from msemu.viewer.muscle_coloring import COLORINGS, pick_coloring
 
 NUM_ENVS = 3
 QUANTITIES = ("fiber_length", "fiber_velocity", "tendon_strain", "active_force", "passive_force", "power")
@@ -71,7 +71,7 @@ def test_the_kernels_muscles_are_views(legs: Body, level: str) -> None:
 
 
 @pytest.mark.parametrize("muscle", ["mujoco", "elastic"])
-def test_moment_arms_turn_force_into_generalised_force(legs: Body, muscle: str) -> None:
+def test_moment_arms_turn_force_into_generalized_force(legs: Body, muscle: str) -> None:
     sim = moved(make_simulation(legs.model, NUM_ENVS, SimCfg(device="cpu", muscle=muscle)), legs)
     arms = sim.moment_arms()
     assert arms.shape == (NUM_ENVS, legs.num_muscles, legs.model.nv) and arms.dtype == torch.float32
@@ -79,8 +79,8 @@ def test_moment_arms_turn_force_into_generalised_force(legs: Body, muscle: str) 
     for env in range(NUM_ENVS):
         data.qpos[:], data.qvel[:], data.act[:] = sim.qpos[env], sim.qvel[env], sim.act[env]
         mujoco.mj_forward(legs.model, data)
-        generalised = arms[env].double().numpy().T @ data.actuator_force
-        np.testing.assert_allclose(generalised, data.qfrc_actuator, rtol=1e-4, atol=1e-2)
+        generalized = arms[env].double().numpy().T @ data.actuator_force
+        np.testing.assert_allclose(generalized, data.qfrc_actuator, rtol=1e-4, atol=1e-2)
     velocity = torch.einsum("emv,ev->em", arms.double(), sim.qvel)
     np.testing.assert_allclose(velocity, sim.muscle_velocity, atol=1e-5)
 
@@ -92,7 +92,7 @@ def environment(cfg: TaskCfg, body: Body, clip: MotionClip, groups: list[str] | 
     return MotionTrackingEnv(cfg, body, clip)
 
 
-def test_fibres_are_observed_when_a_network_asks(
+def test_fibers_are_observed_when_a_network_asks(
     tracking_cfg: TaskCfg, legs: Body, march: MotionClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tracking_cfg.sim.muscle, tracking_cfg.sim.device = "elastic", "cpu"
@@ -112,7 +112,7 @@ def test_fibres_are_observed_when_a_network_asks(
     assert "fiber" not in environment(tracking_cfg, legs, march).get_observations()
 
 
-def test_fibres_after_a_reset_are_those_of_the_new_state(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
+def test_fibers_after_a_reset_are_those_of_the_new_state(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
     tracking_cfg.sim.muscle, tracking_cfg.sim.device = "elastic", "cpu"
     env = environment(tracking_cfg, legs, march, ["fiber"])
     env.episode_length_buf[1] = env.max_episode_length
@@ -153,15 +153,15 @@ def test_an_evaluation_and_a_recording_hold_what_the_muscles_do(
     recording = record(env, policy, 3, "a test")
     assert not np.array_equal(recording.fiber_length[0], recording.fiber_length[1]), "frames share their memory"
     np.testing.assert_array_equal(recording.fiber_length[-1], env.sim.read_muscles().fiber_length[0])
-    levels = {name: pick_colouring(recording, name).levels(recording) for name in COLOURINGS}
+    levels = {name: pick_coloring(recording, name).levels(recording) for name in COLORINGS}
     np.testing.assert_array_equal(levels["activation"], recording.activation)
     np.testing.assert_allclose(levels["fiber_length"], recording.fiber_length - 0.5)
     assert levels["muscle_force"].shape == (4, legs.num_muscles) and levels["muscle_force"].max() < 2
-    with pytest.raises(MsemuError, match="unknown colouring 'colour'"):
-        pick_colouring(recording, "colour")
+    with pytest.raises(MsemuError, match="unknown coloring 'color'"):
+        pick_coloring(recording, "color")
     recording.fiber_length = None
     with pytest.raises(MsemuError, match="holds no fiber_length"):
-        pick_colouring(recording, "fiber_length")
+        pick_coloring(recording, "fiber_length")
 
 
 @pytest.mark.parametrize("suffix", [".yaml", ".csv"])
@@ -187,7 +187,7 @@ def test_a_parameter_file_changes_what_runs(tmp_path: Path, legs: Body, suffix: 
         index = parameters.names.index("soleus_r")
         assert changed.muscles.parameters.pennation_angle[index] == 0.4
         shorter = plain.read_muscles().fiber_length[:, index] - changed.read_muscles().fiber_length[:, index]
-        assert (shorter > 0.02).all(), "a longer tendon must leave less to the fibre"
+        assert (shorter > 0.02).all(), "a longer tendon must leave less to the fiber"
 
 
 def test_no_banner_of_warp(capfd: pytest.CaptureFixture[str]) -> None:

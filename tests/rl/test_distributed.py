@@ -93,7 +93,7 @@ def test_two_processes_hold_the_same_networks_after_each_iteration(torchrun: Tor
         assert first["learning_rate"] == second["learning_rate"]
         for name, value in first["state"].items():
             assert torch.equal(value, second["state"][name]), f"{name} after iteration {iteration}"
-        # The normaliser has seen the samples of both.
+        # The normalizer has seen the samples of both.
         assert first["state"]["actor.obs_normalizer.count"] == iteration * 2 * NUM_ENVS * STEPS
     learned = [
         torch.load(torchrun.records / f"0_{iteration}.pt")["state"]["actor.mlp.0.weight"] for iteration in (1, 3)

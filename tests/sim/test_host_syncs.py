@@ -48,7 +48,7 @@ def test_a_step_reads_nothing_back(
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
 @pytest.mark.parametrize("several", [False, True], ids=["one clip", "several clips"])
-def test_a_step_does_not_synchronise_with_cuda(
+def test_a_step_does_not_synchronize_with_cuda(
     several: bool, legs: Body, march: MotionClip, march_once: MotionClip, tracking_cfg: TaskCfg
 ) -> None:
     tracking_cfg.sim.device = "cuda"

@@ -19,14 +19,14 @@ from msemu.sim.warp_simulation import WarpSimulation
 
 NUM_ENVS = 3
 SUBSTEPS = 10
-ROOM = Capacity(contacts=100, constraints=300)
+CAPACITY = Capacity(contacts=100, constraints=300)
 EVERYWHERE = torch.ones(NUM_ENVS, dtype=torch.bool)
 
 pytestmark = pytest.mark.slow
 
 
 def make_warp(body: Body, level: str = "mujoco", **options: object) -> WarpSimulation:
-    return WarpSimulation(body.model, NUM_ENVS, MuscleCfg(level=level), "cpu", ROOM, **options)
+    return WarpSimulation(body.model, NUM_ENVS, MuscleCfg(level=level), "cpu", CAPACITY, **options)
 
 
 @pytest.fixture(scope="module")
@@ -168,10 +168,10 @@ def test_too_little_room_is_reported_with_what_is_needed(legs: Body) -> None:
         sim.reset(EVERYWHERE, *random_state(legs))
         for _ in range(5):
             sim.step(random_excitation(legs), SUBSTEPS)
-    assert enough.shortage() is None
-    assert 24 < enough.demand.constraints < ROOM.constraints
-    assert "--sim.constraints-per-env" in small.shortage()
-    assert "3 of 3 environments" in small.shortage()
+    assert enough.overflow() is None
+    assert 24 < enough.demand.constraints < CAPACITY.constraints
+    assert "--sim.constraints-per-env" in small.overflow()
+    assert "3 of 3 environments" in small.overflow()
 
 
 def test_bodies_vary_as_asked(legs: Body) -> None:

@@ -17,7 +17,7 @@ from matplotlib.image import imread
 
 from msemu.errors import MsemuError
 from msemu.motion.recording import Recording
-from msemu.viewer.muscle_colouring import COLOURINGS
+from msemu.viewer.muscle_coloring import COLORINGS
 from msemu.viewer.page.browser import serve
 from msemu.viewer.page.muscle_list import muscle_list
 
@@ -68,10 +68,10 @@ def test_serves_on_localhost_and_frees_the_port(recording, legs, capsys):
 
 def test_the_muscle_list_has_the_strongest_first_and_escapes_names():
     names = ["soleus_r", "<script>", "rectus_femoris_r"]
-    listed = muscle_list(names, np.array([0.2, 0.9, 0.5]), np.ones(3, bool), 2, COLOURINGS["activation"])
+    listed = muscle_list(names, np.array([0.2, 0.9, 0.5]), np.ones(3, bool), 2, COLORINGS["activation"])
     assert "soleus" not in listed and "<script>" not in listed
     assert listed.index("&lt;script&gt;") < listed.index("rectus_femoris_r")
-    assert "no muscle" in muscle_list(names, np.zeros(3), np.zeros(3, bool), 2, COLOURINGS["activation"])
+    assert "no muscle" in muscle_list(names, np.zeros(3), np.zeros(3, bool), 2, COLORINGS["activation"])
 
 
 class Tab:
@@ -156,7 +156,7 @@ async def chromium(url, profile):
 
 
 def red_pixels(image):
-    """Number of pixels in the colour of an active muscle, left of the control panel."""
+    """Number of pixels in the color of an active muscle, left of the control panel."""
     scene = image[:, : image.shape[1] * 2 // 3]
     return int(((scene[..., 0] > 0.5) & (scene[..., 0] > 2.5 * scene[..., 1])).sum())
 

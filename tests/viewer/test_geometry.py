@@ -1,4 +1,4 @@
-"""Bones, muscle paths and colours of the viewer against MuJoCo and closed forms."""
+"""Bones, muscle paths and colors of the viewer against MuJoCo and closed forms."""
 
 import mujoco
 import numpy as np

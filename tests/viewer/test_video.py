@@ -110,7 +110,7 @@ def test_camera_follows_and_jumps_with_the_episode(recording, legs, tmp_path):
     assert columns == pytest.approx([240, 240], abs=40)
 
 
-def test_errors_are_in_degrees_and_centimetres(recording, legs):
+def test_errors_are_in_degrees_and_centimeters(recording, legs):
     joint_deg, root_cm = tracking_errors(recording, legs)
     np.testing.assert_allclose(root_cm, 5.0)
     hinges = [j for j in legs.independent_joints if legs.model.joint(legs.joint_names[j]).type[0] == 3]

@@ -46,7 +46,7 @@ class Evaluation:
 
     @classmethod
     def of(cls, errors: TrackingErrors, joint_names: list[str], control_frequency_hz: float) -> "Evaluation":
-        """Summarise the errors of many episodes."""
+        """Summarize the errors of many episodes."""
         steps, episodes = errors.root_rotation_deg.shape
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # every episode may have failed in its first step

@@ -161,18 +161,18 @@ def plot_curves(parameters: MuscleParameters, path: Path) -> None:
     lengths = p.tendon_slack_length + fiber[:, None] * p.optimal_fiber_length
     _band(active, fiber, reference.mujoco_state(p, 1.0, lengths, 0.0).active_force / p.max_isometric_force)
     _pennate(active, fiber, reference.active_force_length(fiber))
-    active.set(title="Active force-length", xlabel="fibre length [L0]", ylabel="force [F0]")
+    active.set(title="Active force-length", xlabel="fiber length [L0]", ylabel="force [F0]")
 
     lengths = p.passive_tendon_slack_length + fiber[:, None] * p.passive_optimal_fiber_length
     _band(passive, fiber, reference.mujoco_state(p, 0.0, lengths, 0.0).passive_force / p.passive_max_isometric_force)
     _pennate(passive, fiber, reference.passive_force_length(fiber))
-    passive.set(title="Passive force-length", xlabel="fibre length [L0]", ylabel="force [F0]", ylim=(-0.05, 2.0))
+    passive.set(title="Passive force-length", xlabel="fiber length [L0]", ylabel="force [F0]", ylim=(-0.05, 2.0))
 
     optimum = p.tendon_slack_length + p.optimal_fiber_length
     speeds = speed[:, None] * p.optimal_fiber_length * p.max_contraction_velocity
     _band(velocity, speed, reference.mujoco_state(p, 1.0, optimum, speeds).active_force / p.max_isometric_force)
     _pennate(velocity, speed, reference.force_velocity(speed))
-    velocity.set(title="Force-velocity", xlabel="fibre velocity [vmax], lengthening positive", ylabel="force [F0]")
+    velocity.set(title="Force-velocity", xlabel="fiber velocity [vmax], lengthening positive", ylabel="force [F0]")
 
     tendon.axvline(0.0, label="mujoco, rigid", **_STYLES["mujoco"])
     _band(tendon, 100 * strain, reference.tendon_force(strain[:, None], p.tendon_strain), "elastic")
@@ -244,7 +244,7 @@ def _band(axis: Axes, x: np.ndarray, values: np.ndarray, level: str = "mujoco") 
 
 
 def _pennate(axis: Axes, x: np.ndarray, values: np.ndarray) -> None:
-    """Draw the curve that both levels with pennate fibres share."""
+    """Draw the curve that both levels with pennate fibers share."""
     for level in ("rigid", "elastic"):
         axis.plot(x, values, label=level, **_STYLES[level])
 

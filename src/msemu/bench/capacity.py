@@ -1,4 +1,4 @@
-"""How much room for contacts and constraints a body needs."""
+"""The capacity for contacts and constraints that a body needs."""
 
 import math
 
@@ -20,7 +20,7 @@ def measure_capacity(body: Body, num_envs: int, seconds: float, device: str, see
     """Drop many bodies, turned at random, under random excitation, and count what they need at most.
 
     Lying on the floor with limbs folded is about the worst that happens in training. Pairs that are close enough to be
-    examined take as much room as contacts, and only the warp engine counts them.
+    examined take as much of it as contacts, and only the warp engine counts them.
 
     Args:
         body: The body.

@@ -18,7 +18,7 @@ from msemu.sim.cpu import CpuSimulation
 from msemu.sim.force_driven import ForceDrivenSimulation
 
 _TIMESTEP_S = SimCfg().timestep_s
-_AMPLITUDE = 0.1  # of the optimal fibre length
+_AMPLITUDE = 0.1  # of the optimal fiber length
 _ANGULAR_FREQUENCY = 2 * np.pi  # 1 Hz
 _EXCITATION = 0.3
 
@@ -26,7 +26,7 @@ _EXCITATION = 0.3
 def measure_muscles(body: Body, num_envs: int, rounds: int, steps: int) -> list[dict[str, Any]]:
     """Time the muscles of a body on one thread of the CPU without the body, each level in turn.
 
-    The paths move by 10 % of the optimal fibre length about the standing pose at 1 Hz, each with a phase of its own;
+    The paths move by 10 % of the optimal fiber length about the standing pose at 1 Hz, each with a phase of its own;
     excitations are uniform in 0 to 1. Timed is the whole of a step, with the conversion of the engine's numbers.
 
     Args:

@@ -1,4 +1,4 @@
-"""``msemu-bench capacity``: how much room a body needs in the warp engine."""
+"""``msemu-bench capacity``: the capacity that a body needs in the warp engine."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from msemu.errors import MsemuError
 
 @dataclass
 class CapacityBench:
-    """Room for contacts and constraints that a body needs in the warp engine.
+    """Capacity for contacts and constraints that a body needs in the warp engine.
 
     Bodies fall in every position under random excitation while the engine counts. The last line is what to write into
     the body's recipe (cfg/body), or to give as --sim.contacts-per-env and --sim.constraints-per-env.
@@ -48,10 +48,10 @@ def bench_capacity(args: CapacityBench) -> None:
     console = Console()
     with console.status(f"{args.num_envs} bodies fall for {args.seconds:g} s"):
         demand = measure_capacity(body, args.num_envs, args.seconds, pick_device(args.device))
-    room = with_margin(demand, args.margin)
+    capacity = with_margin(demand, args.margin)
     console.print(
         f"at most {demand.contacts} contacts (mean over bodies) and {demand.constraints} constraints (one body)"
     )
-    console.print(f"capacity: {{contacts: {room.contacts}, constraints: {room.constraints}}}", highlight=False)
+    console.print(f"capacity: {{contacts: {capacity.contacts}, constraints: {room.constraints}}}", highlight=False)
     if args.json:
-        write_json(args.json, {"body": args.body, "demand": vars(demand), "capacity": vars(room)})
+        write_json(args.json, {"body": args.body, "demand": vars(demand), "capacity": vars(capacity)})

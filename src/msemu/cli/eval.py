@@ -1,4 +1,4 @@
-"""``msemu-eval``: measure a trained policy in degrees and centimetres."""
+"""``msemu-eval``: measure a trained policy in degrees and centimeters."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class EvalArgs:
-    """Measure how well a trained policy tracks its reference, in degrees and centimetres.
+    """Measure how well a trained policy tracks its reference, in degrees and centimeters.
 
     One episode starts at each of evenly spaced frames of the reference, without exploration noise. Errors are means
     over the time before a failure; survival is the share of episodes without one. A run with several clips is measured

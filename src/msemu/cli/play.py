@@ -45,8 +45,8 @@ class PlayArgs:
     """Write this mp4 file instead of opening a page."""
     renderer: RendererName = "auto"
     """Video only: egl (OpenGL), lines (needs no OpenGL), or auto."""
-    colour_by: Literal["activation", "muscle_force", "fiber_length"] = "activation"
-    """Video only: what colours the muscles; the page has a list for it."""
+    color_by: Literal["activation", "muscle_force", "fiber_length"] = "activation"
+    """Video only: what colors the muscles; the page has a list for it."""
     host: str = "127.0.0.1"
     """Address that the page is served at; 0.0.0.0 lets other machines in."""
     port: int = 8080
@@ -67,9 +67,7 @@ def play(args: PlayArgs) -> None:
     body, recording = _record(args)
     if args.video:
         with progress("drawing") as on_frame:
-            write_video(
-                recording, body, args.video, renderer=args.renderer, colour_by=args.colour_by, progress=on_frame
-            )
+            write_video(recording, body, args.video, renderer=args.renderer, color_by=args.color_by, progress=on_frame)
         Console().print(f"video: {args.video}")
     else:
         from msemu.viewer.page.browser import serve

@@ -111,11 +111,11 @@ def train(task: str, cfg: TrainCfg) -> Path:
     device = pick_device(cfg.device)
     run, env = prepare(task, cfg, team, load_motions)
     iterations = cfg.iterations or (UNBOUNDED_ITERATIONS if cfg.minutes else DEFAULT_ITERATIONS)
-    console = Console(quiet=not team.leads)
+    console = Console(quiet=not team.is_rank_zero)
     processes = f" in each of {team.size} processes" if team.size > 1 else ""
-    stop = StopConditions(cfg.minutes, agree=team.any, announce=team.leads)
+    stop = StopConditions(cfg.minutes, agree=team.any, announce=team.is_rank_zero)
     with stop.signals(), team.connected(device):
-        runner = find_runner(cfg.agent)(env, cfg.agent, run.path if team.leads else None, device, team)
+        runner = find_runner(cfg.agent)(env, cfg.agent, run.path if team.is_rank_zero else None, device, team)
         if cfg.resume:
             runner.load(str(run.checkpoint("last")))
         size = f"{env.body.num_muscles} muscles, {env.num_envs} environments{processes}"
@@ -124,7 +124,7 @@ def train(task: str, cfg: TrainCfg) -> Path:
         runner.logger.stop = stop
         with TrainingDisplay(console, iterations, cfg.minutes) as display:
             runner.logger.show = display.show
-            runner.train(iterations, fresh=cfg.resume is None or not team.leads)
+            runner.train(iterations, fresh=cfg.resume is None or not team.is_rank_zero)
     console.print(f"saved: {run.checkpoint('last')}", soft_wrap=True)
     console.print(f"curves: tensorboard --logdir {run.path}", soft_wrap=True)
     return run.path

@@ -26,7 +26,7 @@ class Contacts:
     Attributes:
         position: Lowest points [m], shape [E, C, 3]; the height over the floor is z.
         velocity: Their velocities [m/s], shape [E, C, 3].
-        edge_force: Generalised force about the independent degrees of freedom of one newton along each edge of the
+        edge_force: Generalized force about the independent degrees of freedom of one newton along each edge of the
             friction pyramid, normal part 1, shape [E, D, C, 4].
     """
 
@@ -40,7 +40,7 @@ class _PointTable:
     """What does not change about C points."""
 
     geom: wp.array(dtype=int)  # shape [C]
-    offset: wp.array(dtype=wp.vec3d)  # centre of the ellipsoid in the geom's frame
+    offset: wp.array(dtype=wp.vec3d)  # center of the ellipsoid in the geom's frame
     axes: wp.array(dtype=wp.vec3d)  # its semi-axes
     edge: wp.array2d(dtype=wp.vec3d)  # directions of the edges, shape [C, 4]
     dof_start: wp.array(dtype=int)  # where the degrees of freedom that move each point begin, shape [C + 1]
@@ -87,7 +87,7 @@ def _read_points(
 class ContactPoints:
     """Points of a body that may touch the floor: the ends of its contact capsules, the lowest point of ellipsoids.
 
-    The cone of friction is linearised as MuJoCo's pyramid, ``|f_x| + |f_y| <= friction f_z``, so that every force in it
+    The cone of friction is linearized as MuJoCo's pyramid, ``|f_x| + |f_y| <= friction f_z``, so that every force in it
     is a sum of its four edges with factors that are not negative.
 
     Attributes:
@@ -113,11 +113,11 @@ class ContactPoints:
         geoms, offsets, axes, self.regions = [], [], [], []
         for region in regions:
             for geom in body.contact_regions[region]:
-                centres, semi_axes = _ellipsoids(model, geom)
-                geoms += [geom] * len(centres)
-                offsets += centres
-                axes += [semi_axes] * len(centres)
-                self.regions += [region] * len(centres)
+                centers, semi_axes = _ellipsoids(model, geom)
+                geoms += [geom] * len(centers)
+                offsets += centers
+                axes += [semi_axes] * len(centers)
+                self.regions += [region] * len(centers)
         self.names = tuple(model.geom(geom).name for geom in geoms)
         floor = model.geom_friction[model.geom_type == _GEOM.mjGEOM_PLANE, 0].max(initial=0.0)
         self.friction = np.maximum(model.geom_friction[geoms, 0], floor)
@@ -165,11 +165,11 @@ class ContactPoints:
         """Find the points and what a force on them does.
 
         Args:
-            geom_position: Centres of all geoms [m], shape [E, G, 3].
+            geom_position: Centers of all geoms [m], shape [E, G, 3].
             geom_matrix: Their orientations, shape [E, G, 9].
             motion_axes: Angular, then linear motion per unit of each degree of freedom at ``origin`` (MuJoCo's
                 ``cdof``), shape [E, nv, 6].
-            origin: Centre of mass of the body [m], shape [E, 3].
+            origin: Center of mass of the body [m], shape [E, 3].
             slopes: From `IndependentDofs.slopes`, shape [E, nv].
             velocity: Independent velocities, shape [E, D].
         """
@@ -203,7 +203,7 @@ class ContactPoints:
 
 
 def _ellipsoids(model: mujoco.MjModel, geom: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return centres in the geom's frame and semi-axes of the ellipsoids whose lowest points are the candidates."""
+    """Return centers in the geom's frame and semi-axes of the ellipsoids whose lowest points are the candidates."""
     kind, size = model.geom_type[geom], model.geom_size[geom]
     if kind == _GEOM.mjGEOM_CAPSULE:
         end = np.array([0.0, 0.0, size[1]])

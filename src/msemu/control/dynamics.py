@@ -20,7 +20,7 @@ class DynamicsState:
     """What the equation of motion ``required_force = R^T F + sum J^T f`` of E bodies holds at one instant.
 
     Attributes:
-        required_force: Generalised force that muscles and contacts have to give for the wanted acceleration, beside
+        required_force: Generalized force that muscles and contacts have to give for the wanted acceleration, beside
             forces that are applied from outside [N m, N at translations], shape [E, D].
         moment_arms: Change of each muscle's length per unit of each degree of freedom [m or 1], shape [E, M, D].
         muscle_length: Muscle-tendon length [m], shape [E, M].
@@ -167,8 +167,8 @@ class DynamicsReader(EngineDynamics):
         """Compute everything at a state.
 
         Args:
-            qpos: Generalised position, shape [E, nq].
-            qvel: Generalised velocity, couplings fulfilled, shape [E, nv].
+            qpos: Generalized position, shape [E, nq].
+            qvel: Generalized velocity, couplings fulfilled, shape [E, nv].
             acceleration: Wanted acceleration of the independent degrees of freedom, shape [E, D].
         """
         self._field("qpos").copy_(qpos)

@@ -14,7 +14,7 @@ _ROOT_NAMES = tuple(f"root_{kind}_{axis}" for kind in ("translation", "rotation"
 class IndependentDofs:
     """The D degrees of freedom v of which all velocities follow: ``qvel = G(q) v`` with the couplings' slopes in G.
 
-    A generalised force f does the work ``f . qvel = (G^T f) . v``, so forces are reduced by ``G^T``. The forces that
+    A generalized force f does the work ``f . qvel = (G^T f) . v``, so forces are reduced by ``G^T``. The forces that
     hold the couplings do no work and vanish in the reduced equation of motion.
 
     Attributes:
@@ -66,7 +66,7 @@ class IndependentDofs:
         """Return ``G^T force``.
 
         Args:
-            force: Generalised forces or moment arms, shape [E, ..., nv].
+            force: Generalized forces or moment arms, shape [E, ..., nv].
             slopes: From `slopes`, shape [E, nv].
 
         Returns:

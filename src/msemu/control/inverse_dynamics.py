@@ -1,4 +1,4 @@
-"""Accelerations of a recorded movement, and the generalised forces that they require."""
+"""Accelerations of a recorded movement, and the generalized forces that they require."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ class Movement:
     """A movement with its accelerations.
 
     Attributes:
-        qpos: Generalised position [m, rad], shape [T, nq].
-        qvel: Generalised velocity [m/s, rad/s], couplings fulfilled, shape [T, nv].
-        qacc: Generalised acceleration in MuJoCo's convention [m/s^2, rad/s^2], shape [T, nv]. That of dependent joints
+        qpos: Generalized position [m, rad], shape [T, nq].
+        qvel: Generalized velocity [m/s, rad/s], couplings fulfilled, shape [T, nv].
+        qacc: Generalized acceleration in MuJoCo's convention [m/s^2, rad/s^2], shape [T, nv]. That of dependent joints
             is not used: it follows.
     """
 

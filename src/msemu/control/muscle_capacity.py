@@ -35,7 +35,7 @@ def _make_kernel(contract: Callable) -> wp.Kernel:
 
 _RIGID = _make_kernel(rigid_contraction)
 _KERNELS = {"mujoco": _make_kernel(mujoco_contraction), "rigid": _RIGID, "elastic": _RIGID}
-"""By level; the force on an elastic tendon depends on the fibre's history and is approximated, see `MuscleCapacity`."""
+"""By level; the force on an elastic tendon depends on the fiber's history and is approximated, see `MuscleCapacity`."""
 
 _MOST_SLACK = 0.95
 """Greatest activation that is taken to leave a muscle slack [-]; it keeps a range above it."""
@@ -44,7 +44,7 @@ _MOST_SLACK = 0.95
 class MuscleCapacity:
     """Active force at full activation and passive force of M muscles of E environments, at a level of fidelity.
 
-    At the level ``elastic`` the force depends on the fibre's history, not on activation alone. It is approximated by
+    At the level ``elastic`` the force depends on the fiber's history, not on activation alone. It is approximated by
     that of a rigid tendon, which is good where the tendon's stretch changes little (walking; not sprinting).
     """
 
@@ -70,7 +70,7 @@ class MuscleCapacity:
 
         Returns:
             Active force at an activation of 1 [N] and passive force [N], shape [E, M], in the type of ``length``; the
-            passive force is negative where the damping of a fibre that shortens exceeds its stretch, see
+            passive force is negative where the damping of a fiber that shortens exceeds its stretch, see
             `pulling_part`.
         """
         inputs = [tensor.float().contiguous() for tensor in (length, velocity)]
@@ -88,7 +88,7 @@ class MuscleCapacity:
 def pulling_part(active: torch.Tensor, passive: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the least activation at which the tendon is taut, and the passive force for activations from there on.
 
-    The damping of a fibre that shortens fast takes from its force, but a tendon does not push: the force is
+    The damping of a fiber that shortens fast takes from its force, but a tendon does not push: the force is
     ``max(a * active + passive, 0)``. It is affine from the least activation on.
 
     Args:

@@ -1,4 +1,4 @@
-"""What the muscles do along a clip, by static optimisation: a reference for muscles as the clip is one for joints."""
+"""What the muscles do along a clip, by static optimization: a reference for muscles as the clip is one for joints."""
 
 import contextlib
 import hashlib
@@ -54,7 +54,7 @@ class MuscleReference:
     def along(
         cls, body: Body, clips: Sequence[MotionClip], muscle: MuscleCfg, substeps: int, timestep_s: float
     ) -> "MuscleReference":
-        """Optimise along clips whose frames are control steps; results are kept in the cache.
+        """Optimize along clips whose frames are control steps; results are kept in the cache.
 
         Args:
             body: The body.
@@ -88,14 +88,14 @@ def _cached(
         found = read_arrays(path, tuple(entry.name for entry in fields(MuscleReference)))
         return MuscleReference(**found)
     except MsemuError:  # not there, or damaged
-        made = _optimised(body, clip, level, parameters, inverse)
+        made = _optimized(body, clip, level, parameters, inverse)
     # A cache that cannot be written costs time only.
     with contextlib.suppress(OSError), whole_file(path) as unfinished, open(unfinished, "wb") as file:
         np.savez_compressed(file, **vars(made))
     return made
 
 
-def _optimised(
+def _optimized(
     body: Body, clip: MotionClip, level: str, parameters: MuscleParameters, inverse: ActivationInverse
 ) -> MuscleReference:
     movement = differentiate(body, clip, _SMOOTHING_S)
@@ -133,7 +133,7 @@ def _reader(body: Body, count: int) -> DynamicsReader:
 def _digest_of_body(
     model: mujoco.MjModel, parameters: MuscleParameters, muscle: MuscleCfg, substeps: int, timestep_s: float
 ) -> "hashlib._Hash":
-    """Return a hash of all of the body that the optimisation depends on."""
+    """Return a hash of all of the body that the optimization depends on."""
     content = np.empty(mujoco.mj_sizeModel(model), np.uint8)
     mujoco.mj_saveModel(model, None, content)
     digest = hashlib.sha256(content)

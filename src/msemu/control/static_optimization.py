@@ -1,4 +1,4 @@
-"""Static optimisation along a movement: the activations of least effort that give the required joint torques."""
+"""Static optimization along a movement: the activations of least effort that give the required joint torques."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ _SLACK = 1e-6
 
 @dataclass(frozen=True)
 class StaticOptimizationSettings:
-    """What is minimised, and how exactly."""
+    """What is minimized, and how exactly."""
 
     objective: str = "activation"
     """``activation``: sum of a^p (Crowninshield and Brand 1981, doi 10.1016/0021-9290(81)90035-X, with activation for
@@ -53,7 +53,7 @@ class StaticOptimizationSettings:
         if self.level not in LEVELS:
             raise MsemuError(f"unknown muscle level '{self.level}'{suggestion(self.level, LEVELS)}")
         if not (self.effort > 0 and self.iterations > 0 and self.tolerance > 0):
-            raise MsemuError("effort, iterations and tolerance of the static optimisation must be positive")
+            raise MsemuError("effort, iterations and tolerance of the static optimization must be positive")
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,12 @@ class StaticOptimization:
         touching: Points that may be in contact, shape [T, C].
         contact_position: Position of the points [m], shape [T, C, 3].
         contact_force: Force of the floor on the points, world axes [N], shape [T, C, 3].
-        required_torque: Generalised force of muscles and floor that the movement needs [N m or N], shape [T, D].
+        required_torque: Generalized force of muscles and floor that the movement needs [N m or N], shape [T, D].
         muscle_torque: What the muscles give [N m or N], shape [T, D].
         contact_torque: What the floor gives [N m or N], shape [T, D].
         residual: ``required - muscle - contact`` [N m or N], shape [T, D]: at the root the part that nothing explains,
             at a joint what the muscles are too weak for.
-        capacity: Scale of each degree of freedom in the optimisation [N m or N], shape [D].
+        capacity: Scale of each degree of freedom in the optimization [N m or N], shape [D].
         body_weight: Weight of the body [N].
         relative_gap: Bound of the distance from the optimum, relative [-], shape [T].
         converged: Frames whose gap is within the tolerance, shape [T].
@@ -105,7 +105,7 @@ class StaticOptimization:
 
     @property
     def net_torque(self) -> np.ndarray:
-        """Generalised force that the muscles have to give, the floor's being known [N m or N], shape [T, D]."""
+        """Generalized force that the muscles have to give, the floor's being known [N m or N], shape [T, D]."""
         return self.required_torque - self.contact_torque
 
     @property
@@ -226,7 +226,7 @@ def _solve_frames(
 def _effort(
     settings: StaticOptimizationSettings, active: torch.Tensor, velocity: torch.Tensor
 ) -> dict[str, torch.Tensor]:
-    """Return the factors of the regulariser for ``effort * objective``."""
+    """Return the factors of the regularizer for ``effort * objective``."""
     ones = torch.ones_like(active)
     if settings.objective == "power":
         watts = active * velocity.abs()

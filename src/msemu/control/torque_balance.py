@@ -1,4 +1,4 @@
-"""The balance of generalised forces as a bounded least-squares problem in activations and contact forces."""
+"""The balance of generalized forces as a bounded least-squares problem in activations and contact forces."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class ContactSettings:
     """When the floor may push on a point, and how hard."""
 
     height_m: float = 0.015
-    """Height below which a point may be in contact [m]; retargeted feet stand within a few millimetres of the floor."""
+    """Height below which a point may be in contact [m]; retargeted feet stand within a few millimeters of the floor."""
     speed_m_s: float = 1.0
     """Speed above which it is not [m/s]: a swinging foot passes the floor at 3 m/s."""
     max_force_bw: float = 3.0

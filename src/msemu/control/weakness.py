@@ -1,4 +1,4 @@
-"""Joints that the muscles are too weak for, in a static optimisation."""
+"""Joints that the muscles are too weak for, in a static optimization."""
 
 from dataclasses import dataclass
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,9 @@ from msemu.files import array_names, read_arrays
 
 FORMAT_VERSION = 1
 _ARRAYS = ("qpos", "qvel", "cycle_displacement")
-_CENTRES = "joint_centres"
+_CENTERS = "joint_centers"
+_EARLIER_NAMES = {"licence": "license", "joint_centre_names": "joint_center_names", "joint_centres": _CENTERS}
+"""Keys that clips of earlier releases have, and today's."""
 
 
 @dataclass
@@ -29,11 +32,11 @@ class MotionClip:
         cycle_displacement: Root translation over one cycle [m], shape [3]; zero when not cyclic.
         name: Short name, such as ``walk``.
         source: Where the recording comes from (package, file, original data set).
-        licence: Terms of the recording.
+        license: Terms of the recording.
         source_sha256: Hash of the source file.
         quality: Figures of the retargeting report.
-        joint_centre_names: Joint centres that followed the recorded movement; empty for joint angles that were read.
-        joint_centres: Where that movement has them, in the body's proportions [m], shape [T, C, 3], or None.
+        joint_center_names: Joint centers that followed the recorded movement; empty for joint angles that were read.
+        joint_centers: Where that movement has them, in the body's proportions [m], shape [T, C, 3], or None.
     """
 
     body: str
@@ -45,11 +48,11 @@ class MotionClip:
     cycle_displacement: np.ndarray = field(default_factory=lambda: np.zeros(3))
     name: str = ""
     source: str = ""
-    licence: str = ""
+    license: str = ""
     source_sha256: str = ""
     quality: dict[str, float] = field(default_factory=dict)
-    joint_centre_names: tuple[str, ...] = ()
-    joint_centres: np.ndarray | None = None
+    joint_center_names: tuple[str, ...] = ()
+    joint_centers: np.ndarray | None = None
 
     @property
     def num_frames(self) -> int:
@@ -67,8 +70,8 @@ class MotionClip:
         Raises:
             MsemuError: ``path`` cannot be written.
         """
-        arrays = _ARRAYS if self.joint_centres is None else (*_ARRAYS, _CENTRES)
-        header = {key: value for key, value in asdict(self).items() if key not in (*_ARRAYS, _CENTRES)}
+        arrays = _ARRAYS if self.joint_centers is None else (*_ARRAYS, _CENTERS)
+        header = {key: value for key, value in asdict(self).items() if key not in (*_ARRAYS, _CENTERS)}
         header["format_version"] = FORMAT_VERSION
         header["units"] = "m, rad, s"
         try:
@@ -90,10 +93,10 @@ class MotionClip:
                 f"no clip at {path}; `msemu-motion prepare` makes one of the catalogue's, `import` one of your own"
             )
         try:
-            keys = (*_ARRAYS, _CENTRES) if _CENTRES in array_names(path) else _ARRAYS
-            found = read_arrays(path, ("header", *keys))
-            header = dict(json.loads(str(found["header"])))
-            arrays = {key: found[key].astype(np.float64) for key in keys}
+            centers = [key for key in array_names(path) if _EARLIER_NAMES.get(key, key) == _CENTERS]
+            found = _with_todays_names(read_arrays(path, ("header", *_ARRAYS, *centers)))
+            header = _with_todays_names(dict(json.loads(str(found.pop("header")))))
+            arrays = {key: array.astype(np.float64) for key, array in found.items()}
         except (MsemuError, ValueError, TypeError) as error:
             remedy = "make one with: msemu-motion import FILE --body BODY --out clip.npz"
             raise MsemuError(f"{path} is not an msemu clip ({error}); {remedy}") from error
@@ -104,7 +107,7 @@ class MotionClip:
         try:
             clip = cls(**header, **arrays)
             clip.joint_names = tuple(clip.joint_names)
-            clip.joint_centre_names = tuple(clip.joint_centre_names)
+            clip.joint_center_names = tuple(clip.joint_center_names)
             clip._validate()
         except (TypeError, ValueError) as error:
             raise MsemuError(f"{path} is a damaged clip: {error}") from error
@@ -117,10 +120,10 @@ class MotionClip:
             raise ValueError(f"arrays of shape {self.qpos.shape} and {self.qvel.shape} for {joints} joints")
         if self.cycle_displacement.shape != (3,) or not 1 <= self.fps <= 10_000:
             raise ValueError(f"fps {self.fps}, cycle displacement of shape {self.cycle_displacement.shape}")
-        centres = len(self.joint_centre_names)
-        if (self.joint_centres is not None or centres) and np.shape(self.joint_centres) != (frames, centres, 3):
-            raise ValueError(f"joint centres of shape {np.shape(self.joint_centres)} for {centres} names")
-        for key in _ARRAYS if self.joint_centres is None else (*_ARRAYS, _CENTRES):
+        centers = len(self.joint_center_names)
+        if (self.joint_centers is not None or centers) and np.shape(self.joint_centers) != (frames, centers, 3):
+            raise ValueError(f"joint centers of shape {np.shape(self.joint_centers)} for {centers} names")
+        for key in _ARRAYS if self.joint_centers is None else (*_ARRAYS, _CENTERS):
             bad = ~np.isfinite(getattr(self, key))
             if bad.any():
                 raise ValueError(
@@ -146,3 +149,7 @@ class MotionClip:
             f"the clip was made for body '{self.body}', not '{body_name}' ({what or 'same joints in another order'});"
             f" retarget it with: msemu-motion import FILE --body {body_name} --out clip.npz"
         )
+
+
+def _with_todays_names(values: dict[str, Any]) -> dict[str, Any]:
+    return {_EARLIER_NAMES.get(key, key): value for key, value in values.items()}

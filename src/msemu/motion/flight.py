@@ -1,7 +1,7 @@
 """Flight phases of a clip, and how far they are from free flight.
 
-A body that touches nothing can only fall: its centre of mass runs along a parabola and its angular momentum about
-the centre of mass is constant, whatever the muscles do.
+A body that touches nothing can only fall: its center of mass runs along a parabola and its angular momentum about
+the center of mass is constant, whatever the muscles do.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ SHORTEST_FLIGHT_FRAMES = 4
 """Fewer frames leave no two instants at which the momentum can be compared."""
 
 LEAST_FALL = 0.45
-"""A phase without contact in which the centre of mass falls with less than this share of gravity is no flight:
+"""A phase without contact in which the center of mass falls with less than this share of gravity is no flight:
 something supports the person that the clip does not show. In DeepMimic's run, jump, backflip, spin
 and spin kick it reaches 0.5 to 1.7, between contacts of its dance, roll and get-ups at most 0.4."""
 
@@ -63,14 +63,14 @@ class Flight:
 class FlightFigures:
     """How far a flight phase is from free flight.
 
-    Velocities are central differences; only frames count whose neighbours are without contact, too.
+    Velocities are central differences; only frames count whose neighbors are without contact, too.
 
     Attributes:
         flight: The phase.
-        residual: Force that is missing for the motion of the centre of mass, in body weights [-], shape [F - 2].
-        angular_momentum: About the centre of mass, world axes [kg m^2/s], shape [F - 2, 3].
+        residual: Force that is missing for the motion of the center of mass, in body weights [-], shape [F - 2].
+        angular_momentum: About the center of mass, world axes [kg m^2/s], shape [F - 2, 3].
         drift: Largest deviation of the angular momentum from its mean, as a share of the mean [-].
-        fall: Acceleration at which the centre of mass falls (least squares), as a share of gravity [-].
+        fall: Acceleration at which the center of mass falls (least squares), as a share of gravity [-].
     """
 
     flight: Flight
@@ -126,19 +126,19 @@ def unrolled(clip: MotionClip, first: int, last: int) -> np.ndarray:
 
 
 def momentum_path(body: Body, qpos: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the centre of mass [m], shape [T, 3], and the angular momentum about it [kg m^2/s], shape [T - 2, 3].
+    """Return the center of mass [m], shape [T, 3], and the angular momentum about it [kg m^2/s], shape [T - 2, 3].
 
     The angular momentum of a frame takes the central difference of the poses beside it.
     """
     model, data = body.model, mujoco.MjData(body.model)
-    centre, momentum = np.empty((len(qpos), 3)), np.zeros((len(qpos), 3))
+    center, momentum = np.empty((len(qpos), 3)), np.zeros((len(qpos), 3))
     for frame, pose in enumerate(qpos):
         data.qpos[:] = pose
         data.qvel[:] = 0.0
         if 0 < frame < len(qpos) - 1:
             data.qvel[:] = central_velocity(body, qpos[frame - 1], pose, qpos[frame + 1], fps)
-        centre[frame], momentum[frame] = momentum_of(model, data)
-    return centre, momentum[1:-1]
+        center[frame], momentum[frame] = momentum_of(model, data)
+    return center, momentum[1:-1]
 
 
 def central_velocity(body: Body, before: np.ndarray, pose: np.ndarray, after: np.ndarray, fps: float) -> np.ndarray:
@@ -149,7 +149,7 @@ def central_velocity(body: Body, before: np.ndarray, pose: np.ndarray, after: np
 
 
 def momentum_of(model: mujoco.MjModel, data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray]:
-    """Return centre of mass [m] and angular momentum about it [kg m^2/s] in the state of ``data``, shapes [3]."""
+    """Return center of mass [m] and angular momentum about it [kg m^2/s] in the state of ``data``, shapes [3]."""
     mujoco.mj_kinematics(model, data)
     mujoco.mj_comPos(model, data)
     mujoco.mj_comVel(model, data)
@@ -159,11 +159,11 @@ def momentum_of(model: mujoco.MjModel, data: mujoco.MjData) -> tuple[np.ndarray,
 
 def flight_figures(body: Body, clip: MotionClip, flight: Flight) -> FlightFigures:
     """Measure a flight phase against free flight."""
-    centre, momentum = momentum_path(body, unrolled(clip, flight.first, flight.last), clip.fps)
-    acceleration = np.diff(centre, n=2, axis=0) * clip.fps**2
+    center, momentum = momentum_path(body, unrolled(clip, flight.first, flight.last), clip.fps)
+    acceleration = np.diff(center, n=2, axis=0) * clip.fps**2
     residual = np.linalg.norm(acceleration - GRAVITY, axis=1) / np.linalg.norm(GRAVITY)
     mean = momentum.mean(axis=0)
     scale = max(float(np.linalg.norm(mean)), LEAST_ANGULAR_MOMENTUM * body.mass)
     drift = float(np.linalg.norm(momentum - mean, axis=1).max()) / scale
-    fall = 2.0 * np.polyfit(np.arange(len(centre)) / clip.fps, centre[:, 2], 2)[0] / GRAVITY[2]
+    fall = 2.0 * np.polyfit(np.arange(len(center)) / clip.fps, center[:, 2], 2)[0] / GRAVITY[2]
     return FlightFigures(flight, residual, momentum, drift, float(fall))

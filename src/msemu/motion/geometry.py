@@ -81,7 +81,7 @@ def support_point(model: mujoco.MjModel, data: mujoco.MjData, geom: int, directi
         geom: Id of the geom.
         direction: Unit vector in the world, shape [3].
     """
-    centre, rotation = data.geom_xpos[geom], data.geom_xmat[geom].reshape(3, 3)
+    center, rotation = data.geom_xpos[geom], data.geom_xmat[geom].reshape(3, 3)
     local_direction = direction @ rotation
     size = model.geom_size[geom]
     kind = model.geom_type[geom]
@@ -104,7 +104,7 @@ def support_point(model: mujoco.MjModel, data: mujoco.MjData, geom: int, directi
         local = vertices[np.argmax(vertices @ local_direction)]
     else:
         raise ValueError(f"geom {geom} of type {kind} has no support point")
-    return centre + rotation @ local
+    return center + rotation @ local
 
 
 _REARWARD_DOWN = np.array([-1.0, 0.0, -1.0]) / np.sqrt(2.0)
@@ -117,7 +117,7 @@ class Foot:
     Attributes:
         segment: Body id of the segment between ankle and toes (the calcaneus with the metatarsals).
         neutral_rotation: Its orientation in the neutral pose, world frame, shape [3, 3].
-        points: Heel and ball in the segment's frame [m], shape [2, 3]. The point of a round heel is the centre of its
+        points: Heel and ball in the segment's frame [m], shape [2, 3]. The point of a round heel is the center of its
             curvature, whose height does not change while the foot rolls over it.
         heights: Height of heel and ball when the foot stands flat [m], shape [2].
     """

@@ -10,29 +10,29 @@ from msemu.models.body import LANDMARKS, Body
 from msemu.models.muscle_paths import muscle_lengths
 from msemu.motion.clip import MotionClip
 from msemu.motion.geometry import landmark_path, region_heights
-from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
+from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 from msemu.muscle.parameters import MuscleParameters
 
 _DEGREES = 180.0 / np.pi
 
 
-def joint_centre_errors(body: Body, qpos: np.ndarray, targets: np.ndarray, tracked: np.ndarray) -> np.ndarray:
-    """Return the distance of each tracked joint centre from its target [m], shape [T, tracked].
+def joint_center_errors(body: Body, qpos: np.ndarray, targets: np.ndarray, tracked: np.ndarray) -> np.ndarray:
+    """Return the distance of each tracked joint center from its target [m], shape [T, tracked].
 
     Args:
         body: The body.
         qpos: Poses, shape [T, nq].
-        targets: Joint centres in the order of `JOINT_CENTRES` [m], shape [T, 12, 3].
+        targets: Joint centers in the order of `JOINT_CENTERS` [m], shape [T, 12, 3].
         tracked: Which of them count, shape [12].
     """
-    reached = landmark_path(body, qpos)[0][:, [LANDMARKS.index(name) for name in JOINT_CENTRES]]
+    reached = landmark_path(body, qpos)[0][:, [LANDMARKS.index(name) for name in JOINT_CENTERS]]
     return np.linalg.norm(reached - targets, axis=-1)[:, tracked]
 
 
 def clip_errors(body: Body, clip: MotionClip) -> np.ndarray:
-    """Return the distance of each joint centre of a clip from where the recorded movement has it [m], shape [T, C]."""
-    reached = landmark_path(body, clip.qpos)[0][:, [LANDMARKS.index(name) for name in clip.joint_centre_names]]
-    return np.linalg.norm(reached - clip.joint_centres, axis=-1)
+    """Return the distance of each joint center of a clip from where the recorded movement has it [m], shape [T, C]."""
+    reached = landmark_path(body, clip.qpos)[0][:, [LANDMARKS.index(name) for name in clip.joint_center_names]]
+    return np.linalg.norm(reached - clip.joint_centers, axis=-1)
 
 
 def source_joint_speed(source: SourceMotion) -> float:
@@ -61,7 +61,7 @@ def _angles(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def error_figures(errors: np.ndarray, prefix: str) -> dict[str, float]:
-    """Return mean, 95th percentile and maximum of errors given in metres [cm]."""
+    """Return mean, 95th percentile and maximum of errors given in meters [cm]."""
     return {
         f"{prefix}_mean_cm": 100 * float(errors.mean()),
         f"{prefix}_p95_cm": 100 * float(np.percentile(errors, 95)),
@@ -105,7 +105,7 @@ def limit_figures(body: Body, qpos: np.ndarray) -> dict[str, float]:
 
 
 def tendon_figures(body: Body, qpos: np.ndarray, fps: float, cyclic: bool) -> dict[str, float]:
-    """Return the largest change of a muscle's length between frames, over its optimal fibre length."""
+    """Return the largest change of a muscle's length between frames, over its optimal fiber length."""
     lengths = muscle_lengths(body.model, qpos)
     path = np.concatenate([lengths, lengths[:1]]) if cyclic else lengths
     change = np.abs(np.diff(path, axis=0)) / MuscleParameters.of(body.model).optimal_fiber_length
@@ -116,7 +116,7 @@ def seam_figures(clip: MotionClip) -> dict[str, float]:
     """Return the jump of pose and velocity at the seam beside the largest one inside the clip.
 
     The jump of the pose is the difference between a frame and the continuation of the two frames before it
-    [deg]; of the velocity, the difference between neighbouring frames [rad/s]. A clip without a seam has no
+    [deg]; of the velocity, the difference between neighboring frames [rad/s]. A clip without a seam has no
     larger jump at the seam than inside.
     """
     joints = clip.qpos[:, 7:]

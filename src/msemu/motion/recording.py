@@ -18,7 +18,7 @@ class Recording:
         reference_qpos: Pose of the reference at the same instants, shape [T, nq]; None when there is none.
         activation: Muscle activation [-], shape [T, num_muscles]; None when there are no muscles at work.
         muscle_force: Muscle force over the greatest isometric force [-], shape [T, num_muscles]; None likewise.
-        fiber_length: Fibre length [L0], shape [T, num_muscles]; None when not recorded.
+        fiber_length: Fiber length [L0], shape [T, num_muscles]; None when not recorded.
         contact_force: Net force on each contact region [N], world frame, shape [T, R, 3]; None when not recorded.
         source_segments: Bones of the recorded movement that a clip follows [m], shape [T, S, 2, 3]; None without one.
         episode_start: True in frames that follow a reset, shape [T].
@@ -62,18 +62,18 @@ _GIRDLES = ("hip", "shoulder")
 def stick_figure(clip: MotionClip) -> np.ndarray | None:
     """Return the bones of the recorded movement, in the proportions of the clip's body [m], shape [T, S, 2, 3].
 
-    None for a clip that does not hold the recorded joint centres: joint angles that were read as they are.
+    None for a clip that does not hold the recorded joint centers: joint angles that were read as they are.
     """
-    if clip.joint_centres is None:
+    if clip.joint_centers is None:
         return None
-    centres = dict(zip(clip.joint_centre_names, np.moveaxis(clip.joint_centres, 1, 0), strict=True))
+    centers = dict(zip(clip.joint_center_names, np.moveaxis(clip.joint_centers, 1, 0), strict=True))
     bones = [(f"{near}_{side}", f"{far}_{side}") for near, far in _LIMBS for side in "rl"]
     bones += [(f"{girdle}_r", f"{girdle}_l") for girdle in _GIRDLES]
-    segments = [(centres[near], centres[far]) for near, far in bones if near in centres and far in centres]
+    segments = [(centers[near], centers[far]) for near, far in bones if near in centers and far in centers]
     middles = [
-        0.5 * (centres[f"{girdle}_r"] + centres[f"{girdle}_l"])
+        0.5 * (centers[f"{girdle}_r"] + centers[f"{girdle}_l"])
         for girdle in _GIRDLES
-        if f"{girdle}_r" in centres and f"{girdle}_l" in centres
+        if f"{girdle}_r" in centers and f"{girdle}_l" in centers
     ]
     if len(middles) == len(_GIRDLES):
         segments.append(tuple(middles))

@@ -74,7 +74,7 @@ class ReferenceMotion:
         return replace(found, landmark_position=found.landmark_position + shift.unsqueeze(-2))
 
     def state(self, frame: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Generalised position and velocity at ``frame``, shapes [..., nq] and [..., nv], double precision."""
+        """Generalized position and velocity at ``frame``, shapes [..., nq] and [..., nv], double precision."""
         row, shift = self._find(frame)
         qpos = self._qpos[row].clone()
         qpos[..., :3] += shift

@@ -75,7 +75,7 @@ def velocities(body: Body, qpos: np.ndarray, fps: float, displacement: np.ndarra
 
 
 def continuous_quaternions(quaternions: np.ndarray) -> np.ndarray:
-    """Flip signs so that neighbouring quaternions lie on the same half of the sphere, shape [T, ..., 4]."""
+    """Flip signs so that neighboring quaternions lie on the same half of the sphere, shape [T, ..., 4]."""
     agreement = np.where((quaternions[1:] * quaternions[:-1]).sum(-1) < 0, -1.0, 1.0)
     signs = np.concatenate([np.ones((1, *agreement.shape[1:])), np.cumprod(agreement, axis=0)])
     return quaternions * signs[..., None]

@@ -7,10 +7,10 @@ import numpy as np
 from msemu.errors import MsemuError
 from msemu.files import MAX_DURATION_S, MAX_FRAMES
 
-JOINT_CENTRES = tuple(
+JOINT_CENTERS = tuple(
     f"{joint}_{side}" for side in "rl" for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 )
-"""The twelve joint centres that a source gives positions for."""
+"""The twelve joint centers that a source gives positions for."""
 
 SEGMENTS = ("pelvis", "thorax", "head", "ankle_r", "ankle_l")
 """Landmarks whose segment orientation a source gives; the feet carry the names of the ankles."""
@@ -18,20 +18,20 @@ SEGMENTS = ("pelvis", "thorax", "head", "ankle_r", "ankle_l")
 
 @dataclass
 class SourceMotion:
-    """A recorded movement as joint centres and segment orientations, z up [m].
+    """A recorded movement as joint centers and segment orientations, z up [m].
 
     A segment's orientation is the identity when the person stands upright facing +x.
 
     Attributes:
         name: Short name.
         time_s: Instant of each frame [s], increasing from 0, shape [T].
-        positions: Joint centres in the order of `JOINT_CENTRES` [m], shape [T, 12, 3].
+        positions: Joint centers in the order of `JOINT_CENTERS` [m], shape [T, 12, 3].
         orientations: Segment orientations in the order of `SEGMENTS` (w, x, y, z), shape [T, 5, 4].
         sole_points: Heel and ball of the right and the left sole [m], shape [T, 2, 2, 3].
         ankle_height_m: Height of the ankle above the sole of a foot that stands flat [m].
         cyclic: Whether the file says that its last frame is the first one, one cycle later.
         source: Where the recording comes from.
-        licence: Terms of the recording.
+        license: Terms of the recording.
         sha256: Hash of the file.
     """
 
@@ -43,7 +43,7 @@ class SourceMotion:
     ankle_height_m: float
     cyclic: bool = False
     source: str = ""
-    licence: str = ""
+    license: str = ""
     sha256: str = ""
 
     def __post_init__(self) -> None:
@@ -55,7 +55,7 @@ class SourceMotion:
             if not np.isfinite(values).all():
                 raise MsemuError(f"motion '{self.name}': {label} holds values that are not finite")
         if np.abs(self.positions).max() > 1e4:
-            raise MsemuError(f"motion '{self.name}': positions beyond 10 km; are the units metres?")
+            raise MsemuError(f"motion '{self.name}': positions beyond 10 km; are the units meters?")
         if (np.diff(self.time_s) <= 0).any():
             raise MsemuError(f"motion '{self.name}': frame times do not increase")
         if self.time_s[-1] - self.time_s[0] > MAX_DURATION_S:
@@ -63,7 +63,7 @@ class SourceMotion:
                 f"motion '{self.name}' lasts {self.time_s[-1]:.4g} s; at most {MAX_DURATION_S:g} s are read"
             )
         if self._limb_lengths().min() < 1e-3:
-            raise MsemuError(f"motion '{self.name}': a limb has no length; are the joint centres in the file?")
+            raise MsemuError(f"motion '{self.name}': a limb has no length; are the joint centers in the file?")
 
     @property
     def num_frames(self) -> int:
@@ -77,7 +77,7 @@ class SourceMotion:
 
     @property
     def pelvis(self) -> np.ndarray:
-        """Midpoint of the hip joint centres [m], shape [T, 3]."""
+        """Midpoint of the hip joint centers [m], shape [T, 3]."""
         return 0.5 * (self.joint("hip_r") + self.joint("hip_l"))
 
     @property
@@ -86,8 +86,8 @@ class SourceMotion:
         return self.sole_points[..., 2]
 
     def joint(self, name: str) -> np.ndarray:
-        """Return the path of one joint centre [m], shape [T, 3]."""
-        return self.positions[:, JOINT_CENTRES.index(name)]
+        """Return the path of one joint center [m], shape [T, 3]."""
+        return self.positions[:, JOINT_CENTERS.index(name)]
 
     def leg_length(self) -> float:
         """Return the mean length of thigh plus shank [m]."""

@@ -26,8 +26,8 @@ class MuscleDynamics:
         activation: Activation [-], when the engine keeps none.
         act_dot: Rate of activation [1/s].
         force: Actuator force [N], negative when it pulls.
-        fiber_length: Fibre length [L0].
-        fiber_velocity: Fibre velocity [vmax], positive when it lengthens.
+        fiber_length: Fiber length [L0].
+        fiber_velocity: Fiber velocity [vmax], positive when it lengthens.
         tendon_strain: Tendon strain [-]; zero for a rigid tendon.
         active_force: Active force along the tendon [N].
         passive_force: Elastic and damping force along the tendon [N].
@@ -95,7 +95,7 @@ class MuscleDynamics:
         act_dot: wp.array | None = None,
         force: wp.array | None = None,
     ) -> None:
-        """Advance fibres, fatigue, noise and delay to this instant; compute forces and the rate of activation there.
+        """Advance fibers, fatigue, noise and delay to this instant; compute forces and the rate of activation there.
 
         Call it once per physics step. The force belongs to the activation at the start of the step, as MuJoCo's does.
 

@@ -19,8 +19,8 @@ class ReferenceState:
     """A contraction; forces are along the tendon.
 
     Attributes:
-        fiber_length: Fibre length [L0].
-        fiber_velocity: Fibre velocity [vmax], positive when it lengthens.
+        fiber_length: Fiber length [L0].
+        fiber_velocity: Fiber velocity [vmax], positive when it lengthens.
         tendon_strain: Tendon strain [-].
         active_force: Active force [N].
         passive_force: Elastic and damping force [N].
@@ -78,7 +78,7 @@ def mujoco_state(parameters: MuscleParameters, activation: np.ndarray, length: n
 
 
 def active_force_length(length: np.ndarray) -> np.ndarray:
-    """Active force [F0] of De Groote and Fregly 2016 at a normalised fibre length."""
+    """Active force [F0] of De Groote and Fregly 2016 at a normalized fiber length."""
     coefficients = (
         (0.8150671134243542, 1.055033428970575, 0.162384573599574, 0.063303448465465),
         (0.433004984392647, 0.716775413397760, -0.029947116970696, 0.200356847296188),
@@ -88,13 +88,13 @@ def active_force_length(length: np.ndarray) -> np.ndarray:
 
 
 def force_velocity(velocity: np.ndarray) -> np.ndarray:
-    """Factor of the active force [-] of De Groote and Fregly 2016 at a normalised velocity, not below 0."""
+    """Factor of the active force [-] of De Groote and Fregly 2016 at a normalized velocity, not below 0."""
     d1, d2, d3, d4 = -0.3211346127989808, -8.149, -0.374, 0.8825327733249912
     return np.maximum(d1 * np.arcsinh(d2 * velocity + d3) + d4, 0.0)
 
 
 def passive_force_length(length: np.ndarray) -> np.ndarray:
-    """Passive force [F0] of De Groote and Fregly 2016 at a normalised fibre length, linear beyond 1.8."""
+    """Passive force [F0] of De Groote and Fregly 2016 at a normalized fiber length, linear beyond 1.8."""
     k, e0 = 4.0, 0.6
     offset = np.exp(k * (_SHORTEST - 1) / e0)
 
@@ -117,7 +117,7 @@ def tendon_force(strain: np.ndarray, strain_at_one: np.ndarray) -> np.ndarray:
 
 
 def rigid_fiber_length(parameters: MuscleParameters, length: np.ndarray) -> np.ndarray:
-    """Fibre length [L0] with a rigid tendon, for a muscle-tendon length [m]."""
+    """Fiber length [L0] with a rigid tendon, for a muscle-tendon length [m]."""
     width = np.sin(parameters.pennation_angle)
     projection = (length - parameters.tendon_slack_length) / parameters.optimal_fiber_length
     return np.hypot(np.maximum(projection, _projection(_shortest(width), width)), width)
@@ -141,14 +141,14 @@ def elastic_step(
     dt: float,
     previous_fiber: np.ndarray,
 ) -> ReferenceState:
-    """One backward Euler step of the fibre on an elastic tendon, solved by bisection.
+    """One backward Euler step of the fiber on an elastic tendon, solved by bisection.
 
     Args:
         parameters: The table; every tendon is taken as elastic.
         activation: Activation at the end of the step [-].
         length: Muscle-tendon length at the end of the step [m].
         dt: Step [s].
-        previous_fiber: Fibre length at its start [L0].
+        previous_fiber: Fiber length at its start [L0].
     """
 
     def velocity(fiber: np.ndarray) -> np.ndarray:
@@ -160,7 +160,7 @@ def elastic_step(
 
 
 def elastic_equilibrium(parameters: MuscleParameters, activation: np.ndarray, length: np.ndarray, velocity: np.ndarray):
-    """Contraction with an elastic tendon that keeps its length, the fibre no faster than its greatest speed."""
+    """Contraction with an elastic tendon that keeps its length, the fiber no faster than its greatest speed."""
     p = parameters
 
     def fiber_velocity(fiber: np.ndarray) -> np.ndarray:
@@ -210,7 +210,7 @@ def _strain(parameters: MuscleParameters, length: np.ndarray, fiber: np.ndarray)
 
 
 def _imbalance(parameters: MuscleParameters, activation, length, fiber, velocity) -> np.ndarray:
-    """Tendon minus fibre force [F0]."""
+    """Tendon minus fiber force [F0]."""
     cosine = _projection(fiber, np.sin(parameters.pennation_angle)) / fiber
     fiber_force = (
         activation * active_force_length(fiber) * force_velocity(velocity)

@@ -72,7 +72,7 @@ def _make_step_kernel(contract: Callable, real: type) -> wp.Kernel:
         activation_in: wp.array2d(dtype=float),
         muscle_length_in: wp.array2d(dtype=real),
         muscle_velocity_in: wp.array2d(dtype=real),
-        # Data in and out; the fibre's state is in the outputs:
+        # Data in and out; the fiber's state is in the outputs:
         delay: Delay,
         noise: MotorNoise,
         fatigue: Fatigue,

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     import mujoco
 
 FIBER_DAMPING = 0.1
-"""Damping of the fibre [maximum isometric force over maximum speed], Millard et al. 2013 (doi 10.1115/1.4023390)."""
+"""Damping of the fiber [maximum isometric force over maximum speed], Millard et al. 2013 (doi 10.1115/1.4023390)."""
 TENDON_STRAIN = 0.049
 """Strain of the tendon at maximum isometric force, Millard et al. 2013."""
 
 RIGID_TENDON_RATIO = 0.05
-"""Slack length over optimal fibre length below which the ``elastic`` level takes the tendon as rigid.
+"""Slack length over optimal fiber length below which the ``elastic`` level takes the tendon as rigid.
 
-At maximum isometric force such a tendon stretches by 0.25 % of the optimal fibre length, which changes the isometric
+At maximum isometric force such a tendon stretches by 0.25 % of the optimal fiber length, which changes the isometric
 force by less than 1 % of its maximum; and the shorter a tendon, the coarser single precision resolves its strain.
 """
 
@@ -36,8 +36,8 @@ _PASSIVE_TWINS = {
 class MuscleParameters:
     """The parameter table of M muscles; every column has shape [M].
 
-    MuJoCo stores no fibre or tendon length: it gives the muscle-tendon length range [m] (``lengthrange``) and what that
-    range is in units of the optimal fibre length (``range``). Inverting the two gives both lengths
+    MuJoCo stores no fiber or tendon length: it gives the muscle-tendon length range [m] (``lengthrange``) and what that
+    range is in units of the optimal fiber length (``range``). Inverting the two gives both lengths
     (mujoco.readthedocs.io, "Muscle actuators"). The passive force of a MuJoCo muscle has parameters of its own
     (``biasprm``), which may differ from those of the active force (``gainprm``). The columns that begin with
     ``passive_``, and `lmin`, `lmax`, `fvmax` and `fpmax`, matter at the ``mujoco`` level only; `pennation_angle` and
@@ -46,22 +46,22 @@ class MuscleParameters:
     Attributes:
         names: Muscle names, M of them.
         max_isometric_force: Peak isometric force [N].
-        optimal_fiber_length: Fibre length L0 of greatest force [m].
+        optimal_fiber_length: Fiber length L0 of greatest force [m].
         tendon_slack_length: Length from which the tendon pulls [m].
-        pennation_angle: Angle between fibre and tendon at the optimal fibre length [rad].
+        pennation_angle: Angle between fiber and tendon at the optimal fiber length [rad].
         max_contraction_velocity: Greatest shortening speed [L0/s].
-        fiber_damping: Force of the fibre's damper at the greatest speed over `max_isometric_force` [-].
+        fiber_damping: Force of the fiber's damper at the greatest speed over `max_isometric_force` [-].
         tendon_strain: Strain of the tendon at `max_isometric_force` [-].
         activation_time: Time constant of activation [s].
         deactivation_time: Time constant of deactivation [s].
         activation_smoothing: Width of MuJoCo's blend between the two, in excitation minus activation [-].
-        lmin: Normalised fibre length where MuJoCo's active force begins [-].
-        lmax: Normalised fibre length where MuJoCo's active force ends [-].
+        lmin: Normalized fiber length where MuJoCo's active force begins [-].
+        lmax: Normalized fiber length where MuJoCo's active force ends [-].
         fvmax: Greatest force of MuJoCo's force-velocity curve [-].
         fpmax: MuJoCo's passive force at `passive_lmax`, over `passive_max_isometric_force` [-].
-        passive_lmax: Normalised fibre length that scales MuJoCo's passive curve [-].
+        passive_lmax: Normalized fiber length that scales MuJoCo's passive curve [-].
         passive_max_isometric_force: Scale of MuJoCo's passive force [N].
-        passive_optimal_fiber_length: Fibre length where MuJoCo's passive force begins [m].
+        passive_optimal_fiber_length: Fiber length where MuJoCo's passive force begins [m].
         passive_tendon_slack_length: Tendon length of MuJoCo's passive force [m].
         sources: Where each value of a column comes from, by column name; arrays of strings.
     """
@@ -139,7 +139,7 @@ class MuscleParameters:
     def replaced(self, muscle: str, values: dict[str, float], source: str) -> MuscleParameters:
         """Return the table with other values for one muscle.
 
-        A new maximum force, optimal fibre length, slack length or lmax holds for MuJoCo's passive force as well, unless
+        A new maximum force, optimal fiber length, slack length or lmax holds for MuJoCo's passive force as well, unless
         ``values`` gives that its own.
 
         Args:
@@ -207,7 +207,7 @@ def _require_muscles(model: mujoco.MjModel, names: tuple[str, ...]) -> None:
 
 
 def _force_and_lengths(model: mujoco.MjModel, prm: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the maximum force [N], the optimal fibre length [m] and the tendon slack length [m]."""
+    """Return the maximum force [N], the optimal fiber length [m] and the tendon slack length [m]."""
     range_low, range_high, force, scale = prm[:, :4].T
     length_low, length_high = model.actuator_lengthrange.T
     optimal_fiber_length = (length_high - length_low) / (range_high - range_low)

@@ -24,7 +24,7 @@ def _no_native_output() -> Iterator[None]:
 
 
 def start_quietly() -> None:
-    """Initialise Warp and show warnings only; a level that the user has chosen stays.
+    """Initialize Warp and show warnings only; a level that the user has chosen stays.
 
     A machine without CUDA is no reason for a warning: the physics and the networks report the device they want.
     """

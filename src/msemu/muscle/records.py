@@ -14,7 +14,7 @@ start_quietly()
 _EXPONENT_STEP = 0.01
 """Change of the tendon's exponent [-] over which its force is a parabola to 2e-7."""
 _FIBER_STEP = 5e-5
-"""Change of the fibre length [L0] over which the force-velocity curve is one to 1e-6, at 2 ms and 10 L0/s."""
+"""Change of the fiber length [L0] over which the force-velocity curve is one to 1e-6, at 2 ms and 10 L0/s."""
 
 
 @wp.struct
@@ -40,9 +40,9 @@ class Muscle:
     passive_optimal_fiber_length: float
     passive_tendon_slack_length: float
     width: float  # thickness of the pennate muscle [L0], which does not change
-    shortest_fiber: float  # least fibre length [L0]
+    shortest_fiber: float  # least fiber length [L0]
     tendon_stiffness: float  # exponent of De Groote's tendon curve [-]
-    small_step: float  # change of the fibre length [L0] over which the force curves are parabolas
+    small_step: float  # change of the fiber length [L0] over which the force curves are parabolas
     has_rigid_tendon: int
 
 

@@ -9,7 +9,7 @@ from msemu.muscle import in_numpy as reference
 from msemu.muscle.parameters import MuscleParameters
 
 MAX_PENNATION_ANGLE = float(np.arccos(0.1))
-"""Steepest fibre that the levels simulate [rad], 84.3 degrees (Millard et al. 2013, doi 10.1115/1.4023390)."""
+"""Steepest fiber that the levels simulate [rad], 84.3 degrees (Millard et al. 2013, doi 10.1115/1.4023390)."""
 
 _POSITIVE = (
     "max_isometric_force",
@@ -94,7 +94,7 @@ def _refuse(parameters: MuscleParameters, column: str, bad: np.ndarray, rule: st
 
 def _negative_slack(parameters: MuscleParameters) -> list[ParameterFinding]:
     message = (
-        "tendon slack length {:.4f} m is negative: the fibre is longer than its path, the tendon is taken as rigid"
+        "tendon slack length {:.4f} m is negative: the fiber is longer than its path, the tendon is taken as rigid"
     )
     return [
         ParameterFinding("warning", "tendon slack length", name, message.format(length), float(length))
@@ -111,10 +111,10 @@ def _fiber_range(parameters: MuscleParameters, muscle_lengths: np.ndarray) -> li
         if share > 0:
             extreme = values[np.abs(values - np.mean(_FIBER_RANGE)).argmax()]
             message = (
-                f"fibre {values.min():.2f} to {values.max():.2f} of its optimal length, outside"
+                f"fiber {values.min():.2f} to {values.max():.2f} of its optimal length, outside"
                 f" {_FIBER_RANGE[0]} to {_FIBER_RANGE[1]} in {share:.0%} of poses"
             )
-            findings.append(ParameterFinding("warning", "fibre length", name, message, float(extreme)))
+            findings.append(ParameterFinding("warning", "fiber length", name, message, float(extreme)))
     return findings
 
 

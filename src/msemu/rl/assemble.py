@@ -67,8 +67,8 @@ def prepare(
     torch.manual_seed(seed)
     body = load_body(cfg.body, cfg.body_path)
     own = replace(cfg, sim=replace(cfg.sim, num_threads=team.threads(cfg.sim.num_threads)))
-    if not team.leads:
-        run = RunFolder.open(_seen(Path(team.hear())))
+    if not team.is_rank_zero:
+        run = RunFolder.open(_seen(Path(team.receive())))
         return run, make_env(task, own, body, run.load_clips(), seed)
     clips = resumed.load_clips() if resumed else find_clips(cfg, body)
     env = make_env(task, own, body, clips, seed)
@@ -76,7 +76,7 @@ def prepare(
     run.prepare()
     if resumed:
         run.note_resumption()
-    team.tell(str(run.path.resolve()))
+    team.broadcast(str(run.path.resolve()))
     return run, env
 
 

@@ -1,7 +1,7 @@
 """Several processes that learn one policy: one for each GPU, on one machine or several.
 
 ``torchrun`` starts the processes and tells each its place. Every process simulates environments of its own; rsl-rl's
-PPO averages the gradients and its observation normalisers pool their statistics, so all hold the same networks.
+PPO averages the gradients and its observation normalizers pool their statistics, so all hold the same networks.
 """
 
 import os
@@ -50,7 +50,7 @@ class Team:
     store: dist.Store | None = None
 
     @property
-    def leads(self) -> bool:
+    def is_rank_zero(self) -> bool:
         """Whether this process is the first."""
         return self.rank == 0
 
@@ -85,12 +85,12 @@ class Team:
         """Seed of this process: its own, and another one after each resumption."""
         return seed + self.rank * (1 + iteration)
 
-    def tell(self, message: str) -> None:
+    def broadcast(self, message: str) -> None:
         """Give the other processes a message, from the first one."""
         if self.store is not None:
             self.store.set(_MESSAGE, message)
 
-    def hear(self) -> str:
+    def receive(self) -> str:
         """Wait for what the first process tells.
 
         Raises:

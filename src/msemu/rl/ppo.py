@@ -163,4 +163,4 @@ class PPO(BasePPO):
         gradients = [each.grad for each in parameters if each.grad is not None]
         if not torch.nn.utils.get_total_norm(gradients).isfinite():
             self.skipped_updates += 1
-            optimizer.zero_grad(set_to_none=True)  # an optimiser passes over a parameter without a gradient
+            optimizer.zero_grad(set_to_none=True)  # an optimizer passes over a parameter without a gradient

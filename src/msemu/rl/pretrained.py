@@ -62,7 +62,7 @@ def find_run(name: str, runs_dir: Path, pretrained: bool) -> RunFolder:
 
 
 def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:
-    """Copy what is needed to use a policy, without optimiser, clips and the paths of this machine.
+    """Copy what is needed to use a policy, without optimizer, clips and the paths of this machine.
 
     Args:
         run: Where it was trained.

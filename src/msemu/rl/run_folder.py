@@ -192,7 +192,7 @@ def _iteration(checkpoint_path: Path) -> int:
 
 def _provenance(body: Body, clips: Sequence[MotionClip]) -> dict[str, Any]:
     motions = [
-        {"name": clip.name, "source": clip.source, "licence": clip.licence, "source_sha256": clip.source_sha256}
+        {"name": clip.name, "source": clip.source, "license": clip.license, "source_sha256": clip.source_sha256}
         for clip in clips
     ]
     return {

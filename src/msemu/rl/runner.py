@@ -68,7 +68,7 @@ class Runner(OnPolicyRunner):
                 "change the agent's runner or algorithm"
             )
         self.best_error_cm = float("inf")
-        self._shortage_told = False
+        self._overflow_told = False
         self.logger = ProgressLogger.like(self.logger, on_iteration=self._after_iteration)
 
     @classmethod
@@ -94,9 +94,9 @@ class Runner(OnPolicyRunner):
         try:
             self.learn(iterations, init_at_random_ep_len=fresh)
         except StopTraining:
-            if self._team.leads:
+            if self._team.is_rank_zero:
                 self.save(str(Path(self.logger.log_dir) / f"model_{self.current_learning_iteration}.pt"))
-        if self._team.leads:
+        if self._team.is_rank_zero:
             self.logger.writer.flush()
 
     def save(self, path: str, infos: dict | None = None) -> None:
@@ -122,13 +122,13 @@ class Runner(OnPolicyRunner):
         expect_head(self.alg.get_policy(), state.get("head"), path)
         try:
             self.alg.load(state, load_cfg, strict)
-            if self._team.leads:
+            if self._team.is_rank_zero:
                 self.env.load_state_dict(_to(state["env"], self.env.device))
         except (KeyError, RuntimeError, ValueError) as error:
             raise _misfit(path, error) from error
         self.env.control_steps = state.get("control_steps", 0)
         self.current_learning_iteration = state["iter"] + 1
-        if self._team.leads:
+        if self._team.is_rank_zero:
             self.best_error_cm = min(state["best_error_cm"], self._best_on_disk())
             for name, value in state["logger"].items():
                 setattr(self.logger, name, deque(value, maxlen=100) if isinstance(value, list) else value)
@@ -187,18 +187,18 @@ class Runner(OnPolicyRunner):
         self.logger.writer.add_scalar("Error/tracking_score_cm", score, iteration.number)
         if hasattr(self.alg, "write_curves"):
             self.alg.write_curves(self.logger.writer, iteration.number)
-        self._warn_of_shortage()
+        self._warn_of_overflow()
         # In the first episodes every body still stands near the frame that it was put in.
         settled = (iteration.number + 1) * self.cfg["num_steps_per_env"] >= self.env.max_episode_length
         if settled and score < self.best_error_cm:
             self.best_error_cm = score
             checkpoint.write_policy(Path(self.logger.log_dir) / "best.pt", self._learned())
 
-    def _warn_of_shortage(self) -> None:
-        shortage = self.env.sim.shortage()
-        if shortage and not self._shortage_told:
-            self._shortage_told = True
-            Console(stderr=True).print(f"warning: {shortage}", highlight=False)
+    def _warn_of_overflow(self) -> None:
+        overflow = self.env.sim.overflow()
+        if overflow and not self._overflow_told:
+            self._overflow_told = True
+            Console(stderr=True).print(f"warning: {overflow}", highlight=False)
 
 
 def tracking_score_cm(error_cm: float, failures_per_step: float, episode_length: int, failed_error_cm: float) -> float:

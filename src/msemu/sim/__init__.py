@@ -32,7 +32,7 @@ def make_simulation(
         num_envs: Number of environments.
         cfg: Engine and device, time step, muscle.
         seed: Seed of the muscles' random options and of the differences between environments.
-        capacity: Room of the warp engine that suits the model, where the configuration leaves it open.
+        capacity: Capacity of the warp engine that suits the model, where the configuration leaves it open.
 
     Raises:
         MsemuError: There is no such engine or device, or the device cannot hold the environments.
@@ -50,8 +50,8 @@ def make_simulation(
         from msemu.sim.warp_simulation import WarpSimulation
 
         muscle = load_muscle_cfg(cfg.muscle)
-        room = _room(cfg, capacity)
-        return WarpSimulation(model, num_envs, muscle, device, room, cfg.max_joint_speed, seed, variation)
+        capacity = _capacity(cfg, capacity)
+        return WarpSimulation(model, num_envs, muscle, device, capacity, cfg.max_joint_speed, seed, variation)
     if device != "cpu":
         raise MsemuError(f"the mujoco engine does not run on {device}; use --sim.engine warp or --sim.device cpu")
     if cfg.muscle == ENGINE_MUSCLE:
@@ -62,7 +62,7 @@ def make_simulation(
     return ForceDrivenSimulation(model, num_envs, muscle, cfg.num_threads, cfg.max_joint_speed, seed, variation)
 
 
-def _room(cfg: SimCfg, capacity: Capacity | None) -> Capacity:
+def _capacity(cfg: SimCfg, capacity: Capacity | None) -> Capacity:
     contacts = cfg.contacts_per_env or (capacity.contacts if capacity else 0)
     constraints = cfg.constraints_per_env or (capacity.constraints if capacity else 0)
     if not (contacts and constraints):

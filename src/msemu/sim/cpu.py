@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from msemu.muscle.host import HostMuscles
 
 _UNSTABLE_WARNINGS = slice(int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADQACC) + 1)
-"""Bad position, velocity and acceleration: three neighbours among MuJoCo's warnings."""
+"""Bad position, velocity and acceleration: three neighbors among MuJoCo's warnings."""
 
 
 class CpuSimulation(Simulation):

@@ -25,7 +25,7 @@ _GROUP = 2
 class ForceDrivenSimulation(CpuSimulation):
     """`CpuSimulation` that hands the force of each muscle to the engine in every physics step.
 
-    The engine's actuators pass a force on as it is; activation, fibres and force come from the kernels of
+    The engine's actuators pass a force on as it is; activation, fibers and force come from the kernels of
     `msemu.muscle`. Activation is therefore in single precision.
 
     Each thread takes a few bodies through all physics steps of a control step before it takes the next ones, so that

@@ -19,8 +19,8 @@ class MuscleState:
 
     Attributes:
         activation: Activation [-].
-        fiber_length: Fibre length [L0].
-        fiber_velocity: Fibre velocity [vmax], positive when it lengthens.
+        fiber_length: Fiber length [L0].
+        fiber_velocity: Fiber velocity [vmax], positive when it lengthens.
         tendon_strain: Tendon strain [-]; zero for a rigid tendon.
         active_force: Active force along the tendon [N].
         passive_force: Elastic and damping force along the tendon [N].

@@ -31,14 +31,14 @@ class Simulation(ABC):
         model: The model that is simulated.
         num_envs: Number of environments E.
         device: Device of all tensors.
-        qpos: Generalised position [m, rad], shape [E, nq].
-        qvel: Generalised velocity [m/s, rad/s], shape [E, nv].
+        qpos: Generalized position [m, rad], shape [E, nq].
+        qvel: Generalized velocity [m/s, rad/s], shape [E, nv].
         act: Muscle activation [-], shape [E, M].
         body_position: Origin of every body frame, world [m], shape [E, B, 3].
         body_quaternion: Orientation of every body (w, x, y, z), shape [E, B, 4].
         body_velocity: Angular [rad/s] then linear [m/s] velocity of every body, world axes, the linear part at
             `center_of_mass`, shape [E, B, 6].
-        center_of_mass: Centre of mass of the whole body [m], shape [E, 3].
+        center_of_mass: Center of mass of the whole body [m], shape [E, 3].
         muscle_length: Muscle-tendon length [m], shape [E, M].
         muscle_velocity: Muscle-tendon lengthening speed [m/s], shape [E, M].
         muscle_force: Actuator force [N], negative when it pulls, of the last physics step, shape [E, M].
@@ -90,8 +90,8 @@ class Simulation(ABC):
 
         Args:
             mask: Environments to reset, shape [E], bool.
-            qpos: Generalised position, shape [E, nq]; rows outside the mask are ignored, here and below.
-            qvel: Generalised velocity, shape [E, nv].
+            qpos: Generalized position, shape [E, nq]; rows outside the mask are ignored, here and below.
+            qvel: Generalized velocity, shape [E, nv].
             act: Muscle activation, shape [E, M].
         """
 
@@ -110,11 +110,11 @@ class Simulation(ABC):
     def moment_arms(self) -> torch.Tensor:
         """Moment arms of the present state [m, or 1 about a sliding joint], float32 of shape [E, M, nv].
 
-        Row m times the actuator force of muscle m is its generalised force. Computed anew by each call.
+        Row m times the actuator force of muscle m is its generalized force. Computed anew by each call.
         """
 
-    def shortage(self) -> str | None:
-        """What an engine with fixed room had to leave out, and the remedy, as one line; None if nothing.
+    def overflow(self) -> str | None:
+        """What an engine of fixed capacity had to leave out, and the remedy, as one line; None if nothing.
 
         It waits for the device: ask once an iteration, not in every step.
         """

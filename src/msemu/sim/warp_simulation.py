@@ -41,7 +41,7 @@ class WarpSimulation(Simulation):
         device_model: The model on the device (`mujoco_warp.Model`).
         data: State and derived quantities on the device (`mujoco_warp.Data`).
         muscles: The muscles; they run as a callback of ``device_model``.
-        capacity: Room for contacts and constraints.
+        capacity: Capacity for contacts and constraints.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class WarpSimulation(Simulation):
             num_envs: Number of environments.
             muscle: Level and options of the muscles.
             device: Warp's and torch's name of the device, ``cpu`` or ``cuda:0``.
-            capacity: Room for contacts and constraints.
+            capacity: Capacity for contacts and constraints.
             max_joint_speed: Speed [rad/s or m/s] beyond which an environment has blown up.
             seed: Seed of the muscles' random options.
             variation: How the bodies differ; None makes them alike.
@@ -158,7 +158,7 @@ class WarpSimulation(Simulation):
     def rows(self, mask: torch.Tensor) -> torch.Tensor:  # noqa: D102
         return torch.arange(self.num_envs, device=self.device)
 
-    def shortage(self) -> str | None:  # noqa: D102
+    def overflow(self) -> str | None:  # noqa: D102
         demand = self.demand
         wanted = []
         if demand.contacts > self.capacity.contacts:
@@ -166,7 +166,7 @@ class WarpSimulation(Simulation):
         if demand.constraints > self.capacity.constraints:
             short = int((self._constraint_demand > self.capacity.constraints).sum())
             wanted.append(f"--sim.constraints-per-env {demand.constraints} ({short} of {self.num_envs} environments)")
-        return f"forces were left out for want of room: set {' and '.join(wanted)}" if wanted else None
+        return f"forces were left out for want of capacity: set {' and '.join(wanted)}" if wanted else None
 
     @property
     def demand(self) -> Capacity:
@@ -286,12 +286,12 @@ class WarpSimulation(Simulation):
             )
 
     def _make_data(self, num_envs: int) -> mjw.Data:
-        room = {"nconmax": self.capacity.contacts, "njmax": self.capacity.constraints}
+        sizes = {"nconmax": self.capacity.contacts, "njmax": self.capacity.constraints}
         if self._wp_device.is_cuda:
             with wp.ScopedDevice("cpu"):
-                bytes_per_env = _size(mjw.make_data(self.model, nworld=1, **room))
+                bytes_per_env = _size(mjw.make_data(self.model, nworld=1, **sizes))
             require_memory(num_envs, bytes_per_env, self._wp_device.free_memory)
-        return mjw.make_data(self.model, nworld=num_envs, **room)
+        return mjw.make_data(self.model, nworld=num_envs, **sizes)
 
 
 def _with_user_actuators(model: mujoco.MjModel) -> mujoco.MjModel:

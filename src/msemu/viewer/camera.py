@@ -66,7 +66,7 @@ class Camera:
         return np.stack([0.5 * width + scale * local[..., 0], 0.5 * height - scale * local[..., 1], depth], axis=-1)
 
     def pixels_per_m(self, depth: np.ndarray, height: int) -> np.ndarray:
-        """Return the size of a metre at some depth [m] in a picture of some height [pixel]."""
+        """Return the size of a meter at some depth [m] in a picture of some height [pixel]."""
         return height / (2 * np.tan(np.radians(FIELD_OF_VIEW_DEG) / 2) * depth)
 
 

@@ -1,4 +1,4 @@
-"""How things look in every renderer: colours and widths."""
+"""How things look in every renderer: colors and widths."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ _MUSCLE_OPACITY = (0.55, 1.0)
 
 
 def activation_colors(activation: np.ndarray) -> np.ndarray:
-    """Return a colour for each activation: dark blue-grey at rest to red at full activation.
+    """Return a color for each activation: dark blue-gray at rest to red at full activation.
 
     Args:
         activation: Muscle activation [-], any shape; values outside [0, 1] are clipped.
@@ -30,7 +30,7 @@ def activation_colors(activation: np.ndarray) -> np.ndarray:
 
 
 def muscle_radius_m(activation: np.ndarray) -> np.ndarray:
-    """Return the drawn radius [m]: what works stands out by width as well as by colour."""
+    """Return the drawn radius [m]: what works stands out by width as well as by color."""
     return np.interp(activation, [0, 1], _MUSCLE_RADIUS_M)
 
 

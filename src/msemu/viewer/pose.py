@@ -94,13 +94,13 @@ class Poser:
         axis and move along the axis in proportion. The turn goes on in the direction in which the path
         arrives from the point before, which may be the long way round.
         """
-        centre, frame = self._data.geom_xpos[geom], self._data.geom_xmat[geom].reshape(-1, 3, 3)
+        center, frame = self._data.geom_xpos[geom], self._data.geom_xmat[geom].reshape(-1, 3, 3)
         is_sphere = (self._model.geom_type[geom] == mujoco.mjtGeom.mjGEOM_SPHERE)[:, None]
-        from_centre, to_centre = start - centre, end - centre
+        from_center, to_center = start - center, end - center
         along = np.where(is_sphere, 0.0, 1.0) * frame[:, :, 2]
-        rise_start = np.sum(from_centre * along, axis=1, keepdims=True)
-        rise_end = np.sum(to_centre * along, axis=1, keepdims=True)
-        radius_start, radius_end = from_centre - rise_start * along, to_centre - rise_end * along
+        rise_start = np.sum(from_center * along, axis=1, keepdims=True)
+        rise_end = np.sum(to_center * along, axis=1, keepdims=True)
+        radius_start, radius_end = from_center - rise_start * along, to_center - rise_end * along
         cosine = np.sum(radius_start * radius_end, axis=1, keepdims=True) / np.maximum(
             np.linalg.norm(radius_start, axis=1, keepdims=True) * np.linalg.norm(radius_end, axis=1, keepdims=True),
             1e-12,
@@ -115,4 +115,4 @@ class Poser:
             np.sin((1 - share) * angle) * radius_start[:, None] + np.sin(share * angle) * radius_end[:, None]
         ) / np.sin(angle)
         risen = ((1 - share) * rise_start[:, None] + share * rise_end[:, None]) * along[:, None]
-        return centre[:, None] + turned + risen
+        return center[:, None] + turned + risen

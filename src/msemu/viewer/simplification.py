@@ -28,22 +28,22 @@ def simplify(vertices: np.ndarray, faces: np.ndarray, cell_m: float) -> tuple[np
     _, cluster = np.unique(cells, axis=0, return_inverse=True)
     cluster = cluster.reshape(-1)
     count = np.bincount(cluster)
-    centre = np.stack([np.bincount(cluster, vertices[:, axis]) for axis in range(3)], axis=1) / count[:, None]
+    center = np.stack([np.bincount(cluster, vertices[:, axis]) for axis in range(3)], axis=1) / count[:, None]
 
-    merged = centre + _towards_planes(vertices, faces, cluster, centre)
-    merged = np.clip(merged, centre - cell_m / 2, centre + cell_m / 2)
+    merged = center + _towards_planes(vertices, faces, cluster, center)
+    merged = np.clip(merged, center - cell_m / 2, center + cell_m / 2)
     return _without_duplicates(merged, cluster[faces])
 
 
-def _towards_planes(vertices: np.ndarray, faces: np.ndarray, cluster: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Return the step from each cluster's centre to the point of least quadric error [m], shape [K, 3]."""
+def _towards_planes(vertices: np.ndarray, faces: np.ndarray, cluster: np.ndarray, center: np.ndarray) -> np.ndarray:
+    """Return the step from each cluster's center to the point of least quadric error [m], shape [K, 3]."""
     corners = vertices[faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    quadric = np.zeros((len(centre), 3, 3))
-    right_side = np.zeros((len(centre), 3))
+    quadric = np.zeros((len(center), 3, 3))
+    right_side = np.zeros((len(center), 3))
     for corner in range(3):
         target = cluster[faces[:, corner]]
-        height = np.einsum("fi,fi->f", normals, corners[:, corner] - centre[target])
+        height = np.einsum("fi,fi->f", normals, corners[:, corner] - center[target])
         np.add.at(quadric, target, normals[:, :, None] * normals[:, None, :])
         np.add.at(right_side, target, normals * height[:, None])
     values, axes = np.linalg.eigh(quadric)

@@ -108,7 +108,7 @@ def test_the_lesser_estimate_counts_point_by_point() -> None:
     observations, actions = torch.randn(50, 2), torch.randn(50, 3)
     both = twins(observations, actions)
     assert both.shape == (50, 2) and 0 < (both[:, 0] < both[:, 1]).sum() < 50
-    assert torch.equal(twins.lesser(observations, actions).squeeze(1), torch.minimum(both[:, 0], both[:, 1]))
+    assert torch.equal(twins.min_value(observations, actions).squeeze(1), torch.minimum(both[:, 0], both[:, 1]))
 
 
 def test_explained_variance_is_that_of_numpy() -> None:

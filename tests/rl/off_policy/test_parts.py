@@ -1,4 +1,4 @@
-"""Batch renormalisation, critics, memory and policies of the off-policy agents, against independent references."""
+"""Batch renormalization, critics, memory and policies of the off-policy agents, against independent references."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def batches(count: int) -> list[torch.Tensor]:
     return [(torch.randn(16, 3) * 4.0 ** (i % 3 - 1) + 3.0 * i * torch.tensor([0.0, 1.0, -4.0])) for i in range(count)]
 
 
-def test_without_correction_it_is_batch_normalisation() -> None:
+def test_without_correction_it_is_batch_normalization() -> None:
     ours = BatchRenorm(3, **RENORM | {"r_max": 1.0, "d_max": 0.0, "warm_up": 0}).double()
     theirs = torch.nn.BatchNorm1d(3, eps=1e-3).double()
     for rows in batches(5):
@@ -128,7 +128,7 @@ def test_the_value_at_fixed_observations_is_that_of_the_networks_in_evaluation()
     assert torch.allclose(*gradients, atol=1e-5) and gradients[0].abs().min() > 0
 
 
-def test_pairs_of_both_kinds_are_normalised_as_one_batch() -> None:
+def test_pairs_of_both_kinds_are_normalized_as_one_batch() -> None:
     critic = make_critic()
     (one, two), actions = (critic.columns(observations(8)) for _ in range(2)), torch.randn(16, 2)
     joint = critic(torch.cat((one, two + 50.0)), actions)

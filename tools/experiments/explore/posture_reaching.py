@@ -129,7 +129,7 @@ class PostureReaching(VecEnv):
         self._couplings = Couplings.of(model)
         self.joints = np.setdiff1d(np.arange(model.nq), self._couplings.dependent)
         low, high = model.jnt_range[scalar_joints(model)].T
-        self._centre, self._reach = (low + high) / 2, self.task.reach * (high - low) / 2
+        self._center, self._reach = (low + high) / 2, self.task.reach * (high - low) / 2
         self.num_envs, self.num_actions = num_envs, model.nu
         self.max_episode_length = EPISODE_STEPS
         self.episode_length_buf = torch.zeros(num_envs, dtype=torch.long)
@@ -158,7 +158,7 @@ class PostureReaching(VecEnv):
 
     def excitation(self, actions: torch.Tensor) -> torch.Tensor:
         """Map actions to excitations in [0, 1], shape [N, A]."""
-        return torch.sigmoid(self._map.slope * (actions - self._map.centre))
+        return torch.sigmoid(self._map.slope * (actions - self._map.center))
 
     def step(self, actions: torch.Tensor) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
         """Excite the muscles for 20 ms; bodies whose time is over begin anew."""
@@ -185,5 +185,5 @@ class PostureReaching(VecEnv):
         self.episode_length_buf = self.episode_length_buf.masked_fill(over, 0)
 
     def _postures(self) -> np.ndarray:
-        drawn = self._random.uniform(-1.0, 1.0, (self.num_envs, len(self._centre)))
-        return self._couplings.project(self._centre + self._reach * drawn)
+        drawn = self._random.uniform(-1.0, 1.0, (self.num_envs, len(self._center)))
+        return self._couplings.project(self._center + self._reach * drawn)

@@ -46,7 +46,7 @@ def plot_gait(
     for axis in axes[len(timing.channels) :]:
         axis.axis("off")
     _draw_key(axes[-1], activity)
-    figure.suptitle(f"{title}\nmean ± standard deviation over gait cycles; grey: {timing.source}", fontsize=10)
+    figure.suptitle(f"{title}\nmean ± standard deviation over gait cycles; gray: {timing.source}", fontsize=10)
     figure.savefig(path, dpi=100)
 
 

@@ -26,7 +26,7 @@ frames say more about the instant at which the floor begins to push than about t
 SEVERITIES = ("error", "warning", "note")
 
 ERROR_LIMITS = {
-    "joint centres": 12.0,
+    "joint centers": 12.0,
     "joint limit": 1.0,
     "penetration": 1.0,
     "foot skate": 1.0,
@@ -40,7 +40,7 @@ ERROR_LIMITS = {
 """A figure above this is an error; the units are those of the messages."""
 
 WARNING_LIMITS = {
-    "joint centres": 6.0,
+    "joint centers": 6.0,
     "joint limit": 0.1,
     "penetration": 0.5,
     "foot skate": 0.3,
@@ -87,7 +87,7 @@ class Plausibility:
         height: Height of the lowest point of each contact region [m], shape [T] each.
         joint_speed: Speed of the independent joints [rad/s or m/s], shape [T, J].
         flights: The phases without contact, as they are.
-        strength: Required and available torques in the frames that have neighbours.
+        strength: Required and available torques in the frames that have neighbors.
         muscles: The muscles along the clip.
         first_frame: Frame number of the first row of `strength`.
         figures: The largest figure of each check.
@@ -175,11 +175,11 @@ class _Findings:
 
 
 def _check_joints(findings: _Findings, body: Body, clip: MotionClip, speed: np.ndarray) -> None:
-    if clip.joint_centres is not None:
-        for frame, value, name in _peaks(100 * clip_errors(body, clip), clip.joint_centre_names):
+    if clip.joint_centers is not None:
+        for frame, value, name in _peaks(100 * clip_errors(body, clip), clip.joint_center_names):
             text = f"{value:.1f} cm from the recorded movement"
             limits = joints_at_limit(body, clip.qpos[frame], name)
-            findings.add("joint centres", name, frame, f"{text}; at a limit: {', '.join(limits) or 'none'}", value)
+            findings.add("joint centers", name, frame, f"{text}; at a limit: {', '.join(limits) or 'none'}", value)
     # A coupled joint may leave its range: its coupling, which is the body's, decides.
     model, joints = body.model, 1 + body.independent_joints
     limited = model.jnt_limited[joints].astype(bool)
@@ -228,7 +228,7 @@ def _check_floor(findings: _Findings, body: Body, clip: MotionClip, height: dict
 
 def _check_muscles(findings: _Findings, body: Body, path: np.ndarray, jump: np.ndarray, ring: int) -> None:
     for muscle, (row, value, name) in enumerate(_peaks(100 * jump, body.muscle_names)):
-        text = f"changes its length by {value:.1f} % of its fibre"
+        text = f"changes its length by {value:.1f} % of its fiber"
         if value > ERROR_LIMITS["tendon jump"]:
             geom = snapping_geom(body, muscle, path[row], path[row + 1], value / 100)
             fast = "the joints that it crosses turn too far between frames"

@@ -1,4 +1,4 @@
-"""Which joints keep a joint centre from where the recorded movement has it."""
+"""Which joints keep a joint center from where the recorded movement has it."""
 
 import numpy as np
 
@@ -8,15 +8,15 @@ _AT_LIMIT_SHARE = 0.01
 """A joint within this share of its range from an end of it is at its limit [-]."""
 
 
-def joints_at_limit(body: Body, pose: np.ndarray, centre: str) -> list[str]:
-    """Return the independent joints of a joint centre's limb and of the trunk that are at a limit.
+def joints_at_limit(body: Body, pose: np.ndarray, center: str) -> list[str]:
+    """Return the independent joints of a joint center's limb and of the trunk that are at a limit.
 
     Args:
         body: The body.
         pose: Pose, shape [nq].
-        centre: Joint centre such as ``knee_r``; its whole leg or arm counts, down to the toes or the wrist.
+        center: Joint center such as ``knee_r``; its whole leg or arm counts, down to the toes or the wrist.
     """
-    model, (joint, side) = body.model, centre.split("_")
+    model, (joint, side) = body.model, center.split("_")
     end = f"{'toe' if joint in ('hip', 'knee', 'ankle') else 'wrist'}_{side}"
     chain, body_id = set(), int(body.landmark_bodies[LANDMARKS.index(end)])
     while body_id > 0:

@@ -17,7 +17,7 @@ class MusclePath:
         length: Muscle-tendon lengths [m], shape [F, M].
         moment_arm: Derivative of the length by the independent coordinates [m], shape [F, M, D].
         reduction: Derivative of all velocities by the independent ones, shape [F, nv, D].
-        jump: Change of length between frames that the moment arms do not explain, as a share of the optimal fibre
+        jump: Change of length between frames that the moment arms do not explain, as a share of the optimal fiber
             length [-], shape [F - 1, M]. Where a tendon moves smoothly over its wrapping surfaces this vanishes
             with the cube of the time between frames; where it snaps over one, it is the size of the snap.
     """
@@ -48,7 +48,7 @@ def snapping_geom(body: Body, muscle: int, before: np.ndarray, after: np.ndarray
         muscle: Index of the muscle.
         before: Pose of the first frame, shape [nq].
         after: Pose of the second frame, shape [nq].
-        jump: The change of length that the moment arms do not explain, over the optimal fibre length [-].
+        jump: The change of length that the moment arms do not explain, over the optimal fiber length [-].
     """
     model, data = body.model, mujoco.MjData(body.model)
     tendon = model.actuator_trnid[muscle, 0]

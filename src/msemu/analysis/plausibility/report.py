@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SHOWN_JOINTS = 16
-_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+_COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
 def findings_table(report: Plausibility, rows: int = 40) -> Table:
@@ -25,8 +25,8 @@ def findings_table(report: Plausibility, rows: int = 40) -> Table:
     title = f"{clip.name or 'clip'} on {clip.body}: {summary(report)}"
     table = Table("", "check", "where", "frame", "time", "what", title=title)
     for finding in report.findings[:rows]:
-        colour = _COLOURS[finding.severity]
-        table.add_row(f"[{colour}]{finding.severity}[/]", *_cells(finding))
+        color = _COLORS[finding.severity]
+        table.add_row(f"[{color}]{finding.severity}[/]", *_cells(finding))
     if len(report.findings) > rows:
         table.caption = f"and {len(report.findings) - rows} more"
     return table
@@ -156,7 +156,7 @@ def _draw_flight(report: Plausibility) -> "Figure":
             axes[1].hlines(mean[axis], at[0], at[-1], color=f"C{axis}", ls=":", lw=1)
     axes[0].axhline(ERROR_LIMITS["flight residual"], color="black", lw=0.8, ls="--")
     axes[0].set(ylabel="force [body weights]", title=f"Force missing at the root (g = {-GRAVITY[2]} m/s²)")
-    axes[1].set(xlabel="time [s]", ylabel="[kg m²/s]", title="Angular momentum about the centre of mass in flight")
+    axes[1].set(xlabel="time [s]", ylabel="[kg m²/s]", title="Angular momentum about the center of mass in flight")
     axes[0].legend(fontsize=8)
     if report.flights:
         axes[1].legend(fontsize=8, ncols=3)
@@ -199,6 +199,6 @@ def _draw_joints(report: Plausibility) -> "Figure":
     jump = 100 * report.muscles.jump.max(axis=1)
     axes[1].plot((np.arange(len(jump)) + 1 - int(report.clip.cyclic)) / report.clip.fps, jump)
     axes[1].axhline(ERROR_LIMITS["tendon jump"], color="black", lw=0.8, ls="--")
-    axes[1].set(xlabel="time [s]", ylabel="[% of fibre length]", title="Largest tendon jump between frames")
+    axes[1].set(xlabel="time [s]", ylabel="[% of fiber length]", title="Largest tendon jump between frames")
     _shade_flights(axes, report)
     return figure

@@ -1,6 +1,6 @@
 """Whether the muscles are strong enough for a clip: required joint torques against what the muscles can give.
 
-Inverse dynamics gives the generalised forces of the movement. The floor may push on whatever touches it, within a
+Inverse dynamics gives the generalized forces of the movement. The floor may push on whatever touches it, within a
 friction cone; its forces are those that leave the least at the root, which nothing drives, and at the joints.
 """
 
@@ -51,7 +51,7 @@ class Strength:
 
 
 def strength(body: Body, path: np.ndarray, fps: float, muscles: MusclePath) -> Strength:
-    """Compare required and available torques in the frames of a path that have neighbours.
+    """Compare required and available torques in the frames of a path that have neighbors.
 
     Each joint is judged by itself: a muscle counts with all its force at every joint that it crosses, so that a ratio
     above 1 proves that the clip is too demanding, and one below 1 does not prove that it can be followed.
@@ -95,7 +95,7 @@ def _derivatives(body: Body, poses: np.ndarray, fps: float) -> tuple[np.ndarray,
 
 
 class _InverseDynamics:
-    """Generalised forces of a movement, with the forces of the floor that explain them best."""
+    """Generalized forces of a movement, with the forces of the floor that explain them best."""
 
     def __init__(self, body: Body) -> None:
         self._model = copy.copy(body.model)
@@ -128,7 +128,7 @@ class _InverseDynamics:
         return forces[6:], float(np.linalg.norm(forces[:3])) / self._weight
 
     def _pushes(self, reduction: np.ndarray) -> np.ndarray:
-        """Return the generalised forces of unit forces along the edges of the friction cones, shape [E, D]."""
+        """Return the generalized forces of unit forces along the edges of the friction cones, shape [E, D]."""
         model, data = self._model, self._data
         near = self._geoms[data.geom_xpos[self._geoms, 2] < model.geom_rbound[self._geoms] + CONTACT_HEIGHT_M]
         edges = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]) * FRICTION

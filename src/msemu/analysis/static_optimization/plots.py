@@ -1,4 +1,4 @@
-"""Plots of a static optimisation over the gait cycle."""
+"""Plots of a static optimization over the gait cycle."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -59,7 +59,7 @@ def plot_static_optimization(
         result: The solution.
         time: Instants [s], shape [T].
         cyclic: Whether the clip repeats.
-        title: What was optimised.
+        title: What was optimized.
         folder: Where the PNG files go; it is made.
 
     Returns:
@@ -145,8 +145,8 @@ def _draw(
     style: dict[str, object] | None = None,
 ) -> None:
     """Draw the mean over the cycles against percent of the cycle, or against time when there is none."""
-    name, colour = _SIDES[side]
-    style = {"color": colour, "linewidth": 1.2} | (style or {"label": name})
+    name, color = _SIDES[side]
+    style = {"color": color, "linewidth": 1.2} | (style or {"label": name})
     if not cycles:
         axis.plot(time, values, **style)
         return
@@ -154,7 +154,7 @@ def _draw(
     curves = [np.interp(percent, np.linspace(0, 100, len(frames)), values[frames]) for frames in cycles]
     axis.plot(percent, np.mean(curves, axis=0), **style)
     if len(curves) > 1 and "linestyle" not in style:
-        axis.fill_between(percent, *np.percentile(curves, [0, 100], axis=0), color=colour, alpha=0.15)
+        axis.fill_between(percent, *np.percentile(curves, [0, 100], axis=0), color=color, alpha=0.15)
 
 
 def _finish(figure: Figure, axes: list[Axes], cycles: dict[str, list[np.ndarray]], title: str, path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What a static optimisation found, in figures and in files."""
+"""What a static optimization found, in figures and in files."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -14,8 +14,8 @@ from msemu.motion.formats.opensim_storage import write_storage
 _SATURATED = 0.99
 
 
-def summarise(result: StaticOptimization) -> dict[str, Any]:
-    """Return the figures of a static optimisation; torques of slides count as they are."""
+def summarize(result: StaticOptimization) -> dict[str, Any]:
+    """Return the figures of a static optimization; torques of slides count as they are."""
     joints = slice(ROOT_DOFS, None)
     residual, needed = np.abs(result.residual[:, joints]), np.abs(result.net_torque[:, joints])
     vertical = result.contact_force[:, :, 2].sum(axis=1) / result.body_weight

@@ -22,7 +22,7 @@ _CONSISTENT_BW = 0.2
 
 @dataclass
 class StaticOptimizationArgs:
-    """Static optimisation: the muscle activations of least effort that explain a clip, frame by frame.
+    """Static optimization: the muscle activations of least effort that explain a clip, frame by frame.
 
     The clip is differentiated twice, the joint torques that it requires are computed with the forces of the floor on
     feet and hands as unknowns in friction cones, and activations in 0 to 1 are found. What the muscles are too weak
@@ -36,7 +36,7 @@ class StaticOptimizationArgs:
     body_path: str | None = None
     """Folder of the body's model."""
     objective: Literal["activation", "power"] = "activation"
-    """Minimise the sum of activation^p, or the active forces' power."""
+    """Minimize the sum of activation^p, or the active forces' power."""
     power: int = 2
     """The exponent p, 2 or 3."""
     muscle: Literal["mujoco", "rigid", "elastic"] = "mujoco"
@@ -61,10 +61,10 @@ def main() -> None:
 
 
 def static_optimization(args: StaticOptimizationArgs) -> None:
-    """Optimise, print the report and write the files."""
+    """Optimize, print the report and write the files."""
     import numpy as np
 
-    from msemu.analysis.static_optimization.report import summarise, write_files
+    from msemu.analysis.static_optimization.report import summarize, write_files
     from msemu.config import TaskCfg
     from msemu.control.inverse_dynamics import differentiate
     from msemu.control.muscle_capacity import scaled_strength
@@ -85,7 +85,7 @@ def static_optimization(args: StaticOptimizationArgs) -> None:
     with progress(f"{clip.name or args.clip} on {body.name}", transient=True) as on_frame:
         result = optimize(body, movement, settings, parameters, on_frame)
 
-    figures = summarise(result)
+    figures = summarize(result)
     weaknesses = find_weaknesses(result)
     console = Console()
     console.print(_report(f"{clip.name or args.clip} on {body.name}", figures))
@@ -109,7 +109,7 @@ def static_optimization(args: StaticOptimizationArgs) -> None:
 
 
 def _report(title: str, figures: dict[str, Any]) -> Table:
-    table = Table("", "value", title=f"Static optimisation: {title}")
+    table = Table("", "value", title=f"Static optimization: {title}")
     solved = figures["frames"] - len(figures["unconverged_frames"])
     rows = {
         "frames solved": f"{solved} of {figures['frames']} (relative gap at most {figures['relative_gap_max']:.1e})",

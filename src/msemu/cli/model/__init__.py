@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from msemu.cli.model.muscles import muscles
-from msemu.console import SEVERITY_COLOURS, BodyName, BodyPath, JsonFile, write_json
+from msemu.console import SEVERITY_COLORS, BodyName, BodyPath, JsonFile, write_json
 from msemu.errors import MsemuError, command
 from msemu.findings import Finding
 from msemu.models import LANDMARKS, Body, list_bodies, load_body
@@ -60,7 +60,7 @@ def check(body: BodyName, body_path: BodyPath = None, json_file: JsonFile = None
     """Validate a body and name what is wrong with it.
 
     Checked are left against right (masses, joint ranges and axes, muscle paths, parameters and moment arms),
-    fibre lengths over random poses, muscles without any moment arm, couplings, mass and inertia.
+    fiber lengths over random poses, muscles without any moment arm, couplings, mass and inertia.
 
     The exit code is 0 without errors, 1 when the body has errors, 2 when it could not be checked. Warnings
     and notes do not count.
@@ -68,7 +68,7 @@ def check(body: BodyName, body_path: BodyPath = None, json_file: JsonFile = None
     findings = check_body(load_body(body, body_path))
     counts = Counter(finding.severity for finding in findings)
     if json_file:
-        summary = {f"num_{severity}s": counts[severity] for severity in SEVERITY_COLOURS}
+        summary = {f"num_{severity}s": counts[severity] for severity in SEVERITY_COLORS}
         write_json(json_file, {"body": body, **summary, "findings": [asdict(item) for item in findings]})
     console = Console()
     console.print(_findings_table(body, findings))
@@ -110,7 +110,7 @@ def _findings_table(body: str, findings: list[Finding]) -> Table:
         key = (item.severity, item.check)
         shown[key] += 1
         if item.severity == "error" or shown[key] <= _ROWS_PER_CHECK:
-            severity = f"[{SEVERITY_COLOURS[item.severity]}]{item.severity}[/]"
+            severity = f"[{SEVERITY_COLORS[item.severity]}]{item.severity}[/]"
             table.add_row(severity, item.check, item.subject, escape(item.message))
         elif shown[key] == totals[key]:
             rest = totals[key] - _ROWS_PER_CHECK

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from msemu.console import SEVERITY_COLOURS, BodyName, BodyPath, JsonFile, write_json
+from msemu.console import SEVERITY_COLORS, BodyName, BodyPath, JsonFile, write_json
 from msemu.errors import MsemuError
 from msemu.models import load_body
 from msemu.models.mirror import mirror_names
@@ -53,7 +53,7 @@ def muscles(
 ) -> None:
     """Show the parameters of a body's muscles and what is implausible about them.
 
-    Checked over random poses are the slack length of the tendon, the length of the fibre, that fibre and
+    Checked over random poses are the slack length of the tendon, the length of the fiber, that fiber and
     tendon can be in equilibrium, and left against right.
 
     The plots are the force curves of all three levels and, for the muscles that --name chooses or else the
@@ -137,5 +137,5 @@ def _findings_summary(findings: list[ParameterFinding]) -> Table:
     summary = Table("", "check", "muscles", Column("first of them", overflow="fold"), title="Implausible")
     for (severity, check_name), named in subjects.items():
         first = ", ".join(named[:_NAMES_PER_CHECK]) + (", ..." if len(named) > _NAMES_PER_CHECK else "")
-        summary.add_row(f"[{SEVERITY_COLOURS[severity]}]{severity}[/]", check_name, str(len(named)), escape(first))
+        summary.add_row(f"[{SEVERITY_COLORS[severity]}]{severity}[/]", check_name, str(len(named)), escape(first))
     return summary

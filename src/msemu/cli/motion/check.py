@@ -39,7 +39,7 @@ class MotionCheck:
 class MotionRepair:
     """Turn the flight phases of a clip into free flights, as little changed as possible.
 
-    In the air the centre of mass then follows a parabola and the angular momentum about it is constant. The
+    In the air the center of mass then follows a parabola and the angular momentum about it is constant. The
     original is written beside the repaired clip.
     """
 

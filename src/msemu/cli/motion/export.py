@@ -16,7 +16,7 @@ class Export:
     """Write a clip as joint angles (mot, sto), markers (trc), plain poses (npz) or a table (csv).
 
     mot is in degrees, sto in radians, both under the coordinate names of OpenSim's Rajagopal model; trc holds the
-    body's joint centres, y up [m]; npz and csv hold qpos [m, rad].
+    body's joint centers, y up [m]; npz and csv hold qpos [m, rad].
     """
 
     clip: Annotated[Path, tyro.conf.Positional]

@@ -41,7 +41,7 @@ def fetch(args: Fetch) -> None:
             paths = [fetching.fetch(entry, args.wheel) for entry in wanted]
         for entry, path in zip(wanted, paths, strict=True):
             console.print(f"{entry.name}: {path}", soft_wrap=True)
-        console.print(f"licence of {package.package}'s clips: {package.licence}", soft_wrap=True)
+        console.print(f"license of {package.package}'s clips: {package.license}", soft_wrap=True)
 
 
 def _catalogue_table() -> Table:
@@ -56,10 +56,10 @@ def _catalogue_table() -> Table:
 def _package_table() -> Table:
     from msemu.motion.library.catalogue import catalogue
 
-    table = Table("package", "download", "licence of the clips", "recorded by")
+    table = Table("package", "download", "license of the clips", "recorded by")
     for package in dict.fromkeys(entry.package for entry in catalogue().values()):
         name = f"{package.package} {package.version}"
-        table.add_row(name, f"{package.megabytes} MB", package.licence, package.origin)
+        table.add_row(name, f"{package.megabytes} MB", package.license, package.origin)
     return table
 
 

@@ -36,7 +36,7 @@ class Play:
     video: Path | None = None
     """Write this .mp4 instead of opening a page."""
     heatmap: Path | None = None
-    """Write this .png instead: how far each joint centre is from the recorded movement over time [cm]."""
+    """Write this .png instead: how far each joint center is from the recorded movement over time [cm]."""
     body_path: Path | None = None
     """Where the body's model lies, for a body that no package brings."""
     host: str = "127.0.0.1"
@@ -69,7 +69,7 @@ def play(args: Play) -> None:
     clip.check_matches(body.name, body.joint_names)
     recording = Recording.from_clip(clip, cycles=args.cycles)
     picture = None
-    if args.heatmap or (clip.joint_centres is not None and not args.video):
+    if args.heatmap or (clip.joint_centers is not None and not args.video):
         from msemu.viewer.drawing.heatmap import draw_heatmap, save_heatmap
 
         picture = draw_heatmap(body, clip)
@@ -91,7 +91,7 @@ def play(args: Play) -> None:
 def facts(clip: MotionClip) -> dict:
     """What `info` and `import` write as JSON: the header of the clip, its length and its quality."""
     facts = asdict(clip)
-    for array in ("qpos", "qvel", "joint_centres"):
+    for array in ("qpos", "qvel", "joint_centers"):
         facts.pop(array)
     facts["cycle_displacement"] = clip.cycle_displacement.tolist()
     return facts | {"num_frames": clip.num_frames, "duration_s": clip.duration_s}
@@ -105,7 +105,7 @@ def clip_table(clip: MotionClip, title: str) -> Table:
     table.add_row("length", f"{clip.num_frames} frames at {clip.fps:g} Hz, {clip.duration_s:.2f} s")
     table.add_row("repeats", f"yes, {clip.cycle_displacement[0]:.3f} m per cycle" if clip.cyclic else "no")
     table.add_row("source", clip.source)
-    table.add_row("licence", clip.licence or "not stated in the file")
+    table.add_row("license", clip.license or "not stated in the file")
     table.add_section()
     quality = clip.quality
     for label, pattern in _QUALITY_ROWS:
@@ -117,7 +117,7 @@ def clip_table(clip: MotionClip, title: str) -> Table:
 
 
 _QUALITY_ROWS = (
-    ("joint centres, mean / p95 / max", "{error_mean_cm:.2f} / {error_p95_cm:.2f} / {error_max_cm:.2f} cm"),
+    ("joint centers, mean / p95 / max", "{error_mean_cm:.2f} / {error_p95_cm:.2f} / {error_max_cm:.2f} cm"),
     (
         "the same against the recording as it is",
         "{recorded_error_mean_cm:.2f} / {recorded_error_p95_cm:.2f} / {recorded_error_max_cm:.2f} cm",
@@ -126,7 +126,7 @@ _QUALITY_ROWS = (
     ("deepest point below the floor", "{penetration_max_cm:.2f} cm"),
     ("beyond a joint limit", "{limit_violation_max_deg:.2f} deg"),
     ("fastest joint", "{joint_speed_max_rad_s:.1f} rad/s"),
-    ("largest muscle length step", "{tendon_step_max:.3f} fibre lengths"),
+    ("largest muscle length step", "{tendon_step_max:.3f} fiber lengths"),
     ("jump at the seam / largest inside", "{seam_pose_deg:.2f} / {inside_pose_deg:.2f} deg"),
     ("the same, velocity", "{seam_velocity_rad_s:.2f} / {inside_velocity_rad_s:.2f} rad/s"),
 )

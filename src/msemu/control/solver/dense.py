@@ -1,13 +1,13 @@
 """Many bounded least-squares problems at once: muscle forces within bounds that balance joint torques best.
 
-    minimise  1/2 |A x - b|^2 + sum_i phi_i(x_i)   subject to  lower <= x <= upper,
+    minimize  1/2 |A x - b|^2 + sum_i phi_i(x_i)   subject to  lower <= x <= upper,
     phi_i(x) = linear_i x + quadratic_i / 2 x^2 + cubic_i / 3 x^3
 
 A has few rows (degrees of freedom, 20 to 80) and many columns (muscles, 80 to 800). The method is the primal-dual
 interior-point method of Mehrotra (1992, doi 10.1137/0802028): each iteration solves for a Newton step that ignores the
 centring and then one that corrects for it. The Newton matrix ``A^T A + diagonal`` is inverted by way of the small
-``1 + A diagonal^-1 A^T``, factorised once an iteration. It needs no line search and no active set, so all problems of a
-batch do the same work in a fixed number of iterations, and weak regularisation, on which the dual Newton method and
+``1 + A diagonal^-1 A^T``, factorized once an iteration. It needs no line search and no active set, so all problems of a
+batch do the same work in a fixed number of iterations, and weak regularization, on which the dual Newton method and
 active-set iterations failed (docs/static_optimization.md), costs it few iterations more.
 """
 
@@ -51,9 +51,9 @@ class BoundedLeastSquares:
         return BoundedLeastSquares(**values)
 
     def objective(self, x: torch.Tensor) -> torch.Tensor:
-        """Return what is minimised, shape [B]."""
+        """Return what is minimized, shape [B]."""
         residual = _times(self.matrix, x) - self.target
-        return 0.5 * residual.square().sum(-1) + self._regulariser(x).sum(-1)
+        return 0.5 * residual.square().sum(-1) + self._regularizer(x).sum(-1)
 
     def relative_gap(self, x: torch.Tensor) -> torch.Tensor:
         """Return an upper bound of how far ``x`` is above the minimum, over the objective at ``x``, shape [B].
@@ -65,29 +65,29 @@ class BoundedLeastSquares:
         gain = _times(self.matrix.mT, dual)
         best = self._unbounded(gain).clamp(self.lower, self.upper)
         bound = (self.target * dual).sum(-1) - 0.5 * dual.square().sum(-1)
-        bound -= (gain * best - self._regulariser(best)).sum(-1)
+        bound -= (gain * best - self._regularizer(best)).sum(-1)
         objective = self.objective(x)
         return (objective - bound) / (objective + MIN_OBJECTIVE * (0.5 * self.target.square().sum(-1) + 1.0))
 
     def slope(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the derivative of the regulariser, shape [B, N]."""
+        """Return the derivative of the regularizer, shape [B, N]."""
         slope = self.quadratic * x
         if self.linear is not None:
             slope = slope + self.linear
         return slope if self.cubic is None else slope + self.cubic * x.square()
 
     def curvature(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the second derivative of the regulariser, shape [B, N]."""
+        """Return the second derivative of the regularizer, shape [B, N]."""
         return self.quadratic if self.cubic is None else self.quadratic + 2.0 * self.cubic * x
 
-    def _regulariser(self, x: torch.Tensor) -> torch.Tensor:
+    def _regularizer(self, x: torch.Tensor) -> torch.Tensor:
         value = 0.5 * self.quadratic * x.square()
         if self.linear is not None:
             value = value + self.linear * x
         return value if self.cubic is None else value + self.cubic / 3.0 * x.square() * x
 
     def _unbounded(self, gain: torch.Tensor) -> torch.Tensor:
-        """Return the x >= 0 at which the regulariser's slope is ``gain``, shape [B, N]."""
+        """Return the x >= 0 at which the regularizer's slope is ``gain``, shape [B, N]."""
         gain = (gain if self.linear is None else gain - self.linear).clamp(min=0.0)
         if self.cubic is None:
             return gain / self.quadratic.clamp(min=torch.finfo(gain.dtype).tiny)
@@ -123,7 +123,7 @@ def solve(
     """Do a fixed number of interior-point iterations; nothing here waits for the host.
 
     Args:
-        problem: The problems; the regulariser is convex.
+        problem: The problems; the regularizer is convex.
         iterations: Their number. 25 reach a gap of 1e-6 from a cold start on muscle problems, fewer from a warm one.
         tolerance: Relative gap at which a problem counts as converged.
         start: A guess, such as the solution a moment ago, shape [B, N].
@@ -143,8 +143,8 @@ def solve(
     for _ in range(iterations):
         room_below, room_above = x - lower, upper - x
         gradient = pull + problem.slope(x)
-        centre = 0.5 * (room_below * below + room_above * above).mean(-1, keepdim=True)
-        first = centre if first is None else first
+        center = 0.5 * (room_below * below + room_above * above).mean(-1, keepdim=True)
+        first = center if first is None else first
         diagonal = problem.curvature(x) + below / room_below + above / room_above
         scaled = matrix / diagonal.unsqueeze(1)
         factor = torch.linalg.cholesky_ex(torch.baddbmm(identity, scaled, matrix.mT))[0]
@@ -156,7 +156,7 @@ def solve(
         dual_length = _length(torch.maximum(-d_below / below, -d_above / above), 1.0)
         reached = (room_below + length * dx) * (below + dual_length * d_below)
         reached = 0.5 * (reached + (room_above - length * dx) * (above + dual_length * d_above)).mean(-1, keepdim=True)
-        wanted = (reached / centre) ** 3 * centre
+        wanted = (reached / center) ** 3 * center
 
         to_below, to_above = wanted - dx * d_below, wanted + dx * d_above
         dx, d_pull = _newton_step(
@@ -167,7 +167,7 @@ def solve(
         length = _length(torch.maximum(-dx / room_below, dx / room_above), TO_BOUNDARY)
         dual_length = _length(torch.maximum(-d_below / below, -d_above / above), TO_BOUNDARY)
 
-        moving = (centre > FINISHED * first) & torch.isfinite(length) & torch.isfinite(dual_length)
+        moving = (center > FINISHED * first) & torch.isfinite(length) & torch.isfinite(dual_length)
         x = torch.where(moving, x + length * dx, x)
         pull = torch.where(moving, pull + length * d_pull, pull)
         below = torch.where(moving, below + dual_length * d_below, below)

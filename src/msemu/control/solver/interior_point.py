@@ -8,7 +8,7 @@ import warp as wp
 
 from msemu.control.solver.dense import FINISHED, MIN_OBJECTIVE, TO_BOUNDARY
 from msemu.control.solver.lanes import LANES, Lanes, choose, load, store
-from msemu.control.solver.newton import Pattern, Work, factorise, newton_step, residual
+from msemu.control.solver.newton import Pattern, Work, factorize, newton_step, residual
 
 wp.set_module_options({"enable_backward": False})
 
@@ -70,9 +70,9 @@ def _start_multipliers(g: int, work: Work, margin: wp.float64, per_count: Lanes)
 
 
 @wp.func
-def _linearise(g: int, work: Work, per_count: Lanes) -> Lanes:
+def _linearize(g: int, work: Work, per_count: Lanes) -> Lanes:
     """Prepare the Newton matrix and the right-hand side without centring; return the mean complementarity."""
-    centre = Lanes()
+    center = Lanes()
     one = Lanes(wp.float64(1.0))
     for index in range(work.num_open[g]):
         n = work.open_column[g, index]
@@ -86,12 +86,12 @@ def _linearise(g: int, work: Work, per_count: Lanes) -> Lanes:
         per_room_below = wp.cw_div(one, room_below)
         per_room_above = wp.cw_div(one, room_above)
         diagonal = quadratic + wp.cw_mul(below, per_room_below) + wp.cw_mul(above, per_room_above)
-        centre += wp.cw_mul(is_open, wp.cw_mul(room_below, below) + wp.cw_mul(room_above, above))
+        center += wp.cw_mul(is_open, wp.cw_mul(room_below, below) + wp.cw_mul(room_above, above))
         work.per_room_below[g, n] = per_room_below
         work.per_room_above[g, n] = per_room_above
         work.weight[g, n] = wp.cw_div(is_open, diagonal)
         work.force[g, n] = -work.pull[g, n] - wp.cw_mul(quadratic, x)
-    return _HALF * wp.cw_mul(centre, per_count)
+    return _HALF * wp.cw_mul(center, per_count)
 
 
 @wp.func
@@ -110,7 +110,7 @@ def _step_lengths(g: int, work: Work):
 
 
 @wp.func
-def _correct(g: int, work: Work, centre: Lanes, per_count: Lanes):
+def _correct(g: int, work: Work, center: Lanes, per_count: Lanes):
     """See where the step would go without centring, and put centring and correction into `force`."""
     one = Lanes(wp.float64(1.0))
     length, dual_length = _step_lengths(g, work)
@@ -129,8 +129,8 @@ def _correct(g: int, work: Work, centre: Lanes, per_count: Lanes):
         reached += wp.cw_mul(work.is_open[g, n], product)
         work.to_below[g, n] = -wp.cw_mul(dx, d_below)
         work.to_above[g, n] = wp.cw_mul(dx, d_above)
-    ratio = _HALF * wp.cw_div(wp.cw_mul(reached, per_count), centre)
-    wanted = wp.cw_mul(wp.cw_mul(ratio, wp.cw_mul(ratio, ratio)), centre)
+    ratio = _HALF * wp.cw_div(wp.cw_mul(reached, per_count), center)
+    wanted = wp.cw_mul(wp.cw_mul(ratio, wp.cw_mul(ratio, ratio)), center)
     for index in range(work.num_open[g]):
         n = work.open_column[g, index]
         to_below = work.to_below[g, n] + wanted
@@ -240,14 +240,14 @@ def solve(
     moves = one
     finished = Lanes()
     for iteration in range(iterations_in):
-        centre = _linearise(g, work, per_count)
+        center = _linearize(g, work, per_count)
         if iteration == 0:
-            finished = wp.float64(wp.static(FINISHED)) * centre
-        factorise(g, pattern, work)
+            finished = wp.float64(wp.static(FINISHED)) * center
+        factorize(g, pattern, work)
         newton_step(g, pattern, work)
-        _correct(g, work, centre, per_count)
+        _correct(g, work, center, per_count)
         newton_step(g, pattern, work)
-        moves = _advance(g, work, choose(centre - finished, moves, Lanes()))
+        moves = _advance(g, work, choose(center - finished, moves, Lanes()))
         if wp.max(moves) == wp.float64(0.0):
             break
     residual(g, pattern, work)

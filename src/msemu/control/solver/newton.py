@@ -65,7 +65,7 @@ def residual(g: int, pattern: Pattern, work: Work):
 
 
 @wp.func
-def factorise(g: int, pattern: Pattern, work: Work):
+def factorize(g: int, pattern: Pattern, work: Work):
     """Cholesky factor of ``1 + A diagonal^-1 A^T`` within its envelope."""
     value = work.value[g]
     factor = work.factor[g]

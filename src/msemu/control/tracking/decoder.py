@@ -42,7 +42,7 @@ class Decoded:
     Attributes:
         excitation: Excitation of each muscle during the control step [-], shape [E, M].
         activation: Activation wanted at its end [-], shape [E, M].
-        residual: Generalised force that is missing [N m or N], shape [E, D].
+        residual: Generalized force that is missing [N m or N], shape [E, D].
         relative_gap: Bound of the distance from the optimum, relative [-], shape [E].
         converged: Whether the gap is within the tolerance, bool, shape [E].
     """

@@ -18,7 +18,7 @@ class FootPlacementSettings:
     """How feet answer to a body that is not where its reference is."""
 
     gain: float = 1.0
-    """Shift of a swinging foot over the deviation of the extrapolated centre of mass [-]; 0 leaves the feet alone."""
+    """Shift of a swinging foot over the deviation of the extrapolated center of mass [-]; 0 leaves the feet alone."""
     max_shift_m: float = 0.2
     """Greatest shift of a foot [m]."""
     load_bw: float = 0.1
@@ -34,9 +34,9 @@ class FootPlacementSettings:
 class FootPlacement:
     """Shifts the targets of the legs' joints.
 
-    A foot in swing goes where the *extrapolated centre of mass* ``x + v / sqrt(g / h)`` is, as far from the reference's
+    A foot in swing goes where the *extrapolated center of mass* ``x + v / sqrt(g / h)`` is, as far from the reference's
     foothold as that is from the reference's (Hof 2008, doi 10.1016/j.humov.2007.08.003): with a gain of 1 the body then
-    stands over its foot as the reference does. Here the root stands for the centre of mass. A foot that stands stays
+    stands over its foot as the reference does. Here the root stands for the center of mass. A foot that stands stays
     where it is; its leg aims at the joint angles with which the root would be in its place above that foot.
     """
 

@@ -16,8 +16,8 @@ class Target:
     """Where E bodies should be.
 
     Attributes:
-        qpos: Generalised position [m, rad], shape [E, nq].
-        qvel: Generalised velocity [m/s, rad/s], shape [E, nv].
+        qpos: Generalized position [m, rad], shape [E, nq].
+        qvel: Generalized velocity [m/s, rad/s], shape [E, nv].
         acceleration: Acceleration of the independent degrees of freedom [m/s^2, rad/s^2], shape [E, D].
     """
 

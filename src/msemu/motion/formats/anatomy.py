@@ -1,4 +1,4 @@
-"""From joint centres to a source motion: segment orientations, soles, and arms that were not recorded.
+"""From joint centers to a source motion: segment orientations, soles, and arms that were not recorded.
 
 Readers of skeletons and of markers know where joints are. What the retargeting needs beyond that follows from
 the points by the same rules for all of them.
@@ -11,7 +11,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
-from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
+from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 ANKLE_HEIGHT = 0.079
 """Height of the ankle above the sole over the length of thigh plus shank: 0.039 of 0.491 body heights
@@ -70,12 +70,12 @@ def source_from_points(
     head: Rotation | None = None,
     trunk_lean_rad: float = 0.0,
 ) -> SourceMotion:
-    """Return a source motion from joint centres.
+    """Return a source motion from joint centers.
 
     Args:
         path: File, for messages and the name.
         time_s: Instants [s], shape [T].
-        points: Joint centres by name, z up [m], shape [T, 3] each: hips, knees and ankles; ``toe_*`` and
+        points: Joint centers by name, z up [m], shape [T, 3] each: hips, knees and ankles; ``toe_*`` and
             ``heel_*`` or the rotation of the feet; shoulders, elbows and wrists where they were recorded.
         rotations: Orientation of the pelvis, and of other segments where it is known; the identity stands for
             upright and facing +x.
@@ -90,14 +90,14 @@ def source_from_points(
     needed = [f"{joint}_{side}" for joint in ("hip", "knee", "ankle") for side in "rl"]
     missing = [name for name in needed if name not in points]
     if missing:
-        raise MsemuError(f"{path} does not give these joint centres: {', '.join(missing)}")
+        raise MsemuError(f"{path} does not give these joint centers: {', '.join(missing)}")
     for name, values in points.items():
         if not np.isfinite(values).all():
             raise MsemuError(f"{path}: the path of {name} holds values that are not finite")
     points, rotations = dict(points), dict(rotations)
     leg = _leg_length(points)
     if leg < 1e-3:
-        raise MsemuError(f"{path}: the legs have no length; are the joint centres in the file?")
+        raise MsemuError(f"{path}: the legs have no length; are the joint centers in the file?")
     trunk = rotations.get("thorax", _upright(rotations["pelvis"]))
     source += _add_arms(points, trunk, leg / _LEG)
     if "thorax" not in rotations:
@@ -115,7 +115,7 @@ def source_from_points(
     return SourceMotion(
         name=Path(path).stem,
         time_s=time_s,
-        positions=np.stack([points[name] for name in JOINT_CENTRES], axis=1),
+        positions=np.stack([points[name] for name in JOINT_CENTERS], axis=1),
         orientations=np.stack([rotations[name].as_quat(scalar_first=True) for name in SEGMENTS], axis=1),
         sole_points=np.stack(soles, axis=1),
         ankle_height_m=ANKLE_HEIGHT * leg,

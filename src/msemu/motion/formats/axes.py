@@ -8,7 +8,7 @@ import numpy as np
 from msemu.errors import MsemuError
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "cmu": 0.0254 / 0.45}
-"""Lengths in metres; ``cmu`` is the unit of the CMU database's skeletons (mocap.cs.cmu.edu, "asf files are in
+"""Lengths in meters; ``cmu`` is the unit of the CMU database's skeletons (mocap.cs.cmu.edu, "asf files are in
 units of 1/0.45 inches")."""
 
 _Z_UP = {"x": (2, 1, 0), "y": (0, 2, 1), "z": (0, 1, 2)}

@@ -67,13 +67,13 @@ def read_bvh(path: Path, names: str | None = None, up: str | None = None, unit: 
     if up is None:
         check_upright(path, points, "y")
     up = up or "y"
-    centres = {name: to_z_up(length * values, up) for name, values in points.items()}
+    centers = {name: to_z_up(length * values, up) for name, values in points.items()}
 
     vertical = Rotation.from_matrix(to_z_up(np.eye(3), up).T)
     return source_from_points(
         path,
         np.arange(len(rows)) * frame_time,
-        {name: values for name, values in centres.items() if name not in ("pelvis", "head")},
+        {name: values for name, values in centers.items() if name not in ("pelvis", "head")},
         {"pelvis": vertical * rotations[found["pelvis"]] * _pelvis_axes(joints, found)},
         f"BVH file {Path(path).name}, names of '{mapping.name}'",
         sha256_of(path),

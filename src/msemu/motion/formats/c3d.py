@@ -1,7 +1,7 @@
 """Reader of C3D files: marker positions over time, binary.
 
 Blocks of 512 bytes: a header of 16-bit words, a section of named parameters, then for each frame four numbers a
-marker (x, y, z and a word that is negative when the marker was not seen) and the analogue samples (The C3D
+marker (x, y, z and a word that is negative when the marker was not seen) and the analog samples (The C3D
 file format user guide, c3d.org). Numbers are 16-bit integers times a scale or 32-bit floats, in the byte order
 of Intel, DEC or MIPS processors. Counts are compared with the bytes that are there before memory is taken.
 """

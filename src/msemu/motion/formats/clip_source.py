@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from msemu.models.body import LANDMARKS, Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.geometry import find_feet, landmark_path
-from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
+from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 WHOLE_BODY = "myofullbody"
 """The body that joint angles are brought onto before they are retargeted to any other one."""
@@ -30,12 +30,12 @@ def source_from_clip(body: Body, clip: MotionClip) -> SourceMotion:
     return SourceMotion(
         name=clip.name,
         time_s=np.arange(clip.num_frames) / clip.fps,
-        positions=positions[:, [LANDMARKS.index(name) for name in JOINT_CENTRES]],
+        positions=positions[:, [LANDMARKS.index(name) for name in JOINT_CENTERS]],
         orientations=quaternions.reshape(*segments.shape[:2], 4),
         sole_points=_soles(body, clip.qpos),
         ankle_height_m=float(neutral[[LANDMARKS.index("ankle_r"), LANDMARKS.index("ankle_l")], 2].mean()),
         source=clip.source,
-        licence=clip.licence,
+        license=clip.license,
         sha256=clip.source_sha256,
     )
 

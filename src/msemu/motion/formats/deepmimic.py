@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 from msemu.errors import MsemuError
 from msemu.files import MAX_FRAMES, read_bytes
 from msemu.motion.formats import humanoid_foot
-from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
+from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 NUM_COLUMNS = 44
 
@@ -62,17 +62,17 @@ def read_deepmimic(path: Path) -> SourceMotion:
     positions, rotations = _forward_kinematics(frames)
     orientations = {segment: rotations[joint] for segment, joint in _SEGMENT_JOINTS.items()}
     quaternions = np.stack([_to_z_up(orientations[name].as_quat(scalar_first=True), 1) for name in SEGMENTS], axis=1)
-    centres = np.stack([_to_z_up(positions[name], 0) for name in JOINT_CENTRES], axis=1)
+    centers = np.stack([_to_z_up(positions[name], 0) for name in JOINT_CENTERS], axis=1)
     sole = [
         humanoid_foot.sole_points(
-            centres[:, JOINT_CENTRES.index(f"ankle_{side}")], quaternions[:, SEGMENTS.index(f"ankle_{side}")]
+            centers[:, JOINT_CENTERS.index(f"ankle_{side}")], quaternions[:, SEGMENTS.index(f"ankle_{side}")]
         )
         for side in "rl"
     ]
     return SourceMotion(
         name=Path(path).stem.removeprefix("humanoid3d_"),
         time_s=time_s,
-        positions=centres,
+        positions=centers,
         orientations=quaternions,
         sole_points=np.stack(sole, axis=1),
         ankle_height_m=humanoid_foot.ANKLE_HEIGHT_M,
@@ -137,7 +137,7 @@ def _forward_kinematics(frames: np.ndarray) -> tuple[dict[str, np.ndarray], dict
 
 
 def _unit_rotation(quaternions: np.ndarray) -> Rotation:
-    """Normalise: published files interpolate some quaternions linearly, norms go down to 0.6."""
+    """Normalize: published files interpolate some quaternions linearly, norms go down to 0.6."""
     norms = np.linalg.norm(quaternions, axis=1)
     return Rotation.from_quat(quaternions / norms[:, None], scalar_first=True)
 

@@ -12,7 +12,7 @@ import numpy as np
 from msemu.errors import MsemuError
 from msemu.files import MAX_FRAMES, read_arrays, sha256_of
 from msemu.motion.formats import humanoid_foot
-from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
+from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 KEYS = ("fps", "body_names", "body_positions", "body_rotations", "dof_positions")
 
@@ -59,17 +59,17 @@ def read_isaac_amp(path: Path) -> SourceMotion:
     def columns(landmarks: tuple[str, ...]) -> list[int]:
         return [names.index(_BODY_OF[landmark]) for landmark in landmarks]
 
-    centres, orientations = positions[:, columns(JOINT_CENTRES)], quaternions[:, columns(SEGMENTS)]
+    centers, orientations = positions[:, columns(JOINT_CENTERS)], quaternions[:, columns(SEGMENTS)]
     sole = [
         humanoid_foot.sole_points(
-            centres[:, JOINT_CENTRES.index(f"ankle_{side}")], orientations[:, SEGMENTS.index(f"ankle_{side}")]
+            centers[:, JOINT_CENTERS.index(f"ankle_{side}")], orientations[:, SEGMENTS.index(f"ankle_{side}")]
         )
         for side in _SIDES
     ]
     return SourceMotion(
         name=Path(path).stem.removeprefix("humanoid_"),
         time_s=np.arange(frames) / fps,
-        positions=centres,
+        positions=centers,
         orientations=orientations,
         sole_points=np.stack(sole, axis=1),
         ankle_height_m=humanoid_foot.ANKLE_HEIGHT_M,

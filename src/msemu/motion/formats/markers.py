@@ -1,6 +1,6 @@
 """From marker positions to a source motion.
 
-Marker names become anatomical points by a map in ``cfg/motion/markers``; joint centres follow from them: given
+Marker names become anatomical points by a map in ``cfg/motion/markers``; joint centers follow from them: given
 directly, as the middle of a lateral and a medial marker, or by regression. Gaps are filled when they are short.
 """
 
@@ -27,16 +27,16 @@ between the markers of OpenSim's Rajagopal and Hamner models (doi:10.1109/TBME.2
 doi:10.1016/j.jbiomech.2010.06.025), their mean."""
 
 TRUNK_LEAN_RAD = 0.077
-"""How far the shoulders lie behind the hips in an upright person: 41 mm over 0.53 m between the joint centres of
+"""How far the shoulders lie behind the hips in an upright person: 41 mm over 0.53 m between the joint centers of
 Rajagopal's model in its zero pose (doi:10.1109/TBME.2016.2586891)."""
 
 SHOULDER_BELOW_ACROMION = 0.17
-"""Depth of the shoulder's centre below the acromion marker over the distance between both acromia
+"""Depth of the shoulder's center below the acromion marker over the distance between both acromia
 (Rab et al. 2002, doi:10.1016/S0966-6362(01)00158-4)."""
 
 HALF_WIDTH_M = {"knee": 0.057, "ankle": 0.042}
 """From a lateral marker to the middle of the joint where no medial marker is: half of a usual width of 10 and
-7 cm and the radius of a marker [m]; what a person differs from it moves the centre by as much."""
+7 cm and the radius of a marker [m]; what a person differs from it moves the center by as much."""
 
 _REQUIRED = ("asis_r", "asis_l", "sacrum", *(f"{joint}_{side}" for joint in ("knee", "ankle") for side in "rl"))
 _HEAD = ("head_front", "head_back", "head_left", "head_right")
@@ -88,7 +88,7 @@ def source_from_markers(
     points = {point: length * values for point, values in points.items()}
     plane = _pelvis_plane(points)
     _add_hips(points, plane)
-    _add_centres(points, plane)
+    _add_centers(points, plane)
     if up is None:
         check_upright(path, {name: _as_in_file(values, usual_up) for name, values in points.items()}, usual_up)
     pelvis = plane * Rotation.from_euler("y", -PELVIS_PLANE_TILT_RAD)
@@ -100,11 +100,11 @@ def source_from_markers(
         front, back, left, right = (points[name] for name in _HEAD)
         head = frame("left", left - right, "forward", front - back)
     kept = ("hip", "knee", "ankle", "toe", "heel", "shoulder", "elbow", "wrist")
-    centres = {name: values for name, values in points.items() if name[:-2] in kept}
+    centers = {name: values for name, values in points.items() if name[:-2] in kept}
     return source_from_points(
         path,
         time,
-        centres,
+        centers,
         rotations,
         f"markers of {Path(path).name}, names of '{mapping.name}'",
         sha256_of(path),
@@ -134,7 +134,7 @@ def _pelvis_plane(points: Mapping[str, np.ndarray]) -> Rotation:
 
 
 def _add_hips(points: dict[str, np.ndarray], plane: Rotation) -> None:
-    """Add the centres of the hips by the regression of Harrington et al. 2007.
+    """Add the centers of the hips by the regression of Harrington et al. 2007.
 
     In mm from the middle of both ASIS: 0.24 depths + 9.9 backward, 0.30 widths + 10.9 down, 0.33 widths + 7.3
     outward (doi:10.1016/j.jbiomech.2006.02.003).
@@ -148,7 +148,7 @@ def _add_hips(points: dict[str, np.ndarray], plane: Rotation) -> None:
         points.setdefault(f"hip_{side}", middle + plane.apply(offset))
 
 
-def _add_centres(points: dict[str, np.ndarray], plane: Rotation) -> None:
+def _add_centers(points: dict[str, np.ndarray], plane: Rotation) -> None:
     """Add knees and ankles that have a lateral marker only, and shoulders below their acromia."""
     left = plane.apply([0.0, 1.0, 0.0])
     for side, sign in (("r", 1.0), ("l", -1.0)):

@@ -60,7 +60,7 @@ def read_msgym_gait(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
     cycle[:, 2] += shift
     source = f"msgym walking gait of MS-Human-700, {Path(path).name}"
     loop = {"cyclic": True, "cycle_displacement": displacement}
-    clip = pose_clip(path, body, fps, cycle, source, name="msgym_walk", licence="Apache-2.0 (msgym)", **loop)
+    clip = pose_clip(path, body, fps, cycle, source, name="msgym_walk", license="Apache-2.0 (msgym)", **loop)
     clip.quality = assess(body, clip, heights + shift < _STANDING_HEIGHT_M)
     clip.quality |= {"floor_shift_cm": 100 * shift, "model_offset_cm": 100 * offset}
     return clip

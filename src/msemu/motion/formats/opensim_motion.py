@@ -106,7 +106,7 @@ def _likely_map(columns: dict[str, np.ndarray]) -> str | None:
 
 
 def _standard(path: Path, mapping: NameMap, columns: dict[str, np.ndarray], in_degrees: bool) -> dict[str, np.ndarray]:
-    """Return the mapped columns in radians and metres with knee flexion positive."""
+    """Return the mapped columns in radians and meters with knee flexion positive."""
     unit = np.pi / 180.0 if in_degrees else 1.0
     values = {}
     for name, members in mapping.found.items():

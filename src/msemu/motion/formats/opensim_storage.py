@@ -25,7 +25,7 @@ class Storage:
         name: First line of the file.
         time: Instants [s], shape [T], increasing.
         columns: Values by label, as they stand in the file, shape [T] each; of a repeated label the first.
-        in_degrees: Whether rotations are in degrees; translations are in metres either way.
+        in_degrees: Whether rotations are in degrees; translations are in meters either way.
     """
 
     name: str

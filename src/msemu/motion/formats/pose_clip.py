@@ -18,7 +18,7 @@ def pose_clip(path: Path, body: Body, fps: float, qpos: np.ndarray, source: str,
         path: The file; by default the clip is called after it.
         body: The body.
         fps: Frame rate [Hz].
-        qpos: Poses that fulfil the couplings, shape [T, nq].
+        qpos: Poses that fulfill the couplings, shape [T, nq].
         source: Where the poses come from, for people.
         more: Other fields of the clip.
     """

@@ -49,7 +49,7 @@ def read_trc(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray], str | None]
 
 
 def write_trc(path: Path, time: np.ndarray, markers: Mapping[str, np.ndarray]) -> None:
-    """Write markers as OpenSim reads them: metres, y up, x forward, z to the right.
+    """Write markers as OpenSim reads them: meters, y up, x forward, z to the right.
 
     Args:
         path: File to write.

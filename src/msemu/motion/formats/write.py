@@ -27,7 +27,7 @@ HEAD_MARKERS_M = {
 
 
 def write_landmarks(path: Path, clip: MotionClip, body: Body) -> None:
-    """Write the joint centres of a clip, and markers on pelvis and head, as a TRC file.
+    """Write the joint centers of a clip, and markers on pelvis and head, as a TRC file.
 
     Raises:
         MsemuError: ``path`` cannot be written.

@@ -24,8 +24,8 @@ class Package:
         python_version: Python that the wheel was built for; it need not be the running one.
         platform: Platform tag of the wheel.
         megabytes: Size of the archive [MB].
-        licence: Terms of the clips.
-        licence_file: File in the archive that states them.
+        license: Terms of the clips.
+        license_file: File in the archive that states them.
         origin: Who recorded the clips.
         folder: Folder of the clips in the archive.
         sdist_sha256: Hash of the source archive, for clips that no wheel carries; None for a wheel.
@@ -36,8 +36,8 @@ class Package:
     python_version: str
     platform: str
     megabytes: int
-    licence: str
-    licence_file: str
+    license: str
+    license_file: str
     origin: str
     folder: str
     sdist_sha256: str | None = None

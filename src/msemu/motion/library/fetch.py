@@ -18,7 +18,7 @@ from msemu.motion.library.download import download
 def fetch(entry: Entry, wheel: Path | None = None) -> Path:
     """Return the file of a catalogue clip; obtain it when it is not in the cache.
 
-    All clips of a package are kept at once, so that it is downloaded once. Licence and source are
+    All clips of a package are kept at once, so that it is downloaded once. License and source are
     written beside them.
 
     Args:
@@ -46,9 +46,9 @@ def fetch(entry: Entry, wheel: Path | None = None) -> Path:
 
 
 def _extract(archive: Path, package: Package, folder: Path) -> None:
-    """Take the package's clips and its licence out of an archive; check every hash before anything is kept."""
+    """Take the package's clips and its license out of an archive; check every hash before anything is kept."""
     entries = [entry for entry in catalogue().values() if entry.package == package]
-    wanted = [*(f"{package.folder}/{entry.file}" for entry in entries), package.licence_file]
+    wanted = [*(f"{package.folder}/{entry.file}" for entry in entries), package.license_file]
     try:
         members = _tar_members(archive, wanted) if tarfile.is_tarfile(archive) else _zip_members(archive, wanted)
     except FileNotFoundError:
@@ -67,10 +67,10 @@ def _extract(archive: Path, package: Package, folder: Path) -> None:
     about = {
         "package": f"{package.package} {package.version}",
         "origin": package.origin,
-        "licence": package.licence,
+        "license": package.license,
         "sha256": {entry.file_name: entry.sha256 for entry in entries},
     }
-    contents |= {"LICENCE.txt": members[package.licence_file], "SOURCE.json": json.dumps(about, indent=2).encode()}
+    contents |= {"LICENSE.txt": members[package.license_file], "SOURCE.json": json.dumps(about, indent=2).encode()}
     for name, content in contents.items():
         with whole_file(folder / name) as unfinished:
             unfinished.write_bytes(content)

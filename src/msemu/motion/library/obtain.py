@@ -86,27 +86,27 @@ def load_source(name: str) -> SourceMotion:
 
 
 def describe(source: SourceMotion) -> SourceMotion:
-    """Fill in licence and origin when the file is one of the catalogue, whatever it is called."""
+    """Fill in license and origin when the file is one of the catalogue, whatever it is called."""
     found = _origin(source.sha256)
     if found:
-        source.source, source.licence = found
+        source.source, source.license = found
     return source
 
 
 def describe_clip(clip: MotionClip) -> MotionClip:
-    """Fill in licence and origin of a clip that was read from a file of the catalogue."""
+    """Fill in license and origin of a clip that was read from a file of the catalogue."""
     found = _origin(clip.source_sha256)
     if found:
-        clip.source, clip.licence = found
+        clip.source, clip.license = found
     return clip
 
 
 def _origin(sha256: str) -> tuple[str, str] | None:
-    """Return source and licence of a file of the catalogue."""
+    """Return source and license of a file of the catalogue."""
     for entry in catalogue().values():
         if entry.sha256 == sha256:
             package = entry.package
-            return f"{package.package} {package.version}: {entry.file}; {package.origin}", package.licence
+            return f"{package.package} {package.version}: {entry.file}; {package.origin}", package.license
     return None
 
 

@@ -1,4 +1,4 @@
-"""What one frame contributes to the optimisation of a flight: its errors, its momenta and their derivatives."""
+"""What one frame contributes to the optimization of a flight: its errors, its momenta and their derivatives."""
 
 from dataclasses import dataclass
 
@@ -145,8 +145,8 @@ class FlightFrame:
         rows.append(unit[6 + beyond] / costs.limit_rad)
         return np.concatenate(errors), np.vstack(rows)
 
-    def centre_of_mass(self, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the centre of mass [m], shape [3], and its derivative by the pose, shape [3, D]."""
+    def center_of_mass(self, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the center of mass [m], shape [3], and its derivative by the pose, shape [3, D]."""
         model, data = self._body.model, self._data
         self._set(pose)
         mujoco.mj_comPos(model, data)
@@ -155,7 +155,7 @@ class FlightFrame:
         return data.subtree_com[0].copy(), jacobian @ self._reduction(pose)
 
     def angular_momentum(self, poses: np.ndarray) -> np.ndarray:
-        """Return the angular momentum about the centre of mass in the middle of three poses [kg m^2/s], shape [3]."""
+        """Return the angular momentum about the center of mass in the middle of three poses [kg m^2/s], shape [3]."""
         self._data.qpos[:] = poses[1]
         self._data.qvel[:] = central_velocity(self._body, *poses, self._fps)
         return momentum_of(self._body.model, self._data)[1]

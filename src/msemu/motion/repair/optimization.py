@@ -2,7 +2,7 @@
 
 The change of the path is a cubic spline over time in the body's independent coordinates, zero with its first two
 derivatives at both ends of a window around the flight, unless the clip ends there. Damped Gauss-Newton steps
-(Levenberg-Marquardt) make the centre of mass follow a parabola and keep the angular momentum about it constant, while
+(Levenberg-Marquardt) make the center of mass follow a parabola and keep the angular momentum about it constant, while
 landmarks and joints stay close to where they were and what touches the floor stays where it touches.
 """
 
@@ -21,7 +21,7 @@ _KNOT_FRAMES = 2
 """Distance of the spline's knots [frames]."""
 
 _ACCELERATION = 0.1
-"""Error of the acceleration of the centre of mass that counts as one [m/s^2]."""
+"""Error of the acceleration of the center of mass that counts as one [m/s^2]."""
 
 _ANGULAR_MOMENTUM = 0.001
 """Change of the angular momentum from frame to frame that counts as one, as a share of the mean."""
@@ -61,7 +61,7 @@ class _Problem:
     bending: np.ndarray
 
 
-class FlightOptimisation:
+class FlightOptimization:
     """Makes the flight within a window of frames ballistic."""
 
     def __init__(self, body: Body, joints: np.ndarray, pace: np.ndarray, fps: float) -> None:
@@ -171,7 +171,7 @@ class FlightOptimisation:
             sides[:, 6 + joint] += change[fast].T @ errors[fast, joint]
 
     def _laws_hold(self, problem: _Problem, path: np.ndarray) -> bool:
-        """Whether the missing force and the drift are small enough, in the frames whose neighbours are in flight."""
+        """Whether the missing force and the drift are small enough, in the frames whose neighbors are in flight."""
         acceleration, momentum = self._motion(problem, path)
         missing = np.linalg.norm(acceleration[1:-1] - GRAVITY, axis=1) / np.linalg.norm(GRAVITY)
         mean = momentum[1:-1].mean(axis=0)
@@ -185,22 +185,22 @@ class FlightOptimisation:
         return np.concatenate([(acceleration - GRAVITY).ravel() / _ACCELERATION, change.ravel() / _ANGULAR_MOMENTUM])
 
     def _motion(self, problem: _Problem, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return acceleration of the centre of mass [m/s^2] and angular momentum [kg m^2/s], shapes [N, 3]."""
+        """Return acceleration of the center of mass [m/s^2] and angular momentum [kg m^2/s], shapes [N, 3]."""
         frames = range(problem.first - 1, problem.last + 2)
-        centre = np.stack([self._frame.centre_of_mass(path[at])[0] for at in frames])
+        center = np.stack([self._frame.center_of_mass(path[at])[0] for at in frames])
         momentum = np.stack([self._frame.angular_momentum(path[at - 1 : at + 2]) for at in frames[1:-1]])
-        return self._rate * np.diff(centre, n=2, axis=0), momentum
+        return self._rate * np.diff(center, n=2, axis=0), momentum
 
     def _flight_rows(self, problem: _Problem, path: np.ndarray) -> np.ndarray:
         """Return the derivative of `_flight_errors` by the coordinates of all frames, shape [R, F D]."""
         frames = range(problem.first, problem.last + 1)
         count = self._frame.num_coordinates
-        centre = {at: self._frame.centre_of_mass(path[at])[1] for at in range(problem.first - 1, problem.last + 2)}
+        center = {at: self._frame.center_of_mass(path[at])[1] for at in range(problem.first - 1, problem.last + 2)}
         acceleration = np.zeros((len(frames), 3, len(path), count))
         momentum = np.zeros((len(frames), 3, len(path), count))
         for row, at in enumerate(frames):
             for offset, factor in ((-1, 1.0), (0, -2.0), (1, 1.0)):
-                acceleration[row, :, at + offset] = factor * self._rate * centre[at + offset]
+                acceleration[row, :, at + offset] = factor * self._rate * center[at + offset]
             derivative = self._frame.angular_momentum_derivative(path[at - 1 : at + 2])
             momentum[row, :, at - 1 : at + 2] = derivative.transpose(1, 0, 2)
         change = np.diff(momentum, axis=0) / problem.momentum_scale

@@ -20,7 +20,7 @@ from msemu.motion.flight import (
 )
 from msemu.motion.geometry import landmark_path, sole_heights
 from msemu.motion.quality import assess, clip_errors, error_figures
-from msemu.motion.repair.optimization import FlightOptimisation
+from msemu.motion.repair.optimization import FlightOptimization
 from msemu.motion.repair.timing import TOLERATED_M, FlightCourse, resample_path, retime
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.motion.smoothing import velocities
@@ -107,7 +107,7 @@ def repair(body: Body, clip: MotionClip, on_flight: Callable[[int, int], None] =
     height = lowest_height(body, path)
     flights = [flight for flight in find_flights(height, cyclic=False) if not flight.is_hovering]
     solver = InverseKinematics(body, Costs())
-    optimisation = FlightOptimisation(body, solver.free_joints, solver.pace, clip.fps)
+    optimization = FlightOptimization(body, solver.free_joints, solver.pace, clip.fps)
     repaired, left_alone, shift = [], [], 0
     for number, flight in enumerate(flights):
         first, last = _window(flights, number, len(height))
@@ -128,7 +128,7 @@ def repair(body: Body, clip: MotionClip, on_flight: Callable[[int, int], None] =
         if not clip.cyclic and all(is_joined):
             window, timing, inside = _retimed(body, window, inside, clip.fps)
             instants = np.interp(timing, np.arange(len(instants)), instants)
-        changed = optimisation.solve(window, inside.first, inside.last, is_joined)
+        changed = optimization.solve(window, inside.first, inside.last, is_joined)
         joined = np.concatenate([path[: part.start], changed, path[part.stop :]])
         after = flight_figures(body, replace(clip, qpos=joined, cyclic=False), _moved(inside, part.start))
         during = slice(after.flight.first - part.start, after.flight.last + 1 - part.start)
@@ -148,11 +148,11 @@ def repair(body: Body, clip: MotionClip, on_flight: Callable[[int, int], None] =
     displacement = clip.cycle_displacement if clip.cyclic else None
     result.qvel = velocities(body, result.qpos, clip.fps, displacement)
     same = _rolled_back(same, clip, start)
-    if clip.joint_centres is not None and not clip.cyclic:
-        result.joint_centres = CubicSpline(np.arange(clip.num_frames), clip.joint_centres)(at)
+    if clip.joint_centers is not None and not clip.cyclic:
+        result.joint_centers = CubicSpline(np.arange(clip.num_frames), clip.joint_centers)(at)
     result.quality = (
         {name: value for name, value in clip.quality.items() if not name.startswith("recorded_error")}
-        | ({} if clip.joint_centres is None else error_figures(clip_errors(body, result), "error"))
+        | ({} if clip.joint_centers is None else error_figures(clip_errors(body, result), "error"))
         | assess(body, result, sole_heights(body, same) < CONTACT_HEIGHT_M)
         | _figures(body, result.qpos, same, repaired)
     )

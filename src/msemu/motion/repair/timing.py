@@ -39,14 +39,14 @@ class FlightCourse:
     """What free flight fixes along a path of F frames, in the frames without contact and one before and after.
 
     Attributes:
-        centre: Centre of mass [m], shape [F, 3].
+        center: Center of mass [m], shape [F, 3].
         turn: Angle by which the angular momentum turns the body about its mean axis, as if it were rigid in each
             frame [rad], shape [F].
         inertia: Moment of inertia about that axis [kg m^2], shape [F].
         airborne: The frames that count.
     """
 
-    centre: np.ndarray
+    center: np.ndarray
     turn: np.ndarray
     inertia: np.ndarray
     airborne: slice
@@ -54,13 +54,13 @@ class FlightCourse:
     @classmethod
     def of(cls, body: Body, window: np.ndarray, first: int, last: int, fps: float) -> "FlightCourse":
         """Follow a path, shape [F, nq], without contact from frame ``first`` to frame ``last``."""
-        centre, momentum = momentum_path(body, window, fps)
+        center, momentum = momentum_path(body, window, fps)
         momentum = np.concatenate([momentum[:1], momentum, momentum[-1:]])
         airborne = slice(first - 1, last + 2)
         mean = momentum[airborne].mean(axis=0)
         axis = mean / max(float(np.linalg.norm(mean)), 1e-9)
         inertia = _inertia_about(body, window, axis)
-        return cls(centre, _integral(momentum @ axis / inertia, np.arange(len(window)) / fps), inertia, airborne)
+        return cls(center, _integral(momentum @ axis / inertia, np.arange(len(window)) / fps), inertia, airborne)
 
     def departure(self, time: np.ndarray) -> np.ndarray:
         """Return by how much free flight would displace the body when the path is run through at other instants.
@@ -69,11 +69,11 @@ class FlightCourse:
             time: Instants of the frames [s], shape [F].
 
         Returns:
-            Distance of the centre of mass from the closest parabola, and of a point beside the axis from where a
+            Distance of the center of mass from the closest parabola, and of a point beside the axis from where a
             constant angular momentum has it [m], shape [A, 4].
         """
         now = time[self.airborne]
-        ballistic = self.centre[self.airborne] - 0.5 * GRAVITY * now[:, None] ** 2
+        ballistic = self.center[self.airborne] - 0.5 * GRAVITY * now[:, None] ** 2
         turn, steady = self.turn[self.airborne], _integral(1.0 / self.inertia, time)[self.airborne]
         return np.column_stack([_beside_line(now, ballistic), _ARM_M * _beside_line(steady, turn)])
 
@@ -126,7 +126,7 @@ def resample_path(body: Body, path: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 def _inertia_about(body: Body, window: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    """Return the moment of inertia of each pose about an axis through the centre of mass [kg m^2], shape [F]."""
+    """Return the moment of inertia of each pose about an axis through the center of mass [kg m^2], shape [F]."""
     data = mujoco.MjData(body.model)
     inertia = np.empty(len(window))
     for frame, pose in enumerate(window):

@@ -2,7 +2,7 @@
 
 mink's tasks give residuals over all velocities; coupled joints are eliminated by the chain rule, so that
 every iterate satisfies the couplings exactly, and joints that move no target are left in the neutral pose.
-What remains is a quadratic programme in some 40 coordinates.
+What remains is a quadratic program in some 40 coordinates.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ import qpsolvers
 from msemu.errors import MsemuError
 from msemu.models.body import LANDMARKS, Body
 from msemu.motion.geometry import find_feet
-from msemu.motion.retargeting.mink_tasks import FloorLimit, JointCentreTask, StandingTask
+from msemu.motion.retargeting.mink_tasks import FloorLimit, JointCenterTask, StandingTask
 from msemu.motion.retargeting.targets import FrameTargets
-from msemu.motion.source import JOINT_CENTRES, SEGMENTS
+from msemu.motion.source import JOINT_CENTERS, SEGMENTS
 
 _PARENT = {"thorax": "pelvis", "head": "thorax"} | {
     f"{far}_{side}": near if near == "pelvis" else f"{near}_{side}"
@@ -41,7 +41,7 @@ SPINE_PACE = 0.3
 against each other."""
 
 _DAMPING = 1e-6
-"""Keeps the programme strictly convex where no task acts."""
+"""Keeps the program strictly convex where no task acts."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,17 @@ class Costs:
     """Weights of the inverse kinematics.
 
     Attributes:
-        position: Joint centres [1/m].
+        position: Joint centers [1/m].
         trunk_orientation: Pelvis, thorax and head [1/rad].
         rigid_trunk_orientation: The thorax of a body without joints between pelvis and thorax [1/rad]: it holds most of
-            the mass, and would sway by centimetres if it followed the pelvis' list at each heel strike.
+            the mass, and would sway by centimeters if it followed the pelvis' list at each heel strike.
         foot_orientation: Feet [1/rad].
         contact: Height of a heel or ball that stands on the floor [1/m].
         hold: Horizontal position of a heel or ball that stands [1/m].
         posture: Distance from the neutral pose [1/rad or 1/m].
         shoulder_posture: The same for the plane of elevation of the shoulder (``elv_angle``), which has no
             effect when the arm hangs and would sweep freely, and for the rotation of the forearm, which no joint
-            centre shows.
+            center shows.
         continuity: Distance from a given pose, such as that of the frame before [1/rad or 1/m].
         shoulder_continuity: The same for the plane of elevation and the rotation of the shoulder, which turn
             against each other when the arm hangs.
@@ -88,7 +88,7 @@ class InverseKinematics:
 
     Attributes:
         free_joints: Indices of the joints that are solved for, shape [F].
-        tracked: Which of `JOINT_CENTRES` can follow a target; held ones cannot, shape [12].
+        tracked: Which of `JOINT_CENTERS` can follow a target; held ones cannot, shape [12].
         pace: Largest speed of each of `free_joints` as a share of that of the fastest, shape [F].
     """
 
@@ -105,10 +105,10 @@ class InverseKinematics:
         self._configuration = mink.Configuration(body.model, body.neutral_qpos)
         moves = {name: self._joints_moving(index) for name, index in zip(LANDMARKS, body.landmark_bodies, strict=True)}
         held = {name for name, parent in _PARENT.items() if (moves[name] == moves[parent]).all()}
-        self.tracked = np.array([name not in held for name in JOINT_CENTRES])
+        self.tracked = np.array([name not in held for name in JOINT_CENTERS])
 
-        centres = [f"landmark/{name}" for name in np.array(JOINT_CENTRES)[self.tracked]]
-        self._centres = JointCentreTask(body.model, centres, costs.position)
+        centers = [f"landmark/{name}" for name in np.array(JOINT_CENTERS)[self.tracked]]
+        self._centers = JointCenterTask(body.model, centers, costs.position)
         feet = find_feet(body)
         trunk = {"thorax": costs.rigid_trunk_orientation} if "thorax" in held else {}
         free = [name for name in SEGMENTS if name not in held and "ankle" not in name]
@@ -181,7 +181,7 @@ class InverseKinematics:
             task.set_target(mink.SE3.from_rotation(mink.SO3(targets.orientations[index]) @ neutral))
         self._standing.set_target(targets.contact, targets.places)
         self._floor.set_contact(targets.contact)
-        self._centres.set_target(targets.aims[self.tracked])
+        self._centers.set_target(targets.aims[self.tracked])
         self._configuration.update(start)
         for _ in range(iterations):
             step = self._step(near, lower, upper, follow_root)
@@ -195,7 +195,7 @@ class InverseKinematics:
         pose = configuration.q
         reduction = couplings.project_velocity(pose, np.eye(self._body.model.nv)[self._dofs]).T
         feet = [task for task, _ in self._feet.values()]
-        tasks = [self._centres, *self._trunk.values(), *feet, self._standing]
+        tasks = [self._centers, *self._trunk.values(), *feet, self._standing]
         rows, errors, _ = zip(*(task.compute_qp_residual(configuration) for task in tasks), strict=True)
         jacobian, error = self._reduced(np.vstack(rows), reduction), np.concatenate(errors)
 

@@ -17,7 +17,7 @@ MIN_PERIOD_S = 0.5
 """Shortest cycle that is looked for [s]; running strides last 0.6 to 0.8 s."""
 
 MAX_GAP_M = 0.30
-"""A recording whose best cycle leaves a larger root-mean-square gap of joint centres does not repeat [m]."""
+"""A recording whose best cycle leaves a larger root-mean-square gap of joint centers does not repeat [m]."""
 
 MIN_TRAVEL_M = 0.1
 """A cycle that moves the pelvis less than this is taken to be on the spot [m]."""
@@ -39,7 +39,7 @@ class Cycle:
     Attributes:
         first: Index of the first frame.
         last: Index of the frame that coincides with the first one a period later.
-        gap_m: Root-mean-square distance of the joint centres between the two, root motion removed [m].
+        gap_m: Root-mean-square distance of the joint centers between the two, root motion removed [m].
     """
 
     first: int

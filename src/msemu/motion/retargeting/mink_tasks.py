@@ -96,10 +96,10 @@ def height_jacobian(model: mujoco.MjModel, data: mujoco.MjData, body_id: int, po
 
 
 _FAR_M = 0.06
-"""From here on a distance costs more than its square: two centres that cannot both be reached share the error [m]."""
+"""From here on a distance costs more than its square: two centers that cannot both be reached share the error [m]."""
 
 
-class JointCentreTask(mink.Task):
+class JointCenterTask(mink.Task):
     """Brings sites to positions, whatever their orientation; three rows for each site.
 
     A distance e costs e^2 + e^4 / (2 f^2) with f = `_FAR_M`. The rows carry the curvature of that cost and the errors

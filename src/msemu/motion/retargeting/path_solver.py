@@ -8,17 +8,17 @@ from scipy.spatial.transform import Rotation
 
 from msemu.models.body import LANDMARKS, Body
 from msemu.motion.geometry import landmark_path
-from msemu.motion.quality import joint_centre_errors
+from msemu.motion.quality import joint_center_errors
 from msemu.motion.retargeting.inverse_kinematics import InverseKinematics
 from msemu.motion.retargeting.targets import Targets
-from msemu.motion.source import JOINT_CENTRES
+from msemu.motion.source import JOINT_CENTERS
 
 _APPROACH_STEPS = 12
 _APPROACH_ITERATIONS = 5
 _LOOK_AHEAD_FRAMES = 25
 
 _GOOD_START_M = 0.02
-"""A first pose whose joint centres are closer than this on average is not looked for twice [m]."""
+"""A first pose whose joint centers are closer than this on average is not looked for twice [m]."""
 
 
 class PathSolver:
@@ -49,7 +49,7 @@ class PathSolver:
         The first pass goes from frame to frame and stays close to the pose before; the second starts from the
         smoothed result and stays close to it, so that what the targets leave open, such as the plane of
         elevation of a hanging arm, follows the smooth course instead of the history. The root follows it
-        closely: where it jerks by millimetres, forces of a body weight would be needed. Of a cycle, the first
+        closely: where it jerks by millimeters, forces of a body weight would be needed. Of a cycle, the first
         pass repeats the first half at its end, so that the first frame, too, has a past.
 
         Args:
@@ -103,9 +103,9 @@ class PathSolver:
         return min((direct, pose), key=self._first_error)
 
     def _first_error(self, pose: np.ndarray) -> float:
-        """Return the summed distance of the joint centres from their targets in the first frame [m]."""
+        """Return the summed distance of the joint centers from their targets in the first frame [m]."""
         targets = self._targets.aims[:1]
-        return float(joint_centre_errors(self._body, pose[None], targets, self._solver.tracked).sum())
+        return float(joint_center_errors(self._body, pose[None], targets, self._solver.tracked).sum())
 
     def _approach(self) -> np.ndarray:
         """Approach the first frame from the neutral pose.
@@ -119,11 +119,11 @@ class PathSolver:
         hips = [LANDMARKS.index(f"hip_{side}") for side in "rl"]
         pelvis = neutral[hips].mean(axis=0)
         turn = Rotation.from_quat(self._targets.orientations[0, 0], scalar_first=True)
-        there = 0.5 * (goal[JOINT_CENTRES.index("hip_r")] + goal[JOINT_CENTRES.index("hip_l")])
+        there = 0.5 * (goal[JOINT_CENTERS.index("hip_r")] + goal[JOINT_CENTERS.index("hip_l")])
         pose[:3] = there + turn.apply(pose[:3] - pelvis)
         pose[3:7] = (turn * Rotation.from_quat(pose[3:7], scalar_first=True)).as_quat(scalar_first=True)
-        centres = neutral[[LANDMARKS.index(name) for name in JOINT_CENTRES]]
-        begin = there + turn.apply(centres - pelvis)
+        centers = neutral[[LANDMARKS.index(name) for name in JOINT_CENTERS]]
+        begin = there + turn.apply(centers - pelvis)
         for share in np.linspace(0.0, 1.0, _APPROACH_STEPS):
             aims = begin + share * (goal - begin)
             targets = replace(self._targets.frame(0), aims=aims, contact=np.zeros((2, 2)))

@@ -13,7 +13,7 @@ from msemu.motion.source import SourceMotion
 def resample(source: SourceMotion, fps: float) -> SourceMotion:
     """Return the motion at ``fps`` frames per second by cubic splines.
 
-    Quaternions are interpolated componentwise with continuous signs and normalised, which is smooth to the
+    Quaternions are interpolated componentwise with continuous signs and normalized, which is smooth to the
     second derivative; spherical linear interpolation would put a kink into the angular velocity at each
     source frame.
 

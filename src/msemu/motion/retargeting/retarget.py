@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.geometry import region_heights, sole_heights
-from msemu.motion.quality import assess, clip_errors, error_figures, joint_centre_errors, source_joint_speed
+from msemu.motion.quality import assess, clip_errors, error_figures, joint_center_errors, source_joint_speed
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.motion.retargeting.looping import cut_cycle, face_forward, find_cycle, spread_gap
 from msemu.motion.retargeting.path_solver import PathSolver
@@ -17,7 +17,7 @@ from msemu.motion.retargeting.resampling import resample, resample_cycle
 from msemu.motion.retargeting.settling import settling
 from msemu.motion.retargeting.targets import make_targets
 from msemu.motion.smoothing import smooth_path, velocities
-from msemu.motion.source import JOINT_CENTRES, SourceMotion
+from msemu.motion.source import JOINT_CENTERS, SourceMotion
 
 RETARGET_VERSION = 8
 """Part of the key of cached clips: raised whenever the same input gives another clip."""
@@ -67,7 +67,7 @@ def retarget(
 ) -> MotionClip:
     """Bring a recorded movement onto a body.
 
-    ``quality`` of the clip holds two errors of the joint centres: ``error_*`` against the targets that were
+    ``quality`` of the clip holds two errors of the joint centers: ``error_*`` against the targets that were
     tracked (loop closed, floor corrected) and ``recorded_error_*`` against the recording as it is.
 
     Args:
@@ -109,10 +109,10 @@ def retarget(
         root = smooth(path, settings.root_smoothing_s, flat=not cyclic)[:, :7]
         return np.hstack([root, smooth(path, settings.guide_smoothing_s, flat=False)[:, 7:]])
 
-    wrists = targets.positions[:, [name.startswith("wrist") for name in JOINT_CENTRES], 2]
+    wrists = targets.positions[:, [name.startswith("wrist") for name in JOINT_CENTERS], 2]
     solver = InverseKinematics(body, settings.costs, hands=bool(wrists.min() < _HAND_REACH_M))
     path = PathSolver(body, solver, targets, displacement, _LARGEST_SPEED_RAD_S / settings.fps)
-    # Of a gait, a plain Gaussian takes a millimetre; of a jump, it would take a centimetre.
+    # Of a gait, a plain Gaussian takes a millimeter; of a jump, it would take a centimeter.
     qpos = path.solve(settings.iterations, guide, lambda path: smooth(path, settings.smoothing_s, not cyclic), on_frame)
     standing = targets.contact.max(axis=2) > _STANDING
     shift = _floor_shift(body, qpos, standing)
@@ -121,8 +121,8 @@ def retarget(
     settled = np.zeros(len(qpos)) if cyclic else settling(body, qpos, settings.fps)
     qpos[:, 2] += settled
 
-    centres = targets.positions[:, solver.tracked].copy()
-    centres[..., 2] += shift + settled[:, None]
+    centers = targets.positions[:, solver.tracked].copy()
+    centers[..., 2] += shift + settled[:, None]
     clip = MotionClip(
         body=body.name,
         joint_names=tuple(body.joint_names),
@@ -133,18 +133,18 @@ def retarget(
         cycle_displacement=np.zeros(3) if displacement is None else displacement,
         name=source.name,
         source=source.source,
-        licence=source.licence,
+        license=source.license,
         source_sha256=source.sha256,
-        joint_centre_names=tuple(name for name, used in zip(JOINT_CENTRES, solver.tracked, strict=True) if used),
-        joint_centres=centres,
+        joint_center_names=tuple(name for name, used in zip(JOINT_CENTERS, solver.tracked, strict=True) if used),
+        joint_centers=centers,
     )
     clip.quality = (
         error_figures(clip_errors(body, clip), "error")
-        | error_figures(joint_centre_errors(body, qpos, recorded.positions, solver.tracked), "recorded_error")
+        | error_figures(joint_center_errors(body, qpos, recorded.positions, solver.tracked), "recorded_error")
         | assess(body, clip, standing)
         | loop_figures
         | {
-            "joint_centres": float(solver.tracked.sum()),
+            "joint_centers": float(solver.tracked.sum()),
             "floor_shift_cm": 100 * shift,
             "settled_max_cm": 100 * float(np.abs(settled).max()),
             "scale": targets.scale,

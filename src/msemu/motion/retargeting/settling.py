@@ -1,6 +1,6 @@
 """Settling: a body that nothing carries, yet does not fall, is lowered until it touches the floor.
 
-The floor of a recording is not known to the centimetre, and a body that lies or rolls is lifted so that no limb sinks
+The floor of a recording is not known to the centimeter, and a body that lies or rolls is lifted so that no limb sinks
 in. Between contacts it may then hover, which no muscle can hold.
 """
 
@@ -38,8 +38,8 @@ _SHIFT_SHARE = 1e-3
 def settling(body: Body, qpos: np.ndarray, fps: float) -> np.ndarray:
     """Return by how much a body rises in each frame (mostly below zero), with the least acceleration [m], shape [T].
 
-    Phases without contact in which the centre of mass falls, on average, as in a flight stay as they are. In the others
-    the lowest point comes to the floor wherever the centre of mass does not fall.
+    Phases without contact in which the center of mass falls, on average, as in a flight stay as they are. In the others
+    the lowest point comes to the floor wherever the center of mass does not fall.
 
     Args:
         body: The body.
@@ -50,8 +50,8 @@ def settling(body: Body, qpos: np.ndarray, fps: float) -> np.ndarray:
     phases = find_flights(height, cyclic=False)
     if not phases:
         return np.zeros(len(qpos))
-    centre, _ = momentum_path(body, qpos, fps)
-    acceleration = np.gradient(np.gradient(centre[:, 2], 1 / fps), 1 / fps)
+    center, _ = momentum_path(body, qpos, fps)
+    acceleration = np.gradient(np.gradient(center[:, 2], 1 / fps), 1 / fps)
     fall = gaussian_filter1d(acceleration, _FALL_BLEND_S * fps, mode="nearest") / GRAVITY[2]
     airborne = height > CONTACT_HEIGHT_M
     lower = np.where(airborne, _TOUCHING_M[0] - height, -_STANDING_M)
@@ -59,7 +59,7 @@ def settling(body: Body, qpos: np.ndarray, fps: float) -> np.ndarray:
     hovers = np.zeros(len(qpos), dtype=bool)
     for phase in phases:
         frames = slice(phase.first, phase.last + 1)
-        if _fall(centre, phase, fps) < LEAST_FALL:
+        if _fall(center, phase, fps) < LEAST_FALL:
             hovers[frames] = fall[frames] < LEAST_FALL
         else:
             lower[frames], upper[frames] = -_STANDING_M, _STANDING_M
@@ -71,7 +71,7 @@ def settling(body: Body, qpos: np.ndarray, fps: float) -> np.ndarray:
     return lsq_linear(rows, np.zeros(len(rows)), bounds=(lower, np.maximum(upper, lower + 1e-6)), method="bvls").x
 
 
-def _fall(centre: np.ndarray, phase: Flight, fps: float) -> float:
-    """Return the acceleration at which the centre of mass falls in a phase, as a share of gravity [-]."""
-    course = centre[phase.first : phase.last + 1, 2]
+def _fall(center: np.ndarray, phase: Flight, fps: float) -> float:
+    """Return the acceleration at which the center of mass falls in a phase, as a share of gravity [-]."""
+    course = center[phase.first : phase.last + 1, 2]
     return 2.0 * np.polyfit(np.arange(len(course)) / fps, course, 2)[0] / GRAVITY[2]

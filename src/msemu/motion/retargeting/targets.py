@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from msemu.models.body import LANDMARKS, Body
 from msemu.motion.geometry import find_feet, landmark_path
-from msemu.motion.source import JOINT_CENTRES, SEGMENTS, SourceMotion
+from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 TRUNK_PIVOT = 0.49
 """Where thorax and pelvis turn against each other, as a share of the way from the hips to the shoulders; this
@@ -34,7 +34,7 @@ CONTACT_BLEND_S = 0.015
 """Standard deviation of the Gaussian that lets contacts begin and end softly [s]."""
 
 CLEARANCE_M = {"hip": 0.08, "knee": 0.05, "ankle": 0.03, "shoulder": 0.06, "elbow": 0.04, "wrist": 0.05}
-"""Least height of a joint centre above the floor: half the thickness of the limb there [m]. A wrist that carries
+"""Least height of a joint center above the floor: half the thickness of the limb there [m]. A wrist that carries
 weight is higher, because the hand lies below it."""
 
 LIFT_BLEND_S = 0.06
@@ -65,7 +65,7 @@ class Targets:
     """What the body shall reach in each frame.
 
     Attributes:
-        positions: Joint centres in the order of `JOINT_CENTRES` [m], shape [T, 12, 3].
+        positions: Joint centers in the order of `JOINT_CENTERS` [m], shape [T, 12, 3].
         aims: The same, but the wrist of a hand that stands on the floor does not move [m], shape [T, 12, 3].
         orientations: Segments in the order of `SEGMENTS` (w, x, y, z), shape [T, 5, 4].
         contact: How certainly heel and ball of the right and the left foot stand, 0 to 1, shape [T, 2, 2].
@@ -119,12 +119,12 @@ def make_targets(body: Body, source: SourceMotion, displacement: np.ndarray | No
             bone = source.joint(far) - source.joint(near)
             length = np.linalg.norm(neutral[far] - neutral[near])
             reached[far] = reached[near] + length * bone / np.linalg.norm(bone, axis=1, keepdims=True)
-    positions = np.stack([reached[name] for name in JOINT_CENTRES], axis=1)
+    positions = np.stack([reached[name] for name in JOINT_CENTERS], axis=1)
     positions = _above_floor(positions, contact, source.fps, displacement is not None)
     course = None if displacement is None else scale * displacement
     aims = positions.copy()
-    for index in (JOINT_CENTRES.index("wrist_r"), JOINT_CENTRES.index("wrist_l")):
-        before, after = _neighbours(positions[:, index], course)
+    for index in (JOINT_CENTERS.index("wrist_r"), JOINT_CENTERS.index("wrist_l")):
+        before, after = _neighbors(positions[:, index], course)
         speed = np.linalg.norm((after - before)[:, :2], axis=-1) * source.fps / 2.0
         stands = _falling(positions[:, index, 2], *WRIST_HEIGHT_M) * _falling(speed, *WRIST_SPEED_M_S)
         aims[:, index, :2] = _held(positions[:, index, :2], stands, course)
@@ -132,7 +132,7 @@ def make_targets(body: Body, source: SourceMotion, displacement: np.ndarray | No
     for column, (side, foot) in enumerate(zip("rl", find_feet(body), strict=True)):
         ball = neutral[f"toe_{side}"] - neutral[f"ankle_{side}"]
         heel = ball + foot.neutral_rotation @ (foot.points[0] - foot.points[1])
-        ankle = positions[:, JOINT_CENTRES.index(f"ankle_{side}")]
+        ankle = positions[:, JOINT_CENTERS.index(f"ankle_{side}")]
         heights = np.empty((len(positions), 2))
         for part, offset in enumerate((heel, ball)):
             point = ankle + rotations[f"ankle_{side}"].apply(offset)
@@ -140,7 +140,7 @@ def make_targets(body: Body, source: SourceMotion, displacement: np.ndarray | No
             heights[:, part] = point[:, 2] - foot.heights[part]
         stands = contact[:, column]
         lift = (stands * heights).sum(axis=1) / np.maximum(stands.sum(axis=1), 1.0)
-        aims[:, JOINT_CENTRES.index(f"ankle_{side}"), 2] -= lift
+        aims[:, JOINT_CENTERS.index(f"ankle_{side}"), 2] -= lift
     return Targets(positions, aims, source.orientations, contact, places, scale)
 
 
@@ -151,7 +151,7 @@ _ARM = (("shoulder", "elbow"), ("elbow", "wrist"))
 def _held(path: np.ndarray, stands: np.ndarray, course: np.ndarray | None) -> np.ndarray:
     """Return a horizontal path that does not move where its point stands and is kept elsewhere [m], shape [T, 2].
 
-    It minimises the squared distance from the path plus, times `HOLD`, that between its neighbouring frames.
+    It minimizes the squared distance from the path plus, times `HOLD`, that between its neighboring frames.
 
     Args:
         path: Horizontal path [m], shape [T, 2].
@@ -174,12 +174,12 @@ def _held(path: np.ndarray, stands: np.ndarray, course: np.ndarray | None) -> np
 
 
 def _above_floor(positions: np.ndarray, contact: np.ndarray, fps: float, cyclic: bool) -> np.ndarray:
-    """Lift joint centres that are closer to the floor than flesh and bone allow, shape [T, 12, 3].
+    """Lift joint centers that are closer to the floor than flesh and bone allow, shape [T, 12, 3].
 
-    While no foot stands the whole body is lifted; otherwise, and for what is left, single joint centres are.
+    While no foot stands the whole body is lifted; otherwise, and for what is left, single joint centers are.
     """
     mode = "wrap" if cyclic else "nearest"
-    lowest = np.array([CLEARANCE_M[name[:-2]] for name in JOINT_CENTRES])
+    lowest = np.array([CLEARANCE_M[name[:-2]] for name in JOINT_CENTERS])
     lacking = np.maximum(lowest - positions[..., 2], 0.0)
     width = LIFT_BLEND_S * fps
     lift = maximum_filter1d(lacking.max(axis=1), 2 * round(2.0 * width) + 1, mode=mode)
@@ -197,7 +197,7 @@ def _foot_contact(source: SourceMotion, displacement: np.ndarray | None) -> tupl
         Contact, 0 to 1, shape [T, 2, 2], and the height of the floor in the recording [m]: the median of the
         standing points, because recorded feet sink into the floor in single frames.
     """
-    before, after = _neighbours(source.sole_points, displacement)
+    before, after = _neighbors(source.sole_points, displacement)
     speed = np.linalg.norm((after - before)[..., :2], axis=-1) * source.fps / 2.0
     slow = _falling(speed, *CONTACT_SPEED_M_S)
     height = source.sole_height
@@ -213,7 +213,7 @@ def _foot_contact(source: SourceMotion, displacement: np.ndarray | None) -> tupl
     return gaussian_filter1d(contact, CONTACT_BLEND_S * source.fps, axis=0, mode=mode), floor
 
 
-def _neighbours(points: np.ndarray, displacement: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _neighbors(points: np.ndarray, displacement: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Return the points one frame earlier and one frame later."""
     first, last = points[:1], points[-1:]
     if displacement is not None:

@@ -2,7 +2,7 @@
 
 The coefficients are those of OpenSim's DeGrooteFregly2016Muscle, which refined the published ones so that the curves
 pass through 1 at optimal length and zero velocity and through 0 at slack length. Beyond the lengths for which they are
-published, the exponentials go on as straight lines: stiff enough to stop the fibre, and finite in single precision.
+published, the exponentials go on as straight lines: stiff enough to stop the fiber, and finite in single precision.
 The two steep curves come with their curvature.
 """
 
@@ -11,9 +11,9 @@ import math
 import warp as wp
 
 SHORTEST_FIBER = 0.2
-"""Shortest normalised fibre length of the curves [-]."""
+"""Shortest normalized fiber length of the curves [-]."""
 LONGEST_FIBER = 1.8
-"""Normalised fibre length beyond which the passive force is linear [-]."""
+"""Normalized fiber length beyond which the passive force is linear [-]."""
 GREATEST_TENDON_FORCE = 5.0
 """Tendon force beyond which the tendon is linear [F0]."""
 TENDON_SCALE = 0.2
@@ -26,16 +26,16 @@ _LAST_TENDON_EXPONENT = math.log(1.0 + GREATEST_TENDON_FORCE / TENDON_SCALE)
 
 
 @wp.func
-def _gaussian(length: float, height: float, centre: float, width: float, width_slope: float):
+def _gaussian(length: float, height: float, center: float, width: float, width_slope: float):
     per_width = 1.0 / (width + width_slope * length)
-    u = (length - centre) * per_width
+    u = (length - center) * per_width
     value = height * wp.exp(-0.5 * u * u)
-    return value, -value * u * (width + width_slope * centre) * per_width * per_width
+    return value, -value * u * (width + width_slope * center) * per_width * per_width
 
 
 @wp.func
 def active_force_length(length: float):
-    """Active force [F0] at a normalised fibre length, and its slope: a sum of three Gaussian-like bumps."""
+    """Active force [F0] at a normalized fiber length, and its slope: a sum of three Gaussian-like bumps."""
     first, first_slope = _gaussian(length, 0.8150671134243542, 1.055033428970575, 0.162384573599574, 0.063303448465465)
     second, second_slope = _gaussian(
         length, 0.433004984392647, 0.716775413397760, -0.029947116970696, 0.200356847296188
@@ -46,9 +46,9 @@ def active_force_length(length: float):
 
 @wp.func
 def force_velocity(velocity: float):
-    """Factor of the active force [-] at a normalised velocity (lengthening is positive), its slope and curvature.
+    """Factor of the active force [-] at a normalized velocity (lengthening is positive), its slope and curvature.
 
-    Not negative: a fibre that shortens faster than its greatest speed bears no active force.
+    Not negative: a fiber that shortens faster than its greatest speed bears no active force.
     """
     x = -8.149 * velocity - 0.374
     root = wp.sqrt(x * x + 1.0)
@@ -63,7 +63,7 @@ def force_velocity(velocity: float):
 
 @wp.func
 def passive_force_length(length: float):
-    """Passive force [F0] at a normalised fibre length, and its slope: exponential, 1 at a length of 1.6."""
+    """Passive force [F0] at a normalized fiber length, and its slope: exponential, 1 at a length of 1.6."""
     exponential = wp.exp(_PASSIVE_STIFFNESS * (wp.min(length, LONGEST_FIBER) - 1.0))
     slope = _PASSIVE_STIFFNESS * exponential * _PASSIVE_SCALE
     return (exponential - _PASSIVE_OFFSET) * _PASSIVE_SCALE + slope * wp.max(length - LONGEST_FIBER, 0.0), slope

@@ -1,12 +1,12 @@
-"""Level ``elastic``: a pennate, damped fibre in equilibrium with an elastic tendon.
+"""Level ``elastic``: a pennate, damped fiber in equilibrium with an elastic tendon.
 
 The damped-equilibrium model of Millard et al. 2013 (doi 10.1115/1.4023390) with De Groote and Fregly's curves. The
-normalised fibre length l is the state, and its velocity v follows from the balance of forces along the tendon::
+normalized fiber length l is the state, and its velocity v follows from the balance of forces along the tendon::
 
     tendon_force(strain) = cosine * (activation * active(l) * velocity_factor(v) + passive(l) + damping * v)
 
 One backward Euler step puts ``v = (l - previous l) / (dt vmax)`` into the balance and solves for l. The tendon's side
-falls with l and the fibre's side grows, so the root is bracketed; the damping keeps it so at rest, where the explicit
+falls with l and the fiber's side grows, so the root is bracketed; the damping keeps it so at rest, where the explicit
 model is stiff (2800/s) or singular.
 """
 
@@ -19,7 +19,7 @@ from msemu.muscle.records import Contraction, Muscle
 MAX_ITERATIONS = 20
 """Bound of the iterations of a step; one or two are usual."""
 _SMALLEST_STEP = 2.0e-7
-"""Step of the fibre length [L0] that is about what single precision resolves."""
+"""Step of the fiber length [L0] that is about what single precision resolves."""
 EQUILIBRIUM_BISECTIONS = 26
 """Halvings of the bracket of an equilibrium, down to the resolution of single precision."""
 
@@ -41,19 +41,19 @@ def _tendon_strain(muscle: Muscle, muscle_length: float, previous_length: float,
 
 @wp.func
 def _taut_length(muscle: Muscle, muscle_length: float) -> float:
-    """Return the fibre length [L0] at which the tendon is just slack."""
+    """Return the fiber length [L0] at which the tendon is just slack."""
     projection = wp.max((muscle_length - muscle.tendon_slack_length) / muscle.optimal_fiber_length, 0.0)
     return wp.max(wp.sqrt(projection * projection + muscle.width * muscle.width), muscle.shortest_fiber)
 
 
 @wp.struct
 class _Balance:
-    """Forces along the tendon at one fibre length [F0], how they grow with it [F0/L0] and bend [F0/L0^2].
+    """Forces along the tendon at one fiber length [F0], how they grow with it [F0/L0] and bend [F0/L0^2].
 
     The curvature is that of the two steep curves, the tendon's and the force-velocity curve.
     """
 
-    imbalance: float  # tendon minus fibre
+    imbalance: float  # tendon minus fiber
     imbalance_slope: float
     tendon: float
     tendon_slope: float
@@ -151,7 +151,7 @@ def elastic_contraction(
     previous_length: float,
     previous_velocity: float,
 ) -> Contraction:
-    """Step the fibre to the instant of ``muscle_length``, ``dt`` after ``previous_length``.
+    """Step the fiber to the instant of ``muscle_length``, ``dt`` after ``previous_length``.
 
     Halley's method starts from the previous velocity; an iterate outside the bracket gives way to the bracket's
     middle. The forces follow the last, small step along their parabolas.
@@ -185,7 +185,7 @@ def elastic_contraction(
 
 @wp.func
 def elastic_equilibrium(muscle: Muscle, activation: float, muscle_length: float, muscle_velocity: float) -> Contraction:
-    """Contraction in which the tendon has its length for good: the fibre takes all of the velocity.
+    """Contraction in which the tendon has its length for good: the fiber takes all of the velocity.
 
     The velocity is limited to the greatest shortening and lengthening speed, beyond which the tendon must give.
     """

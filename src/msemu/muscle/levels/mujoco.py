@@ -7,7 +7,7 @@ from msemu.muscle.records import Contraction, Muscle
 
 @wp.func
 def active_force_length(length: float, lmin: float, lmax: float) -> float:
-    """Active force [F0] at a normalised fibre length: a bump on (lmin, lmax) with its peak at 1."""
+    """Active force [F0] at a normalized fiber length: a bump on (lmin, lmax) with its peak at 1."""
     if length <= lmin or length >= lmax:
         return 0.0
     # Distance from the peak, 0 to 1 on either side; the curve turns from convex to concave half way.
@@ -19,7 +19,7 @@ def active_force_length(length: float, lmin: float, lmax: float) -> float:
 
 @wp.func
 def force_velocity(velocity: float, fvmax: float) -> float:
-    """Factor of the active force [-] at a normalised velocity (lengthening is positive)."""
+    """Factor of the active force [-] at a normalized velocity (lengthening is positive)."""
     if velocity <= -1.0:
         return 0.0
     if velocity <= 0.0:
@@ -32,7 +32,7 @@ def force_velocity(velocity: float, fvmax: float) -> float:
 
 @wp.func
 def passive_force_length(length: float, lmax: float, fpmax: float) -> float:
-    """Passive force [F0] at a normalised fibre length: quadratic from 1, linear beyond half way to lmax."""
+    """Passive force [F0] at a normalized fiber length: quadratic from 1, linear beyond half way to lmax."""
     half = 0.5 * (lmax - 1.0)
     x = (length - 1.0) / half
     if x <= 0.0:
@@ -46,7 +46,7 @@ def passive_force_length(length: float, lmax: float, fpmax: float) -> float:
 def mujoco_contraction(muscle: Muscle, activation: float, muscle_length: float, muscle_velocity: float) -> Contraction:
     """Contraction of MuJoCo's muscle (mujoco.readthedocs.io, "Muscle actuators").
 
-    The active and the passive part normalise the length by fibre and tendon lengths of their own.
+    The active and the passive part normalize the length by fiber and tendon lengths of their own.
     """
     length = (muscle_length - muscle.tendon_slack_length) / muscle.optimal_fiber_length
     velocity = muscle_velocity / (muscle.optimal_fiber_length * muscle.max_contraction_velocity)

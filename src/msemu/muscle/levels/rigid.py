@@ -1,4 +1,4 @@
-"""Level ``rigid``: a pennate fibre on a rigid tendon."""
+"""Level ``rigid``: a pennate fiber on a rigid tendon."""
 
 import warp as wp
 
@@ -10,9 +10,9 @@ from msemu.muscle.records import Contraction, Muscle
 def rigid_contraction(muscle: Muscle, activation: float, muscle_length: float, muscle_velocity: float) -> Contraction:
     """Contraction with a tendon of constant length.
 
-    The muscle keeps its thickness, so the fibre of length l [L0] and its projection p on the tendon obey
-    ``l^2 = p^2 + width^2`` (Millard et al. 2013, doi 10.1115/1.4023390). A path too short for the shortest fibre leaves
-    the fibre there. The damper never makes the muscle push.
+    The muscle keeps its thickness, so the fiber of length l [L0] and its projection p on the tendon obey
+    ``l^2 = p^2 + width^2`` (Millard et al. 2013, doi 10.1115/1.4023390). A path too short for the shortest fiber leaves
+    the fiber there. The damper never makes the muscle push.
     """
     shortest = muscle.shortest_fiber * muscle.shortest_fiber - muscle.width * muscle.width
     projection = (muscle_length - muscle.tendon_slack_length) / muscle.optimal_fiber_length

@@ -11,7 +11,7 @@ from msemu.motion.reference import ReferenceMotion
 from msemu.rl.adversarial.discriminator import Discriminator
 from msemu.rl.adversarial.features import MotionFeatures
 from msemu.rl.adversarial.normalizer import MeanStdNormalizer
-from msemu.rl.adversarial.ranks import is_first_rank
+from msemu.rl.adversarial.ranks import is_rank_zero
 from msemu.rl.adversarial.settings import check_counts
 
 
@@ -69,7 +69,7 @@ class AmpDiscriminator(Discriminator):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: D102
         super().load_state_dict(state)
-        if is_first_rank():
+        if is_rank_zero():
             self._window = Kinematics(**{name: value.to(self._back.device) for name, value in state["window"].items()})
             self._frame = state["frame"].to(self._back.device)
 

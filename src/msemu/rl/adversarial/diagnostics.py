@@ -21,8 +21,8 @@ class Diagnostics:
         loss: Mean loss of the update.
         negative_logits: Logits of the policy's samples, shape [N].
         positive_logits: Logits of good samples, shape [P].
-        gradient_norm: Mean norm of the logit's gradient by the normalised sample.
-        punished: Mean size of the reward's gradient by the normalised sample, summed over the columns of each part.
+        gradient_norm: Mean norm of the logit's gradient by the normalized sample.
+        punished: Mean size of the reward's gradient by the normalized sample, summed over the columns of each part.
     """
 
     loss: torch.Tensor

@@ -1,4 +1,4 @@
-"""A discriminator as a component of its own: network, objective, optimiser, statistics, memory, training."""
+"""A discriminator as a component of its own: network, objective, optimizer, statistics, memory, training."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from msemu.errors import MsemuError, suggestion
 from msemu.rl.adversarial.diagnostics import Diagnostics
 from msemu.rl.adversarial.normalizer import MeanAbsoluteNormalizer, MeanStdNormalizer
 from msemu.rl.adversarial.objective import OBJECTIVES, Objective, gradient_penalty
-from msemu.rl.adversarial.ranks import is_first_rank, least_over_ranks
+from msemu.rl.adversarial.ranks import is_rank_zero, min_over_ranks
 from msemu.rl.adversarial.replay import ReplayBuffer
 from msemu.rl.adversarial.settings import check_counts, check_factors
 
@@ -24,12 +24,12 @@ _BUCKET_MB = 25.0
 class Discriminator(ABC):
     """Tells samples of the policy (negative) from good ones (positive), and rewards those taken for good.
 
-    A subclass says what a sample is, which ones are good, and on which the gradient is penalised.
+    A subclass says what a sample is, which ones are good, and on which the gradient is penalized.
 
     Attributes:
         parts: Columns of each named part of a sample.
         num_features: Columns D of a sample.
-        network: The network, from normalised samples to logits.
+        network: The network, from normalized samples to logits.
         normalizer: Statistics of the samples.
         replay: Negative samples of earlier policies.
     """
@@ -66,7 +66,7 @@ class Discriminator(ABC):
             activation: Activation function of the hidden layers.
             init_logit_weight: Weights of the last layer start uniform in plus or minus this.
             objective: ``logistic`` or ``least_squares``.
-            gradient_penalty: Weight of the mean squared gradient norm of each penalised side, halved.
+            gradient_penalty: Weight of the mean squared gradient norm of each penalized side, halved.
             logit_regularization: Weight of the squared weights of the last layer.
             optimizer: ``adam``, ``adamw`` or ``sgd``.
             learning_rate: Its step.
@@ -143,7 +143,7 @@ class Discriminator(ABC):
         Returns:
             What is to be seen of it; None when a rank has no sample, and nothing was learned.
         """
-        size = least_over_ranks(len(samples), samples.device)
+        size = min_over_ranks(len(samples), samples.device)
         if size == 0:
             return None
         positives = self.positives(len(samples))
@@ -186,14 +186,14 @@ class Discriminator(ABC):
         self.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.normalizer.load_state_dict(state["normalizer"])
-        if is_first_rank():
+        if is_rank_zero():
             self.replay.load_state_dict(state["replay"])
 
     def loss(self, negatives: torch.Tensor, positives: torch.Tensor) -> torch.Tensor:
         """The discriminator's loss (MimicKit, github.com/xbpeng/MimicKit).
 
         ``(positive loss + negative loss) / 2 + w_logit |weights of the last layer|^2 + w_gp / 2 * penalty``, where the
-        penalty is the sum of the mean squared gradient norms on the penalised sides, by the normalised samples.
+        penalty is the sum of the mean squared gradient norms on the penalized sides, by the normalized samples.
 
         Args:
             negatives: Samples of policies, shape [N, D].

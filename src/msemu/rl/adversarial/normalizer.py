@@ -83,7 +83,7 @@ class MeanStdNormalizer:
         self._count += count
 
     def __call__(self, samples: torch.Tensor) -> torch.Tensor:
-        """Normalise samples, shape [N, D]."""
+        """Normalize samples, shape [N, D]."""
         return ((samples - self.mean) / self.variance.sqrt().clamp(min=self._floor)).clamp(-self._clip, self._clip)
 
     def state_dict(self) -> dict[str, torch.Tensor]:

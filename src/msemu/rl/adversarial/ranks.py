@@ -3,12 +3,12 @@
 import torch
 
 
-def is_first_rank() -> bool:
+def is_rank_zero() -> bool:
     """Whether this process is the one that writes the checkpoints."""
     return not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
 
 
-def least_over_ranks(number: int, device: torch.device) -> int:
+def min_over_ranks(number: int, device: torch.device) -> int:
     """Least of the numbers of all ranks; each must ask."""
     if not torch.distributed.is_initialized():
         return number

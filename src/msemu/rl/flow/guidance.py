@@ -53,7 +53,7 @@ class TwinAdvantage(nn.Module):
         """Build the networks.
 
         Args:
-            num_observations: Columns of the normalised observations.
+            num_observations: Columns of the normalized observations.
             num_actions: Actions A.
             hidden_dims: Hidden units of the layers.
             activation: Their activation function.
@@ -66,12 +66,12 @@ class TwinAdvantage(nn.Module):
         """Both estimates, shape [N, 2].
 
         Args:
-            observations: Normalised, shape [N, num_observations].
+            observations: Normalized, shape [N, num_observations].
             actions: In units of the noise about the policy's mean, shape [N, A].
         """
         inputs = torch.cat((observations, actions), dim=1)
         return torch.cat([network(inputs) for network in self.networks], dim=1)
 
-    def lesser(self, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+    def min_value(self, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """The less of both estimates, shape [N, 1]; see `forward`."""
         return self(observations, actions).min(dim=1, keepdim=True).values

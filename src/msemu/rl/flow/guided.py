@@ -62,7 +62,7 @@ class GuidedFlowPPO(FlowPPO):
         num_learning_epochs: int,
         num_mini_batches: int,
     ) -> None:
-        """Build the Qs and the optimisers.
+        """Build the Qs and the optimizers.
 
         Args:
             weight: Weight of the flow-matching loss, as a factor of the learning rate.
@@ -92,7 +92,7 @@ class GuidedFlowPPO(FlowPPO):
         before = self.skipped_updates
         observations, noise, advantages = self._samples()
         with torch.no_grad():
-            explained = explained_variance(self.twins.lesser(observations, noise), advantages)
+            explained = explained_variance(self.twins.min_value(observations, noise), advantages)
         explained = self._mean_over_ranks(torch.tensor(explained, device=self.device))
         self.trust = min(1.0, max(0.0, explained / self._full_trust))
         value_error = self._learn_values(observations, noise, advantages)
@@ -159,7 +159,7 @@ class GuidedFlowPPO(FlowPPO):
             if self._mean_over_ranks(moved) > self.desired_kl:
                 break
             start = (carried - mean) / noise
-            end = ascend(lambda points, given=given: self.twins.lesser(given, points), start, **self._ascent)
+            end = ascend(lambda points, given=given: self.twins.min_value(given, points), start, **self._ascent)
             time = torch.rand(len(rows), 1, device=self.device)
             point, wanted = point_between(source, mean + noise * end, time)
             velocity = head.flow.velocity(point, time, mean, source_std, context)

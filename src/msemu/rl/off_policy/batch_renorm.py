@@ -1,19 +1,19 @@
-"""Batch renormalisation (arXiv:1702.03275)."""
+"""Batch renormalization (arXiv:1702.03275)."""
 
 import torch
 from torch import nn
 
 
 class BatchRenorm(nn.Module):
-    """Batch normalisation whose training and evaluation agree.
+    """Batch normalization whose training and evaluation agree.
 
-    In training a column is normalised by mean and deviation of the batch, then corrected towards the running ones by a
+    In training a column is normalized by mean and deviation of the batch, then corrected towards the running ones by a
     bounded factor and offset that pass no gradient:
 
     ``r = clip(std_B / std, 1 / r_max, r_max)``, ``d = clip((mean_B - mean) / std, -d_max, d_max)``,
     ``y = (x - mean_B) / std_B * r + d``.
 
-    With ``r_max = 1`` and ``d_max = 0`` this is batch normalisation. In evaluation the running statistics count alone.
+    With ``r_max = 1`` and ``d_max = 0`` this is batch normalization. In evaluation the running statistics count alone.
     A batch that is not finite leaves them as they are.
 
     Attributes:
@@ -35,7 +35,7 @@ class BatchRenorm(nn.Module):
             num_features: Columns C.
             r_max: Greatest factor of the correction.
             d_max: Greatest offset of the correction.
-            warm_up: Batches before the correction counts; until then this is batch normalisation.
+            warm_up: Batches before the correction counts; until then this is batch normalization.
             momentum: Share of a batch in the running statistics. The first ``1 / momentum`` batches count alike, so
                 that nothing is left of the initial values.
             eps: Added to the variances.
@@ -54,7 +54,7 @@ class BatchRenorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(num_features))
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """Normalise rows, shape [N, C]."""
+        """Normalize rows, shape [N, C]."""
         if not self.training:
             return torch.addcmul(self.offset, rows, self.factor)
         variance, mean = torch.var_mean(rows, dim=0, correction=0)

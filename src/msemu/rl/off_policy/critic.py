@@ -15,8 +15,8 @@ from msemu.rl.off_policy.batch_renorm import BatchRenorm
 class TwinCritic(nn.Module):
     """Two estimates of Q(s, a), of which the less counts.
 
-    Every layer is preceded by batch renormalisation, which is what makes target networks needless: pairs (s, a) of the
-    memory and pairs (s', a') of the policy are normalised together, as one batch (CrossQ, arXiv:1902.05605).
+    Every layer is preceded by batch renormalization, which is what makes target networks needless: pairs (s, a) of the
+    memory and pairs (s', a') of the policy are normalized together, as one batch (CrossQ, arXiv:1902.05605).
 
     Attributes:
         obs_groups: Observation groups that it sees.
@@ -82,7 +82,7 @@ class TwinCritic(nn.Module):
 
 
 class _Network(nn.Module):
-    """Layers, each with its normalisation before it (as in github.com/LNSGroup/Qflex)."""
+    """Layers, each with its normalization before it (as in github.com/LNSGroup/Qflex)."""
 
     def __init__(self, widths: Sequence[int], activation: str, batch_renorm: Mapping[str, Any]):
         super().__init__()
@@ -97,7 +97,7 @@ class _Network(nn.Module):
 
     @torch.no_grad()
     def at(self, observations: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
-        """In evaluation a normalisation is linear, so that it and the layer after it are one."""
+        """In evaluation a normalization is linear, so that it and the layer after it are one."""
         (weight, bias), *rest = [self._merged(index) for index in range(len(self.layers))]
         given = observations.shape[1]
         base, weight = linear(observations, weight[:, :given], bias), weight[:, given:].contiguous()

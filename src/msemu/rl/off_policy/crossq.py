@@ -1,4 +1,4 @@
-"""Off-policy learning with batch-renormalised critics: CrossQ."""
+"""Off-policy learning with batch-renormalized critics: CrossQ."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -22,7 +22,7 @@ Value = Callable[[torch.Tensor], torch.Tensor]
 class CrossQ:
     """Soft actor-critic (arXiv:1812.05905) without target networks (CrossQ, arXiv:1902.05605).
 
-    A loss that is not finite, whatever the reason, leaves its networks and their optimiser as they are. It is counted
+    A loss that is not finite, whatever the reason, leaves its networks and their optimizer as they are. It is counted
     on the device, so that the host never waits to see whether there is one.
 
     Attributes:
@@ -152,11 +152,11 @@ class CrossQ:
         return self.actor
 
     def train_mode(self) -> None:
-        """Let the normaliser of the observations learn."""
+        """Let the normalizer of the observations learn."""
         self.actor.train()
 
     def eval_mode(self) -> None:
-        """Keep the normaliser as it is."""
+        """Keep the normalizer as it is."""
         self.actor.eval()
 
     def save(self) -> dict[str, Any]:
@@ -234,13 +234,13 @@ class CrossQ:
         return values - self._temperature.value * log_prob if self._temperature else values
 
     def _step(self, name: str, loss: torch.Tensor) -> None:
-        """One step of an optimiser, which it leaves out where the gradient is not finite."""
+        """One step of an optimizer, which it leaves out where the gradient is not finite."""
         optimizer = self._optimizers[name]
         parameters = optimizer.param_groups[0]["params"]
         gradients = torch.autograd.grad(loss, parameters)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
-        # torch's fused optimisers ask this flag on the device; mixed precision uses it in the same way.
+        # torch's fused optimizers ask this flag on the device; mixed precision uses it in the same way.
         optimizer.found_inf = (~torch.nn.utils.get_total_norm(gradients).isfinite()).float()
         optimizer.step()
         self._skipped += optimizer.found_inf

@@ -118,7 +118,7 @@ class SquashedFlow(SquashedGaussian):
     def velocity(self, actions: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
         """The velocity of the flow, shape [N, A], at actions [N, A] and times [N, 1]."""
         carrier = self.carrier
-        return carrier.flow.velocity(actions, time, carrier.centre, carrier.limits, self._context)
+        return carrier.flow.velocity(actions, time, carrier.center, carrier.limits, self._context)
 
     def deterministic_output(self, mlp_output: torch.Tensor) -> torch.Tensor:
         """Where the flow carries the action at the source's mean, shape [N, A]."""
@@ -135,22 +135,22 @@ class Carrier(nn.Module):
     Attributes:
         flow: The flow, in units of the bound.
         limits: The bound, shape [A].
-        centre: Middle of the range, shape [A].
+        center: Middle of the range, shape [A].
     """
 
     limits: torch.Tensor
-    centre: torch.Tensor
+    center: torch.Tensor
 
     def __init__(self, flow: VelocityFlow, action_limit: float, num_actions: int):
         """Take a flow."""
         super().__init__()
         self.flow = flow
         self.register_buffer("limits", torch.full((num_actions,), action_limit), persistent=False)
-        self.register_buffer("centre", torch.zeros(num_actions), persistent=False)
+        self.register_buffer("center", torch.zeros(num_actions), persistent=False)
 
     def forward(self, actions: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
         """Where actions [N, A] end, shape [N, A]."""
-        ends = self.flow(actions, self.centre, self.limits, context)
+        ends = self.flow(actions, self.center, self.limits, context)
         return torch.minimum(torch.maximum(ends, -self.limits), self.limits)
 
 

@@ -14,7 +14,7 @@ class Qflex(CrossQ):
     """Off-policy learning whose actions a flow carries uphill (Qflex, arXiv:2601.19707).
 
     The policy's head is a `SquashedFlow`. Its source learns as in CrossQ; the flow learns, by conditional flow
-    matching, to go from the source's actions to where a bounded ascent of the lesser Q takes them. Both parts have
+    matching, to go from the source's actions to where a bounded ascent of the minimum of Q takes them. Both parts have
     parameters of their own, so one loss serves both. The environments get what the flow carries; the critics' next
     actions are the source's.
     """

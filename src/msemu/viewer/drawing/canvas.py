@@ -37,7 +37,7 @@ class Canvas:
         self._canvas.get_renderer().clear()
 
     def paint(self, triangles: np.ndarray, colors: np.ndarray) -> None:
-        """Paint triangles in the given order; corners [N, 3, 2] in pixels from the top, colours [N, 3, 4]."""
+        """Paint triangles in the given order; corners [N, 3, 2] in pixels from the top, colors [N, 3, 4]."""
         corners = triangles.astype(float)
         corners[..., 1] = self.size[1] - corners[..., 1]
         renderer = self._canvas.get_renderer()
@@ -57,5 +57,5 @@ class Canvas:
 
 
 def opaque(colors: np.ndarray) -> np.ndarray:
-    """Add full opacity to colours, shape [..., 3]."""
+    """Add full opacity to colors, shape [..., 3]."""
     return np.concatenate([colors, np.ones((*colors.shape[:-1], 1))], axis=-1)

@@ -1,10 +1,10 @@
-"""The layout of a video frame: pictures side by side, a caption and the colour scale of the muscles."""
+"""The layout of a video frame: pictures side by side, a caption and the color scale of the muscles."""
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from msemu.viewer.muscle_colouring import Colouring
+from msemu.viewer.muscle_coloring import Coloring
 from msemu.viewer.palette import activation_colors
 
 _DPI = 100
@@ -22,10 +22,10 @@ class Composition:
         height: Height of the frame [pixel].
         title: Heading of the video.
         labels: One label for each picture, from left to right.
-        colouring: What colours the muscles, for the scale; None leaves the scale out.
+        coloring: What colors the muscles, for the scale; None leaves the scale out.
     """
 
-    def __init__(self, width: int, height: int, title: str, labels: list[str], colouring: Colouring | None):
+    def __init__(self, width: int, height: int, title: str, labels: list[str], coloring: Coloring | None):
         self._figure = Figure((width / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
         self._canvas = FigureCanvasAgg(self._figure)
         self._point = 72 / _DPI * height / 540
@@ -37,14 +37,14 @@ class Composition:
         for column, label in enumerate(labels):
             self._text(column / len(labels) + 0.015, 0.91, 15, label, color=_FAINT_INK)
         self._caption = self._text(0.015, _FOOTER / 2, 15, "")
-        if colouring is not None:
-            self._add_scale(width, height, colouring)
+        if coloring is not None:
+            self._add_scale(width, height, coloring)
 
     def _text(self, x: float, y: float, size: float, text: str, **style):
         style = {"color": _INK, "verticalalignment": "center", **style}
         return self._figure.text(x, y, text, fontsize=size * self._point, parse_math=False, **style)
 
-    def _add_scale(self, width: int, height: int, colouring: Colouring) -> None:
+    def _add_scale(self, width: int, height: int, coloring: Coloring) -> None:
         bar = activation_colors(np.linspace(0, 1, round(0.15 * width)))[None].repeat(round(0.02 * height), axis=0)
         left = 0.8
         self._figure.figimage(bar, xo=round(left * width), yo=round((_FOOTER - 0.02) / 2 * height), zorder=1)
@@ -52,11 +52,11 @@ class Composition:
             left - 0.01,
             _FOOTER / 2,
             13,
-            f"{colouring.label}  {colouring.low:g}",
+            f"{coloring.label}  {coloring.low:g}",
             horizontalalignment="right",
             color=_FAINT_INK,
         )
-        self._text(0.965, _FOOTER / 2, 13, f"{colouring.high:g}", color=_FAINT_INK)
+        self._text(0.965, _FOOTER / 2, 13, f"{coloring.high:g}", color=_FAINT_INK)
 
     def compose(self, pictures: list[np.ndarray], clock: str, caption: str) -> np.ndarray:
         """Return one frame.

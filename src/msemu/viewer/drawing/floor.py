@@ -9,13 +9,13 @@ _RADIUS_M = 3.0
 
 
 def floor_tiles(lookat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the tiles near a point and their colours.
+    """Return the tiles near a point and their colors.
 
     Args:
         lookat: The point [m], shape [3].
 
     Returns:
-        The lower corner of each tile [m], shape [N, 2], and its colour before any fading, shape [N, 3].
+        The lower corner of each tile [m], shape [N, 2], and its color before any fading, shape [N, 3].
     """
     reach = int(_RADIUS_M / TILE_M)
     middle = np.floor(lookat[:2] / TILE_M).astype(int)
@@ -24,10 +24,10 @@ def floor_tiles(lookat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def faded(colors: np.ndarray, ground: np.ndarray, lookat: np.ndarray) -> np.ndarray:
-    """Blend floor colours into the background with distance from the point looked at.
+    """Blend floor colors into the background with distance from the point looked at.
 
     Args:
-        colors: Colours, shape [..., 3].
+        colors: Colors, shape [..., 3].
         ground: Where on the floor they are [m], shape [..., 2].
         lookat: The point looked at [m], shape [3].
     """

@@ -1,4 +1,4 @@
-"""How far a clip is from the recorded movement: a picture over joint centres and time."""
+"""How far a clip is from the recorded movement: a picture over joint centers and time."""
 
 from pathlib import Path
 
@@ -15,14 +15,14 @@ _DPI = 120
 
 
 def draw_heatmap(body: Body, clip: MotionClip) -> np.ndarray:
-    """Return the distance of each joint centre from the recorded movement over time as a picture, [H, W, 3], uint8.
+    """Return the distance of each joint center from the recorded movement over time as a picture, [H, W, 3], uint8.
 
     Raises:
         MsemuError: The clip does not hold the recorded movement.
     """
-    if clip.joint_centres is None:
+    if clip.joint_centers is None:
         raise MsemuError(
-            "the clip holds no recorded joint centres to compare with: it was made of joint angles, or by an earlier"
+            "the clip holds no recorded joint centers to compare with: it was made of joint angles, or by an earlier"
             " release; import its source again with: msemu-motion import"
         )
     errors = 100.0 * clip_errors(body, clip).T
@@ -31,7 +31,7 @@ def draw_heatmap(body: Body, clip: MotionClip) -> np.ndarray:
     axis = figure.subplots()
     edges = np.arange(clip.num_frames + 1) / clip.fps
     image = axis.pcolormesh(edges, np.arange(len(errors) + 1), errors, vmin=0.0, cmap="magma_r")
-    axis.set_yticks(np.arange(len(errors)) + 0.5, clip.joint_centre_names)
+    axis.set_yticks(np.arange(len(errors)) + 0.5, clip.joint_center_names)
     axis.invert_yaxis()
     axis.set_xlabel("time [s]")
     axis.set_title(

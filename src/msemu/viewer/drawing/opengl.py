@@ -83,7 +83,7 @@ class OpenGLPane:
         body: The body.
         width: Width of the picture [pixel].
         height: Height of the picture [pixel].
-        bone_rgb: Colour of the bones.
+        bone_rgb: Color of the bones.
     """
 
     def __init__(self, body: Body, width: int, height: int, bone_rgb: np.ndarray):
@@ -132,7 +132,7 @@ class OpenGLPane:
         return averaged_down(image[::-1])
 
     def _add_surroundings(self, camera: Camera) -> None:
-        """Add the floor tiles and a wall of background colour behind them."""
+        """Add the floor tiles and a wall of background color behind them."""
         tiles, colors = floor_tiles(camera.lookat)
         size = np.array([TILE_M / 2, TILE_M / 2, 0.001])
         colors = faded(colors, tiles + TILE_M / 2, camera.lookat)

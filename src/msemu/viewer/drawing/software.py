@@ -31,7 +31,7 @@ class DrawnPane:
         body: The body.
         width: Width of the picture [pixel].
         height: Height of the picture [pixel].
-        bone_rgb: Colour of the bones.
+        bone_rgb: Color of the bones.
     """
 
     def __init__(self, body: Body, width: int, height: int, bone_rgb: np.ndarray):
@@ -78,7 +78,7 @@ class DrawnPane:
         return camera.project(corners, *self._canvas.size)[..., :2], opaque(np.broadcast_to(SHADOW_RGB, corners.shape))
 
     def _bones(self, vertices: np.ndarray, normals: np.ndarray, camera: Camera):
-        """Return the triangles that face the camera, their colours and depths."""
+        """Return the triangles that face the camera, their colors and depths."""
         screen = camera.project(vertices, *self._canvas.size)
         corners = screen[self._faces]
         edge, other = corners[:, 1, :2] - corners[:, 0, :2], corners[:, 2, :2] - corners[:, 0, :2]
@@ -90,7 +90,7 @@ class DrawnPane:
         return corners[..., :2], opaque(colors[faces]), corners[..., 2].mean(axis=1)
 
     def _muscles(self, pose: Pose, activation: np.ndarray, camera: Camera):
-        """Return four triangles for each piece of a muscle path, their colours and depths."""
+        """Return four triangles for each piece of a muscle path, their colors and depths."""
         start, end, muscle = _cut(pose.segments, pose.segment_muscle, _MUSCLE_PIECE_M)
         level = activation[muscle]
         radius, opacity = muscle_radius_m(level), muscle_opacity(level)

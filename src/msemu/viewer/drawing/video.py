@@ -13,7 +13,7 @@ from msemu.motion.recording import Recording
 from msemu.viewer.camera import Camera, following_cameras, heading_deg
 from msemu.viewer.drawing.composition import Composition
 from msemu.viewer.drawing.stick_pane import StickPane
-from msemu.viewer.muscle_colouring import pick_colouring
+from msemu.viewer.muscle_coloring import pick_coloring
 from msemu.viewer.palette import BONE_RGB, REFERENCE_RGB
 from msemu.viewer.readout import check_recording, restarts, tracking_errors
 
@@ -36,7 +36,7 @@ def write_video(
     height: int = 540,
     fps: float = 25.0,
     renderer: RendererName = "auto",
-    colour_by: str = "activation",
+    color_by: str = "activation",
     progress: Callable[[int, int], None] | None = None,
 ) -> str:
     """Write the recording as an mp4 (H.264) in real time; the reference stands beside it when there is one.
@@ -50,7 +50,7 @@ def write_video(
         fps: Frames per second of the video [Hz].
         renderer: ``egl`` (OpenGL through MuJoCo), ``lines`` (drawn in software, without OpenGL), or ``auto``:
             EGL where a graphics card draws; EGL in software is slower than ``lines`` and looks no better.
-        colour_by: What colours the muscles: ``activation``, ``muscle_force`` or ``fiber_length``.
+        color_by: What colors the muscles: ``activation``, ``muscle_force`` or ``fiber_length``.
         progress: Called with the number of frames done and of all frames.
 
     Returns:
@@ -64,7 +64,7 @@ def write_video(
         raise MsemuError(f"a video of {width} x {height} pixels is not possible; use even numbers from 320 x 180")
     if not fps > 0:
         raise MsemuError(f"a video of {fps} frames per second is not possible; use a positive number")
-    frames = _Frames(recording, body, width, height, renderer, colour_by)
+    frames = _Frames(recording, body, width, height, renderer, color_by)
     shown = np.arange(0, recording.num_frames, recording.fps / fps).astype(int)
     path = Path(path)
     unfinished = path.with_name(f".{path.stem}.unfinished.mp4")
@@ -89,7 +89,7 @@ def save_frame(
     width: int = 960,
     height: int = 540,
     renderer: RendererName = "auto",
-    colour_by: str = "activation",
+    color_by: str = "activation",
 ) -> None:
     """Write one frame of the recording as PNG, in the layout of the video.
 
@@ -101,7 +101,7 @@ def save_frame(
         width: Width [pixel].
         height: Height [pixel].
         renderer: As in `write_video`.
-        colour_by: As in `write_video`.
+        color_by: As in `write_video`.
 
     Raises:
         MsemuError: As in `write_video`, or there is no such frame.
@@ -110,7 +110,7 @@ def save_frame(
 
     if not 0 <= frame < recording.num_frames:
         raise MsemuError(f"there is no frame {frame}; the recording has frames 0 to {recording.num_frames - 1}")
-    image = _Frames(recording, body, width, height, renderer, colour_by).draw(frame)
+    image = _Frames(recording, body, width, height, renderer, color_by).draw(frame)
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         imsave(path, image, format="png")
@@ -139,11 +139,11 @@ class _Frames:
     """Draws the frames of a recording: the movement on the left, its reference or its source on the right."""
 
     def __init__(
-        self, recording: Recording, body: Body, width: int, height: int, renderer: RendererName, colour_by: str
+        self, recording: Recording, body: Body, width: int, height: int, renderer: RendererName, color_by: str
     ):
         check_recording(recording, body)
-        colouring = pick_colouring(recording, colour_by)
-        self._levels = colouring.levels(recording)
+        coloring = pick_coloring(recording, color_by)
+        self._levels = coloring.levels(recording)
         self._recording = recording
         self._errors = tracking_errors(recording, body)
         self._restarts = restarts(recording)
@@ -153,7 +153,7 @@ class _Frames:
         self._source = recording.source_segments
         if self._source is not None:
             labels = [label or "clip" for label in labels] + ["recorded"]
-        scale = None if self._levels is None else colouring
+        scale = None if self._levels is None else coloring
         self._composition = Composition(width, height, recording.title or recording.body, labels, scale)
         size = self._composition.pane_width, self._composition.pane_height
         self.renderer = _chosen(renderer)

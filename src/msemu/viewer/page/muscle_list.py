@@ -5,26 +5,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from msemu.viewer.muscle_colouring import Colouring
+from msemu.viewer.muscle_coloring import Coloring
 from msemu.viewer.palette import activation_colors
 
 
-def muscle_list(names: Sequence[str], level: np.ndarray, shown: np.ndarray, length: int, colouring: Colouring) -> str:
-    """Return the muscles highest on the colour scale as bars with their names and values, the highest first.
+def muscle_list(names: Sequence[str], level: np.ndarray, shown: np.ndarray, length: int, coloring: Coloring) -> str:
+    """Return the muscles highest on the color scale as bars with their names and values, the highest first.
 
     Args:
         names: Names of the muscles.
         level: Place of each muscle on the scale [-], shape [num_muscles].
         shown: Which muscles to consider, shape [num_muscles].
         length: How many to list at most.
-        colouring: What the scale is of.
+        coloring: What the scale is of.
     """
     candidates = np.flatnonzero(shown)
     if not len(candidates):
         return _note("no muscle has this in its name")
     highest = candidates[np.argsort(-level[candidates], kind="stable")][:length]
-    heading = _note(f"{colouring.label}: the greatest {len(highest)} of {len(candidates)}")
-    return heading + "".join(_bar(names[muscle], level[muscle], colouring.value(level[muscle])) for muscle in highest)
+    heading = _note(f"{coloring.label}: the greatest {len(highest)} of {len(candidates)}")
+    return heading + "".join(_bar(names[muscle], level[muscle], coloring.value(level[muscle])) for muscle in highest)
 
 
 def _note(text: str) -> str:

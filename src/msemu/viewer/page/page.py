@@ -10,7 +10,7 @@ import viser
 from msemu.models.body import Body
 from msemu.motion.recording import Recording
 from msemu.viewer.camera import FIELD_OF_VIEW_DEG, camera_at, heading_deg
-from msemu.viewer.muscle_colouring import COLOURINGS
+from msemu.viewer.muscle_coloring import COLORINGS
 from msemu.viewer.page.muscle_list import muscle_list
 from msemu.viewer.page.playback import Playback
 from msemu.viewer.page.scene import BodyScene
@@ -38,10 +38,10 @@ class Page:
         self._body = body
         self._errors = tracking_errors(recording, body)
         self._restarts = restarts(recording)
-        self._colourings = {
-            colouring.label: colouring for colouring in COLOURINGS.values() if colouring.levels(recording) is not None
+        self._colorings = {
+            coloring.label: coloring for coloring in COLORINGS.values() if coloring.levels(recording) is not None
         }
-        self._colour_by("muscle activation")
+        self._color_by("muscle activation")
         self._playback = Playback(recording.num_frames, recording.fps)
         self._scene = BodyScene(
             server,
@@ -150,13 +150,13 @@ class Page:
         if self._scene.muscles is None:
             return
         with self._server.gui.add_folder("Muscles"):
-            colour = self._server.gui.add_dropdown("Colour", list(self._colourings))
+            color = self._server.gui.add_dropdown("Color", list(self._colorings))
             search = self._server.gui.add_text("Name has", "", hint="Shows only muscles whose name contains this.")
             self._list = self._server.gui.add_html("")
 
-        @colour.on_update
+        @color.on_update
         def _(_) -> None:
-            self._colour_by(colour.value)
+            self._color_by(color.value)
             self._redraw()
 
         @search.on_update
@@ -165,10 +165,10 @@ class Page:
             self._scene.muscles.shown = np.array([wanted in name.lower() for name in self._body.muscle_names])
             self._redraw()
 
-    def _colour_by(self, label: str) -> None:
+    def _color_by(self, label: str) -> None:
         """Choose the quantity that the muscles show."""
-        self._colouring = self._colourings.get(label)
-        self._levels = None if self._colouring is None else self._colouring.levels(self._recording)
+        self._coloring = self._colorings.get(label)
+        self._levels = None if self._coloring is None else self._coloring.levels(self._recording)
 
     def _redraw(self) -> None:
         """Show the present frame again, because what is to be seen of it has changed."""
@@ -201,7 +201,7 @@ class Page:
         if self._scene.muscles is not None:
             shown = self._scene.muscles.shown
             names = self._body.muscle_names
-            self._list.content = muscle_list(names, level, shown, _LISTED_MUSCLES, self._colouring)
+            self._list.content = muscle_list(names, level, shown, _LISTED_MUSCLES, self._coloring)
 
     def _readout_text(self, frame: int) -> str:
         lines = [f"{frame / self._recording.fps:.2f} s of {self._recording.num_frames / self._recording.fps:.2f} s"]

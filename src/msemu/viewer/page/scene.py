@@ -15,7 +15,7 @@ _CONTACT_OPACITY = 0.3
 _MUSCLE_WIDTH_M = 0.006
 _STICK_WIDTH_M = 0.03
 _UNDER_BRIGHT_LIGHT = 205
-"""Full brightness of a surface colour; the lights of the page bleach anything brighter."""
+"""Full brightness of a surface color; the lights of the page bleach anything brighter."""
 
 _FLOOR_M = 60.0
 _FOG_M = (10.0, 40.0)
@@ -31,7 +31,7 @@ class MovingMeshes:
         server: The page.
         name: Name of the group in the scene.
         meshes: What to show.
-        rgb: Colour.
+        rgb: Color.
         opacity: Opacity; None is solid.
         visible: Whether the group is shown at first.
     """
@@ -83,7 +83,7 @@ class MovingMeshes:
 
 
 class MuscleLines:
-    """All muscle paths as one set of coloured line segments.
+    """All muscle paths as one set of colored line segments.
 
     Args:
         server: The page.
@@ -112,9 +112,9 @@ class MuscleLines:
         self._node.visible = visible
 
     def move(self, pose: Pose, activation: np.ndarray) -> None:
-        """Draw the paths of one pose in the colours of the activation [-], shape [num_muscles].
+        """Draw the paths of one pose in the colors of the activation [-], shape [num_muscles].
 
-        The arrays keep their size, so positions and colours always belong together in the page; unused
+        The arrays keep their size, so positions and colors always belong together in the page; unused
         entries are segments without length. Points are relative to the root: a slow page moves nodes at once
         but takes longer over arrays, and so the muscles stay at the body.
         """
@@ -131,7 +131,7 @@ class MuscleLines:
 
 
 class StickFigure:
-    """The recorded movement as sticks between its joint centres.
+    """The recorded movement as sticks between its joint centers.
 
     Args:
         server: The page.
@@ -167,7 +167,7 @@ class StickFigure:
 
 
 def _linear(rgb: np.ndarray) -> np.ndarray:
-    """Return sRGB colours as linear light (IEC 61966-2-1), which is what the page takes line colours for."""
+    """Return sRGB colors as linear light (IEC 61966-2-1), which is what the page takes line colors for."""
     return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
 
 

@@ -1,4 +1,4 @@
-"""What colours the muscles: a quantity of each, brought to the range of the colour scale."""
+"""What colors the muscles: a quantity of each, brought to the range of the color scale."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from msemu.motion.recording import Recording
 
 
 @dataclass(frozen=True)
-class Colouring:
+class Coloring:
     """A quantity of a muscle that can be shown.
 
     Attributes:
@@ -34,25 +34,25 @@ class Colouring:
         return self.low + level * (self.high - self.low)
 
 
-COLOURINGS = {
-    colouring.field: colouring
-    for colouring in (
-        Colouring("activation", "muscle activation", 0.0, 1.0),
-        Colouring("muscle_force", "muscle force / F0", 0.0, 1.0),
-        Colouring("fiber_length", "fibre length / L0", 0.5, 1.5),
+COLORINGS = {
+    coloring.field: coloring
+    for coloring in (
+        Coloring("activation", "muscle activation", 0.0, 1.0),
+        Coloring("muscle_force", "muscle force / F0", 0.0, 1.0),
+        Coloring("fiber_length", "fiber length / L0", 0.5, 1.5),
     )
 }
 """By the name of the field in `Recording`; the first is the default."""
 
 
-def pick_colouring(recording: Recording, name: str) -> Colouring:
-    """Look a colouring up.
+def pick_coloring(recording: Recording, name: str) -> Coloring:
+    """Look a coloring up.
 
     Raises:
         MsemuError: There is none of this name, or the recording of a body with muscles lacks its quantity.
     """
-    if name not in COLOURINGS:
-        raise MsemuError(f"unknown colouring '{name}'{suggestion(name, COLOURINGS)}")
+    if name not in COLORINGS:
+        raise MsemuError(f"unknown coloring '{name}'{suggestion(name, COLORINGS)}")
     if name != "activation" and getattr(recording, name) is None and recording.activation is not None:
-        raise MsemuError(f"the recording holds no {name}; record it again, or colour by activation")
-    return COLOURINGS[name]
+        raise MsemuError(f"the recording holds no {name}; record it again, or color by activation")
+    return COLORINGS[name]
