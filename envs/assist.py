@@ -2,11 +2,11 @@
 
 import torch
 
-from msemu.config import AssistCfg
 from msemu.control.tracking.springs import RootDeviation, Spring, bounded
 from msemu.envs.schedule import Schedule
 from msemu.models.body import Body
 from msemu.motion.reference import ReferenceMotion
+from msemu.schema import AssistCfg
 from msemu.sim import Simulation
 
 _RADIUS_M = 0.3

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from msemu.config import EmgCfg, TaskCfg, TrainCfg
 from msemu.errors import MsemuError, suggestion
 from msemu.files import MAX_COLUMNS, MAX_FRAMES, check_times, parse_numbers, printable, read_text
 from msemu.models.body import Body
@@ -19,6 +18,7 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.formats.maps import listed
 from msemu.motion.formats.opensim_storage import read_storage
 from msemu.motion.reference import ReferenceMotion
+from msemu.schema import EmgCfg, TaskCfg, TrainCfg
 
 TERM = "emg"
 """Name of the reward term."""

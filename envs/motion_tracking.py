@@ -6,7 +6,6 @@ import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
-from msemu.config import TaskCfg, TrainCfg
 from msemu.envs import observations, tracking_error
 from msemu.envs.action.space import Scene, make_action_space
 from msemu.envs.assist import AssistiveWrench
@@ -21,6 +20,7 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.kinematics import Kinematics
 from msemu.motion.reference import ReferenceMotion
 from msemu.muscle.settings import load_muscle_cfg
+from msemu.schema import TaskCfg, TrainCfg
 from msemu.sim import Simulation, make_simulation, single_threaded
 
 

@@ -12,11 +12,11 @@ from functools import cached_property
 import torch
 from rsl_rl.utils import resolve_callable
 
-from msemu.config import RewardTermCfg
 from msemu.envs.tracking_error import landmark_offset
 from msemu.errors import MsemuError
 from msemu.motion import rotation
 from msemu.motion.kinematics import Kinematics
+from msemu.schema import RewardTermCfg
 from msemu.sim import Simulation
 from msemu.sim.muscle_state import MuscleState
 

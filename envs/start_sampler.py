@@ -4,8 +4,8 @@ from itertools import accumulate
 
 import torch
 
-from msemu.config import StartSamplingCfg
 from msemu.motion.reference import CLIP_SPACING, ReferenceMotion
+from msemu.schema import StartSamplingCfg
 
 _FORGETTING = 0.99
 """Share of the counted steps and failures that is kept in each step: the curves look back about a hundred steps."""

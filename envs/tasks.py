@@ -3,9 +3,10 @@
 from dataclasses import replace
 from functools import partial
 
-from msemu.config import TaskCfg, cfg_file, load
+from msemu.config import cfg_file, load
 from msemu.motion.library.catalogue import catalogue, clip_sets
 from msemu.registry import TaskSpec, register_task
+from msemu.schema import TaskCfg
 
 _LEGS = {"MyoLegs": "myolegs"}
 _WHOLE_BODIES = {"MyoFullBody": "myofullbody", "MsHuman700": "ms_human_700"}

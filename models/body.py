@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import mujoco
 import numpy as np
 
-from msemu.config import Capacity
 from msemu.models.couplings import Couplings
+from msemu.schema import Capacity
 
 LANDMARKS = (
     "pelvis",

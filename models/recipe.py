@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from msemu import config
-from msemu.config import Capacity
 from msemu.errors import MsemuError
+from msemu.schema import Capacity
 
 Vector = tuple[float, float, float]
 

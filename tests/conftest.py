@@ -10,10 +10,10 @@ import pytest
 import torch
 from small_agent import small_agent
 
-from msemu.config import TaskCfg, TrainCfg
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
 from msemu.registry import get_task
+from msemu.schema import TaskCfg, TrainCfg
 from msemu.sim import single_threaded
 
 GREATEST_ADDRESS_SPACE = 8 << 30

@@ -1,6 +1,7 @@
 """Agents that learn in a second."""
 
-from msemu.config import AgentCfg, cfg_file, load
+from msemu.config import cfg_file, load
+from msemu.schema import AgentCfg
 
 
 def small_agent(name: str) -> AgentCfg:

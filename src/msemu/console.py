@@ -13,9 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from msemu.errors import MsemuError
 
 if TYPE_CHECKING:
-    from msemu.config import TaskCfg
     from msemu.models import Body
     from msemu.motion.clip import MotionClip
+    from msemu.schema import TaskCfg
 
 
 @contextlib.contextmanager

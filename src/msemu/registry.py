@@ -11,8 +11,9 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from msemu.config import AgentCfg, TaskCfg, cfg_file, load
+from msemu.config import cfg_file, load
 from msemu.errors import MsemuError, suggestion
+from msemu.schema import AgentCfg, TaskCfg
 
 ENTRY_POINT_GROUP = "msemu.tasks"
 

@@ -10,12 +10,12 @@ from command_line import run
 
 from msemu.bench.step import ENV_STAGES, PHYSICS_STAGES, StageClock, chrome_trace, measure_step
 from msemu.bench.train import DEFINITIONS, TrainingClock
-from msemu.config import TaskCfg
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.registry import get_task
 from msemu.rl.runner import Runner
+from msemu.schema import TaskCfg
 
 
 @pytest.fixture(scope="module")

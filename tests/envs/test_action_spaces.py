@@ -12,7 +12,7 @@ import yaml
 from command_line import run
 
 from msemu.cli.train import train
-from msemu.config import TaskCfg, TrainCfg, cfg_file, cfg_names
+from msemu.config import cfg_file, cfg_names
 from msemu.control.dynamics import DynamicsReader, EngineDynamics
 from msemu.control.tracking.foot_placement import FootPlacement, FootPlacementSettings
 from msemu.control.tracking.springs import RootDeviation, Spring
@@ -23,6 +23,7 @@ from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.rl.assemble import open_policy
 from msemu.rl.run_folder import RunFolder
+from msemu.schema import TaskCfg, TrainCfg
 
 TASK = "Msemu-Track-MyoLegs-v0"
 SPACES = ("excitation", "residual", "residual_controller", "joint")

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from msemu.cli.train import train
-from msemu.config import AssistCfg, SimCfg, TaskCfg, TrainCfg
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.rl.assemble import open_policy
 from msemu.rl.run_folder import RunFolder
+from msemu.schema import AssistCfg, SimCfg, TaskCfg, TrainCfg
 from msemu.sim import make_simulation
 
 FOREVER = 10**6

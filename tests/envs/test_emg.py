@@ -12,7 +12,7 @@ from places import ROOT
 from small_agent import small_agent
 
 from msemu.cli.train import parse, train
-from msemu.config import EmgCfg, RewardTermCfg, TaskCfg, TrainCfg, build
+from msemu.config import build
 from msemu.envs.emg import EmgTarget
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
@@ -22,6 +22,7 @@ from msemu.motion.formats.opensim_storage import write_storage
 from msemu.motion.reference import CLIP_SPACING, ReferenceMotion
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
+from msemu.schema import EmgCfg, RewardTermCfg, TaskCfg, TrainCfg
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from msemu.config import TaskCfg
 from msemu.envs import observations, tracking_error
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
@@ -14,6 +13,7 @@ from msemu.models import Body
 from msemu.motion import rotation
 from msemu.motion.clip import MotionClip
 from msemu.motion.kinematics import Kinematics
+from msemu.schema import TaskCfg
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import torch
 from command_line import run
 
 from msemu.cli.train import train
-from msemu.config import StartSamplingCfg, TaskCfg, TrainCfg, build
+from msemu.config import build
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
@@ -19,6 +19,7 @@ from msemu.motion.reference import CLIP_SPACING, ReferenceMotion, clip_names
 from msemu.registry import get_task
 from msemu.rl import checkpoint
 from msemu.rl.run_folder import RunFolder
+from msemu.schema import StartSamplingCfg, TaskCfg, TrainCfg
 
 CPU = torch.device("cpu")
 

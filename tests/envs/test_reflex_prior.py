@@ -9,7 +9,6 @@ import pytest
 import torch
 import yaml
 
-from msemu.config import TaskCfg
 from msemu.control.inverse_dynamics import differentiate
 from msemu.control.muscle_reference import MuscleReference
 from msemu.envs.action.prior import Prior
@@ -21,6 +20,7 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.library.catalogue import CACHE_VARIABLE
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.settings import MuscleCfg
+from msemu.schema import TaskCfg
 
 SUBSTEPS, TIMESTEP = 10, 0.002
 

@@ -10,13 +10,13 @@ import torch
 from conftest import make_marching_clip
 
 from msemu.analysis.rollout import measure_episodes
-from msemu.config import StartSamplingCfg, TaskCfg
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.envs.start_sampler import StartSampler
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.reference import CLIP_SPACING, ReferenceMotion
+from msemu.schema import StartSamplingCfg, TaskCfg
 
 CPU = torch.device("cpu")
 FPS = 50.0

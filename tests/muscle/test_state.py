@@ -13,7 +13,6 @@ from tensordict import TensorDict
 
 from msemu.analysis.evaluation import Evaluation
 from msemu.analysis.rollout import measure_episodes, record
-from msemu.config import RewardTermCfg, SimCfg, TaskCfg, TrainCfg
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
@@ -21,6 +20,7 @@ from msemu.motion.clip import MotionClip
 from msemu.muscle import in_numpy as reference
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.settings import LEVELS, MuscleCfg
+from msemu.schema import RewardTermCfg, SimCfg, TaskCfg, TrainCfg
 from msemu.sim import Simulation, make_simulation
 from msemu.sim.force_driven import ForceDrivenSimulation
 from msemu.viewer.muscle_coloring import COLORINGS, pick_coloring

@@ -3,8 +3,9 @@
 import pytest
 import yaml
 
-from msemu.config import AgentCfg, EnvCfg, TaskCfg, build, cfg_file, cfg_names, load, read_yaml, to_dict
+from msemu.config import build, cfg_file, cfg_names, load, read_yaml, to_dict
 from msemu.errors import MsemuError, suggestion
+from msemu.schema import AgentCfg, EnvCfg, TaskCfg
 
 
 @pytest.mark.parametrize("name", cfg_names("task"))

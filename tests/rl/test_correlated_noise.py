@@ -10,7 +10,6 @@ from small_agent import small_agent
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from msemu.cli.train import train
-from msemu.config import TrainCfg
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
@@ -21,6 +20,7 @@ from msemu.rl.assemble import open_policy
 from msemu.rl.correlated_noise import CorrelatedGaussian, GroupGaussian, LatticeGaussian
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
+from msemu.schema import TrainCfg
 
 TASK = "Msemu-Track-MyoLegs-v0"
 

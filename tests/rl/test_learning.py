@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from msemu.cli.train import train
-from msemu.config import TrainCfg, read_yaml
+from msemu.config import read_yaml
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
@@ -22,6 +22,7 @@ from msemu.rl import checkpoint
 from msemu.rl.assemble import open_policy
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner, tracking_score_cm
+from msemu.schema import TrainCfg
 from msemu.sim import pick_device
 
 TASK = "Msemu-Track-MyoLegs-v0"

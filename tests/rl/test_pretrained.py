@@ -11,12 +11,13 @@ from command_line import run
 
 from msemu.analysis.rollout import measure_episodes
 from msemu.cli.train import train
-from msemu.config import TrainCfg, read_yaml
+from msemu.config import read_yaml
 from msemu.registry import list_tasks
 from msemu.rl import pretrained
 from msemu.rl.assemble import open_policy
 from msemu.rl.pretrained import FOLDER, PretrainedRun, publish
 from msemu.rl.run_folder import RunFolder
+from msemu.schema import TrainCfg
 
 TASKS = sorted(path.parent.name for path in FOLDER.glob("*/config.yaml"))
 

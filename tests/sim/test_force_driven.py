@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from msemu.config import SimCfg
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.muscle.settings import LEVELS, MuscleCfg
+from msemu.schema import SimCfg
 from msemu.sim import CpuSimulation, make_simulation
 from msemu.sim.force_driven import ForceDrivenSimulation
 from msemu.sim.randomization import Variation

@@ -4,10 +4,10 @@ import pytest
 import torch
 from count_reads import CountReads
 
-from msemu.config import TaskCfg
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
+from msemu.schema import TaskCfg
 
 NUM_STEPS = 5
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from msemu.config import SimCfg
 from msemu.errors import MsemuError
 from msemu.models import Body
+from msemu.schema import SimCfg
 from msemu.sim import CpuSimulation, make_simulation
 
 NUM_ENVS = 3

@@ -7,11 +7,11 @@ import pytest
 import torch
 from mujoco.batch import Batch
 
-from msemu.config import Capacity, SimCfg
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.settings import MuscleCfg
+from msemu.schema import Capacity, SimCfg
 from msemu.sim import CpuSimulation, Simulation, make_simulation
 from msemu.sim.device import require_memory
 from msemu.sim.randomization import Variation, draw_variation

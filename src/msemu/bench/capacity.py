@@ -4,9 +4,9 @@ import math
 
 import torch
 
-from msemu.config import Capacity
 from msemu.models import Body
 from msemu.muscle.settings import MuscleCfg
+from msemu.schema import Capacity
 from msemu.sim.warp_simulation import WarpSimulation
 
 _GENEROUS = Capacity(contacts=400, constraints=1000)

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from msemu.config import SimCfg
 from msemu.models.body import Body
 from msemu.models.muscle_paths import muscle_lengths
 from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.host import HostMuscles
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.settings import LEVELS, MuscleCfg
+from msemu.schema import SimCfg
 from msemu.sim.cpu import CpuSimulation
 from msemu.sim.force_driven import ForceDrivenSimulation
 

@@ -52,6 +52,6 @@ def bench_capacity(args: CapacityBench) -> None:
     console.print(
         f"at most {demand.contacts} contacts (mean over bodies) and {demand.constraints} constraints (one body)"
     )
-    console.print(f"capacity: {{contacts: {capacity.contacts}, constraints: {room.constraints}}}", highlight=False)
+    console.print(f"capacity: {{contacts: {capacity.contacts}, constraints: {capacity.constraints}}}", highlight=False)
     if args.json:
         write_json(args.json, {"body": args.body, "demand": vars(demand), "capacity": vars(capacity)})

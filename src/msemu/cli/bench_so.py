@@ -40,8 +40,8 @@ def bench_so(args: StaticOptimizationBench) -> None:
     import torch
 
     from msemu.bench.decoder import measure_decoder
-    from msemu.config import TaskCfg
     from msemu.models import load_body
+    from msemu.schema import TaskCfg
 
     # As in the environment: the tensors are small, and idle threads would take the cores from the physics.
     torch.set_num_threads(1)

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from msemu.cli.bench_options import require_positive, tracking_task
-from msemu.config import AgentCfg, TaskCfg
 from msemu.console import load_motion, write_json
 from msemu.errors import MsemuError
+from msemu.schema import AgentCfg, TaskCfg
 
 
 @dataclass

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from msemu.cli.training_display import TrainingDisplay
-from msemu.config import TrainCfg, cfg_names
+from msemu.config import cfg_names
 from msemu.console import load_motions
 from msemu.errors import MsemuError, command
 from msemu.registry import TaskSpec, get_task, list_tasks
+from msemu.schema import TrainCfg
 
 USAGE = """usage: msemu-train TASK [options]
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from rsl_rl.utils import resolve_callable
 
-from msemu.config import AgentCfg, AssistCfg, TaskCfg, TrainCfg
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError, suggestion
 from msemu.models import Body, load_body
@@ -18,6 +17,7 @@ from msemu.registry import get_task
 from msemu.rl.distributed import Team
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
+from msemu.schema import AgentCfg, AssistCfg, TaskCfg, TrainCfg
 
 RUNNERS = ("msemu.rl.runner:Runner", "msemu.rl.off_policy.runner:OffPolicyRunner")
 """Names for ``agent.runner``."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from msemu.config import TrainCfg, build, read_yaml, to_dict
+from msemu.config import build, read_yaml, to_dict
 from msemu.errors import MsemuError, suggestion
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
@@ -18,6 +18,7 @@ from msemu.motion.library.task_clips import file_stem
 from msemu.registry import list_tasks
 from msemu.rl import checkpoint
 from msemu.rl.provenance import git_state, versions
+from msemu.schema import TrainCfg
 
 
 @dataclass(frozen=True)

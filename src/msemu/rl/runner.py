@@ -16,13 +16,14 @@ from rsl_rl.algorithms import PPO
 from rsl_rl.runners import OnPolicyRunner
 from tensordict import TensorDict
 
-from msemu.config import AgentCfg, to_dict
+from msemu.config import to_dict
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.rl import checkpoint
 from msemu.rl.distributed import Team
 from msemu.rl.heads import check_head, expect_head, head_name
 from msemu.rl.progress import Iteration, ProgressLogger, StopTraining
+from msemu.schema import AgentCfg
 
 _LOGGER_STATE = ("tot_timesteps", "tot_time", "cur_reward_sum", "cur_episode_length", "rewbuffer", "lenbuffer")
 

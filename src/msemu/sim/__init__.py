@@ -5,9 +5,9 @@ import copy
 import mujoco
 import torch
 
-from msemu.config import Capacity, SimCfg
 from msemu.errors import MsemuError, suggestion
 from msemu.muscle.settings import load_muscle_cfg
+from msemu.schema import Capacity, SimCfg
 from msemu.sim.cpu import CpuSimulation
 from msemu.sim.device import pick_device
 from msemu.sim.randomization import draw_variation

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from msemu.config import RandomizationCfg
 from msemu.errors import MsemuError
+from msemu.schema import RandomizationCfg
 
 
 @dataclass(frozen=True)

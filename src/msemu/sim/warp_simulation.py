@@ -10,11 +10,11 @@ import mujoco_warp as mjw
 import torch
 import warp as wp
 
-from msemu.config import Capacity
 from msemu.errors import MsemuError
 from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.overrides import configured_parameters
 from msemu.muscle.settings import MuscleCfg
+from msemu.schema import Capacity
 from msemu.sim import warp_kernels
 from msemu.sim.contact_sensors import contact_sensors
 from msemu.sim.device import require_memory

@@ -12,7 +12,7 @@ from small_agent import small_agent
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from msemu.cli.train import parse, train
-from msemu.config import AgentCfg, TaskCfg, TrainCfg, cfg_file
+from msemu.config import cfg_file
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.envs.senses import SenseReader
 from msemu.errors import MsemuError
@@ -24,6 +24,7 @@ from msemu.rl import checkpoint
 from msemu.rl.adversarial.features import MotionFeatures
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
+from msemu.schema import AgentCfg, TaskCfg, TrainCfg
 
 TASK = "Msemu-Track-MyoLegs-v0"
 ENTRIES = (

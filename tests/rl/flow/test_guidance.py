@@ -12,13 +12,14 @@ from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 
 from msemu.cli.train import train
-from msemu.config import AgentCfg, TrainCfg, cfg_file, load
+from msemu.config import cfg_file, load
 from msemu.motion.clip import MotionClip
 from msemu.registry import get_task
 from msemu.rl import checkpoint
 from msemu.rl.flow.guidance import TwinAdvantage, ascend, explained_variance
 from msemu.rl.flow.guided import GuidedFlowPPO
 from msemu.rl.run_folder import RunFolder
+from msemu.schema import AgentCfg, TrainCfg
 
 TASK = "Msemu-Track-MyoLegs-v0"
 NUM_ENVS, MUSCLES = 256, 20

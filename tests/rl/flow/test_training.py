@@ -9,7 +9,6 @@ import torch
 from small_agent import small_agent
 
 from msemu.cli.train import parse, train
-from msemu.config import TrainCfg
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
@@ -19,6 +18,7 @@ from msemu.rl.assemble import open_policy
 from msemu.rl.flow.export import export_sampler
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
+from msemu.schema import TrainCfg
 
 TASK = "Msemu-Track-MyoLegs-v0"
 

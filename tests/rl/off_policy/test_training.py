@@ -10,7 +10,6 @@ from small_agent import small_agent
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from msemu.cli.train import parse, train
-from msemu.config import AgentCfg, TrainCfg
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
@@ -21,6 +20,7 @@ from msemu.rl.distributed import Team
 from msemu.rl.off_policy.runner import REPLAY_FILE, OffPolicyRunner
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
+from msemu.schema import AgentCfg, TrainCfg
 
 TASK = "Msemu-Track-MyoLegs-v0"
 

@@ -12,8 +12,9 @@ import torch
 from rsl_rl.env import VecEnv
 from rsl_rl.utils import resolve_callable
 
-from msemu.config import AgentCfg, cfg_file, load, to_dict
+from msemu.config import cfg_file, load, to_dict
 from msemu.errors import MsemuError
+from msemu.schema import AgentCfg
 
 HIDDEN_DIMS = [64, 64]
 """Hidden units of every network."""

@@ -8,7 +8,7 @@ import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
-from msemu.config import SimCfg, build, cfg_file, read_yaml
+from msemu.config import build, cfg_file, read_yaml
 from msemu.envs.action.excitation import ExcitationValues
 from msemu.errors import MsemuError, suggestion
 from msemu.models import Body, load_body
@@ -16,6 +16,7 @@ from msemu.models.couplings import Couplings
 from msemu.models.edits.hold import hold_joints
 from msemu.models.muscle_groups import group_by_length
 from msemu.models.poses import scalar_joints
+from msemu.schema import SimCfg
 from msemu.sim import make_simulation
 
 EPISODE_STEPS = 50

@@ -65,13 +65,13 @@ def static_optimization(args: StaticOptimizationArgs) -> None:
     import numpy as np
 
     from msemu.analysis.static_optimization.report import summarize, write_files
-    from msemu.config import TaskCfg
     from msemu.control.inverse_dynamics import differentiate
     from msemu.control.muscle_capacity import scaled_strength
     from msemu.control.static_optimization import StaticOptimizationSettings, optimize
     from msemu.control.weakness import find_weaknesses
     from msemu.models import load_body
     from msemu.muscle.parameters import MuscleParameters
+    from msemu.schema import TaskCfg
 
     if not 0 < args.strength <= 100:
         raise MsemuError(f"--strength {args.strength:g} is not between 0 and 100")

@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from msemu.config import TaskCfg
 from msemu.errors import MsemuError, suggestion
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
@@ -13,6 +12,7 @@ from msemu.motion.formats.read import CLIP_FORMATS, detect_format, read_clip
 from msemu.motion.library.catalogue import find_entries
 from msemu.motion.library.obtain import describe_clip, obtain_clip
 from msemu.motion.reference import clip_names
+from msemu.schema import TaskCfg
 
 OnFrame = Callable[[int, int], None]
 

@@ -92,7 +92,7 @@ class Replay:
         step |= {f"next_observations.{name}": values for name, values in next_observations.items()}
         step |= {"actions": actions, "rewards": rewards, "failed": failed.bool(), "ended": ended.bool()}
         if not self._columns:
-            self._make_room({name: values[None] for name, values in step.items()})
+            self._allocate({name: values[None] for name, values in step.items()})
         for name, values in step.items():
             self._columns[name][self._next] = values
         self._next = (self._next + 1) % self._num_rows
@@ -131,13 +131,13 @@ class Replay:
             RuntimeError: The ring is smaller or of another number of environments.
         """
         columns = {name: values for name, values in state.items() if name != "next"}
-        self._make_room(columns)
+        self._allocate(columns)
         self._size = len(columns["rewards"])
         self._next = state["next"]
         for name, values in columns.items():
             self._columns[name][: self._size] = values
 
-    def _make_room(self, like: Mapping[str, torch.Tensor]) -> None:
+    def _allocate(self, like: Mapping[str, torch.Tensor]) -> None:
         """Take memory for columns of this kind, each [steps, E, ...]; a host gives it as it is filled."""
         shape = self._num_rows, self._num_envs
         self._columns = {name: values.new_empty(*shape, *values.shape[2:]) for name, values in like.items()}
