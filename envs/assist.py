@@ -2,11 +2,11 @@
 
 import torch
 
-from msemu.control.tracking.springs import RootDeviation, Spring, bounded
+from msemu.control.tracking.springs import RootDeviation, bounded, pull
 from msemu.envs.schedule import Schedule
 from msemu.models.body import Body
 from msemu.motion.reference import ReferenceMotion
-from msemu.schema import AssistCfg
+from msemu.schema import AssistCfg, ScheduleCfg, SpringCfg
 from msemu.sim import Simulation
 
 _RADIUS_M = 0.3
@@ -23,8 +23,8 @@ class AssistiveWrench:
     def __init__(self, cfg: AssistCfg, body: Body, sim: Simulation, reference: ReferenceMotion):
         """Prepare gains and limits."""
         self._sim, self._reference = sim, reference
-        self._spring = Spring(cfg.natural_frequency_hz, cfg.damping_ratio)
-        self._schedule = Schedule(1.0, 0.0, cfg.fade_begin, cfg.fade_end)
+        self._spring = SpringCfg(cfg.natural_frequency_hz, cfg.damping_ratio)
+        self._schedule = Schedule(ScheduleCfg(1.0, 0.0, cfg.fade_begin, cfg.fade_end))
         self._mass, self._weight = body.mass, body.weight
         self._max_force = cfg.max_force_bw * self._weight
         self._log: dict[str, torch.Tensor] = {}
@@ -38,8 +38,8 @@ class AssistiveWrench:
         """
         sim, share = self._sim, self._schedule.at(steps)
         root = RootDeviation.between(sim.qpos, sim.qvel, *self._states(frame))
-        force = self._mass * self._spring.pull(root.position, root.linear_velocity)
-        moment = self._mass * _RADIUS_M**2 * self._spring.pull(root.rotation, root.angular_velocity)
+        force = self._mass * pull(self._spring, root.position, root.linear_velocity)
+        moment = self._mass * _RADIUS_M**2 * pull(self._spring, root.rotation, root.angular_velocity)
         force, moment = bounded(force, self._max_force), bounded(moment, self._max_force * _RADIUS_M)
         sim.root_force.copy_(share * torch.cat((force, moment), 1))
         self._log = {

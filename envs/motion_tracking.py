@@ -7,7 +7,7 @@ from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
 from msemu.envs import observations, tracking_error
-from msemu.envs.action.space import Scene, make_action_space
+from msemu.envs.action.space import ActionSpace, Scene, make_of_kind
 from msemu.envs.assist import AssistiveWrench
 from msemu.envs.emg import emg_target
 from msemu.envs.rewards import RewardSum, Transition
@@ -19,7 +19,6 @@ from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.kinematics import Kinematics
 from msemu.motion.reference import ReferenceMotion
-from msemu.muscle.settings import load_muscle_cfg
 from msemu.schema import TaskCfg, TrainCfg
 from msemu.sim import Simulation, make_simulation, single_threaded
 
@@ -65,9 +64,8 @@ class MotionTrackingEnv(VecEnv):
         self.sampler = StartSampler(self.reference, env.start_sampling)
         self._forbidden = ForbiddenContact(self.sim, env.termination.allowed_contacts)
         self.num_envs = cfg.num_envs
-        muscle = load_muscle_cfg(cfg.sim.muscle)
-        scene = Scene(body, self.sim, self.reference, self._substeps, muscle, cfg.sim.num_threads)
-        self.action_space = make_action_space(env.action, scene)
+        scene = Scene(body, self.sim, self.reference, self._substeps, cfg.sim.muscle, cfg.sim.num_threads)
+        self.action_space: ActionSpace = make_of_kind(env.action, scene)
         self.num_actions = self.action_space.num_actions
         self._assist = AssistiveWrench(env.assist, body, self.sim, self.reference) if env.assist.max_force_bw else None
         self.control_steps = 0

@@ -1,43 +1,29 @@
 """Joint targets as actions: a muscle controller follows the reference, the policy says where its joints should be."""
 
-from dataclasses import dataclass, field
-
 import torch
 
 from msemu.control.independent_dofs import ROOT_DOFS
-from msemu.control.tracking.controller import ControllerSettings, TrackingController
+from msemu.control.tracking.controller import TrackingController
 from msemu.envs.action.space import ActionSpace, Scene
 from msemu.errors import MsemuError
+from msemu.schema import ControllerCfg, JointCfg
 from msemu.sim import CpuSimulation
-
-
-@dataclass(frozen=True)
-class JointValues:
-    """Offsets from the reference: ``offset_rad * tanh(action)``."""
-
-    offset_rad: float = 0.2
-    """Greatest offset of a joint's target from the reference [rad]."""
-    controller: ControllerSettings = field(default_factory=ControllerSettings)
-
-    def __post_init__(self) -> None:
-        if not self.offset_rad > 0.0:
-            raise MsemuError("offset_rad of the action space must be positive")
 
 
 class JointSpace(ActionSpace):
     """One action an independent joint; an action of zero is the model-based controller that follows the reference."""
 
-    Values = JointValues
+    Cfg = JointCfg
 
-    def __init__(self, values: JointValues, scene: Scene):
+    def __init__(self, cfg: JointCfg, scene: Scene):
         """Prepare the controller.
 
         Raises:
             MsemuError: The engine is not the mujoco one, or the body has no such contact regions.
         """
-        self._offset = values.offset_rad
+        self._offset = cfg.offset_rad
         self._scene = scene
-        self._controller = make_controller(values.controller, scene)
+        self._controller = make_controller(cfg.controller, scene)
         self.num_actions = len(self._controller.dofs) - ROOT_DOFS
         self._log: dict[str, torch.Tensor] = {}
 
@@ -68,7 +54,7 @@ class JointSpace(ActionSpace):
         self._controller.load_state_dict(state)
 
 
-def make_controller(settings: ControllerSettings, scene: Scene) -> TrackingController:
+def make_controller(cfg: ControllerCfg, scene: Scene) -> TrackingController:
     """Make the model-based controller of a scene.
 
     Raises:
@@ -80,5 +66,5 @@ def make_controller(settings: ControllerSettings, scene: Scene) -> TrackingContr
             " or --env.action residual"
         )
     return TrackingController(
-        scene.body, scene.sim, scene.reference, settings, scene.substeps, scene.muscle, scene.num_threads
+        scene.body, scene.sim, scene.reference, cfg, scene.substeps, scene.muscle, scene.num_threads
     )

@@ -5,21 +5,21 @@ from typing import ClassVar
 
 import torch
 
-from msemu.control.tracking.controller import ControllerSettings
 from msemu.envs.action.joint import make_controller
 from msemu.envs.action.space import Scene
+from msemu.schema import ControllerPriorCfg, PriorCfg
 
 
 class Prior(ABC):
     """Excitations that make a body follow its reference, more or less.
 
-    A class of your own is named in the YAML file of the action space like an `ActionSpace`.
+    A class of your own is named and built like an `ActionSpace`; its values derive from `PriorCfg`.
 
     Attributes:
-        Values: Dataclass of what the YAML file may hold.
+        Cfg: Dataclass of its values.
     """
 
-    Values: ClassVar[type]
+    Cfg: ClassVar[type[PriorCfg]]
 
     @abstractmethod
     def excitation(self, frame: torch.Tensor) -> torch.Tensor:
@@ -43,15 +43,15 @@ class Prior(ABC):
 class ControllerPrior(Prior):
     """The model-based controller of the action space ``joint`` at an action of zero."""
 
-    Values = ControllerSettings
+    Cfg = ControllerPriorCfg
 
-    def __init__(self, values: ControllerSettings, scene: Scene):
+    def __init__(self, cfg: ControllerPriorCfg, scene: Scene):
         """Prepare the controller.
 
         Raises:
             MsemuError: The engine is not the mujoco one, or the body has no such contact regions.
         """
-        self._controller = make_controller(values, scene)
+        self._controller = make_controller(cfg.controller, scene)
 
     def excitation(self, frame: torch.Tensor) -> torch.Tensor:  # noqa: D102
         return self._controller.decode(frame).excitation

@@ -1,29 +1,11 @@
 """A prior of the spinal cord: what the muscles do along the reference, and stretch reflexes."""
 
-from dataclasses import dataclass
-
 import torch
 
 from msemu.envs.action.prior import Prior
 from msemu.envs.action.space import Scene
-from msemu.errors import MsemuError
 from msemu.muscle.overrides import configured_parameters
-
-
-@dataclass(frozen=True)
-class ReflexValues:
-    """Gains of the stretch reflex."""
-
-    length_gain: float = 2.0
-    """Excitation for a muscle that is longer than the reference's by an optimal fiber length [-]."""
-    velocity_gain_s: float = 0.02
-    """Excitation for one that lengthens faster by an optimal fiber length per second [s]."""
-    delay_s: float = 0.02
-    """Delay of the reflex [s], rounded to control steps; Geyer and Herr 2010 have 5 (hip) to 20 ms (ankle)."""
-
-    def __post_init__(self) -> None:
-        if not min(self.length_gain, self.velocity_gain_s, self.delay_s) >= 0.0:
-            raise MsemuError("gains and delay of the stretch reflex must not be negative")
+from msemu.schema import ReflexCfg
 
 
 class ReflexPrior(Prior):
@@ -36,9 +18,9 @@ class ReflexPrior(Prior):
     back alike. Lengths are in optimal fiber lengths.
     """
 
-    Values = ReflexValues
+    Cfg = ReflexCfg
 
-    def __init__(self, values: ReflexValues, scene: Scene):
+    def __init__(self, cfg: ReflexCfg, scene: Scene):
         """Bring the tables to the device.
 
         Raises:
@@ -53,9 +35,9 @@ class ReflexPrior(Prior):
 
         self._feed_forward = tensor(scene.muscles.excitation)
         self._length, self._velocity = tensor(scene.muscles.length), tensor(scene.muscles.velocity)
-        self._length_gain = tensor(values.length_gain / fiber)
-        self._velocity_gain = tensor(values.velocity_gain_s / fiber)
-        delay = round(values.delay_s / scene.control_step_s)
+        self._length_gain = tensor(cfg.length_gain / fiber)
+        self._velocity_gain = tensor(cfg.velocity_gain_s / fiber)
+        delay = round(cfg.delay_s / scene.control_step_s)
         self._memory = torch.zeros(delay + 1, scene.sim.num_envs, len(fiber), device=device)
         self._newest = 0
 

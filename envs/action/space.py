@@ -1,21 +1,19 @@
-"""What every action space offers, and how one is found by its name."""
+"""What every action space offers, and how one is made."""
 
 import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from rsl_rl.utils import resolve_callable
 
-from msemu.config import build, cfg_file, read_yaml
+from msemu.components import resolve
 from msemu.control.muscle_reference import MuscleReference
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.reference import ReferenceMotion
-from msemu.muscle.settings import MuscleCfg
+from msemu.schema import ActionCfg, MuscleCfg, PriorCfg
 from msemu.sim import Simulation
 
 
@@ -69,15 +67,15 @@ class Scene:
 class ActionSpace(ABC):
     """Turns the policy's output into muscle excitation, once in each control step.
 
-    A class of your own is named in a YAML file as ``class_name: "module:Class"``; the other keys are the fields of its
-    `Values`. It is built as ``Class(values, scene)``.
+    A class of your own is named in a YAML file as ``kind: "module:Class"``; the other keys are the fields of its `Cfg`,
+    which derives from `ActionCfg`. It is built as ``Class(cfg, scene)``.
 
     Attributes:
-        Values: Dataclass of what the YAML file may hold.
+        Cfg: Dataclass of its values.
         num_actions: Numbers A that the policy puts out.
     """
 
-    Values: ClassVar[type]
+    Cfg: ClassVar[type[ActionCfg]]
     num_actions: int
 
     @abstractmethod
@@ -109,30 +107,13 @@ class ActionSpace(ABC):
         """Continue from a `state_dict`."""
 
 
-def make_action_space(name: str, scene: Scene) -> ActionSpace:
-    """Make an action space.
-
-    Args:
-        name: Name of a file in cfg/action, or path of a YAML file.
-        scene: What it works in.
+def make_of_kind(cfg: ActionCfg | PriorCfg, scene: Scene) -> Any:
+    """Make the action space, or the prior, that the values are of.
 
     Raises:
-        MsemuError: There is no such file or class, or it does not suit the scene.
+        MsemuError: There is no such class, the values are not its own, or it does not suit the scene.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else cfg_file("action", name)
-    return build_named(read_yaml(path), scene, str(path))
-
-
-def build_named(values: dict[str, Any], scene: Scene, where: str) -> Any:
-    """Make what ``class_name`` names as ``Class(Class.Values(...), scene)`` of the other values.
-
-    Raises:
-        MsemuError: There is no such class, or a value is unknown.
-    """
-    values = dict(values)
-    class_name = values.pop("class_name", None)
-    try:
-        kind = resolve_callable(class_name)
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise MsemuError(f"{where}: class_name must name a class as module:Class ({error})") from error
-    return kind(build(kind.Values, values, where), scene)
+    kind = resolve(cfg.role, cfg.kind)
+    if not isinstance(cfg, kind.Cfg):
+        raise MsemuError(f"the {cfg.role} '{cfg.kind}' has the values of {kind.Cfg.__name__}, not {type(cfg).__name__}")
+    return kind(cfg, scene)

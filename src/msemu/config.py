@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 
 import yaml
 
+from msemu.components import resolve
 from msemu.errors import MsemuError, suggestion
+from msemu.schema.action import KINDS
 
 Config = TypeVar("Config")
 
@@ -59,13 +61,29 @@ def load(schema: type[Config], path: Path) -> Config:
     return build(schema, read_yaml(path), str(path))
 
 
-def build(schema: type[Config], values: dict[str, Any], where: str) -> Config:
+def load_named(schema: type[Config], name: str) -> Config:
+    """Read a part of a configuration that has files of its own.
+
+    Args:
+        schema: A dataclass with a ``role``, such as `MuscleCfg`.
+        name: Name of a file in the folder ``cfg/<role>``, or the path of a YAML file.
+
+    Raises:
+        MsemuError: There is no such file, or its values do not fit; the message names what is known.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else cfg_file(schema.role, name)
+    part = _convert_part(schema, read_yaml(path), str(path), None)
+    return part.relative_to(path.parent) if hasattr(part, "relative_to") else part
+
+
+def build(schema: type[Config], values: dict[str, Any], where: str, default: Config | None = None) -> Config:
     """Make an instance of ``schema`` from nested mappings.
 
     Args:
         schema: A dataclass.
-        values: Values by field name; fields that are missing keep their defaults.
+        values: Values by field name; fields that are missing, at any depth, keep their defaults.
         where: What an error message calls the place of the values.
+        default: Instance that the defaults are taken from.
 
     Raises:
         MsemuError: A key is unknown, a required one is missing, or a value has the wrong type.
@@ -75,16 +93,21 @@ def build(schema: type[Config], values: dict[str, Any], where: str) -> Config:
     for key in values:
         if key not in known:
             raise MsemuError(f"{where}: unknown key '{key}'{suggestion(key, sorted(known))}")
-    for name, entry in known.items():
-        no_default = entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
-        if no_default and name not in values:
+    defaults = {key: _default(entry) if default is None else getattr(default, key) for key, entry in known.items()}
+    for name, value in defaults.items():
+        if value is dataclasses.MISSING and name not in values:
             raise MsemuError(f"{where}: the key '{name}' is missing")
-    return schema(**{key: _convert(hints[key], value, f"{where}: {key}") for key, value in values.items()})
+    given = {key: _convert(hints[key], value, f"{where}: {key}", defaults[key]) for key, value in values.items()}
+    return schema(**{**defaults, **given})
 
 
 def to_dict(config: Any) -> dict[str, Any]:
     """Plain nested mappings of a configuration, ready for YAML, in the order of the fields."""
     return _plain(dataclasses.asdict(config))
+
+
+def _default(entry: dataclasses.Field) -> Any:
+    return entry.default if entry.default_factory is dataclasses.MISSING else entry.default_factory()
 
 
 def _base_file(path: Path, name: str) -> Path:
@@ -93,7 +116,7 @@ def _base_file(path: Path, name: str) -> Path:
     return beside if beside.is_file() or not installed.is_file() else installed
 
 
-def _convert(hint: Any, value: Any, where: str) -> Any:
+def _convert(hint: Any, value: Any, where: str, default: Any = None) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
@@ -101,11 +124,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         kinds = [kind for kind in arguments if kind is not type(None)]
         is_list = isinstance(value, (list, tuple))
         fitting = [kind for kind in kinds if (typing.get_origin(kind) in (tuple, list)) == is_list]
-        return _convert((fitting or kinds)[0], value, where)
+        return _convert((fitting or kinds)[0], value, where, default)
     if dataclasses.is_dataclass(hint):
-        if not isinstance(value, dict):
-            raise MsemuError(f"{where}: expected 'key: value' lines, not {value!r}")
-        return build(hint, value, where)
+        return _convert_part(hint, value, where, default)
     if origin is dict:
         if not isinstance(value, dict):
             raise MsemuError(f"{where}: expected 'key: value' lines, not {value!r}")
@@ -118,11 +139,40 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         if len(kinds) != len(value):
             raise MsemuError(f"{where}: expected {len(kinds)} values, not {len(value)}")
         return origin(_convert(kind, item, where) for kind, item in zip(kinds, value, strict=True))
+    if hint is Path and isinstance(value, str):
+        return Path(value)
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     if hint is Any or (isinstance(value, hint) and not (hint is int and isinstance(value, bool))):
         return value
     raise MsemuError(f"{where}: expected {hint.__name__}, not {value!r}")
+
+
+def _convert_part(schema: Any, value: Any, where: str, default: Any) -> Any:
+    """A nested dataclass from its values, or from the name of the file that holds them."""
+    role = getattr(schema, "role", None)
+    if role and isinstance(value, str):
+        return load_named(schema, value)
+    if not isinstance(value, dict):
+        raise MsemuError(f"{where}: expected 'key: value' lines, not {value!r}")
+    if schema in KINDS:
+        schema = _of_kind(schema, value, where, default)
+    return build(schema, value, where, default if type(default) is schema else None)
+
+
+def _of_kind(schema: Any, values: dict[str, Any], where: str, default: Any) -> Any:
+    """The dataclass that the values' ``kind`` has, or that of the default."""
+    if "kind" not in values:
+        if default is None:
+            raise MsemuError(f"{where}: the key 'kind' is missing; known: {', '.join(KINDS[schema])}")
+        return type(default)
+    kind = values["kind"]
+    if kind in KINDS[schema]:
+        return KINDS[schema][kind]
+    found = getattr(resolve(schema.role, kind), "Cfg", None)
+    if not (dataclasses.is_dataclass(found) and issubclass(found, schema)):
+        raise MsemuError(f"{where}: the class {kind} needs a dataclass Cfg that derives from {schema.__name__}")
+    return found
 
 
 def _merge(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class TaskSpec:
             `TaskCfg`. It is resolved only when the task is used.
         summary: One line for ``msemu-train --list``.
         agent: Name of a file in cfg/agent, or the path of one.
-        env: ``module:Class`` of the environment.
+        env: Name of the environment in `msemu.components`, or ``module:Class`` of one of your own.
         origin: Distribution that registered the task.
     """
 
@@ -36,7 +36,7 @@ class TaskSpec:
     config: str | Path | Callable[[], TaskCfg]
     summary: str
     agent: str | Path = "ppo"
-    env: str = "msemu.envs.motion_tracking:MotionTrackingEnv"
+    env: str = "motion_tracking"
     origin: str = "msemu"
 
     def load_config(self) -> TaskCfg:

@@ -6,8 +6,9 @@ import torch
 from msemu.control.dynamics import DynamicsReader
 from msemu.control.solver.dense import BoundedLeastSquares, Solution, solve
 from msemu.control.solver.sparse import SparseLeastSquares
-from msemu.control.tracking.decoder import DecoderSettings, MuscleDecoder
+from msemu.control.tracking.decoder import MuscleDecoder
 from msemu.models import Body
+from msemu.schema import DecoderCfg
 from msemu.sim.cpu import CpuSimulation
 
 NUM_ENVS = 4
@@ -16,7 +17,7 @@ EVERY = torch.ones(NUM_ENVS, dtype=torch.bool)
 
 def make_decoder(body: Body, iterations: int = 25) -> tuple[MuscleDecoder, DynamicsReader]:
     reader = DynamicsReader(body, NUM_ENVS, ["foot_r", "foot_l"], 1)
-    settings = DecoderSettings(effort=1e-5, iterations=iterations, tolerance=1e-3)
+    settings = DecoderCfg(effort=1e-5, iterations=iterations, tolerance=1e-3)
     return MuscleDecoder(body, reader, NUM_ENVS, 10, 0.002, settings=settings, num_threads=2), reader
 
 

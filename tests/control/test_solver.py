@@ -7,10 +7,11 @@ from scipy.optimize import lsq_linear, minimize
 
 from msemu.control.dynamics import DynamicsReader
 from msemu.control.solver.dense import BoundedLeastSquares, solve
-from msemu.control.torque_balance import ContactSettings, TorqueBalance
+from msemu.control.torque_balance import TorqueBalance
 from msemu.models import Body
 from msemu.models.poses import random_poses
 from msemu.muscle.parameters import MuscleParameters
+from msemu.schema import ContactCfg
 
 NUM_PROBLEMS = 12
 
@@ -26,7 +27,7 @@ def make_problem(body: Body, effort: float) -> BoundedLeastSquares:
     qvel = torch.zeros(NUM_PROBLEMS, body.model.nv, dtype=torch.float64)
     state = reader.read(qpos, qvel, torch.zeros(NUM_PROBLEMS, len(reader.dofs), dtype=torch.float64))
     parameters = MuscleParameters.of(body.model)
-    balance = TorqueBalance(body, parameters, reader.dofs, ContactSettings())
+    balance = TorqueBalance(body, parameters, reader.dofs, ContactCfg())
     active = torch.from_numpy(parameters.max_isometric_force).expand(NUM_PROBLEMS, -1)
     zeros = torch.zeros_like(active)
     problem = balance.problem(

@@ -10,7 +10,7 @@ import pytest
 from msemu.analysis.static_optimization.report import summarize
 from msemu.control.inverse_dynamics import Movement, differentiate
 from msemu.control.muscle_capacity import scaled_strength
-from msemu.control.static_optimization import StaticOptimizationSettings, optimize
+from msemu.control.static_optimization import StaticOptimizationCfg, optimize
 from msemu.control.weakness import find_weaknesses
 from msemu.errors import MsemuError
 from msemu.models import Body
@@ -98,9 +98,9 @@ def test_each_objective_is_the_least_of_its_kind(legs: Body, march: MotionClip) 
     results = {
         name: optimize(legs, movement, settings)
         for name, settings in {
-            "square": StaticOptimizationSettings(),
-            "cube": StaticOptimizationSettings(power=3),
-            "power": StaticOptimizationSettings(objective="power"),
+            "square": StaticOptimizationCfg(),
+            "cube": StaticOptimizationCfg(power=3),
+            "power": StaticOptimizationCfg(objective="power"),
         }.items()
     }
     assert all(result.converged.all() for result in results.values())
@@ -123,7 +123,7 @@ def independent(body: Body, qvel: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("level", ["rigid", "elastic"])
 def test_other_muscle_levels_give_the_torque_as_well(legs: Body, march: MotionClip, level: str) -> None:
-    result = optimize(legs, differentiate(legs, march, 0.02), StaticOptimizationSettings(level=level))
+    result = optimize(legs, differentiate(legs, march, 0.02), StaticOptimizationCfg(level=level))
     assert result.converged.all()
     assert (result.muscle_force >= 0).all()
     assert summarize(result)["torque_missing_share"] < 0.02
@@ -155,7 +155,7 @@ def test_a_clip_off_the_floor_leaves_the_weight_unexplained(legs: Body, march: M
 
 def test_unsolved_frames_are_reported(legs: Body, march: MotionClip) -> None:
     movement = differentiate(legs, march, 0.02)
-    result = optimize(legs, movement, StaticOptimizationSettings(iterations=3))
+    result = optimize(legs, movement, StaticOptimizationCfg(iterations=3))
     assert summarize(result)["unconverged_frames"] == list(range(march.num_frames))
 
 
@@ -171,4 +171,4 @@ def test_a_body_without_feet_is_refused(legs: Body, march: MotionClip) -> None:
 )
 def test_wrong_settings_are_named(values: dict, message: str) -> None:
     with pytest.raises(MsemuError, match=message):
-        StaticOptimizationSettings(**values)
+        StaticOptimizationCfg(**values)

@@ -12,10 +12,10 @@ import yaml
 from command_line import run
 
 from msemu.cli.train import train
-from msemu.config import cfg_file, cfg_names
+from msemu.config import cfg_names, load_named
 from msemu.control.dynamics import DynamicsReader, EngineDynamics
-from msemu.control.tracking.foot_placement import FootPlacement, FootPlacementSettings
-from msemu.control.tracking.springs import RootDeviation, Spring
+from msemu.control.tracking.foot_placement import FootPlacement
+from msemu.control.tracking.springs import RootDeviation, pull
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.envs.schedule import Schedule
 from msemu.errors import MsemuError
@@ -23,14 +23,14 @@ from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.rl.assemble import open_policy
 from msemu.rl.run_folder import RunFolder
-from msemu.schema import TaskCfg, TrainCfg
+from msemu.schema import ActionCfg, FootPlacementCfg, ScheduleCfg, SpringCfg, TaskCfg, TrainCfg
 
 TASK = "Msemu-Track-MyoLegs-v0"
 SPACES = ("excitation", "residual", "residual_controller", "joint")
 
 
 def make_env(cfg: TaskCfg, legs: Body, clip: MotionClip, action: str, seed: int = 0) -> MotionTrackingEnv:
-    cfg.env.action = action
+    cfg.env.action = load_named(ActionCfg, action)
     return MotionTrackingEnv(cfg, legs, clip, seed)
 
 
@@ -57,10 +57,11 @@ def test_the_native_space_is_the_sigmoid_to_the_bit(tracking_cfg: TaskCfg, legs:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({}, "class_name must name a class"),
-        ({"class_name": "msemu.envs.action.joint:Nowhere"}, "class_name must name a class"),
-        ({"class_name": "msemu.envs.action.joint:JointSpace", "ofset_rad": 1.0}, "did you mean offset_rad"),
-        ({"class_name": "msemu.envs.action.joint:JointSpace", "offset_rad": -1.0}, "offset_rad .* must be positive"),
+        ({}, "the key 'kind' is missing; known: excitation, joint, residual"),
+        ({"kind": "msemu.envs.action.joint:Nowhere"}, "unknown action .*Nowhere.*known: excitation"),
+        ({"kind": "msemu.envs.action.space:Scene"}, "needs a dataclass Cfg that derives from ActionCfg"),
+        ({"kind": "joint", "ofset_rad": 1.0}, "did you mean offset_rad"),
+        ({"kind": "joint", "offset_rad": -1.0}, "offset_rad .* must be positive"),
         (
             {"base": "action/joint.yaml", "controller": {"joints": {"natural_frequency_hz": -1.0}}},
             "must not be negative",
@@ -71,7 +72,7 @@ def test_the_native_space_is_the_sigmoid_to_the_bit(tracking_cfg: TaskCfg, legs:
             {"base": "action/residual.yaml", "bound": {"initial": 0.2, "final": 1.0, "begin": 9, "end": 3}},
             "a schedule ends",
         ),
-        ({"base": "action/residual.yaml", "prior": {"class_name": "nowhere:Prior"}}, "the prior .*: class_name"),
+        ({"base": "action/residual.yaml", "prior": {"kind": "nowhere:Prior"}}, "unknown prior 'nowhere:Prior'"),
         ({"base": "action/residual.yaml", "prior": {"gain": 1.0}}, "unknown key 'gain'"),
     ],
 )
@@ -98,19 +99,20 @@ def test_a_space_of_ones_own(
         "from dataclasses import dataclass\n"
         "import torch\n"
         "from msemu.envs.action.space import ActionSpace\n"
-        "@dataclass\n"
-        "class Level:\n"
+        "from msemu.schema import ActionCfg\n"
+        "@dataclass(frozen=True)\n"
+        "class LevelCfg(ActionCfg):\n"
         "    tone: float = 0.1\n"
         "class OneForAll(ActionSpace):\n"
-        "    Values = Level\n"
+        "    Cfg = LevelCfg\n"
         "    num_actions = 1\n"
-        "    def __init__(self, values, scene):\n"
-        "        self.tone, self.muscles = values.tone, scene.body.num_muscles\n"
+        "    def __init__(self, cfg, scene):\n"
+        "        self.tone, self.muscles = cfg.tone, scene.body.num_muscles\n"
         "    def excitation(self, actions, frame, steps):\n"
         "        return (self.tone + actions.expand(-1, self.muscles)).clamp(0, 1)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    env = make_env(tracking_cfg, legs, march, own_space(tmp_path, class_name="my_actions:OneForAll", tone=0.25))
+    env = make_env(tracking_cfg, legs, march, own_space(tmp_path, kind="my_actions:OneForAll", tone=0.25))
     env.step(torch.full((4, 1), 0.5))
     assert env.num_actions == 1 and (env.transition.excitation == 0.75).all()
 
@@ -210,23 +212,23 @@ def test_the_root_deviation_is_mujocos(legs: Body) -> None:
 
 def test_a_spring_oscillates_at_its_frequency() -> None:
     position, velocity, dt = torch.tensor(1.0, dtype=torch.float64), torch.tensor(0.0, dtype=torch.float64), 1e-4
-    spring = Spring(2.0, 0.0)
+    spring = SpringCfg(2.0, 0.0)
     for _ in range(5000):  # one period of 0.5 s
-        velocity = velocity + dt * spring.pull(-position, -velocity)
+        velocity = velocity + dt * pull(spring, -position, -velocity)
         position = position + dt * velocity
     assert position == pytest.approx(1.0, abs=1e-3) and velocity == pytest.approx(0.0, abs=1e-2)
 
 
 def test_a_schedule_goes_from_one_value_to_another() -> None:
-    fade = Schedule(0.2, 1.0, 10, 20)
+    fade = Schedule(ScheduleCfg(0.2, 1.0, 10, 20))
     assert [fade.at(step) for step in (0, 10, 15, 20, 99)] == pytest.approx([0.2, 0.2, 0.6, 1.0, 1.0])
-    assert Schedule(0.3, 0.5).at(0) == 0.5
+    assert Schedule(ScheduleCfg(0.3, 0.5)).at(0) == 0.5
 
 
 def test_feet_go_where_the_body_falls(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
     env = make_env(tracking_cfg, legs, march, "excitation")
     reader = DynamicsReader(legs, 4, ("foot_r", "foot_l"))
-    feet = FootPlacement(reader.points, ("foot_r", "foot_l"), FootPlacementSettings(gain=1.0, damping_m=1e-3))
+    feet = FootPlacement(reader.points, ("foot_r", "foot_l"), FootPlacementCfg(gain=1.0, damping_m=1e-3))
     qpos, qvel = env.reference.state(torch.tensor([3, 11, 24, 40]))
     still = torch.zeros(4, len(reader.dofs), dtype=torch.float64)
     contacts = reader.read(qpos, qvel, still).contacts
@@ -252,7 +254,7 @@ def test_feet_go_where_the_body_falls(tracking_cfg: TaskCfg, legs: Body, march: 
 
 def test_training_resumes_and_plays_in_a_scheduled_space(train_cfg: TrainCfg, tmp_path: Path) -> None:
     fading = {"initial": 0.2, "final": 1.0, "begin": 0, "end": 32}
-    train_cfg.env.action = own_space(tmp_path, base="action/residual.yaml", bound=fading)
+    train_cfg.env.action = load_named(ActionCfg, own_space(tmp_path, base="action/residual.yaml", bound=fading))
     whole = RunFolder.open(train(TASK, replace(train_cfg, iterations=4, run_name="whole")))
     half = RunFolder.open(train(TASK, replace(train_cfg, iterations=2, run_name="halves")))
     train(TASK, replace(half.load_config(), iterations=2, resume=str(half.path)))
@@ -274,7 +276,3 @@ def test_the_bench_measures_priors(march: MotionClip, tmp_path: Path) -> None:
     measured = json.loads(figures.read_text())
     assert measured["joint"]["joint_angle_error_deg"] < measured["excitation"]["joint_angle_error_deg"]
     assert "joint" in outcome.stdout and measured["joint"]["episodes"] == 2
-
-
-def test_values_are_read_from_the_installed_files() -> None:
-    assert yaml.safe_load(cfg_file("action", "excitation").read_text())["slope"] == 5.0

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from count_reads import CountReads
 
+from msemu.config import load_named
 from msemu.control.inverse_dynamics import differentiate
 from msemu.control.muscle_reference import MuscleReference
 from msemu.envs.action.prior import Prior
@@ -19,8 +21,7 @@ from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.catalogue import CACHE_VARIABLE
 from msemu.muscle.parameters import MuscleParameters
-from msemu.muscle.settings import MuscleCfg
-from msemu.schema import TaskCfg
+from msemu.schema import ActionCfg, JointCfg, MuscleCfg, TaskCfg
 
 SUBSTEPS, TIMESTEP = 10, 0.002
 
@@ -37,7 +38,7 @@ def along(body: Body, clip: MotionClip, muscle: MuscleCfg | None = None) -> Musc
 def make_env(cfg: TaskCfg, legs: Body, clip: MotionClip, folder: Path, **values: object) -> MotionTrackingEnv:
     path = folder / "own.yaml"
     path.write_text(yaml.safe_dump({"base": "action/residual.yaml", **values}))
-    cfg.env.action = str(path)
+    cfg.env.action = load_named(ActionCfg, str(path))
     return MotionTrackingEnv(cfg, legs, clip, seed=0)
 
 
@@ -93,12 +94,13 @@ def test_weak_joints_are_named_with_their_frame(
         for name, force in zip(parameters.names, parameters.max_isometric_force, strict=True)
     }
     (tmp_path / "weak.yaml").write_text(yaml.safe_dump(weak))
-    found = along(legs, march, MuscleCfg(level="rigid", parameter_file=str(tmp_path / "weak.yaml")))
+    found = along(legs, march, MuscleCfg(level="rigid", parameter_file=tmp_path / "weak.yaml"))
     (remark,) = found.remarks.tolist()
     assert "too weak for 'march'" in remark and "(frame " in remark and "and " in remark
     assert np.isfinite(found.activation).all() and found.activation.max() <= 1.0 + 1e-9
     (tmp_path / "muscle.yaml").write_text("level: rigid\nparameter_file: weak.yaml\n")
-    tracking_cfg.sim.muscle, tracking_cfg.env.action = str(tmp_path / "muscle.yaml"), "joint"
+    tracking_cfg.sim.muscle = load_named(MuscleCfg, str(tmp_path / "muscle.yaml"))
+    tracking_cfg.env.action = JointCfg()
     with pytest.warns(UserWarning, match="too weak for 'march'"):
         env = MotionTrackingEnv(tracking_cfg, legs, march)
     log = env.step(torch.zeros(4, env.num_actions))[3]["log"]
@@ -193,8 +195,6 @@ def test_feedback_of_stretch_keeps_the_legs_closer(
 def test_a_step_on_a_device_reads_nothing_back(
     tracking_cfg: TaskCfg, legs: Body, march: MotionClip, tmp_path: Path
 ) -> None:
-    from test_host_syncs import CountReads
-
     tracking_cfg.sim.engine, tracking_cfg.sim.device = "warp", "cpu"
     tracking_cfg.env.assist = replace(tracking_cfg.env.assist, max_force_bw=0.2)
     env = make_env(tracking_cfg, legs, march, tmp_path)

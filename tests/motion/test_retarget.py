@@ -16,7 +16,7 @@ from msemu.motion.geometry import find_feet, landmark_path, sole_heights, suppor
 from msemu.motion.library.obtain import load_source
 from msemu.motion.quality import source_joint_speed
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
-from msemu.motion.retargeting.retarget import RetargetSettings, retarget
+from msemu.motion.retargeting.retarget import RetargetCfg, retarget
 from msemu.motion.retargeting.targets import _held, make_targets
 from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
@@ -107,7 +107,7 @@ def test_there_is_no_seam(march):
 
 
 def test_an_open_movement_has_no_displacement(legs):
-    clip = retarget(legs, marching(), RetargetSettings(cyclic=False, fps=25.0))
+    clip = retarget(legs, marching(), RetargetCfg(cyclic=False, fps=25.0))
     assert not clip.cyclic
     assert clip.num_frames == 26
     np.testing.assert_array_equal(clip.cycle_displacement, 0.0)
@@ -116,7 +116,7 @@ def test_an_open_movement_has_no_displacement(legs):
 
 def test_progress_is_told_up_to_the_end(legs):
     calls = []
-    retarget(legs, marching(), RetargetSettings(cyclic=False, fps=10.0), lambda *step: calls.append(step))
+    retarget(legs, marching(), RetargetCfg(cyclic=False, fps=10.0), lambda *step: calls.append(step))
     assert calls == [(done, calls[-1][1]) for done in range(1, calls[-1][1] + 1)]
 
 
@@ -240,7 +240,7 @@ def source() -> Callable[[str], SourceMotion]:
 def test_real_clips_are_within_the_bar(body_name, clip_name, source):
     if body_name == "ms_human_700" and not os.environ.get("MSEMU_MS_HUMAN_700"):
         pytest.skip("MSEMU_MS_HUMAN_700 is not set")
-    quality = retarget(load_body(body_name), source(clip_name), RetargetSettings(cyclic=True)).quality
+    quality = retarget(load_body(body_name), source(clip_name), RetargetCfg(cyclic=True)).quality
     found = [quality[f"error_{figure}_cm"] for figure in ("mean", "p95", "max")]
     mean, p95, largest = BAR_CM[body_name, clip_name]
     assert found[0] <= mean and found[1] <= p95, found

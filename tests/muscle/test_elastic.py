@@ -16,7 +16,7 @@ from msemu.muscle import in_numpy as reference
 from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.host import HostMuscles
 from msemu.muscle.parameters import COLUMNS, MuscleParameters
-from msemu.muscle.settings import MuscleCfg
+from msemu.schema import MuscleCfg
 
 DT = 0.002
 

@@ -7,7 +7,7 @@ import warp as wp
 
 from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.parameters import MuscleParameters
-from msemu.muscle.settings import LEVELS, MuscleCfg
+from msemu.schema import LEVELS, MuscleCfg
 
 NUM_WORLDS = 3
 NUM_STEPS = 100

@@ -13,7 +13,7 @@ from msemu.muscle import in_numpy as reference
 from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.host import HostMuscles
 from msemu.muscle.parameters import COLUMNS, MuscleParameters
-from msemu.muscle.settings import LEVELS, FatigueCfg, MotorNoiseCfg, MuscleCfg
+from msemu.schema import LEVELS, FatigueCfg, MotorNoiseCfg, MuscleCfg
 
 DT = 0.002
 NOISE = MotorNoiseCfg(amplitude=(0.1, 0.3))

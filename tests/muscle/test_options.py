@@ -7,7 +7,7 @@ from msemu.models import Body
 from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.host import HostMuscles
 from msemu.muscle.parameters import MuscleParameters
-from msemu.muscle.settings import LEVELS, FatigueCfg, MotorNoiseCfg, MuscleCfg
+from msemu.schema import LEVELS, FatigueCfg, MotorNoiseCfg, MuscleCfg
 
 DT = 0.002
 

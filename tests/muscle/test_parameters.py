@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from msemu.config import cfg_names
+from msemu.config import cfg_names, load_named
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.models.mirror import mirror_names
@@ -14,8 +14,8 @@ from msemu.models.poses import random_poses
 from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.overrides import override
 from msemu.muscle.parameters import COLUMNS, MuscleParameters
-from msemu.muscle.settings import MuscleCfg, load_muscle_cfg
 from msemu.muscle.validation import find_implausible, require_simulable
+from msemu.schema import MuscleCfg
 
 # One muscle over a hinge; {} is replaced by the actuator.
 ARM = """
@@ -212,14 +212,14 @@ def test_implausible_parameters_are_named(legs: Body) -> None:
 
 
 def test_every_installed_configuration_loads() -> None:
-    levels = {name: load_muscle_cfg(name).level for name in cfg_names("muscle")}
+    levels = {name: load_named(MuscleCfg, name).level for name in cfg_names("muscle")}
     assert levels["mujoco"] == "mujoco" and levels["rigid"] == "rigid" and levels["elastic"] == "elastic"
-    assert load_muscle_cfg("elastic_varied").fatigue is not None
+    assert load_named(MuscleCfg, "elastic_varied").fatigue is not None
 
 
 def test_unknown_names_and_ranges_are_refused() -> None:
     with pytest.raises(MsemuError, match="did you mean elastic"):
-        load_muscle_cfg("elastik")
+        load_named(MuscleCfg, "elastik")
     with pytest.raises(MsemuError, match="unknown muscle level 'millard'; known: mujoco, rigid, elastic"):
         MuscleCfg(level="millard")
     with pytest.raises(MsemuError, match="unknown activation dynamics"):

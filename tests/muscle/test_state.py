@@ -13,14 +13,14 @@ from tensordict import TensorDict
 
 from msemu.analysis.evaluation import Evaluation
 from msemu.analysis.rollout import measure_episodes, record
+from msemu.config import load_named
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.muscle import in_numpy as reference
 from msemu.muscle.parameters import MuscleParameters
-from msemu.muscle.settings import LEVELS, MuscleCfg
-from msemu.schema import RewardTermCfg, SimCfg, TaskCfg, TrainCfg
+from msemu.schema import LEVELS, MuscleCfg, RewardTermCfg, SimCfg, TaskCfg, TrainCfg
 from msemu.sim import Simulation, make_simulation
 from msemu.sim.force_driven import ForceDrivenSimulation
 from msemu.viewer.muscle_coloring import COLORINGS, pick_coloring
@@ -72,7 +72,7 @@ def test_the_kernels_muscles_are_views(legs: Body, level: str) -> None:
 
 @pytest.mark.parametrize("muscle", ["mujoco", "elastic"])
 def test_moment_arms_turn_force_into_generalized_force(legs: Body, muscle: str) -> None:
-    sim = moved(make_simulation(legs.model, NUM_ENVS, SimCfg(device="cpu", muscle=muscle)), legs)
+    sim = moved(make_simulation(legs.model, NUM_ENVS, SimCfg(device="cpu", muscle=load_named(MuscleCfg, muscle))), legs)
     arms = sim.moment_arms()
     assert arms.shape == (NUM_ENVS, legs.num_muscles, legs.model.nv) and arms.dtype == torch.float32
     data = mujoco.MjData(legs.model)
@@ -95,7 +95,7 @@ def environment(cfg: TaskCfg, body: Body, clip: MotionClip, groups: list[str] | 
 def test_fibers_are_observed_when_a_network_asks(
     tracking_cfg: TaskCfg, legs: Body, march: MotionClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tracking_cfg.sim.muscle, tracking_cfg.sim.device = "elastic", "cpu"
+    tracking_cfg.sim.muscle, tracking_cfg.sim.device = MuscleCfg(level="elastic"), "cpu"
     env = environment(tracking_cfg, legs, march, ["muscle", "fiber"])
     observations, _, _, extras = env.step(torch.zeros(env.num_envs, env.num_actions))
     length, velocity, strain = observations["fiber"].unflatten(1, (3, legs.num_muscles)).unbind(1)
@@ -113,7 +113,7 @@ def test_fibers_are_observed_when_a_network_asks(
 
 
 def test_fibers_after_a_reset_are_those_of_the_new_state(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
-    tracking_cfg.sim.muscle, tracking_cfg.sim.device = "elastic", "cpu"
+    tracking_cfg.sim.muscle, tracking_cfg.sim.device = MuscleCfg(level="elastic"), "cpu"
     env = environment(tracking_cfg, legs, march, ["fiber"])
     env.episode_length_buf[1] = env.max_episode_length
     observations, _, dones, extras = env.step(torch.zeros(env.num_envs, env.num_actions))
@@ -137,7 +137,7 @@ def test_a_reward_term_may_use_true_power(tracking_cfg: TaskCfg, legs: Body, mar
 def test_an_evaluation_and_a_recording_hold_what_the_muscles_do(
     tracking_cfg: TaskCfg, legs: Body, march: MotionClip
 ) -> None:
-    tracking_cfg.sim.muscle, tracking_cfg.sim.device = "elastic", "cpu"
+    tracking_cfg.sim.muscle, tracking_cfg.sim.device = MuscleCfg(level="elastic"), "cpu"
     env = environment(tracking_cfg, legs, march)
 
     def policy(observations: TensorDict) -> torch.Tensor:
@@ -181,7 +181,9 @@ def test_a_parameter_file_changes_what_runs(tmp_path: Path, legs: Body, suffix: 
         own = tmp_path / "own.yaml"
         own.write_text(f"level: {level}\nparameter_file: {file.name}\n")
         plain, changed = (
-            moved(make_simulation(legs.model, NUM_ENVS, SimCfg(device="cpu", muscle=muscle)), legs)
+            moved(
+                make_simulation(legs.model, NUM_ENVS, SimCfg(device="cpu", muscle=load_named(MuscleCfg, muscle))), legs
+            )
             for muscle in (level, str(own))
         )
         index = parameters.names.index("soleus_r")

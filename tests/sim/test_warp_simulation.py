@@ -10,8 +10,7 @@ from mujoco.batch import Batch
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.muscle.parameters import MuscleParameters
-from msemu.muscle.settings import MuscleCfg
-from msemu.schema import Capacity, SimCfg
+from msemu.schema import Capacity, MuscleCfg, SimCfg
 from msemu.sim import CpuSimulation, Simulation, make_simulation
 from msemu.sim.device import require_memory
 from msemu.sim.randomization import Variation, draw_variation

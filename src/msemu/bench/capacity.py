@@ -5,8 +5,7 @@ import math
 import torch
 
 from msemu.models import Body
-from msemu.muscle.settings import MuscleCfg
-from msemu.schema import Capacity
+from msemu.schema import Capacity, MuscleCfg
 from msemu.sim.warp_simulation import WarpSimulation
 
 _GENEROUS = Capacity(contacts=400, constraints=1000)

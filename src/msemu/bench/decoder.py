@@ -9,9 +9,10 @@ import torch
 
 from msemu.control.dynamics import EngineDynamics
 from msemu.control.inverse_dynamics import differentiate
-from msemu.control.tracking.decoder import DecoderSettings, MuscleDecoder
+from msemu.control.tracking.decoder import MuscleDecoder
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
+from msemu.schema import DecoderCfg
 from msemu.sim.cpu import CpuSimulation
 
 _TIMESTEP_S = 0.002
@@ -44,7 +45,7 @@ def measure_decoder(
     model.opt.timestep = _TIMESTEP_S
     sim = CpuSimulation(model, num_envs, threads)
     reader = EngineDynamics(body, sim.field, ["foot_r", "foot_l"])
-    settings = DecoderSettings()
+    settings = DecoderCfg()
     decoder = MuscleDecoder(body, reader, num_envs, _SUBSTEPS, _TIMESTEP_S, settings=settings, num_threads=threads)
     movement = differentiate(body, clip, _SMOOTHING_S)
     qpos, qvel, qacc = (torch.from_numpy(values) for values in vars(movement).values())

@@ -12,8 +12,7 @@ from msemu.models.muscle_paths import muscle_lengths
 from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.host import HostMuscles
 from msemu.muscle.parameters import MuscleParameters
-from msemu.muscle.settings import LEVELS, MuscleCfg
-from msemu.schema import SimCfg
+from msemu.schema import LEVELS, MuscleCfg, SimCfg
 from msemu.sim.cpu import CpuSimulation
 from msemu.sim.force_driven import ForceDrivenSimulation
 

@@ -10,7 +10,7 @@ import warp as wp
 
 from msemu.bench.muscle import summary
 from msemu.models.body import Body
-from msemu.muscle.settings import LEVELS, MuscleCfg
+from msemu.schema import LEVELS, MuscleCfg
 from msemu.sim.warp_simulation import WarpSimulation
 
 _EXCITATION = 0.3

@@ -60,9 +60,9 @@ def bench_motion(args: MotionBench) -> None:
 def _measure(body: "Body", source: "SourceMotion", rounds: int) -> dict[str, float]:
     """Retarget a clip several times; return frames and medians."""
     from msemu.motion.library.catalogue import find_entry
-    from msemu.motion.retargeting.retarget import RetargetSettings, retarget
+    from msemu.motion.retargeting.retarget import RetargetCfg, retarget
 
-    settings = RetargetSettings(cyclic=find_entry(source.name).cyclic)
+    settings = RetargetCfg(cyclic=find_entry(source.name).cyclic)
     seconds, cpu_seconds = [], []
     for _ in range(rounds):
         wall, cpu = time.perf_counter(), time.process_time()

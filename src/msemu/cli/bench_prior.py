@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from msemu.cli.bench_options import require_positive, tracking_task
-from msemu.config import cfg_names
+from msemu.config import cfg_names, load_named
 from msemu.console import load_motion, progress, require_seconds, write_json
+from msemu.schema import ActionCfg
 
 if TYPE_CHECKING:
     from msemu.analysis.evaluation import Evaluation
@@ -58,7 +59,7 @@ def bench_prior(args: PriorBench) -> None:
     steps = steps_with(clip, max(1, round(args.seconds * frequency)))
     found: dict[str, Evaluation] = {}
     for name in args.actions or cfg_names("action"):
-        cfg.env.action = name
+        cfg.env.action = load_named(ActionCfg, name)
         env = make_env(task.id, cfg, body, clip, seed=0)
         still = torch.zeros(env.num_envs, env.num_actions, device=env.device)
         with progress(name, transient=True) as advance:

@@ -8,11 +8,11 @@ import tyro
 from rich.console import Console
 from rich.table import Column, Table
 
+from msemu.cli.named_options import choose_parts, take_option
 from msemu.cli.training_display import TrainingDisplay
-from msemu.config import cfg_names
 from msemu.console import load_motions
 from msemu.errors import MsemuError, command
-from msemu.registry import TaskSpec, get_task, list_tasks
+from msemu.registry import get_task, list_tasks
 from msemu.schema import TrainCfg
 
 USAGE = """usage: msemu-train TASK [options]
@@ -61,39 +61,28 @@ def parse(task: str, arguments: list[str]) -> TrainCfg:
     """Read the command line over the task's values, or over those of the run that is resumed."""
     from msemu.rl.run_folder import RunFolder
 
-    spec, arguments = with_agent(get_task(task), arguments)
-    default = TrainCfg(**vars(spec.load_config()), agent=spec.load_agent())
+    spec = get_task(task)
+    agent, arguments = take_option(arguments, "agent", "agent")
+    if agent is not None:
+        spec = replace(spec, agent=Path(agent) if agent.endswith((".yaml", ".yml")) else agent)
     program = f"msemu-train {task}"
-    cfg = tyro.cli(TrainCfg, default=default, args=arguments, prog=program)
+    cfg = _over(TrainCfg(**vars(spec.load_config()), agent=spec.load_agent()), arguments, program)
     if cfg.resume is None:
         return cfg
-    if spec is not get_task(task):
+    if agent is not None:
         raise MsemuError("a run keeps the agent that it was started with; leave --agent out to resume it")
     run = RunFolder.latest(task, Path(cfg.runs_dir)) if cfg.resume == "latest" else RunFolder.open(Path(cfg.resume))
     if run.task != task:
         raise MsemuError(f"{run.path} is a run of {run.task}, not of {task}")
-    cfg = tyro.cli(TrainCfg, default=run.load_config(), args=arguments, prog=program)
+    cfg = _over(run.load_config(), arguments, program)
     cfg.resume = str(run.path)
     return cfg
 
 
-def with_agent(spec: TaskSpec, arguments: list[str]) -> tuple[TaskSpec, list[str]]:
-    """Take ``--agent NAME`` out of the arguments and put it into the task.
-
-    Raises:
-        MsemuError: No name follows.
-    """
-    for index, argument in enumerate(arguments):
-        option, equals, name = argument.partition("=")
-        if option == "--agent":
-            rest = arguments[index + 1 :]
-            if not equals:
-                name, rest = (rest[0], rest[1:]) if rest else ("", rest)
-            if not name or name.startswith("-"):
-                raise MsemuError(f"--agent wants a name ({', '.join(cfg_names('agent'))}) or a YAML file")
-            agent = Path(name) if name.endswith((".yaml", ".yml")) else name
-            return replace(spec, agent=agent), [*arguments[:index], *rest]
-    return spec, arguments
+def _over(default: TrainCfg, arguments: list[str], program: str) -> TrainCfg:
+    """Read options over values."""
+    rest = choose_parts(default, arguments)
+    return tyro.cli(TrainCfg, default=default, args=rest, prog=program, config=(tyro.conf.AvoidSubcommands,))
 
 
 def train(task: str, cfg: TrainCfg) -> Path:

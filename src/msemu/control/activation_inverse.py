@@ -7,7 +7,7 @@ from msemu.control.solver.row_threads import compile_now
 from msemu.muscle.activation import activation_rate
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.records import Muscle, muscle_array
-from msemu.muscle.settings import ACTIVATION_DYNAMICS
+from msemu.schema import ACTIVATION_DYNAMICS
 
 wp.set_module_options({"enable_backward": False})
 

@@ -13,7 +13,7 @@ import torch
 from msemu.control.activation_inverse import ActivationInverse
 from msemu.control.dynamics import DynamicsReader
 from msemu.control.inverse_dynamics import differentiate, dynamics_along
-from msemu.control.static_optimization import StaticOptimization, StaticOptimizationSettings, contact_regions, optimize
+from msemu.control.static_optimization import StaticOptimization, StaticOptimizationCfg, contact_regions, optimize
 from msemu.control.weakness import find_weaknesses
 from msemu.errors import MsemuError
 from msemu.files import read_arrays, whole_file
@@ -22,7 +22,7 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.library.catalogue import cache_folder
 from msemu.muscle.overrides import configured_parameters
 from msemu.muscle.parameters import MuscleParameters
-from msemu.muscle.settings import MuscleCfg
+from msemu.schema import MuscleCfg
 
 _VERSION = 1
 """Part of the cache's key; to be raised when the numbers change."""
@@ -99,7 +99,7 @@ def _optimized(
     body: Body, clip: MotionClip, level: str, parameters: MuscleParameters, inverse: ActivationInverse
 ) -> MuscleReference:
     movement = differentiate(body, clip, _SMOOTHING_S)
-    found = optimize(body, movement, StaticOptimizationSettings(level=level), parameters)
+    found = optimize(body, movement, StaticOptimizationCfg(level=level), parameters)
     activation = torch.from_numpy(found.activation).float()
     later = activation.roll(-1, 0) if clip.cyclic else torch.cat((activation[1:], activation[-1:]))
     lower, upper = inverse.reachable(activation)

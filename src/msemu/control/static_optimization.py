@@ -12,11 +12,11 @@ from msemu.control.independent_dofs import ROOT_DOFS
 from msemu.control.inverse_dynamics import Movement, dynamics_along
 from msemu.control.muscle_capacity import MuscleCapacity, pulling_part
 from msemu.control.solver.dense import solve
-from msemu.control.torque_balance import ContactSettings, TorqueBalance
+from msemu.control.torque_balance import TorqueBalance
 from msemu.errors import MsemuError, suggestion
 from msemu.models.body import Body
 from msemu.muscle.parameters import MuscleParameters
-from msemu.muscle.settings import LEVELS
+from msemu.schema import LEVELS, ContactCfg
 
 OBJECTIVES = ("activation", "power")
 _POWER_SHARE = 0.1
@@ -26,7 +26,7 @@ _SLACK = 1e-6
 
 
 @dataclass(frozen=True)
-class StaticOptimizationSettings:
+class StaticOptimizationCfg:
     """What is minimized, and how exactly."""
 
     objective: str = "activation"
@@ -43,7 +43,7 @@ class StaticOptimizationSettings:
     """Iterations of the solver."""
     tolerance: float = 1e-6
     """Relative gap at which a frame counts as solved."""
-    contact: ContactSettings = field(default_factory=ContactSettings)
+    contact: ContactCfg = field(default_factory=ContactCfg)
 
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:
@@ -122,7 +122,7 @@ class StaticOptimization:
 def optimize(
     body: Body,
     movement: Movement,
-    settings: StaticOptimizationSettings | None = None,
+    settings: StaticOptimizationCfg | None = None,
     parameters: MuscleParameters | None = None,
     on_frame: Callable[[int, int], None] = lambda done, total: None,
 ) -> StaticOptimization:
@@ -142,7 +142,7 @@ def optimize(
     Raises:
         MsemuError: The body lacks feet among its contact regions.
     """
-    settings = settings or StaticOptimizationSettings()
+    settings = settings or StaticOptimizationCfg()
     parameters = parameters or MuscleParameters.of(body.model)
     regions = contact_regions(body)
     readers: dict[int, DynamicsReader] = {}
@@ -191,7 +191,7 @@ def _solve_frames(
     balance: TorqueBalance,
     points: ContactPoints,
     capacity: MuscleCapacity,
-    settings: StaticOptimizationSettings,
+    settings: StaticOptimizationCfg,
 ) -> dict[str, torch.Tensor]:
     active, passive = capacity.forces(state.muscle_length, state.muscle_velocity)
     lower, passive = pulling_part(active, passive)
@@ -223,9 +223,7 @@ def _solve_frames(
     }
 
 
-def _effort(
-    settings: StaticOptimizationSettings, active: torch.Tensor, velocity: torch.Tensor
-) -> dict[str, torch.Tensor]:
+def _effort(settings: StaticOptimizationCfg, active: torch.Tensor, velocity: torch.Tensor) -> dict[str, torch.Tensor]:
     """Return the factors of the regularizer for ``effort * objective``."""
     ones = torch.ones_like(active)
     if settings.objective == "power":

@@ -12,26 +12,13 @@ from msemu.models.body import Body
 from msemu.models.muscle_paths import moment_arms
 from msemu.models.poses import random_poses
 from msemu.muscle.parameters import MuscleParameters
+from msemu.schema import ContactCfg
 
 _ROOT_LEVER_M = 0.3
 """Lever at which a root force of a body weight counts as much as its moment: half the width of a pelvis."""
 _LEAST_CAPACITY = 0.5
 """Least scale of a joint [N m or N]; joints that no muscle moves would else outweigh all others."""
 _NUM_POSES = 20
-
-
-@dataclass(frozen=True)
-class ContactSettings:
-    """When the floor may push on a point, and how hard."""
-
-    height_m: float = 0.015
-    """Height below which a point may be in contact [m]; retargeted feet stand within a few millimeters of the floor."""
-    speed_m_s: float = 1.0
-    """Speed above which it is not [m/s]: a swinging foot passes the floor at 3 m/s."""
-    max_force_bw: float = 3.0
-    """Greatest force along each edge of a point's friction pyramid [body weights]."""
-    effort: float = 1e-5
-    """Weight of the squared edge forces [per body weight^2]; it spreads the load over points."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +55,7 @@ class TorqueBalance:
         body: Body,
         parameters: MuscleParameters,
         dofs: IndependentDofs,
-        contact: ContactSettings,
+        contact: ContactCfg,
         device: torch.device | str = "cpu",
     ):
         """Measure the scales."""

@@ -10,8 +10,8 @@ from msemu.muscle.kernels import DOUBLE_STEP_KERNELS, RESET_KERNELS, STEP_KERNEL
 from msemu.muscle.options import Delay, Fatigue, MotorNoise
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.records import muscle_array
-from msemu.muscle.settings import ACTIVATION_DYNAMICS, MuscleCfg
 from msemu.muscle.validation import require_simulable
+from msemu.schema import ACTIVATION_DYNAMICS, MuscleCfg
 
 
 class MuscleDynamics:

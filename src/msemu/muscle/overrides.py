@@ -7,7 +7,7 @@ from typing import Any
 from msemu.config import read_yaml
 from msemu.errors import MsemuError
 from msemu.muscle.parameters import MuscleParameters
-from msemu.muscle.settings import MuscleCfg
+from msemu.schema import MuscleCfg
 
 
 def configured_parameters(model: Any, cfg: MuscleCfg) -> MuscleParameters:

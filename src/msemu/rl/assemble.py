@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from rsl_rl.utils import resolve_callable
 
+from msemu.components import resolve
 from msemu.envs.motion_tracking import MotionTrackingEnv
-from msemu.errors import MsemuError, suggestion
+from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import load_clips
@@ -19,15 +19,12 @@ from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
 from msemu.schema import AgentCfg, AssistCfg, TaskCfg, TrainCfg
 
-RUNNERS = ("msemu.rl.runner:Runner", "msemu.rl.off_policy.runner:OffPolicyRunner")
-"""Names for ``agent.runner``."""
-
 
 def make_env(
     task: str, cfg: TaskCfg, body: Body, clips: MotionClip | Sequence[MotionClip], seed: int
 ) -> MotionTrackingEnv:
     """Build the environment of a task."""
-    return resolve_callable(get_task(task).env)(cfg, body, clips, seed)
+    return resolve("environment", get_task(task).env)(cfg, body, clips, seed)
 
 
 def find_runner(agent: AgentCfg) -> type[Runner]:
@@ -36,14 +33,7 @@ def find_runner(agent: AgentCfg) -> type[Runner]:
     Raises:
         MsemuError: It does not exist; the message lists those that do.
     """
-    try:
-        found = resolve_callable(agent.runner)
-    except (ValueError, ImportError, AttributeError):
-        found = None
-    if not (isinstance(found, type) and issubclass(found, Runner)):
-        hint = suggestion(agent.runner, RUNNERS, f"known: {', '.join(RUNNERS)}, or a module:Class of yours")
-        raise MsemuError(f"unknown runner '{agent.runner}'{hint}")
-    return found
+    return resolve("runner", agent.runner, Runner)
 
 
 def prepare(

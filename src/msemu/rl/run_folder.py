@@ -5,10 +5,12 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from rich.console import Console
 
 from msemu.config import build, read_yaml, to_dict
 from msemu.errors import MsemuError, suggestion
@@ -17,6 +19,7 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import file_stem
 from msemu.registry import list_tasks
 from msemu.rl import checkpoint
+from msemu.rl.earlier_runs import translate
 from msemu.rl.provenance import git_state, versions
 from msemu.schema import TrainCfg
 
@@ -116,9 +119,16 @@ class RunFolder:
         return [MotionClip.load(path) for path in several or [self.path / "motion.npz"]]
 
     def load_config(self) -> TrainCfg:
-        """Read the resolved configuration."""
-        values = read_yaml(self.path / "config.yaml")
-        return build(TrainCfg, values.get("train", {}), str(self.path / "config.yaml"))
+        """Read the resolved configuration; a note on stderr names what a run of an earlier release did not hold.
+
+        Raises:
+            MsemuError: The file is damaged, or names what this release does not have.
+        """
+        file = self.path / "config.yaml"
+        values = read_yaml(file).get("train", {})
+        for note in translate(values, str(file)):
+            _tell(f"note: {file}: {note}")
+        return build(TrainCfg, values, str(file))
 
     def prepare(self) -> None:
         """Find out before training whether it could be saved, and tidy up after a run that was killed.
@@ -185,6 +195,12 @@ class RunFolder:
 
     def _write_yaml(self, name: str, content: dict[str, Any]) -> None:
         (self.path / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+@cache
+def _tell(line: str) -> None:
+    """Say a line on stderr, once."""
+    Console(stderr=True).print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def _iteration(checkpoint_path: Path) -> int:

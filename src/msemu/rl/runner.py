@@ -13,15 +13,17 @@ from typing import Any, ClassVar
 import torch
 from rich.console import Console
 from rsl_rl.algorithms import PPO
+from rsl_rl.modules import Distribution
 from rsl_rl.runners import OnPolicyRunner
 from tensordict import TensorDict
 
+from msemu.components import resolve
 from msemu.config import to_dict
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.rl import checkpoint
 from msemu.rl.distributed import Team
-from msemu.rl.heads import check_head, expect_head, head_name
+from msemu.rl.heads import expect_head, head_name
 from msemu.rl.progress import Iteration, ProgressLogger, StopTraining
 from msemu.schema import AgentCfg
 
@@ -56,8 +58,7 @@ class Runner(OnPolicyRunner):
         """
         self._team = team or Team()
         # The environment keeps broken bodies out of what it returns; rsl-rl's check makes the host wait in every step.
-        cfg = to_dict(agent) | {"check_for_nan": False}
-        check_head(agent.actor)
+        cfg = with_classes(agent) | {"check_for_nan": False}
         try:
             with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
                 super().__init__(env, cfg, str(log_dir) if log_dir else None, device)
@@ -218,6 +219,20 @@ def tracking_score_cm(error_cm: float, failures_per_step: float, episode_length:
     p = failures_per_step
     alive = 1.0 if p == 0.0 else (1.0 - (1.0 - p) ** episode_length) / (episode_length * p)
     return alive * min(error_cm, failed_error_cm) + (1.0 - alive) * failed_error_cm
+
+
+def with_classes(agent: AgentCfg) -> dict[str, Any]:
+    """Plain values of an agent with the classes that its names stand for, which is what rsl-rl takes.
+
+    Raises:
+        MsemuError: A name is unknown.
+    """
+    cfg = to_dict(agent)
+    for part, role in (("algorithm", "algorithm"), ("actor", "network"), ("critic", "network")):
+        cfg[part]["class_name"] = resolve(role, cfg[part].get("class_name"))
+        if head := cfg[part].get("distribution_cfg"):  # a network of a plug-in may bring its own
+            head["class_name"] = resolve("action head", head.get("class_name"), Distribution)
+    return cfg
 
 
 def _random_state() -> dict[str, Any]:

@@ -6,8 +6,7 @@ import mujoco
 import torch
 
 from msemu.errors import MsemuError, suggestion
-from msemu.muscle.settings import load_muscle_cfg
-from msemu.schema import Capacity, SimCfg
+from msemu.schema import Capacity, MuscleCfg, SimCfg
 from msemu.sim.cpu import CpuSimulation
 from msemu.sim.device import pick_device
 from msemu.sim.randomization import draw_variation
@@ -18,7 +17,7 @@ __all__ = ["CpuSimulation", "Simulation", "make_simulation", "pick_device", "sin
 
 ENGINES = ("auto", "mujoco", "warp")
 """Names of the engines."""
-ENGINE_MUSCLE = "mujoco"
+BUILT_IN_MUSCLE = MuscleCfg()
 """The muscle that the mujoco engine brings itself."""
 
 
@@ -49,17 +48,15 @@ def make_simulation(
     if engine == "warp":
         from msemu.sim.warp_simulation import WarpSimulation
 
-        muscle = load_muscle_cfg(cfg.muscle)
         capacity = _capacity(cfg, capacity)
-        return WarpSimulation(model, num_envs, muscle, device, capacity, cfg.max_joint_speed, seed, variation)
+        return WarpSimulation(model, num_envs, cfg.muscle, device, capacity, cfg.max_joint_speed, seed, variation)
     if device != "cpu":
         raise MsemuError(f"the mujoco engine does not run on {device}; use --sim.engine warp or --sim.device cpu")
-    if cfg.muscle == ENGINE_MUSCLE:
+    if cfg.muscle == BUILT_IN_MUSCLE:
         return CpuSimulation(model, num_envs, cfg.num_threads, cfg.max_joint_speed, variation)
     from msemu.sim.force_driven import ForceDrivenSimulation
 
-    muscle = load_muscle_cfg(cfg.muscle)
-    return ForceDrivenSimulation(model, num_envs, muscle, cfg.num_threads, cfg.max_joint_speed, seed, variation)
+    return ForceDrivenSimulation(model, num_envs, cfg.muscle, cfg.num_threads, cfg.max_joint_speed, seed, variation)
 
 
 def _capacity(cfg: SimCfg, capacity: Capacity | None) -> Capacity:

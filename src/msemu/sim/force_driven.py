@@ -11,7 +11,7 @@ from mujoco.batch import Batch
 from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.host import HostMuscles
 from msemu.muscle.overrides import configured_parameters
-from msemu.muscle.settings import MuscleCfg
+from msemu.schema import MuscleCfg
 from msemu.sim.batch import BatchTeam
 from msemu.sim.cpu import CpuSimulation, make_batch
 from msemu.sim.muscle_state import MuscleState

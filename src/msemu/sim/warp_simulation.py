@@ -13,8 +13,7 @@ import warp as wp
 from msemu.errors import MsemuError
 from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.overrides import configured_parameters
-from msemu.muscle.settings import MuscleCfg
-from msemu.schema import Capacity
+from msemu.schema import Capacity, MuscleCfg
 from msemu.sim import warp_kernels
 from msemu.sim.contact_sensors import contact_sensors
 from msemu.sim.device import require_memory

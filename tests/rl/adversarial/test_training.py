@@ -318,7 +318,7 @@ def test_a_wrong_setting_of_the_discriminator_is_named(train_cfg: TrainCfg, legs
         ({"gradient_penalty": float("nan")}, "gradient_penalty must be a number"),
         ({"optimizer": "adamx"}, "Invalid optimizer 'adamx'"),
         ({"activation": "relux"}, "Invalid activation function 'relux'"),
-        ({"class_name": "nonsense"}, "Could not resolve 'nonsense'"),
+        ({"class_name": "nonsense"}, "unknown discriminator 'nonsense'; known: add, amp"),
         ({"class_name": "nowhere:Mine"}, "No module named 'nowhere'"),
     ],
 )

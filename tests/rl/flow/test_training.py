@@ -75,9 +75,9 @@ def test_a_checkpoint_of_another_head_names_both(train_cfg: TrainCfg, has: str, 
 
 def test_an_unknown_head_or_agent_lists_those_that_exist(train_cfg: TrainCfg, legs: Body, march: MotionClip) -> None:
     env = MotionTrackingEnv(train_cfg, legs, march)
-    for name in ("FlowDistributoin", "msemu.rl.flow.distribution:Flow", "PPO"):
+    for name in ("FlowDistribution", "msemu.rl.flow.distribution:Flow", "PPO"):
         train_cfg.agent.actor["distribution_cfg"]["class_name"] = name
-        with pytest.raises(MsemuError, match=rf"unknown action head '{name}'; there are Gaussian.*FlowDistribution"):
+        with pytest.raises(MsemuError, match=rf"unknown action head '{name}'.*known: gaussian.*flow"):
             Runner(env, train_cfg.agent, None, "cpu")
     with pytest.raises(MsemuError, match=r"unknown agent 'flows'.*flow"):
         parse(TASK, ["--agent", "flows"])

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 from rsl_rl.env import VecEnv
-from rsl_rl.utils import resolve_callable
 
-from msemu.config import cfg_file, load, to_dict
+from msemu.config import cfg_file, load
 from msemu.errors import MsemuError
+from msemu.rl.runner import with_classes
 from msemu.schema import AgentCfg
 
 HIDDEN_DIMS = [64, 64]
@@ -37,7 +37,7 @@ def bench_agent(name: str) -> AgentCfg:
     if "latent_dim" in head:
         head["latent_dim"] = HIDDEN_DIMS[-1]
     if "muscles_per_group" in head:
-        algorithm["class_name"] = "msemu.rl.ppo:PPO"
+        algorithm["class_name"] = "ppo"
     if "guidance" in algorithm:
         algorithm["guidance"]["hidden_dims"] = HIDDEN_DIMS
     if "learning_starts" in algorithm:
@@ -47,8 +47,8 @@ def bench_agent(name: str) -> AgentCfg:
 
 def make_learner(agent: AgentCfg, env: VecEnv) -> Any:
     """Build networks and algorithm of an agent; which actions share noise is the environment's ``action_groups``."""
-    cfg = to_dict(agent) | {"multi_gpu": None}
-    kind = resolve_callable(cfg["algorithm"]["class_name"])
+    cfg = with_classes(agent) | {"multi_gpu": None}
+    kind = cfg["algorithm"]["class_name"]
     with contextlib.redirect_stdout(io.StringIO()):
         learner = kind.construct_algorithm(env.get_observations(), env, cfg, "cpu")
     head = learner.actor.distribution

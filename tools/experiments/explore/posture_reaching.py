@@ -8,15 +8,13 @@ import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
-from msemu.config import build, cfg_file, read_yaml
-from msemu.envs.action.excitation import ExcitationValues
 from msemu.errors import MsemuError, suggestion
 from msemu.models import Body, load_body
 from msemu.models.couplings import Couplings
 from msemu.models.edits.hold import hold_joints
 from msemu.models.muscle_groups import group_by_length
 from msemu.models.poses import scalar_joints
-from msemu.schema import SimCfg
+from msemu.schema import ExcitationCfg, SimCfg
 from msemu.sim import make_simulation
 
 EPISODE_STEPS = 50
@@ -123,10 +121,7 @@ class PostureReaching(VecEnv):
         self.sim = make_simulation(
             model, num_envs, SimCfg(device="cpu", timestep_s=_TIMESTEP_S, num_threads=num_threads)
         )
-        values = {
-            key: value for key, value in read_yaml(cfg_file("action", "excitation")).items() if key != "class_name"
-        }
-        self._map = build(ExcitationValues, values, "cfg/action/excitation.yaml")
+        self._map = ExcitationCfg()
         self._couplings = Couplings.of(model)
         self.joints = np.setdiff1d(np.arange(model.nq), self._couplings.dependent)
         low, high = model.jnt_range[scalar_joints(model)].T

@@ -67,7 +67,7 @@ def static_optimization(args: StaticOptimizationArgs) -> None:
     from msemu.analysis.static_optimization.report import summarize, write_files
     from msemu.control.inverse_dynamics import differentiate
     from msemu.control.muscle_capacity import scaled_strength
-    from msemu.control.static_optimization import StaticOptimizationSettings, optimize
+    from msemu.control.static_optimization import StaticOptimizationCfg, optimize
     from msemu.control.weakness import find_weaknesses
     from msemu.models import load_body
     from msemu.muscle.parameters import MuscleParameters
@@ -77,7 +77,7 @@ def static_optimization(args: StaticOptimizationArgs) -> None:
         raise MsemuError(f"--strength {args.strength:g} is not between 0 and 100")
     if not 0 <= args.smoothing_s <= 1:
         raise MsemuError(f"--smoothing-s {args.smoothing_s:g} is not between 0 and 1")
-    settings = StaticOptimizationSettings(objective=args.objective, power=args.power, level=args.muscle)
+    settings = StaticOptimizationCfg(objective=args.objective, power=args.power, level=args.muscle)
     body = load_body(args.body, args.body_path)
     clip = load_motion(TaskCfg(body=args.body, motion=args.clip), body)
     movement = differentiate(body, clip, args.smoothing_s)

@@ -82,7 +82,7 @@ def import_motion(args: Import) -> None:
 
 
 def _make_clip(args: Import, body: "Body") -> MotionClip:
-    from msemu.motion.retargeting.retarget import RetargetSettings, retarget
+    from msemu.motion.retargeting.retarget import RetargetCfg, retarget
     from msemu.motion.retargeting.treadmill import overground
 
     with Console().status(f"reading {args.file}"):
@@ -93,7 +93,7 @@ def _make_clip(args: Import, body: "Body") -> MotionClip:
     if args.treadmill:
         source = overground(source)
     with progress(f"retargeting {source.name} onto {body.name}") as on_frame:
-        return retarget(body, source, RetargetSettings(fps=args.fps, cyclic=cyclic), on_frame)
+        return retarget(body, source, RetargetCfg(fps=args.fps, cyclic=cyclic), on_frame)
 
 
 def _read(args: Import, body: "Body") -> "MotionClip | tuple[SourceMotion, bool | None]":

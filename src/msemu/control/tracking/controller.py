@@ -1,41 +1,20 @@
 """A model-based controller that makes muscles follow a reference, without learning."""
 
-from dataclasses import dataclass, field
-
 import torch
 
 from msemu.control.dynamics import DynamicsReader, EngineDynamics
 from msemu.control.independent_dofs import ROOT_DOFS
 from msemu.control.inverse_dynamics import Movement, dynamics_along
-from msemu.control.tracking.decoder import Decoded, DecoderSettings, MuscleDecoder
-from msemu.control.tracking.foot_placement import FootPlacement, FootPlacementSettings
+from msemu.control.tracking.decoder import Decoded, MuscleDecoder
+from msemu.control.tracking.foot_placement import FootPlacement
 from msemu.control.tracking.smoothed_reference import SmoothedReference, Target
-from msemu.control.tracking.springs import RootDeviation, Spring
+from msemu.control.tracking.springs import RootDeviation, pull
 from msemu.models.body import Body
 from msemu.motion import rotation
 from msemu.motion.reference import ReferenceMotion
 from msemu.muscle.overrides import configured_parameters
-from msemu.muscle.settings import MuscleCfg
+from msemu.schema import ControllerCfg, MuscleCfg
 from msemu.sim import CpuSimulation
-
-
-@dataclass(frozen=True)
-class ControllerSettings:
-    """How a body is pulled to its reference."""
-
-    joints: Spring = field(default_factory=lambda: Spring(2.5))
-    root_translation: Spring = field(default_factory=lambda: Spring(1.0))
-    root_rotation: Spring = field(default_factory=lambda: Spring(2.0))
-    smoothing_s: float = 0.04
-    """Standard deviation of the Gaussian over the reference before it is differentiated twice [s]."""
-    lookahead: int = 1
-    """Control steps between the present frame of the reference and the one whose acceleration is wanted."""
-    ahead: float = 1.5
-    """Part of the control step after which the muscles should give the wanted force [-], see `EngineDynamics`."""
-    contact_regions: tuple[str, ...] = ("foot_r", "foot_l")
-    """Parts that may push against the floor."""
-    foot_placement: FootPlacementSettings = field(default_factory=FootPlacementSettings)
-    decoder: DecoderSettings = field(default_factory=DecoderSettings)
 
 
 class TrackingController:
@@ -53,7 +32,7 @@ class TrackingController:
         body: Body,
         sim: CpuSimulation,
         reference: ReferenceMotion,
-        settings: ControllerSettings,
+        cfg: ControllerCfg,
         substeps: int,
         muscle: MuscleCfg,
         num_threads: int = 0,
@@ -64,7 +43,7 @@ class TrackingController:
             body: The body.
             sim: Its simulations.
             reference: What they follow.
-            settings: Gains.
+            cfg: Gains.
             substeps: Physics steps of a control step.
             muscle: The muscle of ``sim``.
             num_threads: Threads of the solver; 0 uses every core.
@@ -74,8 +53,8 @@ class TrackingController:
         """
         self._sim = sim
         self._reference = reference
-        self._settings = settings
-        self._dynamics = EngineDynamics(body, sim.field, settings.contact_regions)
+        self._cfg = cfg
+        self._dynamics = EngineDynamics(body, sim.field, cfg.contact_regions)
         self.dofs = self._dynamics.dofs
         self.decoder = MuscleDecoder(
             body,
@@ -84,15 +63,15 @@ class TrackingController:
             substeps,
             sim.model.opt.timestep,
             muscle,
-            settings.decoder,
+            cfg.decoder,
             configured_parameters(body.model, muscle),
             num_threads,
         )
-        self._smoothed = SmoothedReference(body, reference, self.dofs, settings.smoothing_s)
-        self._ahead_s = settings.ahead * substeps * sim.model.opt.timestep
-        self._feet = FootPlacement(self._dynamics.points, settings.contact_regions, settings.foot_placement)
+        self._smoothed = SmoothedReference(body, reference, self.dofs, cfg.smoothing_s)
+        self._ahead_s = cfg.ahead * substeps * sim.model.opt.timestep
+        self._feet = FootPlacement(self._dynamics.points, cfg.contact_regions, cfg.foot_placement)
         self._foot_position = torch.cat([self._feet_along(body, movement) for movement in self._smoothed.movements])
-        self._load = [sim.contact_regions.index(region) for region in settings.contact_regions]
+        self._load = [sim.contact_regions.index(region) for region in cfg.contact_regions]
         self._per_weight = 1.0 / body.weight
         self._joints = self.dofs.index[ROOT_DOFS:]
 
@@ -104,7 +83,7 @@ class TrackingController:
             offset: What is added to the joint angles of the reference [rad or m], shape [E, J].
         """
         sim = self._sim
-        target = self._smoothed.target(frame, self._settings.lookahead)
+        target = self._smoothed.target(frame, self._cfg.lookahead)
         root = RootDeviation.between(sim.qpos, sim.qvel, target.qpos, target.qvel)
         contacts = self._dynamics.read_contacts()
         wanted_feet = target.qpos[:, None, :3] + self._foot_position[self._reference.row(frame)]
@@ -116,16 +95,16 @@ class TrackingController:
 
     def _wanted_acceleration(self, target: Target, root: RootDeviation, offset: torch.Tensor) -> torch.Tensor:
         """Return the acceleration of the independent degrees of freedom, shape [E, D]."""
-        sim, settings = self._sim, self._settings
+        sim, cfg = self._sim, self._cfg
         joints, places = self._joints, self._joints + 1
         error = target.qpos[:, places] + offset - sim.qpos[:, places]
         linear, angular, joint = target.acceleration.split((3, 3, len(joints)), 1)
         return torch.cat(
             (
-                linear + settings.root_translation.pull(root.position, root.linear_velocity),
+                linear + pull(cfg.root_translation, root.position, root.linear_velocity),
                 rotation.rotate(root.quaternion, angular)
-                + settings.root_rotation.pull(root.rotation, root.angular_velocity),
-                joint + settings.joints.pull(error, target.qvel[:, joints] - sim.qvel[:, joints]),
+                + pull(cfg.root_rotation, root.rotation, root.angular_velocity),
+                joint + pull(cfg.joints, error, target.qvel[:, joints] - sim.qvel[:, joints]),
             ),
             dim=1,
         )
@@ -134,7 +113,7 @@ class TrackingController:
         """Position of each foot relative to the root along a movement [m], shape [T, F, 3]."""
 
         def reader_of(count: int) -> DynamicsReader:
-            return DynamicsReader(body, count, self._settings.contact_regions)
+            return DynamicsReader(body, count, self._cfg.contact_regions)
 
         feet = [self._feet.positions(state.contacts) for _, state in dynamics_along(reader_of, movement)]
         return torch.cat(feet) - torch.from_numpy(movement.qpos[:, None, :3])

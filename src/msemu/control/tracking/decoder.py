@@ -1,6 +1,6 @@
 """Computed muscle control: excitations that give wanted accelerations, many bodies at once."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
@@ -10,29 +10,15 @@ from msemu.control.dynamics import DynamicsState, EngineDynamics
 from msemu.control.muscle_capacity import MuscleCapacity
 from msemu.control.solver.row_threads import RowThreads
 from msemu.control.solver.sparse import SparseLeastSquares
-from msemu.control.torque_balance import ContactSettings, TorqueBalance
+from msemu.control.torque_balance import TorqueBalance
 from msemu.models.body import Body
 from msemu.muscle.parameters import MuscleParameters
-from msemu.muscle.settings import MuscleCfg
+from msemu.schema import DecoderCfg, MuscleCfg
 
 _WEAK_TONE = 0.05
 """Activation, and force along each edge [body weights], from which a body without a solution starts."""
 _MARGIN = 0.02
 """Distance of a start from its bounds, see `SparseLeastSquares.solve`; of 0.005 to 0.2 the best after 8 iterations."""
-
-
-@dataclass(frozen=True)
-class DecoderSettings:
-    """How excitations are found."""
-
-    effort: float = 1e-3
-    """Weight of the sum of squared activations beside 1/2 (torque error over the joint's capacity)^2."""
-    iterations: int = 12
-    """Iterations of the solver, from the solution of the last control step."""
-    tolerance: float = 0.1
-    """Relative gap at which a solve counts as converged."""
-    contact: ContactSettings = field(default_factory=lambda: ContactSettings(height_m=0.005))
-    """A simulated foot lies in the floor, unlike a retargeted one."""
 
 
 @dataclass
@@ -76,7 +62,7 @@ class MuscleDecoder:
         substeps: int,
         timestep_s: float,
         muscle: MuscleCfg | None = None,
-        settings: DecoderSettings | None = None,
+        settings: DecoderCfg | None = None,
         parameters: MuscleParameters | None = None,
         num_threads: int = 0,
         device: str = "cpu",
@@ -97,7 +83,7 @@ class MuscleDecoder:
         """
         muscle = muscle or MuscleCfg()
         parameters = parameters or MuscleParameters.of(body.model)
-        self.settings = settings or DecoderSettings()
+        self.settings = settings or DecoderCfg()
         self._capacity = MuscleCapacity(parameters, muscle.level, device)
         self._inverse = ActivationInverse(parameters, substeps, timestep_s, muscle.activation_dynamics, device)
         self._balance = TorqueBalance(body, parameters, reader.dofs, self.settings.contact, device)

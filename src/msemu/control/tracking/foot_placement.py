@@ -1,34 +1,15 @@
 """Where a walking body sets its feet: joint offsets that keep it from falling away from its reference."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 
 from msemu.control.contact_points import NUM_EDGES, ContactPoints, Contacts
 from msemu.control.independent_dofs import ROOT_DOFS
 from msemu.control.tracking.springs import RootDeviation, bounded
-from msemu.errors import MsemuError
+from msemu.schema import FootPlacementCfg
 
 _GRAVITY = 9.81
-
-
-@dataclass(frozen=True)
-class FootPlacementSettings:
-    """How feet answer to a body that is not where its reference is."""
-
-    gain: float = 1.0
-    """Shift of a swinging foot over the deviation of the extrapolated center of mass [-]; 0 leaves the feet alone."""
-    max_shift_m: float = 0.2
-    """Greatest shift of a foot [m]."""
-    load_bw: float = 0.1
-    """Vertical force on a foot above which it stands [body weights]."""
-    damping_m: float = 0.1
-    """Damping of the inverse kinematics [m/rad]; it bounds the joint angles where a leg is stretched."""
-
-    def __post_init__(self) -> None:
-        if min(self.gain, self.max_shift_m, self.load_bw) < 0.0 or not self.damping_m > 0.0:
-            raise MsemuError("the values of foot placement must not be negative, and damping_m must be positive")
 
 
 class FootPlacement:
@@ -40,7 +21,7 @@ class FootPlacement:
     where it is; its leg aims at the joint angles with which the root would be in its place above that foot.
     """
 
-    def __init__(self, points: ContactPoints, regions: Sequence[str], settings: FootPlacementSettings):
+    def __init__(self, points: ContactPoints, regions: Sequence[str], settings: FootPlacementCfg):
         """Prepare the feet, which are the contact regions given."""
         self._settings = settings
         self._feet = [

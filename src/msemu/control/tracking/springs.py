@@ -5,27 +5,14 @@ from dataclasses import dataclass
 
 import torch
 
-from msemu.errors import MsemuError
 from msemu.motion import rotation
+from msemu.schema import SpringCfg
 
 
-@dataclass(frozen=True)
-class Spring:
-    """A linear second-order law: ``acceleration = (2 pi f)^2 error + 2 z (2 pi f) error of velocity``."""
-
-    natural_frequency_hz: float
-    """Frequency f of the undamped oscillation [Hz]; 0 leaves the error alone."""
-    damping_ratio: float = 1.0
-    """Damping z over the critical one [-]."""
-
-    def __post_init__(self) -> None:
-        if not (self.natural_frequency_hz >= 0.0 and self.damping_ratio >= 0.0):
-            raise MsemuError("natural_frequency_hz and damping_ratio of a spring must not be negative")
-
-    def pull(self, error: torch.Tensor, velocity_error: torch.Tensor) -> torch.Tensor:
-        """Return the acceleration, in the unit of the error over s^2."""
-        rate = 2.0 * math.pi * self.natural_frequency_hz
-        return rate**2 * error + 2.0 * self.damping_ratio * rate * velocity_error
+def pull(spring: SpringCfg, error: torch.Tensor, velocity_error: torch.Tensor) -> torch.Tensor:
+    """Return the acceleration of a spring, in the unit of the error over s^2."""
+    rate = 2.0 * math.pi * spring.natural_frequency_hz
+    return rate**2 * error + 2.0 * spring.damping_ratio * rate * velocity_error
 
 
 def bounded(vectors: torch.Tensor, length: float) -> torch.Tensor:

@@ -16,7 +16,7 @@ from msemu.motion.formats.read import read_source
 from msemu.motion.library.catalogue import CACHE_VARIABLE, cache_folder, catalogue, find_entry
 from msemu.motion.library.fetch import fetch
 from msemu.motion.repair.repair import REPAIR_VERSION, repair
-from msemu.motion.retargeting.retarget import RETARGET_VERSION, RetargetSettings, retarget
+from msemu.motion.retargeting.retarget import RETARGET_VERSION, RetargetCfg, retarget
 from msemu.motion.retargeting.treadmill import overground
 from msemu.motion.source import SourceMotion
 
@@ -44,7 +44,7 @@ def obtain_clip(
         MsemuError: Unknown name, or the clip cannot be obtained.
     """
     entry = find_entry(name)
-    settings = RetargetSettings(fps=fps, cyclic=entry.cyclic)
+    settings = RetargetCfg(fps=fps, cyclic=entry.cyclic)
     key = {
         "source": entry.sha256,
         "body": body_fingerprint(body),

@@ -36,7 +36,7 @@ _TOLERATED_DEPTH_M = 0.005
 
 
 @dataclass(frozen=True)
-class RetargetSettings:
+class RetargetCfg:
     """Choices of the retargeting.
 
     Attributes:
@@ -62,7 +62,7 @@ class RetargetSettings:
 def retarget(
     body: Body,
     source: SourceMotion,
-    settings: RetargetSettings | None = None,
+    settings: RetargetCfg | None = None,
     on_frame: Callable[[int, int], None] = lambda done, total: None,
 ) -> MotionClip:
     """Bring a recorded movement onto a body.
@@ -79,7 +79,7 @@ def retarget(
     Raises:
         MsemuError: The loop shall be closed but the movement does not repeat.
     """
-    settings = settings or RetargetSettings()
+    settings = settings or RetargetCfg()
     cyclic = source.cyclic if settings.cyclic is None else settings.cyclic
     displacement = None
     loop_figures = {}

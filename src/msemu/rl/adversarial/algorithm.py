@@ -6,10 +6,10 @@ import torch
 from rsl_rl.env import VecEnv
 from rsl_rl.models import MLPModel
 from rsl_rl.storage import RolloutStorage
-from rsl_rl.utils import resolve_callable
 from tensordict import TensorDict
 from torch.utils.tensorboard import SummaryWriter
 
+from msemu.components import resolve
 from msemu.config import build
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.envs.rewards import RewardSum
@@ -51,7 +51,7 @@ class AdversarialPPO(PPO):
             actor: Policy network.
             critic: Value network.
             storage: Memory of one rollout.
-            discriminator: ``class_name`` (``module:Class``) of a `Discriminator` and its arguments.
+            discriminator: ``class_name`` of a `Discriminator` and its arguments.
             task_reward_weight: Weight of the environment's own reward.
             discriminator_reward_weight: Weight of the discriminator's.
             regularizers: Terms as in `EnvCfg.rewards`, added as they are.
@@ -83,7 +83,9 @@ class AdversarialPPO(PPO):
     def attach(self, env: MotionTrackingEnv) -> None:
         """Build the discriminator for ``env`` and the memory of one rollout."""
         settings = dict(self._discriminator_cfg)
-        self.discriminator = resolve_callable(settings.pop("class_name"))(env=env, device=self.device, **settings)
+        self.discriminator = resolve("discriminator", settings.pop("class_name", None), Discriminator)(
+            env=env, device=self.device, **settings
+        )
         shape = (self.storage.num_transitions_per_env, env.num_envs)
         self._env = env
         self._samples = torch.zeros(*shape, self.discriminator.num_features, device=self.device)

@@ -1,9 +1,9 @@
-"""Which muscle runs, and its options; the values are in ``cfg/muscle/*.yaml``."""
+"""Which muscle runs, and its options (`msemu.muscle`)."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
-from msemu.config import cfg_file, load
 from msemu.errors import MsemuError, suggestion
 
 LEVELS = ("mujoco", "rigid", "elastic")
@@ -38,12 +38,15 @@ class FatigueCfg:
 class MuscleCfg:
     """The muscle of every environment."""
 
+    role: ClassVar[str] = "muscle"
+    """Folder of cfg that holds such values by name."""
+
     level: str = "mujoco"
     """Level of fidelity: mujoco, rigid or elastic."""
     activation_dynamics: str = "mujoco"
     """How activation follows excitation: mujoco or de_groote."""
-    parameter_file: str = ""
-    """YAML or CSV file with parameters of your own, by muscle; empty for none."""
+    parameter_file: Path | None = None
+    """YAML or CSV file with parameters of your own, by muscle; in a YAML file, relative to that file."""
     strength: tuple[float, float] = (1.0, 1.0)
     """Least and greatest factor of every muscle's force [-]; drawn per environment at each reset."""
     delay_s: tuple[float, float] = (0.0, 0.0)
@@ -65,18 +68,9 @@ class MuscleCfg:
         if not self.motor_noise.correlation_time_s > 0:
             raise MsemuError("muscle motor_noise.correlation_time_s must be positive")
 
-
-def load_muscle_cfg(name: str) -> MuscleCfg:
-    """Read an installed muscle configuration, such as ``elastic``, or a YAML file of the user's own by its path.
-
-    The ``parameter_file`` of an own configuration is looked for beside it.
-
-    Raises:
-        MsemuError: There is none of that name; the message names those that exist.
-    """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else cfg_file("muscle", name)
-    cfg = load(MuscleCfg, path)
-    return replace(cfg, parameter_file=str(path.parent / cfg.parameter_file)) if cfg.parameter_file else cfg
+    def relative_to(self, folder: Path) -> "MuscleCfg":
+        """The same with its parameter file looked for in ``folder``."""
+        return replace(self, parameter_file=folder / self.parameter_file) if self.parameter_file else self
 
 
 def _require_known(what: str, name: str, known: tuple[str, ...]) -> None:

@@ -1,9 +1,11 @@
-"""The configuration of tasks and trainings: dataclasses whose docstrings are the help of the command line."""
+"""Values of tasks and trainings."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from msemu.errors import MsemuError
+from msemu.schema.action import ActionCfg, ExcitationCfg
+from msemu.schema.muscle import MuscleCfg
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class SimCfg:
     """Physics engine: mujoco (C, on the CPU) or warp (MuJoCo Warp, for CUDA); auto takes the one for the device."""
     timestep_s: float = 0.002
     """Physics time step [s]."""
-    muscle: str = "mujoco"
-    """Name of a file in cfg/muscle (mujoco, rigid, elastic ...), or a YAML file of your own."""
+    muscle: MuscleCfg = field(default_factory=MuscleCfg)
+    """In a YAML file also the name of a file in cfg/muscle (mujoco, rigid, elastic ...), or of one of yours."""
     num_threads: int = 0
     """CPU threads of the mujoco engine; 0 uses every core."""
     max_joint_speed: float = 200.0
@@ -166,8 +168,8 @@ class EnvCfg:
     """Reference frames ahead of the present one that the policy sees, in control steps."""
     reset_activation: float = 0.05
     """Activation of every muscle after a reset [-]."""
-    action: str = "excitation"
-    """How actions become excitation: a file in cfg/action (excitation, residual, joint), or a YAML file of yours."""
+    action: ActionCfg = field(default_factory=ExcitationCfg)
+    """In a YAML file also the name of a file in cfg/action (excitation, residual, joint ...), or of one of yours."""
     assist: AssistCfg = field(default_factory=AssistCfg)
     termination: TerminationCfg = field(default_factory=TerminationCfg)
     start_sampling: StartSamplingCfg = field(default_factory=StartSamplingCfg)
@@ -180,8 +182,8 @@ class EnvCfg:
 class AgentCfg:
     """The learner; the mappings are handed to rsl-rl as they are (github.com/leggedrobotics/rsl_rl)."""
 
-    runner: str = "msemu.rl.runner:Runner"
-    """``module:Class`` of the training loop: this one for rollouts, the one of msemu.rl.off_policy for a memory."""
+    runner: str = "on_policy"
+    """Training loop: on_policy learns from rollouts, off_policy from a memory; names as in msemu.components."""
     num_steps_per_env: int = 24
     """Control steps per environment and iteration."""
     save_interval: int = 50
@@ -189,7 +191,7 @@ class AgentCfg:
     obs_groups: dict[str, list[str]] = field(default_factory=dict)
     """Observation groups that each network sees."""
     algorithm: dict[str, Any] = field(default_factory=dict)
-    """``class_name`` (``module:Class``) of the algorithm and its constructor's arguments."""
+    """``class_name`` of the algorithm (see msemu.components) and its constructor's arguments."""
     actor: dict[str, Any] = field(default_factory=dict)
     """``class_name`` of the policy network and its constructor's arguments."""
     critic: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,82 @@
+"""Configurations that earlier releases wrote into run folders, brought to today's form."""
+
+from typing import Any
+
+import yaml
+
+from msemu.config import load_named, to_dict
+from msemu.errors import MsemuError, suggestion
+from msemu.schema import ActionCfg, MuscleCfg
+
+_CLASS_PATHS = {
+    "msemu.rl.runner:Runner": "on_policy",
+    "msemu.rl.off_policy.runner:OffPolicyRunner": "off_policy",
+    "msemu.rl.ppo:PPO": "ppo",
+    "msemu.rl.adversarial.algorithm:AdversarialPPO": "adversarial_ppo",
+    "msemu.rl.correlated_noise:MuscleGroupPPO": "muscle_group_ppo",
+    "msemu.rl.flow.algorithm:FlowPPO": "flow_ppo",
+    "msemu.rl.flow.guided:GuidedFlowPPO": "guided_flow_ppo",
+    "msemu.rl.off_policy.crossq:CrossQ": "crossq",
+    "msemu.rl.off_policy.qflex:Qflex": "qflex",
+    "MLPModel": "mlp",
+    "msemu.rl.policy:PolicyNetwork": "policy",
+    "msemu.rl.off_policy.policy:FlowActor": "flow_actor",
+    "msemu.rl.off_policy.critic:TwinCritic": "twin_critic",
+    "GaussianDistribution": "gaussian",
+    "HeteroscedasticGaussianDistribution": "heteroscedastic_gaussian",
+    "BetaDistribution": "beta",
+    "msemu.rl.flow.distribution:FlowDistribution": "flow",
+    "msemu.rl.correlated_noise:LatticeGaussian": "lattice",
+    "msemu.rl.correlated_noise:GroupGaussian": "muscle_group",
+    "msemu.rl.off_policy.policy:SquashedGaussian": "squashed_gaussian",
+    "msemu.rl.off_policy.policy:SquashedFlow": "squashed_flow",
+    "msemu.rl.adversarial.add:AddDiscriminator": "add",
+    "msemu.rl.adversarial.amp:AmpDiscriminator": "amp",
+}
+"""How release 0.1.0 named the parts of a learner, and their short names."""
+
+
+def translate(train: dict[str, Any], where: str) -> list[str]:
+    """Bring the values of a training to today's form, in place.
+
+    Args:
+        train: What ``config.yaml`` holds below ``train``.
+        where: The file, for messages.
+
+    Returns:
+        Lines that name the values which the run did not hold and which are today's defaults.
+
+    Raises:
+        MsemuError: A class or a file is named that this release does not have; the message names those that it has.
+    """
+    _use_short_names(train.get("agent", {}), where)
+    notes = [
+        _resolve_named(train.get("env", {}), "action", ActionCfg, "env"),
+        _resolve_named(train.get("sim", {}), "muscle", MuscleCfg, "sim"),
+    ]
+    return [note for note in notes if note]
+
+
+def _resolve_named(values: dict[str, Any], key: str, schema: type, part: str) -> str | None:
+    """Put the values of a file where earlier releases kept its name."""
+    name = values.get(key)
+    if not isinstance(name, str):
+        return None
+    values[key] = to_dict(load_named(schema, name))
+    today = yaml.safe_dump(values[key], default_flow_style=True, sort_keys=False, width=10**6).strip()
+    return f"{part}.{key} was kept as the name '{name}'; its values are today's: {today}"
+
+
+def _use_short_names(values: dict[str, Any], where: str) -> None:
+    """Replace the class paths of earlier releases, at any depth."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            _use_short_names(value, where)
+        elif key in ("class_name", "runner") and isinstance(value, str):
+            values[key] = _short_name(value, where)
+
+
+def _short_name(path: str, where: str) -> str:
+    if path.startswith("msemu.") and path not in _CLASS_PATHS:
+        raise MsemuError(f"{where}: no class {path} in this release{suggestion(path, _CLASS_PATHS)}")
+    return _CLASS_PATHS.get(path, path)

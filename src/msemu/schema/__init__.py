@@ -1,0 +1,61 @@
+"""The configuration as dataclasses, whose docstrings are the help of the command line; needs nothing but Python."""
+
+from msemu.schema.action import (
+    ActionCfg,
+    ControllerPriorCfg,
+    ExcitationCfg,
+    JointCfg,
+    PriorCfg,
+    ReflexCfg,
+    ResidualCfg,
+    ScheduleCfg,
+)
+from msemu.schema.controller import ContactCfg, ControllerCfg, DecoderCfg, FootPlacementCfg, SpringCfg
+from msemu.schema.muscle import ACTIVATION_DYNAMICS, LEVELS, FatigueCfg, MotorNoiseCfg, MuscleCfg
+from msemu.schema.task import (
+    AgentCfg,
+    AssistCfg,
+    Capacity,
+    EmgCfg,
+    EnvCfg,
+    RandomizationCfg,
+    RewardTermCfg,
+    SimCfg,
+    StartSamplingCfg,
+    TaskCfg,
+    TerminationCfg,
+    TrainCfg,
+)
+
+__all__ = [
+    "ACTIVATION_DYNAMICS",
+    "LEVELS",
+    "ActionCfg",
+    "AgentCfg",
+    "AssistCfg",
+    "Capacity",
+    "ContactCfg",
+    "ControllerCfg",
+    "ControllerPriorCfg",
+    "DecoderCfg",
+    "EmgCfg",
+    "EnvCfg",
+    "ExcitationCfg",
+    "FatigueCfg",
+    "FootPlacementCfg",
+    "JointCfg",
+    "MotorNoiseCfg",
+    "MuscleCfg",
+    "PriorCfg",
+    "RandomizationCfg",
+    "ReflexCfg",
+    "ResidualCfg",
+    "RewardTermCfg",
+    "ScheduleCfg",
+    "SimCfg",
+    "SpringCfg",
+    "StartSamplingCfg",
+    "TaskCfg",
+    "TerminationCfg",
+    "TrainCfg",
+]

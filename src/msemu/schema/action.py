@@ -1,0 +1,118 @@
+"""Values of the action spaces (`msemu.envs.action`): how the policy's output becomes muscle excitation."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from msemu.errors import MsemuError
+from msemu.schema.controller import ControllerCfg
+
+
+@dataclass(frozen=True)
+class ActionCfg:
+    """An action space; the values that it has depend on its kind."""
+
+    role: ClassVar[str] = "action"
+    """Folder of cfg that holds such values by name, and role of the classes in `msemu.components`."""
+    kind: str = ""
+    """Name of the action space in `msemu.components`, or ``module:Class`` of one of your own."""
+
+
+@dataclass(frozen=True)
+class PriorCfg:
+    """What drives the muscles before anything is learned; the values that it has depend on its kind."""
+
+    role: ClassVar[str] = "prior"
+    kind: str = ""
+    """Name of the prior in `msemu.components`, or ``module:Class`` of one of your own."""
+
+
+@dataclass(frozen=True)
+class ScheduleCfg:
+    """A value that goes from one to another, linearly in control steps of each environment, and stays there."""
+
+    initial: float
+    """Value up to `begin`."""
+    final: float
+    """Value from `end` on."""
+    begin: int = 0
+    """Control step at which it begins to change."""
+    end: int = 0
+    """Control step at which it has changed."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.begin <= self.end:
+            raise MsemuError(f"a schedule ends after it begins, and not before step 0: {self.begin} to {self.end}")
+
+
+@dataclass(frozen=True)
+class ExcitationCfg(ActionCfg):
+    """The policy excites the muscles itself: ``excitation = sigmoid(slope * (action - center))``."""
+
+    kind: str = "excitation"
+    slope: float = 5.0
+    """Steepness of the map [-]; 5 after msgym (github.com/LNSGroup/msgym)."""
+    center: float = 0.5
+    """Output at which a muscle is half excited [-]; 0.5 makes an output of zero a weak tone of 0.08."""
+
+
+@dataclass(frozen=True)
+class JointCfg(ActionCfg):
+    """The policy leads a muscle controller: targets of the joints are the reference + ``offset_rad * tanh(action)``."""
+
+    kind: str = "joint"
+    offset_rad: float = 0.2
+    """Greatest offset of a joint's target from the reference [rad]."""
+    controller: ControllerCfg = field(default_factory=ControllerCfg)
+
+    def __post_init__(self) -> None:
+        if not self.offset_rad > 0.0:
+            raise MsemuError("offset_rad of the action space must be positive")
+
+
+@dataclass(frozen=True)
+class ReflexCfg(PriorCfg):
+    """What the muscles do along the reference, and stretch reflexes."""
+
+    kind: str = "reflex"
+    length_gain: float = 2.0
+    """Excitation for a muscle that is longer than the reference's by an optimal fiber length [-]."""
+    velocity_gain_s: float = 0.02
+    """Excitation for one that lengthens faster by an optimal fiber length per second [s]."""
+    delay_s: float = 0.02
+    """Delay of the reflex [s], rounded to control steps; Geyer and Herr 2010 have 5 (hip) to 20 ms (ankle)."""
+
+    def __post_init__(self) -> None:
+        if not min(self.length_gain, self.velocity_gain_s, self.delay_s) >= 0.0:
+            raise MsemuError("gains and delay of the stretch reflex must not be negative")
+
+
+@dataclass(frozen=True)
+class ControllerPriorCfg(PriorCfg):
+    """The muscle controller of the action space `JointCfg` at an action of zero."""
+
+    kind: str = "controller"
+    controller: ControllerCfg = field(default_factory=ControllerCfg)
+
+
+@dataclass(frozen=True)
+class ResidualCfg(ActionCfg):
+    """A prior and a bounded correction: ``excitation = clip(share * prior + bound * tanh(action), 0, 1)``."""
+
+    kind: str = "residual"
+    bound: ScheduleCfg = field(default_factory=lambda: ScheduleCfg(0.3, 0.3))
+    """Greatest correction of an excitation [-]."""
+    prior_share: ScheduleCfg = field(default_factory=lambda: ScheduleCfg(1.0, 1.0))
+    """Factor of the prior [-]; it may fade to 0, while the bound grows to 1."""
+    prior: PriorCfg = field(default_factory=ReflexCfg)
+
+    def __post_init__(self) -> None:
+        for name, schedule in (("bound", self.bound), ("prior_share", self.prior_share)):
+            if not all(0.0 <= value <= 1.0 for value in (schedule.initial, schedule.final)):
+                raise MsemuError(f"{name} of the action space goes from and to a value between 0 and 1")
+
+
+KINDS: dict[type, dict[str, type]] = {
+    ActionCfg: {cfg.kind: cfg for cfg in (ExcitationCfg, JointCfg, ResidualCfg)},
+    PriorCfg: {cfg.kind: cfg for cfg in (ReflexCfg, ControllerPriorCfg)},
+}
+"""Dataclass of each kind that msemu brings."""
