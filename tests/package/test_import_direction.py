@@ -40,6 +40,12 @@ def test_every_part_has_a_layer() -> None:
     assert {part for part, _ in modules()} == set(RANK)
 
 
+def test_the_design_page_shows_these_layers() -> None:
+    page = (ROOT / "docs/design.md").read_text(encoding="utf-8")
+    line = next(block for block in page.split("```") if block.strip().startswith("cli ->"))
+    assert [layer.replace(",", " ").split() for layer in line.split("->")] == [names.split() for names in LAYERS]
+
+
 @pytest.mark.parametrize(
     ("part", "path"), modules(), ids=lambda value: value.name if isinstance(value, Path) else value
 )

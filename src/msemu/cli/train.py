@@ -29,7 +29,7 @@ the most used options:
   --num-envs N               bodies simulated in parallel, by each process
   --device cpu|cuda|auto     where the networks learn
 
-several GPUs: torchrun --nproc-per-node N -m msemu.cli.train TASK [options]   (docs/scaling.md)"""
+several GPUs: torchrun --nproc-per-node N -m msemu.cli.train TASK [options]   (docs/performance.md)"""
 
 DEFAULT_ITERATIONS = 1000
 UNBOUNDED_ITERATIONS = 10**9

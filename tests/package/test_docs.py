@@ -1,0 +1,229 @@
+"""What README.md and the pages of docs name exists: files, headings, commands with their options, tasks, modules."""
+
+import ast
+import functools
+import io
+import itertools
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from pkgutil import resolve_name
+from unittest import mock
+
+import pytest
+from places import ROOT
+
+from msemu.config import cfg_names
+from msemu.registry import list_tasks
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LAB = sorted((ROOT / "docs/lab").glob("*.md"))  # old commands stay there as they were: only their links must hold
+PACKAGE = ROOT / "src/msemu"
+PLACES = (ROOT, PACKAGE, PACKAGE / "rl", ROOT / "cfg", ROOT / "cfg/motion")
+"""Folders that the paths of a page start from."""
+
+NO_PATHS = ("runs/", "my_package/", "body_position/", "joint_rotation/")
+"""How words with a slash start that are no paths: folders of users, entries of a discriminator."""
+NO_MODULES = {"msemu.tasks"}
+"""Entry-point groups."""
+FOREIGN_OPTIONS = {"--shutdown-timeout"}
+"""Options of other programs that a page explains by themselves."""
+
+MAINS = dict(re.findall(r'"(msemu-\w+) = ([\w.]+:\w+)"', (ROOT / "setup.py").read_text(encoding="utf-8")))
+WITH_SUBCOMMANDS = {"msemu-motion", "msemu-model", "msemu-analyze", "msemu-bench"}
+TASK = "Msemu-Walk-MyoLegs-v0"
+CHOICES = {"--agent": "agent", "--env.action": "action", "--sim.muscle": "muscle"}
+"""Options of msemu-train on which it depends which others there are, and the folder of cfg that names their values."""
+ALL_HELP = "--help"
+"""Option that shows every option of a command."""
+OPTION = re.compile(r"--[a-zA-Z][\w.-]*")
+BLOCK = re.compile(r"^```\w*\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_a_page_names_exists(page: Path) -> None:
+    found = problems(page.read_text(encoding="utf-8"), page)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("page", LAB, ids=lambda page: page.stem)
+def test_links_of_the_lab_book_lead_somewhere(page: Path) -> None:
+    assert list(broken_links(page.read_text(encoding="utf-8"), page)) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "[page](docs/nowhere.md)",
+        "[page](docs/design.md#nowhere)",
+        "`tests/muscle/test_nowhere.py`",
+        "`nowhere/at_all`",
+        "`cfg/agent/nowhere*.yaml`",
+        "`msemu-bench nowhere`",
+        "`msemu-bench env \\| nowhere`",
+        "`msemu-eval RUN --nowhere 3`",
+        "the options of `msemu-eval`: `--num-envs`",
+        "`--nowhere.at-all`",
+        "```bash\nmsemu-train Msemu-Walk-MyoLegs-v0 \\\n    --nowhere\n```",
+        "```bash\n./tools/quickstart.sh --nowhere\n```",
+        "`Msemu-Nowhere-MyoLegs-v0`",
+        "`msemu.envs.rewards.nowhere`",
+        "`msemu.nowhere:effort`",
+    ],
+)
+def test_what_does_not_exist_is_found(wrong: str) -> None:
+    assert len(problems(wrong, ROOT / "README.md")) == 1
+
+
+def test_what_exists_is_not_found() -> None:
+    right = "`msemu-train TASK --agent add --env.action joint --num-envs=3` `cfg/*/add.yaml` [design](docs/design.md)"
+    right += "`torchrun --nproc-per-node 4 -m msemu.cli.train Msemu-Walk-MyoLegs-v0 --seed 1` `msemu.models:load_body`"
+    assert problems(right, ROOT / "README.md") == []
+
+
+def problems(text: str, page: Path) -> list[str]:
+    """Everything that the text of a page names and that does not exist."""
+    tasks = {spec.id for spec in list_tasks()}
+    lines = list(lines_of_code(text))
+    words = [word for line in lines for code in line for word in code.split()]
+    return [
+        *broken_links(text, page),
+        *(f"task {name}" for name in re.findall(r"\bMsemu-\w+-\w+-v0\b", text) if name not in tasks),
+        *(f"path {word}" for word in words if looks_like_path(word) and not is_path(word)),
+        *(f"name {name}" for name in re.findall(r"\bmsemu\.[\w.:]*\w", " ".join(words)) if not is_name(name) and name not in NO_MODULES),
+        *wrong_calls(lines),
+    ]
+
+
+def broken_links(text: str, page: Path) -> Iterator[str]:
+    """Relative links of a page to no file, or to no heading of it."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = link.partition("#")
+        if path.startswith(("http:", "https:")):
+            continue
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            yield f"link {link}"
+
+
+def anchors(page: Path) -> set[str]:
+    """Names that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", BLOCK.sub("", page.read_text(encoding="utf-8")), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def lines_of_code(text: str) -> Iterator[list[str]]:
+    """The code of a page, by lines: a line of a block, or the spans of a line of prose or of a row of a table."""
+    for block in BLOCK.findall(text):
+        for line in block.replace("\\\n", " ").splitlines():
+            yield [re.sub(r"(^|\s)#.*", "", line)]
+    prose = re.sub(r"`[^`]*`", lambda span: span[0].replace("\n", " "), BLOCK.sub("", text))
+    for line in prose.replace("\\|", "|").splitlines():
+        yield re.findall(r"`([^`]+)`", line)
+
+
+def looks_like_path(word: str) -> bool:
+    """Whether a word of code could be a path of the repository."""
+    return bool(re.fullmatch(r"(\./)?[a-z][a-z0-9_-]*(/[\w.*-]+)+/?|[a-z_]+\.py", word)) and not word.startswith(NO_PATHS)
+
+
+def is_path(word: str) -> bool:
+    """Whether a file has this path, or at least this name."""
+    if "/" not in word:
+        return any(next((ROOT / folder).rglob(word), None) for folder in ("src", "envs", "models", "tests", "tools"))
+    return any(next(place.glob(word.removeprefix("./").rstrip("/")), None) for place in PLACES)
+
+
+def is_name(name: str) -> bool:
+    """Whether there is such a module of msemu, or such a name in one, without importing it."""
+    parts = name.replace(":", ".").split(".")[1:]
+    for depth in range(len(parts), -1, -1):
+        path = PACKAGE.joinpath(*parts[:depth])
+        module = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        if module.is_file():
+            return depth == len(parts) or parts[depth] in names_in(module)
+    return False
+
+
+@functools.cache
+def names_in(path: Path) -> set[str]:
+    """What a module defines or imports at its top."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            found.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            found |= {target.id for target in ast.walk(node) if isinstance(target, ast.Name)}
+    return found
+
+
+def wrong_calls(lines: list[list[str]]) -> Iterator[str]:
+    """Sub-commands and options that no command has; an option alone is one of a command of its line, or of its page."""
+    trained = help_page("msemu-train", "--env.action", "joint")
+    on_page = [trained, *(page for line in lines for code in line for page in help_pages(code).values())]
+    for line in lines:
+        on_line: list[str] = []
+        for code in line:
+            pages = help_pages(code)
+            yield from (f"command {words}" for words, page in pages.items() if not page)
+            on_line += pages.values()
+            if not pages and not code.startswith("--"):
+                continue  # an option of a program that is not msemu's
+            _, arguments = called(code)
+            known = {*OPTION.findall("".join(on_line or on_page)), "--help", "--help-all", *FOREIGN_OPTIONS}
+            options = OPTION.findall(" ".join(arguments) if pages else code) if all(pages.values()) else []
+            yield from (f"option {option} in: {code}" for option in options if option not in known)
+
+
+def help_pages(code: str) -> dict[str, str]:
+    """Help of each command in a line of code, by its words; empty where there is no such command."""
+    program, words = called(code)
+    if program is None:
+        return {}
+    if program not in MAINS:
+        return {program: (ROOT / program).read_text(encoding="utf-8")}
+    if program in WITH_SUBCOMMANDS:
+        chosen = [word for before, word in zip(["|", *words], words, strict=False) if before == "|" and word.islower()]
+        return {f"{program} {word}": help_page(program, word) for word in chosen if not word.startswith("-")}
+    return {program: help_page(program, *choices(words))}
+
+
+def called(code: str) -> tuple[str | None, list[str]]:
+    """The command of msemu, or the script of tools, that a line of code calls, and the words that follow."""
+    words = code.replace("-m msemu.cli.train", "msemu-train").split()
+    for index, word in enumerate(words):
+        script = word.removeprefix("./")
+        if word in MAINS or (script.startswith("tools/") and (ROOT / script).is_file()):
+            return script, words[index + 1 :]
+    return None, words
+
+
+def choices(words: list[str]) -> tuple[str, ...]:
+    """Those words of a call of msemu-train that decide which options there are."""
+    pairs = [pair for pair in itertools.pairwise(words) if pair[0] in CHOICES]
+    return tuple(word for option, name in pairs if name in cfg_names(CHOICES[option]) for word in (option, name))
+
+
+@functools.cache
+def help_page(program: str, *words: str) -> str:
+    """All help of a command; empty when it does not know the sub-command."""
+    if program == "msemu-train":
+        return run(program, "--help") + run(program, TASK, *words, ALL_HELP)
+    page = run(program, *words, ALL_HELP)
+    return page if " ".join((program, *words)) in page else ""
+
+
+def run(program: str, *arguments: str) -> str:
+    """What a command prints; empty when it fails."""
+    output = io.StringIO()
+    with mock.patch.object(sys, "argv", [program, *arguments]), mock.patch.dict("os.environ", COLUMNS="1000"):
+        try:
+            with redirect_stdout(output), redirect_stderr(io.StringIO()):
+                resolve_name(MAINS[program])()
+        except SystemExit as end:
+            return "" if end.code else output.getvalue()
+    return output.getvalue()
