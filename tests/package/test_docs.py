@@ -53,6 +53,12 @@ def test_links_of_the_lab_book_lead_somewhere(page: Path) -> None:
     assert list(broken_links(page.read_text(encoding="utf-8"), page)) == []
 
 
+@pytest.mark.parametrize(("index", "pages"), [("docs/index.md", PAGES[1:]), ("docs/lab/README.md", LAB)])
+def test_an_index_leads_to_every_page(index: str, pages: list[Path]) -> None:
+    linked = re.findall(r"^\| \[.*?\]\(([\w.]+)\) \|", (ROOT / index).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert sorted(linked) == [page.name for page in pages if page != ROOT / index]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -92,7 +98,7 @@ def problems(text: str, page: Path) -> list[str]:
         *broken_links(text, page),
         *(f"task {name}" for name in re.findall(r"\bMsemu-\w+-\w+-v0\b", text) if name not in tasks),
         *(f"path {word}" for word in words if looks_like_path(word) and not is_path(word)),
-        *(f"name {name}" for name in re.findall(r"\bmsemu\.[\w.:]*\w", " ".join(words)) if not is_name(name) and name not in NO_MODULES),
+        *(f"name {name}" for name in re.findall(r"\bmsemu\.[\w.:]*\w", " ".join(words)) if not is_name(name)),
         *wrong_calls(lines),
     ]
 
@@ -126,7 +132,8 @@ def lines_of_code(text: str) -> Iterator[list[str]]:
 
 def looks_like_path(word: str) -> bool:
     """Whether a word of code could be a path of the repository."""
-    return bool(re.fullmatch(r"(\./)?[a-z][a-z0-9_-]*(/[\w.*-]+)+/?|[a-z_]+\.py", word)) and not word.startswith(NO_PATHS)
+    found = re.fullmatch(r"(\./)?[a-z][a-z0-9_-]*(/[\w.*-]+)+/?|[a-z_]+\.py", word)
+    return found is not None and not word.startswith(NO_PATHS)
 
 
 def is_path(word: str) -> bool:
@@ -143,8 +150,7 @@ def is_name(name: str) -> bool:
         path = PACKAGE.joinpath(*parts[:depth])
         module = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         if module.is_file():
-            return depth == len(parts) or parts[depth] in names_in(module)
-    return False
+            return depth == len(parts) or parts[depth] in names_in(module) or name in NO_MODULES
 
 
 @functools.cache
