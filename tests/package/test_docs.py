@@ -77,6 +77,7 @@ def test_an_index_leads_to_every_page(index: str, pages: list[Path]) -> None:
         "`Msemu-Nowhere-MyoLegs-v0`",
         "`msemu.envs.rewards.nowhere`",
         "`msemu.nowhere:effort`",
+        "```python\nfrom msemu.schema import Nowhere\n```",
     ],
 )
 def test_what_does_not_exist_is_found(wrong: str) -> None:
@@ -98,7 +99,7 @@ def problems(text: str, page: Path) -> list[str]:
         *broken_links(text, page),
         *(f"task {name}" for name in re.findall(r"\bMsemu-\w+-\w+-v0\b", text) if name not in tasks),
         *(f"path {word}" for word in words if looks_like_path(word) and not is_path(word)),
-        *(f"name {name}" for name in re.findall(r"\bmsemu\.[\w.:]*\w", " ".join(words)) if not is_name(name)),
+        *(f"name {name}" for name in names_of_python(" ".join(words), text) if not is_name(name)),
         *wrong_calls(lines),
     ]
 
@@ -143,6 +144,13 @@ def is_path(word: str) -> bool:
     return any(next(place.glob(word.removeprefix("./").rstrip("/")), None) for place in PLACES)
 
 
+def names_of_python(code: str, text: str) -> Iterator[str]:
+    """Modules of msemu that code names, with what it takes from them."""
+    yield from re.findall(r"\bmsemu\.[\w.:]*\w", code)
+    for module, names in re.findall(r"^from (msemu[\w.]*) import ([\w, ]+)$", text, flags=re.MULTILINE):
+        yield from (f"{module}.{name.strip()}" for name in names.split(","))
+
+
 def is_name(name: str) -> bool:
     """Whether there is such a module of msemu, or such a name in one, without importing it."""
     parts = name.replace(":", ".").split(".")[1:]
@@ -169,7 +177,7 @@ def names_in(path: Path) -> set[str]:
 
 def wrong_calls(lines: list[list[str]]) -> Iterator[str]:
     """Sub-commands and options that no command has; an option alone is one of a command of its line, or of its page."""
-    trained = help_page("msemu-train", "--env.action", "joint")
+    trained = help_page("msemu-train", "--env.action", "joint", "--sim.muscle", "elastic")
     on_page = [trained, *(page for line in lines for code in line for page in help_pages(code).values())]
     for line in lines:
         on_line: list[str] = []
@@ -218,7 +226,8 @@ def choices(words: list[str]) -> tuple[str, ...]:
 def help_page(program: str, *words: str) -> str:
     """All help of a command; empty when it does not know the sub-command."""
     if program == "msemu-train":
-        return run(program, "--help") + run(program, TASK, *words, ALL_HELP)
+        page = run(program, TASK, *words, ALL_HELP)
+        return page and " ".join((page, run(program, "--help"), *words))
     page = run(program, *words, ALL_HELP)
     return page if " ".join((program, *words)) in page else ""
 
