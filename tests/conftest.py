@@ -83,14 +83,19 @@ def one_thread() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def train_cfg(march: MotionClip, tmp_path: Path) -> TrainCfg:
-    """A small run whose episodes end, time out and are reset within a few iterations."""
-    march.save(tmp_path / "march.npz")
-    cfg = TrainCfg(**vars(get_task("Msemu-Track-MyoLegs-v0").load_config()), agent=small_agent("ppo"))
-    cfg.motion, cfg.runs_dir, cfg.device = str(tmp_path / "march.npz"), str(tmp_path / "runs"), "cpu"
+def small_run(march: MotionClip, folder: Path, agent: str = "ppo") -> TrainCfg:
+    """A small run in ``folder`` whose episodes end, time out and are reset within a few iterations."""
+    march.save(folder / "march.npz")
+    cfg = TrainCfg(**vars(get_task("Msemu-Track-MyoLegs-v0").load_config()), agent=small_agent(agent))
+    cfg.motion, cfg.runs_dir, cfg.device = str(folder / "march.npz"), str(folder / "runs"), "cpu"
     cfg.num_envs, cfg.env.episode_length_s = 4, 0.3
     return cfg
+
+
+@pytest.fixture
+def train_cfg(march: MotionClip, tmp_path: Path) -> TrainCfg:
+    """A small run of PPO."""
+    return small_run(march, tmp_path)
 
 
 @pytest.fixture

@@ -104,15 +104,6 @@ def test_a_run_folder_says_how_it_was_made(train_cfg: TrainCfg) -> None:
     assert RunFolder.latest(TASK, Path(train_cfg.runs_dir)).path == run.path
 
 
-def test_a_policy_comes_back_from_its_checkpoint(train_cfg: TrainCfg) -> None:
-    run = RunFolder.open(train(TASK, replace(train_cfg, iterations=2)))
-    env, runner = open_policy(run, run.checkpoint("last"), 2, "cpu", seed=0)
-    wanted = weights(run.checkpoint("last"))
-    for key, value in runner.alg.actor.state_dict().items():
-        assert torch.equal(value, wanted[f"actor.{key}"])
-    assert runner.policy()(env.get_observations()).shape == (2, env.num_actions)
-
-
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "empty", "pickle", "missing", "other network"])
 def test_a_bad_checkpoint_is_named(train_cfg: TrainCfg, tmp_path: Path, damage: str) -> None:
     run = RunFolder.open(train(TASK, replace(train_cfg, iterations=1)))

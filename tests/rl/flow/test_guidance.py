@@ -1,8 +1,6 @@
 """Value guidance: the ascent, the trust in it, and that it improves a policy by itself."""
 
 import math
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,15 +9,8 @@ from rsl_rl.models import MLPModel
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 
-from msemu.cli.train import train
-from msemu.config import cfg_file, load
-from msemu.motion.clip import MotionClip
-from msemu.registry import get_task
-from msemu.rl import checkpoint
 from msemu.rl.flow.guidance import TwinAdvantage, ascend, explained_variance
 from msemu.rl.flow.guided import GuidedFlowPPO
-from msemu.rl.run_folder import RunFolder
-from msemu.schema import AgentCfg, TrainCfg
 
 TASK = "Msemu-Track-MyoLegs-v0"
 NUM_ENVS, MUSCLES = 256, 20
@@ -155,22 +146,3 @@ def test_a_q_that_is_not_finite_is_skipped_and_counted() -> None:
     _, losses = iterate(algorithm, obs, torch.zeros(1, MUSCLES))
     assert losses["skipped_updates"] == 16 and losses["guidance_trust"] == 0.0
     assert torch.equal(weight.nan_to_num(7.0), before.nan_to_num(7.0))
-
-
-def test_a_resumed_guided_run_equals_an_uninterrupted_one(march: MotionClip, tmp_path: Path) -> None:
-    march.save(tmp_path / "march.npz")
-    agent = load(AgentCfg, cfg_file("agent", "flow_guided"))
-    agent.num_steps_per_env = 8
-    agent.actor["hidden_dims"] = agent.critic["hidden_dims"] = agent.algorithm["guidance"]["hidden_dims"] = [32]
-    agent.algorithm["guidance"]["full_trust_explained_variance"] = 1e-9
-    cfg = TrainCfg(**vars(get_task(TASK).load_config()), agent=agent)
-    cfg.motion, cfg.runs_dir, cfg.device = str(tmp_path / "march.npz"), str(tmp_path / "runs"), "cpu"
-    cfg.num_envs = 4
-    whole = RunFolder.open(train(TASK, replace(cfg, iterations=4, run_name="whole")))
-    first = RunFolder.open(train(TASK, replace(cfg, iterations=2, run_name="halves")))
-    train(TASK, replace(first.load_config(), iterations=2, resume=str(first.path)))
-    one, two = (checkpoint.read(run.checkpoint("last"), "cpu") for run in (whole, first))
-    for state in ("actor_state_dict", "critic_state_dict"):
-        assert all(torch.equal(value, two[state][name]) for name, value in one[state].items()), state
-    twins = one["guidance"]["twins"]
-    assert all(torch.equal(value, two["guidance"]["twins"][name]) for name, value in twins.items())
