@@ -1,0 +1,1 @@
+"""Levels of fidelity of a muscle, one module each, and their curves."""
