@@ -51,12 +51,12 @@ setup(
     entry_points={
         "console_scripts": [
             "msemu-train = msemu.cli.train:main",
-            "msemu-play = msemu.cli.play:main",
-            "msemu-eval = msemu.cli.eval:main",
-            "msemu-motion = msemu.cli.motion:main",
-            "msemu-model = msemu.cli.model:main",
-            "msemu-analyze = msemu.cli.analyze:main",
-            "msemu-bench = msemu.cli.bench:main",
+            "msemu-play = msemu.cli.commands:play",
+            "msemu-eval = msemu.cli.commands:evaluate",
+            "msemu-motion = msemu.cli.commands:motion",
+            "msemu-model = msemu.cli.commands:model",
+            "msemu-analyze = msemu.cli.commands:analyze",
+            "msemu-bench = msemu.cli.commands:bench",
         ],
         "msemu.tasks": ["msemu = msemu.envs.tasks:register"],
     },

@@ -1,7 +1,6 @@
 """Runs a command as a user does, but in this process: importing torch anew takes most of the time."""
 
 import contextlib
-import importlib
 import io
 import sys
 from collections.abc import Callable
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from msemu.cli import commands, train
 
 
 class Outcome(NamedTuple):
@@ -19,7 +20,8 @@ class Outcome(NamedTuple):
 
 def run(name: str, *arguments: str | Path) -> Outcome:
     """Run ``msemu-<name>`` with ``arguments``."""
-    return run_main(importlib.import_module(f"msemu.cli.{name}").main, f"msemu-{name}", *arguments)
+    main = train.main if name == "train" else commands.program(name)
+    return run_main(main, f"msemu-{name}", *arguments)
 
 
 def run_main(main: Callable[[], None], program: str, *arguments: str | Path) -> Outcome:

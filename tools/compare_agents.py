@@ -66,8 +66,7 @@ def trained(task: str, agent: str, seed: int, iterations: int, out: Path) -> Pat
 
 def run(command: str, *arguments: str) -> None:
     """Run ``msemu-<command>`` of this Python."""
-    code = f"from msemu.cli.{command} import main; main()"
-    subprocess.run([sys.executable, "-c", code, *arguments], check=True)
+    subprocess.run([Path(sys.executable).with_name(f"msemu-{command}"), *arguments], check=True)
 
 
 def figures(folder: Path) -> dict[str, float]:

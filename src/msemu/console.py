@@ -1,11 +1,11 @@
-"""What the commands have in common: progress bars, lengths of time, the task's motion, JSON files."""
+"""What the commands have in common: options, their limits, progress bars, JSON files."""
 
 import contextlib
 import json
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -14,12 +14,25 @@ from msemu.errors import MsemuError
 
 if TYPE_CHECKING:
     from msemu.models import Body
-    from msemu.motion.clip import MotionClip
     from msemu.schema import TaskCfg
+
+Motion = TypeVar("Motion")
+Advance = Callable[[int, int], None]
+"""Takes the number of steps that are done, and of all of them."""
+
+BodyName = Annotated[str, tyro.conf.arg(metavar="BODY", help="Name of a body, see: msemu-model list.")]
+BodyPath = Annotated[
+    Path | None, tyro.conf.arg(metavar="PATH", help="Folder or main file of the model, if no package brings it.")
+]
+ClipFile = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CLIP", help="Clip (.npz).")]
+JsonFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help="Also write everything to this file.")]
+
+SEVERITY_COLORS = {"error": "red", "warning": "yellow", "note": "dim"}
+"""Color of a finding in a table."""
 
 
 @contextlib.contextmanager
-def progress(label: str, transient: bool = False) -> Iterator[Callable[[int, int], None]]:
+def progress(label: str, transient: bool = False) -> Iterator[Advance]:
     """Show a progress bar; the value is a function to call with the number of steps done and in all.
 
     Args:
@@ -32,6 +45,17 @@ def progress(label: str, transient: bool = False) -> Iterator[Callable[[int, int
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def with_progress(load: "Callable[[TaskCfg, Body, Advance], Motion]") -> "Callable[[TaskCfg, Body], Motion]":
+    """Let ``load_clip`` or ``load_clips`` show a progress bar while motions are fetched and retargeted."""
+
+    def loader(cfg: "TaskCfg", body: "Body") -> Motion:
+        motion = cfg.motion if isinstance(cfg.motion, str) else " ".join(cfg.motion)
+        with progress(f"motion {motion or '?'} on {body.name}", transient=True) as on_frame:
+            return load(cfg, body, on_frame)
+
+    return loader
+
+
 def require_seconds(seconds: float | None) -> None:
     """Refuse a length of time that is not positive, no number or over an hour; None is the task's own.
 
@@ -40,6 +64,28 @@ def require_seconds(seconds: float | None) -> None:
     """
     if seconds is not None and not 0.0 < seconds <= 3600.0:
         raise MsemuError("--seconds must be positive and at most 3600")
+
+
+def require_positive(**values: int | tuple[int, ...]) -> None:
+    """Refuse options that count something and are not positive.
+
+    Raises:
+        MsemuError: One is zero, negative, or an empty list.
+    """
+    for name, value in values.items():
+        numbers = value if isinstance(value, tuple) else (value,)
+        if not numbers or min(numbers) < 1:
+            raise MsemuError(f"--{name.replace('_', '-')} must be positive")
+
+
+def require_suffix(option: str, path: Path | None, *suffixes: str) -> None:
+    """Refuse a file whose name does not end as its content asks for.
+
+    Raises:
+        MsemuError: It does not.
+    """
+    if path and path.suffix not in suffixes:
+        raise MsemuError(f"{option} {path} must end in {suffixes[0]}")
 
 
 def make_folders(*folders: Path) -> None:
@@ -55,22 +101,6 @@ def make_folders(*folders: Path) -> None:
             raise MsemuError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
-def load_motion(cfg: "TaskCfg", body: "Body") -> "MotionClip":
-    """Load the only clip of a task, with a progress bar while it is fetched and retargeted."""
-    from msemu.motion.library.task_clips import load_clip
-
-    with progress(_motion_label(cfg, body), transient=True) as on_frame:
-        return load_clip(cfg, body, on_frame)
-
-
-def load_motions(cfg: "TaskCfg", body: "Body") -> "list[MotionClip]":
-    """Load the clips of a task, with a progress bar while they are fetched and retargeted."""
-    from msemu.motion.library.task_clips import load_clips
-
-    with progress(_motion_label(cfg, body), transient=True) as on_frame:
-        return load_clips(cfg, body, on_frame)
-
-
 def write_json(path: Path, figures: dict[str, Any]) -> None:
     """Write figures; a value that is not a number becomes null.
 
@@ -84,29 +114,9 @@ def write_json(path: Path, figures: dict[str, Any]) -> None:
         raise MsemuError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _motion_label(cfg: "TaskCfg", body: "Body") -> str:
-    motion = cfg.motion if isinstance(cfg.motion, str) else " ".join(cfg.motion)
-    return f"motion {motion or '?'} on {body.name}"
-
-
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-BodyName = Annotated[
-    str, tyro.conf.Positional, tyro.conf.arg(metavar="BODY", help="Name of a body, see: msemu-model list.")
-]
-BodyPath = Annotated[
-    Path | None,
-    tyro.conf.arg(metavar="PATH", help="Folder or main file of the model, if no package brings it."),
-]
-JsonFile = Annotated[
-    Path | None, tyro.conf.arg(name="json", metavar="FILE", help="Also write everything to this file.")
-]
-
-SEVERITY_COLORS = {"error": "red", "warning": "yellow", "note": "dim"}
-"""Color of a finding in a table."""

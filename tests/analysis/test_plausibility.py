@@ -11,7 +11,9 @@ from msemu.analysis.plausibility.check import check_clip
 from msemu.analysis.plausibility.muscles import muscle_path, snapping_geom
 from msemu.analysis.plausibility.report import findings_table, summary
 from msemu.analysis.plausibility.strength import strength
-from msemu.cli.motion.check import MotionCheck, MotionRepair, check_motion, repair_motion
+from msemu.cli.motion.check import check as check_motion
+from msemu.cli.motion.check import repair as repair_motion
+from msemu.cli.motion.options import CheckCfg, RepairCfg
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.models.body import LANDMARKS
@@ -146,21 +148,19 @@ def test_commands_write_what_they_say(legs: Body, tmp_path: Path, capsys: pytest
     clip = standing(legs)
     clip.qpos[8:18, 2] += 0.08 * np.sin(np.linspace(0.1, np.pi - 0.1, 10))
     clip.save(tmp_path / "hop.npz")
-    check_motion(
-        MotionCheck(tmp_path / "hop.npz", html=tmp_path / "hop.html", png=tmp_path, json=tmp_path / "hop.json")
-    )
+    check_motion(CheckCfg(tmp_path / "hop.npz", html=tmp_path / "hop.html", png=tmp_path, json=tmp_path / "hop.json"))
     page = (tmp_path / "hop.html").read_text()
     assert page.count("data:image/png;base64,") == 4
     assert not re.search(r"(src|href)=\"(?!data:)", page)
     assert {path.name for path in tmp_path.glob("*.png")} == {"floor.png", "flight.png", "strength.png", "joints.png"}
-    repair_motion(MotionRepair(tmp_path / "hop.npz", tmp_path / "good.npz"))
+    repair_motion(RepairCfg(tmp_path / "hop.npz", tmp_path / "good.npz"))
     assert "original:" in capsys.readouterr().out
     assert MotionClip.load(tmp_path / "good.npz").quality["repair_flights"] == 1.0
     np.testing.assert_array_equal(MotionClip.load(tmp_path / "good.raw.npz").qpos, clip.qpos)
     with pytest.raises(MsemuError, match="names the clip itself"):
-        repair_motion(MotionRepair(tmp_path / "hop.npz", tmp_path / "hop.npz"))
+        repair_motion(RepairCfg(tmp_path / "hop.npz", tmp_path / "hop.npz"))
     with pytest.raises(MsemuError, match=r"\.html"):
-        check_motion(MotionCheck(tmp_path / "hop.npz", html=tmp_path / "hop.txt"))
+        check_motion(CheckCfg(tmp_path / "hop.npz", html=tmp_path / "hop.txt"))
 
 
 def test_the_table_shows_the_worst_first(legs: Body) -> None:

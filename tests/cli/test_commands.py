@@ -36,7 +36,7 @@ def test_the_task_list_names_every_task() -> None:
 
 
 def test_every_configuration_field_is_an_option() -> None:
-    output = run("train", TASK, "--help").stdout
+    output = run("train", TASK, "--help-all").stdout
     for option in (
         "--num-envs",
         "--minutes",

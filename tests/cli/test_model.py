@@ -1,8 +1,6 @@
 """The command msemu-model, as a user runs it."""
 
 import json
-import subprocess
-import sys
 from functools import partial
 
 import command_line
@@ -123,9 +121,3 @@ def test_mistakes_end_in_one_line_and_exit_code_2(run, arguments, said):
     assert said in err
     assert err.startswith("error: ")
     assert err.count("\n") == 1
-
-
-def test_help_names_the_subcommands():
-    command = [sys.executable, "-c", "from msemu.cli.model import main; main()", "--help"]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert all(word in result.stdout for word in ("list", "info", "check", "muscles"))

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from msemu.cli.bench_motion import MotionBench, bench_motion
-from msemu.cli.motion.prepare import Prepare, prepare
+from msemu.bench.motion import bench_motion
+from msemu.bench.options import MotionBenchCfg
+from msemu.cli.motion.options import PrepareCfg
+from msemu.cli.motion.prepare import prepare
 from msemu.errors import MsemuError
 from msemu.motion.library.obtain import load_source
 
@@ -22,7 +24,7 @@ def _recordings() -> None:
 @pytest.mark.slow
 def test_clips_are_prepared_by_processes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "figures.json"
-    prepare(Prepare(("walk", "run"), body="myolegs", jobs=2, json=path))
+    prepare(PrepareCfg(("walk", "run"), body="myolegs", jobs=2, json=path))
     figures = json.loads(path.read_text(encoding="utf-8"))
     assert list(figures) == ["walk", "run"]
     assert figures["walk"]["clip"] == figures["walk"]["retargeted"]
@@ -36,19 +38,19 @@ def test_clips_are_prepared_by_processes(tmp_path: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (Prepare(("wlak",), body="myolegs"), "did you mean walk"),
-        (Prepare(("walk",), body="nobody"), "nobody"),
-        (Prepare(("walk",), body="myolegs", jobs=0), "--jobs must be positive"),
+        (PrepareCfg(("wlak",), body="myolegs"), "did you mean walk"),
+        (PrepareCfg(("walk",), body="nobody"), "nobody"),
+        (PrepareCfg(("walk",), body="myolegs", jobs=0), "--jobs must be positive"),
     ],
 )
-def test_wrong_requests_are_refused_before_any_work(arguments: Prepare, message: str) -> None:
+def test_wrong_requests_are_refused_before_any_work(arguments: PrepareCfg, message: str) -> None:
     with pytest.raises(MsemuError, match=message):
         prepare(arguments)
 
 
 def test_retargeting_is_timed(tmp_path: Path) -> None:
     path = tmp_path / "figures.json"
-    bench_motion(MotionBench(bodies=("myolegs",), motions=("walk",), rounds=1, json=path))
+    bench_motion(MotionBenchCfg(bodies=("myolegs",), motions=("walk",), rounds=1, json=path))
     (row,) = json.loads(path.read_text(encoding="utf-8"))["clips"]
     assert row["frames"] == 63
     assert 0.1 < row["cpu_seconds_per_1000_frames"] < 300.0

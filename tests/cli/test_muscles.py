@@ -9,7 +9,7 @@ import pytest
 from matplotlib.image import imread
 
 from msemu.analysis.muscle_plots import JointSweep, main_joints, plot_muscles, sweep_joint
-from msemu.cli.bench import main as bench
+from msemu.cli.commands import bench
 from msemu.models import Body
 from msemu.muscle.parameters import MuscleParameters
 

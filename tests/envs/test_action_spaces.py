@@ -11,7 +11,7 @@ import torch
 import yaml
 from command_line import run
 
-from msemu.cli.train import train
+from msemu.cli.training import train
 from msemu.config import cfg_names, load_named
 from msemu.control.dynamics import DynamicsReader, EngineDynamics
 from msemu.control.tracking.foot_placement import FootPlacement

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from msemu.cli.train import train
+from msemu.cli.training import train
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body

@@ -11,7 +11,8 @@ from count_reads import CountReads
 from places import ROOT
 from small_agent import small_agent
 
-from msemu.cli.train import parse, train
+from msemu.cli.train import parse
+from msemu.cli.training import train
 from msemu.config import build
 from msemu.envs.emg import EmgTarget
 from msemu.envs.motion_tracking import MotionTrackingEnv

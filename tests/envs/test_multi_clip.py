@@ -8,7 +8,7 @@ import pytest
 import torch
 from command_line import run
 
-from msemu.cli.train import train
+from msemu.cli.training import train
 from msemu.config import build
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError

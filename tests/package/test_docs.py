@@ -36,7 +36,7 @@ WITH_SUBCOMMANDS = {"msemu-motion", "msemu-model", "msemu-analyze", "msemu-bench
 TASK = "Msemu-Walk-MyoLegs-v0"
 CHOICES = {"--agent": "agent", "--env.action": "action", "--sim.muscle": "muscle"}
 """Options of msemu-train on which it depends which others there are, and the folder of cfg that names their values."""
-ALL_HELP = "--help"
+ALL_HELP = "--help-all"
 """Option that shows every option of a command."""
 OPTION = re.compile(r"--[a-zA-Z][\w.-]*")
 BLOCK = re.compile(r"^```\w*\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from msemu.cli.train import train
+from msemu.cli.training import train
 from msemu.config import read_yaml
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError

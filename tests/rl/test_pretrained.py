@@ -10,7 +10,7 @@ import torch
 from command_line import run
 
 from msemu.analysis.rollout import measure_episodes
-from msemu.cli.train import train
+from msemu.cli.training import train
 from msemu.config import read_yaml
 from msemu.registry import list_tasks
 from msemu.rl import pretrained

@@ -1,9 +1,11 @@
 """The figures of an evaluation."""
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from rich.table import Table
 
 from msemu.analysis.rollout import TrackingErrors
 
@@ -67,6 +69,47 @@ class Evaluation:
             tendon_strain=use["tendon_strain"],
             joint_angle_error_deg_by_joint=dict(zip(joint_names, by_joint.tolist(), strict=True)),
         )
+
+
+COLUMNS = {
+    "joint_angle_error_deg": ("joint angles [deg]", 1.0),
+    "root_rotation_error_deg": ("root [deg]", 1.0),
+    "body_position_error_cm": ("body [cm]", 1.0),
+    "root_translation_error_cm": ("root [cm]", 1.0),
+    "survival": ("survival [%]", 100.0),
+    "survival_time_s": ("time before a failure [s]", 1.0),
+    "episode_length_s": ("of [s]", 1.0),
+    "muscle_power_w": ("power [W]", 1.0),
+}
+"""Heading of a figure's column, and the factor to its unit."""
+
+
+def tabulate(
+    evaluations: dict[str, Evaluation], figures: Iterable[str], subject: str, title: str, mean: str = ""
+) -> Table:
+    """Make a table with a row for each evaluation.
+
+    Args:
+        evaluations: Evaluations by name.
+        figures: Keys of `COLUMNS`.
+        subject: Heading of the names.
+        title: Title of the table.
+        mean: Name of a last row with the means; none by default.
+    """
+    chosen = {figure: COLUMNS[figure] for figure in figures}
+    table = Table(subject, title=title)
+    for label, _ in chosen.values():
+        table.add_column(label, justify="right")
+    rows = {
+        name: [factor * getattr(evaluation, figure) for figure, (_, factor) in chosen.items()]
+        for name, evaluation in evaluations.items()
+    }
+    for name, values in rows.items():
+        table.add_row(name, *(f"{value:.2f}" for value in values))
+    if mean:
+        table.add_section()
+        table.add_row(mean, *(f"{np.mean(values):.2f}" for values in zip(*rows.values(), strict=True)))
+    return table
 
 
 _MEANS = ("joint_angle_deg", "root_rotation_deg", "body_position_cm", "root_translation_cm")

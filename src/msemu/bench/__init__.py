@@ -1,1 +1,1 @@
-"""Benchmarks, one module each."""
+"""Benchmarks: ``msemu-bench``, one file each."""

@@ -1,11 +1,15 @@
-"""The capacity for contacts and constraints that a body needs."""
+"""``msemu-bench capacity``: the capacity for contacts and constraints that a body needs in the warp engine."""
 
 import math
 
 import torch
+from rich.console import Console
 
-from msemu.models import Body
+from msemu.bench.options import CapacityBenchCfg
+from msemu.bench.timing import publish
+from msemu.models import Body, load_body
 from msemu.schema import Capacity, MuscleCfg
+from msemu.sim import pick_device
 from msemu.sim.warp_simulation import WarpSimulation
 
 _GENEROUS = Capacity(contacts=400, constraints=1000)
@@ -13,6 +17,20 @@ _HOLD_S = 0.1
 """Each random excitation holds so long [s]."""
 _DROP_HEIGHT_M = 1.2
 """Height of the pelvis at the start [m]."""
+
+
+def bench_capacity(args: CapacityBenchCfg) -> None:
+    """Measure, print and write the figures."""
+    body = load_body(args.body, args.body_path)
+    with Console().status(f"{args.num_envs} bodies fall for {args.seconds:g} s"):
+        demand = measure_capacity(body, args.num_envs, args.seconds, pick_device(args.device))
+    capacity = with_margin(demand, args.margin)
+    publish(
+        {"body": args.body, "demand": vars(demand), "capacity": vars(capacity)},
+        args.json,
+        f"at most {demand.contacts} contacts (mean over bodies) and {demand.constraints} constraints (one body)",
+        f"capacity: {{contacts: {capacity.contacts}, constraints: {capacity.constraints}}}",
+    )
 
 
 def measure_capacity(body: Body, num_envs: int, seconds: float, device: str, seed: int = 0) -> Capacity:

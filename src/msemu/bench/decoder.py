@@ -1,4 +1,4 @@
-"""Timings of the muscle decoder, in pairs with the physics of the same control step."""
+"""``msemu-bench decoder``: what the muscle decoder costs beside the physics of the same control step."""
 
 import copy
 import time
@@ -6,19 +6,38 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich.console import Console
+from rich.table import Table
 
+from msemu.bench.options import DecoderBenchCfg
+from msemu.bench.timing import cells, in_rounds, named_summary, publish
+from msemu.console import with_progress
 from msemu.control.dynamics import EngineDynamics
 from msemu.control.inverse_dynamics import differentiate
 from msemu.control.tracking.decoder import MuscleDecoder
-from msemu.models.body import Body
+from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
-from msemu.schema import DecoderCfg
+from msemu.motion.library.task_clips import load_clip
+from msemu.schema import DecoderCfg, TaskCfg
 from msemu.sim.cpu import CpuSimulation
 
 _TIMESTEP_S = 0.002
 _SUBSTEPS = 10
 _STIFFNESS, _DAMPING = 100.0, 20.0  # [1/s^2], [1/s]
 _SMOOTHING_S = 0.02
+
+
+def bench_decoder(args: DecoderBenchCfg) -> None:
+    """Measure, print and write the figures."""
+    # As in the environment: the tensors are small, and idle threads would take the cores from the physics.
+    torch.set_num_threads(1)
+    figures = []
+    for name in args.bodies:
+        body = load_body(name)
+        clip = with_progress(load_clip)(TaskCfg(body=name, motion=args.motion), body)
+        with Console().status(name):
+            figures.append(measure_decoder(body, clip, args.num_envs, args.rounds, args.steps, args.threads))
+    publish({"motion": args.motion, "bodies": figures}, args.json, _table(figures, args.num_envs))
 
 
 def measure_decoder(
@@ -52,13 +71,14 @@ def measure_decoder(
     stride = max(1, round(_SUBSTEPS * _TIMESTEP_S * clip.fps))
     everything = torch.ones(num_envs, dtype=torch.bool)
     joints = reader.dofs.index[6:]
-    times = np.empty((rounds + 1, 3))
     gaps, converged, missing = [], [], []
-    for row in times:
+
+    def follow(_: int) -> np.ndarray:
+        """Follow the clip from every frame; return the times of reading, decoding and physics [ms]."""
         frame = torch.arange(num_envs) % clip.num_frames
         sim.reset(everything, qpos[frame], qvel[frame], torch.full_like(sim.act, 0.05))
         decoder.reset(everything)
-        row[:] = 0.0
+        times = np.zeros(3)
         for _ in range(steps):
             wanted = qacc[frame][:, reader.dofs.index]
             wanted[:, 6:] += _STIFFNESS * (qpos[frame][:, joints + 1] - sim.qpos[:, joints + 1])
@@ -69,13 +89,15 @@ def measure_decoder(
             decoded = decoder.decode(state, sim.act)
             solved = time.perf_counter()
             sim.step(decoded.excitation.double(), _SUBSTEPS)
-            row += np.array([read - start, solved - read, time.perf_counter() - solved]) / steps
+            times += np.array([read - start, solved - read, time.perf_counter() - solved])
             frame = (frame + stride) % clip.num_frames
             gaps.append(decoded.relative_gap)
             converged.append(decoded.converged)
             missing.append((decoded.residual / decoder.scale)[:, 6:].abs().mean(1))
-    times = 1e3 * times[1:]  # The first round warms caches and threads up.
-    figures: dict[str, Any] = {
+        return 1e3 * times / steps
+
+    read, decode, physics = in_rounds(follow, rounds).T
+    return {
         "body": body.name,
         "muscles": body.num_muscles,
         "dofs": len(reader.dofs),
@@ -84,14 +106,22 @@ def measure_decoder(
         "converged_share": float(torch.cat(converged).double().mean()),
         "relative_gap_median": float(torch.cat(gaps).nanmedian()),
         "torque_missing_mean": float(torch.cat(missing).nanmean()),
+        **named_summary(read_ms=read, decode_ms=decode, physics_ms=physics, decoder_ratio=(read + decode) / physics),
     }
-    ratio = (times[:, 0] + times[:, 1]) / times[:, 2]
-    for key, values in (
-        ("read_ms", times[:, 0]),
-        ("decode_ms", times[:, 1]),
-        ("physics_ms", times[:, 2]),
-        ("decoder_ratio", ratio),
-    ):
-        figures[key] = float(np.median(values))
-        figures[f"{key}_quartiles"] = np.percentile(values, [25, 75]).tolist()
-    return figures
+
+
+def _table(figures: list[dict[str, Any]], num_envs: int) -> Table:
+    columns = ("body", "muscles", "read [ms]", "decode [ms]", "physics [ms]", "ratio", "quartiles", "solved", "missing")
+    table = Table(
+        *columns, title=f"Muscle decoder, a control step of {num_envs} environments; missing: mean torque over capacity"
+    )
+    for row in figures:
+        table.add_row(
+            row["body"],
+            str(row["muscles"]),
+            *(f"{row[key]:.1f}" for key in ("read_ms", "decode_ms", "physics_ms")),
+            *cells(row["decoder_ratio"], row["decoder_ratio_quartiles"], 2),
+            f"{100 * row['converged_share']:.0f} %",
+            f"{100 * row['torque_missing_mean']:.1f} %",
+        )
+    return table

@@ -1,15 +1,33 @@
-"""Timings of the environment, in pairs with the physics it rests on."""
+"""``msemu-bench env``: environment steps against the physics they rest on."""
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import mujoco
-import numpy as np
 import torch
 from mujoco.batch import Batch
+from rich.table import Table
 
+from msemu.bench.options import EnvBenchCfg
+from msemu.bench.subject import tracking_env
+from msemu.bench.timing import cells, in_rounds, named_summary, publish, seconds
 from msemu.envs.motion_tracking import MotionTrackingEnv
+
+_LABELS = {
+    "env_steps_per_s": ("environment steps/s", 0),
+    "physics_only_steps_per_s": ("physics only, steps/s", 0),
+    "physics_ratio": ("ratio", 3),
+}
+
+
+def bench_env(args: EnvBenchCfg) -> None:
+    """Measure, print and write the figures."""
+    sim = {"num_threads": args.threads, "device": "cpu", "engine": "mujoco"}
+    env = tracking_env(args.body, args.body_path, args.motion, args.num_envs, **sim)
+    figures = measure_env(env, args.rounds, args.steps)
+    table = Table("figure", "median", "quartiles", title=f"{args.body}, {args.num_envs} environments")
+    for key, (label, digits) in _LABELS.items():
+        table.add_row(label, *cells(figures[key], figures[f"{key}_quartiles"], digits))
+    publish(figures, args.json, table)
 
 
 def measure_env(env: MotionTrackingEnv, rounds: int, steps: int) -> dict[str, Any]:
@@ -30,6 +48,7 @@ def measure_env(env: MotionTrackingEnv, rounds: int, steps: int) -> dict[str, An
     substeps = round(1.0 / (env.cfg.env.control_frequency_hz * env.sim.model.opt.timestep))
     raw = Batch(env.sim.model, env.num_envs, env.cfg.sim.num_threads, persistent=True)
     actions = 0.3 * torch.randn(steps, env.num_envs, env.num_actions, generator=generator)
+    excitation = env.excitation(actions).double().numpy()
 
     def step_env() -> None:
         for action in actions:
@@ -40,26 +59,13 @@ def measure_env(env: MotionTrackingEnv, rounds: int, steps: int) -> dict[str, An
             raw.ctrl[:] = action
             raw.step(nstep=substeps)
 
-    excitation = env.excitation(actions).double().numpy()
-    step_env()
-    times = np.empty((rounds, 2))
-    for row in times:
+    def measure_pair(_: int) -> tuple[float, float]:
         raw.state[:] = env.sim.state_dict()["state"].numpy()
         raw.forward(stage=mujoco.mjtStage.mjSTAGE_VEL)
-        row[:] = _seconds(step_physics), _seconds(step_env)
-    rates = steps * env.num_envs / times
+        return seconds(step_physics), seconds(step_env)
+
+    physics, whole = steps * env.num_envs / in_rounds(measure_pair, rounds).T
     figures = {"num_envs": env.num_envs, "substeps": substeps, "body": env.body.name, "rounds": rounds}
-    for key, values in (
-        ("physics_only_steps_per_s", rates[:, 0]),
-        ("env_steps_per_s", rates[:, 1]),
-        ("physics_ratio", rates[:, 1] / rates[:, 0]),
-    ):
-        figures[key] = float(np.median(values))
-        figures[f"{key}_quartiles"] = np.percentile(values, [25, 75]).tolist()
-    return figures
-
-
-def _seconds(call: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+    return figures | named_summary(
+        physics_only_steps_per_s=physics, env_steps_per_s=whole, physics_ratio=whole / physics
+    )

@@ -1,25 +1,74 @@
-"""Timings of the muscles: of the kernels alone, and of a physics step with them beside one without."""
+"""``msemu-bench muscle``: the time of the kernels alone, and of a physics step with them beside one without."""
 
 import copy
-import time
+from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
+from rich.console import Console
+from rich.table import Table
 
-from msemu.models.body import Body
+from msemu.bench.options import MuscleBenchCfg
+from msemu.bench.subject import by_level, moving_bodies
+from msemu.bench.timing import cells, in_rounds, publish, seconds
+from msemu.bench.warp_muscle import measure_on_device
+from msemu.models import Body, load_body
 from msemu.models.muscle_paths import muscle_lengths
+from msemu.models.recipe import load_recipe
+from msemu.models.sources import SOURCES
 from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.host import HostMuscles
 from msemu.muscle.parameters import MuscleParameters
 from msemu.schema import LEVELS, MuscleCfg, SimCfg
+from msemu.sim import pick_device
 from msemu.sim.cpu import CpuSimulation
 from msemu.sim.force_driven import ForceDrivenSimulation
+from msemu.sim.threads import available_cores
 
 _TIMESTEP_S = SimCfg().timestep_s
 _AMPLITUDE = 0.1  # of the optimal fiber length
 _ANGULAR_FREQUENCY = 2 * np.pi  # 1 Hz
-_EXCITATION = 0.3
+
+
+def bench_muscle(args: MuscleBenchCfg) -> None:
+    """Measure, print and write the figures."""
+    device = pick_device(args.device)
+    on_cpu = device == "cpu"
+    times: list[dict[str, Any]] = []
+    ratios: list[dict[str, Any]] = []
+    for body in [load_body(name) for name in args.bodies or _default_bodies()]:
+        with Console().status(f"{body.name} on {device}"):
+            alone, steps = _measure(args, body, device)
+        times += alone
+        ratios += steps
+    own = "the engine's own muscle" if on_cpu else "the level mujoco"
+    facts = {"device": device, "threads": args.threads or available_cores(), "rounds": args.rounds, "steps": args.steps}
+    publish(
+        facts | {"ns_per_muscle_step": times, "step_ratio": ratios},
+        args.json,
+        _table("ns per muscle and step" + (", one thread" if on_cpu else ""), times, 1),
+        _table(f"physics step over one with {own}", ratios, 3),
+    )
+
+
+def _measure(args: MuscleBenchCfg, body: Body, device: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    if device != "cpu":
+        return measure_on_device(body, args.step_num_envs, args.rounds, args.steps, device)
+    times = [row for num_envs in args.num_envs for row in measure_muscles(body, num_envs, args.rounds, args.steps)]
+    return times, measure_step_ratio(body, args.step_num_envs, args.rounds, args.steps, args.threads)
+
+
+def _default_bodies() -> list[str]:
+    whole_bodies = ("myofullbody", "ms_human_700")
+    return [name for name in whole_bodies if SOURCES[load_recipe(name).source].locate()] or ["myofullbody"]
+
+
+def _table(title: str, figures: list[dict[str, Any]], digits: int) -> Table:
+    table = Table("body", "muscles", "environments", "level", "median", "quartiles", title=title)
+    for row in figures:
+        subject = (row["body"], str(row["muscles"]), str(row["num_envs"]), row["level"])
+        table.add_row(*subject, *cells(row["median"], row["quartiles"], digits))
+    return table
 
 
 def measure_muscles(body: Body, num_envs: int, rounds: int, steps: int) -> list[dict[str, Any]]:
@@ -49,24 +98,19 @@ def measure_muscles(body: Body, num_envs: int, rounds: int, steps: int) -> list[
         angle = phase + _ANGULAR_FREQUENCY * step * _TIMESTEP_S
         return standing + amplitude * np.sin(angle), _ANGULAR_FREQUENCY * amplitude * np.cos(angle)
 
-    hosts = {}
+    hosts = []
     for level in LEVELS:
         dynamics = MuscleDynamics(parameters, num_envs, _TIMESTEP_S, MuscleCfg(level=level))
-        hosts[level] = HostMuscles(dynamics)
-        hosts[level].reset(np.ones(num_envs, bool), *path(0), excitation)
-    times: dict[str, list[float]] = {level: [] for level in LEVELS}
-    for first in range(0, (rounds + 1) * steps, steps):
-        for level, host in hosts.items():
-            seconds = 0.0
-            for step in range(first + 1, first + steps + 1):
-                length, velocity = path(step)
-                start = time.perf_counter()
-                host.step(excitation, length, velocity)
-                seconds += time.perf_counter() - start
-            times[level].append(1e9 * seconds / (steps * phase.size))
-    # The first round warms caches up.
+        hosts.append(HostMuscles(dynamics))
+        hosts[-1].reset(np.ones(num_envs, bool), *path(0), excitation)
+
+    def time_muscles(host: HostMuscles, first: int) -> float:
+        paths = (path(step) for step in range(first + 1, first + steps + 1))
+        return 1e9 * sum(seconds(partial(host.step, excitation, *each)) for each in paths) / (steps * phase.size)
+
+    times = in_rounds(lambda number: [time_muscles(host, number * steps) for host in hosts], rounds)
     subject = {"body": body.name, "muscles": len(parameters), "num_envs": num_envs}
-    return [subject | {"level": level} | summary(times[level][1:]) for level in LEVELS]
+    return by_level(subject, times)
 
 
 def measure_step_ratio(body: Body, num_envs: int, rounds: int, steps: int, threads: int) -> list[dict[str, Any]]:
@@ -86,31 +130,18 @@ def measure_step_ratio(body: Body, num_envs: int, rounds: int, steps: int, threa
     """
     model = copy.copy(body.model)
     model.opt.timestep = _TIMESTEP_S
-    generator = torch.Generator().manual_seed(0)
-    everything = torch.ones(num_envs, dtype=torch.bool)
-    qpos = torch.from_numpy(np.repeat(body.neutral_qpos[None], num_envs, axis=0))
-    qvel = 0.5 * torch.randn(num_envs, model.nv, generator=generator, dtype=torch.float64)
-    qvel = torch.from_numpy(body.couplings.project_velocity(qpos.numpy(), qvel.numpy()))
-    excitation = _EXCITATION * torch.rand(num_envs, model.nu, generator=generator, dtype=torch.float64)
+    everything, qpos, qvel, excitation = moving_bodies(body, num_envs)
 
-    def seconds(sim: CpuSimulation) -> float:
+    def time_steps(sim: CpuSimulation) -> float:
         sim.reset(everything, qpos, qvel, excitation)
-        start = time.perf_counter()
-        sim.step(excitation, steps)
-        return time.perf_counter() - start
+        return seconds(lambda: sim.step(excitation, steps))
+
+    def compare(sim: CpuSimulation, engine_first: bool) -> float:
+        first, second = (engine, sim) if engine_first else (sim, engine)
+        times = {id(first): time_steps(first), id(second): time_steps(second)}
+        return times[id(sim)] / times[id(engine)]
 
     engine = CpuSimulation(model, num_envs, threads)
-    sims = {level: ForceDrivenSimulation(model, num_envs, MuscleCfg(level=level), threads) for level in LEVELS}
-    ratios: dict[str, list[float]] = {level: [] for level in LEVELS}
-    for round_ in range(rounds + 1):
-        for level, sim in sims.items():
-            pair = [engine, sim] if round_ % 2 else [sim, engine]
-            times = {id(each): seconds(each) for each in pair}
-            ratios[level].append(times[id(sim)] / times[id(engine)])
-    subject = {"body": body.name, "muscles": model.nu, "num_envs": num_envs}
-    return [subject | {"level": level} | summary(ratios[level][1:]) for level in LEVELS]
-
-
-def summary(values: np.ndarray | list[float]) -> dict[str, Any]:
-    """Median and quartiles of some timings."""
-    return {"median": float(np.median(values)), "quartiles": np.percentile(values, [25, 75]).tolist()}
+    sims = [ForceDrivenSimulation(model, num_envs, MuscleCfg(level=level), threads) for level in LEVELS]
+    ratios = in_rounds(lambda number: [compare(sim, number % 2 == 1) for sim in sims], rounds)
+    return by_level({"body": body.name, "muscles": model.nu, "num_envs": num_envs}, ratios)

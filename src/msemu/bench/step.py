@@ -1,16 +1,21 @@
-"""Where the time of a control step goes, by stage."""
+"""``msemu-bench step``: where the time of a control step goes, by stage."""
 
 import functools
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import mujoco
 import numpy as np
 import torch
+from rich.table import Table
 
+from msemu.bench.options import StepBenchCfg
+from msemu.bench.subject import tracking_env
+from msemu.bench.timing import in_rounds, publish, synchronize
+from msemu.console import write_json
 from msemu.envs.motion_tracking import MotionTrackingEnv
 
 ENV_STAGES = (
@@ -40,6 +45,29 @@ PHYSICS_STAGES: tuple[tuple[str, Callable[[mujoco.MjModel, mujoco.MjData], None]
     ("integration", mujoco.mj_Euler),
 )
 """Stages of a physics step of MuJoCo on the CPU, in their order."""
+
+
+def bench_step(args: StepBenchCfg) -> None:
+    """Measure, print and write the figures."""
+    sim = {"num_threads": args.threads, "engine": args.engine, "device": args.device}
+    env = tracking_env(args.body, args.body_path, args.motion, args.num_envs, **sim)
+    figures, clock = measure_step(env, args.rounds, args.steps)
+    title = f"{args.body}, {args.num_envs} environments on {env.device}: {figures['step_ms']:.1f} ms a control step"
+    shown: list[Table | str] = [_shares_table(title, figures["env_stages"])]
+    if figures["physics_stages"]:
+        shown.append(_shares_table("one physics step of MuJoCo on the CPU", figures["physics_stages"]))
+    if args.trace:
+        write_json(args.trace, chrome_trace(clock.events))
+        shown.append(f"trace: {args.trace}; open it in chrome://tracing or ui.perfetto.dev")
+    subject = {"body": args.body, "num_envs": args.num_envs, "device": str(env.device), "rounds": args.rounds}
+    publish(subject | figures, args.json, *shown)
+
+
+def _shares_table(title: str, shares: dict[str, float]) -> Table:
+    table = Table("stage", "share", title=title)
+    for stage, share in shares.items():
+        table.add_row(stage, f"{100 * share:.1f} %")
+    return table
 
 
 class StageClock:
@@ -79,8 +107,7 @@ class StageClock:
         return timed
 
     def _now(self) -> float:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
+        synchronize(self._device)
         return time.perf_counter()
 
 
@@ -101,18 +128,19 @@ def measure_step(env: MotionTrackingEnv, rounds: int, steps: int) -> tuple[dict[
     clock = StageClock(env.device)
     generator = torch.Generator().manual_seed(0)
     actions = 0.2 * torch.randn(rounds + 1, steps, env.num_envs, env.num_actions, generator=generator)
-    shares, seconds = [], []
+    actions = actions.to(env.device)
+
+    def time_stages(number: int) -> list[float]:
+        clock.clear()
+        for action in actions[number]:
+            env.step(action)
+        return [clock.own_seconds[stage] for stage, _ in ENV_STAGES]
+
     with _staged(env, clock), torch.inference_mode():
-        for series in actions.to(env.device):
-            clock.clear()
-            for action in series:
-                env.step(action)
-            total = sum(clock.own_seconds.values())
-            seconds.append(total / steps)
-            shares.append({stage: clock.own_seconds[stage] / total for stage, _ in ENV_STAGES})
+        seconds = in_rounds(time_stages, rounds)
     figures = {
-        "step_ms": 1e3 * float(np.median(seconds[1:])),
-        "env_stages": _medians(shares[1:]),
+        "step_ms": 1e3 * float(np.median(seconds.sum(1))) / steps,
+        "env_stages": _median_shares(ENV_STAGES, seconds),
         "physics_stages": _physics_shares(env, rounds) if env.sim.device.type == "cpu" else {},
     }
     return figures, clock
@@ -160,8 +188,8 @@ def _physics_shares(env: MotionTrackingEnv, rounds: int) -> dict[str, float]:
     model = env.sim.model
     data = mujoco.MjData(model)
     qpos, qvel, act = (values.double().cpu().numpy() for values in (env.sim.qpos, env.sim.qvel, env.sim.act))
-    shares = []
-    for _ in range(rounds):
+
+    def time_stages(_: int) -> list[float]:
         seconds: dict[str, float] = defaultdict(float)
         for row in range(min(env.num_envs, 64)):
             mujoco.mj_resetData(model, data)
@@ -171,10 +199,12 @@ def _physics_shares(env: MotionTrackingEnv, rounds: int) -> dict[str, float]:
                 start = time.perf_counter()
                 run(model, data)
                 seconds[stage] += time.perf_counter() - start
-        total = sum(seconds.values())
-        shares.append({stage: value / total for stage, value in seconds.items()})
-    return _medians(shares)
+        return list(seconds.values())
+
+    return _median_shares(PHYSICS_STAGES, in_rounds(time_stages, rounds))
 
 
-def _medians(shares: list[dict[str, float]]) -> dict[str, float]:
-    return {stage: float(np.median([each[stage] for each in shares])) for stage in shares[0]}
+def _median_shares(stages: Iterable[tuple[str, object]], seconds: np.ndarray) -> dict[str, float]:
+    """Share of each stage; ``seconds`` have the shape [rounds, stages]."""
+    medians = np.median(seconds / seconds.sum(1, keepdims=True), axis=0)
+    return dict(zip((stage for stage, _ in stages), medians.tolist(), strict=True))

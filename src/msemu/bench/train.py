@@ -1,6 +1,8 @@
-"""Timings of training, in turn with the physics it rests on."""
+"""``msemu-bench train``: training steps per second, in turn with the physics they rest on."""
 
+import itertools
 import resource
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -8,9 +10,22 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from rich import box
+from rich.console import Console
+from rich.table import Table
 from rsl_rl.runners import OnPolicyRunner
 
+from msemu.bench.options import TrainBenchCfg
+from msemu.bench.subject import tracking_env
+from msemu.bench.timing import cells, named_summary, publish, seconds, synchronize
+from msemu.config import cfg_file, load
+from msemu.console import make_folders
 from msemu.envs.motion_tracking import MotionTrackingEnv
+from msemu.errors import MsemuError
+from msemu.rl import provenance
+from msemu.rl.runner import Runner
+from msemu.schema import AgentCfg
+from msemu.sim import pick_device
 
 DEFINITIONS = {
     "training_steps_per_s": (
@@ -27,6 +42,51 @@ DEFINITIONS = {
     "device_memory_mb": "memory of the CUDA device that was taken at the end, by torch, warp and the driver [MB]",
 }
 """What each figure means."""
+
+
+def bench_train(args: TrainBenchCfg) -> None:
+    """Measure, print and write the figures."""
+    rows = []
+    for subject in itertools.product(args.bodies, args.engine, args.agent, args.num_envs):
+        with Console().status(", ".join(map(str, subject))):
+            rows.append(_measure(args, *subject))
+    facts = {"machine": provenance.machine(), "git": provenance.git_state(), "versions": provenance.versions()}
+    protocol = {"iterations": args.iterations, "seed": args.seed, "motion": args.motion, "threads": args.threads}
+    ratio = {"training_physics_ratio": rows[0]["training_physics_ratio"]}
+    if args.plot:
+        make_folders(args.plot.parent)
+        plot_training(rows, args.plot)
+    definitions = (f"[bold]{name}[/]: {meaning}" for name, meaning in DEFINITIONS.items())
+    figures = ratio | {"results": rows, "definitions": DEFINITIONS} | protocol | facts
+    publish(figures, args.json, _table(rows), *definitions)
+
+
+def _measure(args: TrainBenchCfg, body: str, engine: str, agent: str, num_envs: int) -> dict[str, Any]:
+    """Measure one row."""
+    settings = load(AgentCfg, cfg_file("agent", agent))
+    if settings.runner != AgentCfg.runner:
+        raise MsemuError(f"msemu-bench train times learning from rollouts; {agent} learns from a memory")
+    device = pick_device(args.device)
+    torch.manual_seed(args.seed)
+    sim = {"num_threads": args.threads, "engine": engine, "device": "cpu" if engine == "mujoco" else args.device}
+    env = tracking_env(body, args.body_path, args.motion, num_envs, args.seed, **sim)
+    with tempfile.TemporaryDirectory() as folder:
+        figures = measure_training(env, Runner(env, settings, Path(folder), device), args.iterations)
+    row = {"body": body, "muscles": env.body.num_muscles, "engine": engine, "agent": agent, "num_envs": num_envs}
+    return row | {"physics_device": str(env.device), "learning_device": device} | figures
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    columns = ("body", "envs", "agent", "engine", "train/s", "phys/s", "ratio", "quartiles", "MB")
+    table = Table(*columns, title="control steps per second, medians", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for row in rows:
+        rates = [f"{row[f'{key}_steps_per_s']:.0f}" for key in ("training", "physics_only")]
+        ratio = cells(row["training_physics_ratio"], row["training_physics_ratio_quartiles"], 2)
+        memory = f"{row['peak_memory_mb']:.0f}"
+        if "device_memory_mb" in row:
+            memory += f", device {row['device_memory_mb']:.0f}"
+        table.add_row(row["body"], str(row["num_envs"]), row["agent"], row["engine"], *rates, *ratio, memory)
+    return table
 
 
 class TrainingClock:
@@ -46,7 +106,7 @@ class TrainingClock:
 
     def __call__(self, iteration: object) -> None:
         """Note the time of the iteration and measure the physics."""
-        _synchronize(self._env.device)
+        synchronize(self._env.device)
         training = time.perf_counter() - self._started
         self.seconds.append((training, self._physics_seconds()))
         self._started = time.perf_counter()
@@ -55,19 +115,15 @@ class TrainingClock:
         """Time of the iteration's control steps without anything else; the environment is left as it was."""
         sim = self._env.sim
         before = sim.state_dict()
-        seconds = 0.0
+        total = 0.0
         with torch.inference_mode():
             for actions, dones in zip(self._storage.actions, self._storage.dones, strict=True):
                 # Of the pair that a flow stores, the environment was given the second half.
                 excitation = self._env.excitation(actions[:, -self._env.num_actions :].to(sim.device))
-                _synchronize(sim.device)
-                start = time.perf_counter()
-                sim.step(excitation, self._substeps)
-                _synchronize(sim.device)
-                seconds += time.perf_counter() - start
+                total += seconds(lambda now=excitation: sim.step(now, self._substeps), sim.device)
                 self._put_back(dones.squeeze(1).bool().to(sim.device))
         sim.load_state_dict(before)
-        return seconds
+        return total
 
     def _put_back(self, mask: torch.Tensor) -> None:
         reference, sim = self._env.reference, self._env.sim
@@ -94,11 +150,8 @@ def measure_training(env: MotionTrackingEnv, runner: OnPolicyRunner, rounds: int
     update = runner.alg.update
 
     def timed_update() -> dict[str, float]:
-        _synchronize(env.device)
-        start = time.perf_counter()
-        losses = update()
-        _synchronize(env.device)
-        learning.append(time.perf_counter() - start)
+        losses: dict[str, float] = {}
+        learning.append(seconds(lambda: losses.update(update()), env.device))
         return losses
 
     runner.alg.update = timed_update
@@ -107,9 +160,11 @@ def measure_training(env: MotionTrackingEnv, runner: OnPolicyRunner, rounds: int
     training, physics = np.array(clock.seconds[1:]).T
     steps = env.num_envs * runner.cfg["num_steps_per_env"]
     return {
-        **_summary("training_steps_per_s", steps / training),
-        **_summary("physics_only_steps_per_s", steps / physics),
-        **_summary("training_physics_ratio", physics / training),
+        **named_summary(
+            training_steps_per_s=steps / training,
+            physics_only_steps_per_s=steps / physics,
+            training_physics_ratio=physics / training,
+        ),
         "learning_share": float(np.median(np.array(learning[1:]) / training)),
         **peak_memory(env.device),
     }
@@ -174,12 +229,3 @@ def _peak_resident_mb() -> float:
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1.024e-3
-
-
-def _summary(key: str, values: np.ndarray) -> dict[str, Any]:
-    return {key: float(np.median(values)), f"{key}_quartiles": np.percentile(values, [25, 75]).tolist()}
-
-
-def _synchronize(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -1,67 +1,27 @@
 """``msemu-play``: watch a trained policy, or the reference of a task."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
 
-import tyro
 from rich.console import Console
 
-from msemu.console import load_motion, progress, require_seconds
-from msemu.errors import MsemuError, command, suggestion
+from msemu.analysis.rollout import record
+from msemu.cli.options import PlayCfg
+from msemu.console import progress, require_seconds, with_progress
+from msemu.errors import MsemuError, suggestion
 from msemu.models import Body, load_body
+from msemu.motion.library.task_clips import find_clip, load_clip, motions_of
 from msemu.motion.recording import Recording
 from msemu.registry import get_task, list_tasks
+from msemu.rl.assemble import open_policy
 from msemu.rl.pretrained import find_run
 from msemu.rl.run_folder import RunFolder
-from msemu.viewer.drawing.video import RendererName, write_video
+from msemu.sim import pick_device
+from msemu.viewer.drawing.video import write_video
+from msemu.viewer.page.browser import serve
 
 
-@dataclass
-class PlayArgs:
-    """Watch a trained policy beside its reference: in the browser, or as a video.
-
-    For a task id, the latest run of the task is shown. A task that was never trained shows its reference alone, from
-    its beginning and in whole cycles.
-    """
-
-    run: Annotated[str, tyro.conf.Positional]
-    """Run folder or task id."""
-    pretrained: bool = False
-    """Show the policy of the task that comes with msemu."""
-    checkpoint: str = "best"
-    """best, last, or the path of a checkpoint."""
-    seconds: float | None = None
-    """Length [s]; the task's episode by default."""
-    start_frame: int = 0
-    """Frame of the reference to start in."""
-    clip: str | None = None
-    """Which clip of a task with several; the first by default."""
-    seed: int = 1
-    """Seed of the environment."""
-    device: str = "cpu"
-    """Where the network runs."""
-    video: Path | None = None
-    """Write this mp4 file instead of opening a page."""
-    renderer: RendererName = "auto"
-    """Video only: egl (OpenGL), lines (needs no OpenGL), or auto."""
-    color_by: Literal["activation", "muscle_force", "fiber_length"] = "activation"
-    """Video only: what colors the muscles; the page has a list for it."""
-    host: str = "127.0.0.1"
-    """Address that the page is served at; 0.0.0.0 lets other machines in."""
-    port: int = 8080
-    """Port that the page is served at."""
-    runs_dir: str = "runs"
-    """Where run folders are looked for when a task id is given."""
-
-
-@command
-def main() -> None:
-    """Entry point."""
-    play(tyro.cli(PlayArgs, prog="msemu-play"))
-
-
-def play(args: PlayArgs) -> None:
+def play(args: PlayCfg) -> None:
     """Make the recording and show it."""
     require_seconds(args.seconds)
     body, recording = _record(args)
@@ -70,17 +30,10 @@ def play(args: PlayArgs) -> None:
             write_video(recording, body, args.video, renderer=args.renderer, color_by=args.color_by, progress=on_frame)
         Console().print(f"video: {args.video}")
     else:
-        from msemu.viewer.page.browser import serve
-
         serve(recording, body, args.host, args.port)
 
 
-def _record(args: PlayArgs) -> tuple[Body, Recording]:
-    from msemu.analysis.rollout import record
-    from msemu.motion.library.task_clips import find_clip
-    from msemu.rl.assemble import open_policy
-    from msemu.sim import pick_device
-
+def _record(args: PlayCfg) -> tuple[Body, Recording]:
     run = _find_run(args)
     if run is None:
         Console().print(f"{args.run} has no run below {args.runs_dir}: showing its reference")
@@ -100,7 +53,7 @@ def _record(args: PlayArgs) -> tuple[Body, Recording]:
         return env.body, record(env, runner.policy(), steps, title, args.start_frame, advance)
 
 
-def _find_run(args: PlayArgs) -> RunFolder | None:
+def _find_run(args: PlayCfg) -> RunFolder | None:
     try:
         return find_run(args.run, Path(args.runs_dir), args.pretrained)
     except MsemuError:
@@ -109,14 +62,12 @@ def _find_run(args: PlayArgs) -> RunFolder | None:
         raise
 
 
-def _reference(args: PlayArgs) -> tuple[Body, Recording]:
-    from msemu.motion.library.task_clips import motions_of
-
+def _reference(args: PlayCfg) -> tuple[Body, Recording]:
     cfg = get_task(args.run).load_config()
     body = load_body(cfg.body, cfg.body_path)
     motions = motions_of(cfg)
     if args.clip not in (None, *motions):
         raise MsemuError(f"{args.run} has no clip '{args.clip}'{suggestion(args.clip, motions)}")
-    clip = load_motion(replace(cfg, motion=args.clip or motions[0]), body)
+    clip = with_progress(load_clip)(replace(cfg, motion=args.clip or motions[0]), body)
     seconds = args.seconds or cfg.env.episode_length_s
     return body, Recording.from_clip(clip, cycles=max(1, round(seconds / clip.duration_s)))

@@ -3,36 +3,36 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from pkgutil import resolve_name
 
-import tyro
 from rich.console import Console
 from rich.table import Column, Table
 
-from msemu.cli.named_options import choose_parts, take_option
-from msemu.cli.training_display import TrainingDisplay
-from msemu.console import load_motions
+from msemu.cli.named_options import PARTS, choose_parts, take_option
+from msemu.cli.parsing import HELP, HELP_ALL, parse_options
+from msemu.config import cfg_names
 from msemu.errors import MsemuError, command
 from msemu.registry import get_task, list_tasks
 from msemu.schema import TrainCfg
 
 USAGE = """usage: msemu-train TASK [options]
 
-  msemu-train --list         the tasks
-  msemu-train TASK --help    every value of the task's configuration, with its default; each is an option
+  msemu-train --list             the tasks
+  msemu-train TASK --help        the most used options, with the task's values
+  msemu-train TASK --help-all    every value of the task's configuration; each is an option
 
-the most used options:
-  --motion CLIP ...          follow this clip (a file, or a name of: msemu-motion fetch), or several
-  --agent ppo|add|qflex|...  how it learns: a name of cfg/agent, or a YAML file (README.md)
-  --minutes M                train for a time ...
-  --iterations N             ... or for a number of iterations (default 1000)
-  --resume RUN|latest        continue a run
-  --num-envs N               bodies simulated in parallel, by each process
-  --device cpu|cuda|auto     where the networks learn
+for example:
+  msemu-train Msemu-Walk-MyoLegs-v0 --minutes 10
+  msemu-train Msemu-Track-MyoFullBody-v0 --motion clip.npz --agent add --iterations 1000
+  msemu-train Msemu-Walk-MyoLegs-v0 --resume latest
 
 several GPUs: torchrun --nproc-per-node N -m msemu.cli.train TASK [options]   (docs/performance.md)"""
 
-DEFAULT_ITERATIONS = 1000
-UNBOUNDED_ITERATIONS = 10**9
+FIRST = (
+    *("motion", "num_envs", "device", "seed", "iterations", "minutes", "resume", "run_name", "runs_dir"),
+    *("sim.device", "sim.engine", "env.episode_length_s"),
+)
+"""Options on the first help page of a task."""
 
 
 @command
@@ -41,12 +41,13 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments[:1] == ["--list"]:
         Console().print(task_table())
-    elif not arguments or arguments[0] in ("-h", "--help"):
+    elif not arguments or arguments[0] in (*HELP, HELP_ALL):
         print(USAGE)
     elif arguments[0].startswith("-"):
         raise MsemuError(f"the task comes first: msemu-train TASK {arguments[0]} ...; see: msemu-train --list")
     else:
-        train(arguments[0], parse(arguments[0], arguments[1:]))
+        cfg = parse(arguments[0], arguments[1:])
+        resolve_name("msemu.cli.training:train")(arguments[0], cfg)  # it needs torch, which a page of help does not
 
 
 def task_table() -> Table:
@@ -59,8 +60,6 @@ def task_table() -> Table:
 
 def parse(task: str, arguments: list[str]) -> TrainCfg:
     """Read the command line over the task's values, or over those of the run that is resumed."""
-    from msemu.rl.run_folder import RunFolder
-
     spec = get_task(task)
     agent, arguments = take_option(arguments, "agent", "agent")
     if agent is not None:
@@ -71,6 +70,8 @@ def parse(task: str, arguments: list[str]) -> TrainCfg:
         return cfg
     if agent is not None:
         raise MsemuError("a run keeps the agent that it was started with; leave --agent out to resume it")
+    from msemu.rl.run_folder import RunFolder  # it needs torch, which a page of help does not wait for
+
     run = RunFolder.latest(task, Path(cfg.runs_dir)) if cfg.resume == "latest" else RunFolder.open(Path(cfg.resume))
     if run.task != task:
         raise MsemuError(f"{run.path} is a run of {run.task}, not of {task}")
@@ -82,42 +83,14 @@ def parse(task: str, arguments: list[str]) -> TrainCfg:
 def _over(default: TrainCfg, arguments: list[str], program: str) -> TrainCfg:
     """Read options over values."""
     rest = choose_parts(default, arguments)
-    return tyro.cli(TrainCfg, default=default, args=rest, prog=program, config=(tyro.conf.AvoidSubcommands,))
+    return parse_options(TrainCfg, default=default, args=rest, prog=program, first=FIRST, description=about())
 
 
-def train(task: str, cfg: TrainCfg) -> Path:
-    """Train, and return the run folder."""
-    from msemu.rl.assemble import find_runner, prepare
-    from msemu.rl.distributed import join_team
-    from msemu.rl.progress import StopConditions
-    from msemu.sim import pick_device
-
-    if cfg.num_envs < 1 or (cfg.iterations is not None and cfg.iterations < 1):
-        raise MsemuError("--num-envs and --iterations must be at least 1")
-    if cfg.minutes is not None and not cfg.minutes > 0.0:
-        raise MsemuError("--minutes must be positive")
-    team = join_team()
-    team.claim_gpu(cfg.device, cfg.sim.device)
-    device = pick_device(cfg.device)
-    run, env = prepare(task, cfg, team, load_motions)
-    iterations = cfg.iterations or (UNBOUNDED_ITERATIONS if cfg.minutes else DEFAULT_ITERATIONS)
-    console = Console(quiet=not team.is_rank_zero)
-    processes = f" in each of {team.size} processes" if team.size > 1 else ""
-    stop = StopConditions(cfg.minutes, agree=team.any, announce=team.is_rank_zero)
-    with stop.signals(), team.connected(device):
-        runner = find_runner(cfg.agent)(env, cfg.agent, run.path if team.is_rank_zero else None, device, team)
-        if cfg.resume:
-            runner.load(str(run.checkpoint("last")))
-        size = f"{env.body.num_muscles} muscles, {env.num_envs} environments{processes}"
-        console.print(f"[bold]{task}[/]  {size}, learning on {device}")
-        console.print(f"run: {run.path}", soft_wrap=True)
-        runner.logger.stop = stop
-        with TrainingDisplay(console, iterations, cfg.minutes) as display:
-            runner.logger.show = display.show
-            runner.train(iterations, fresh=cfg.resume is None or not team.is_rank_zero)
-    console.print(f"saved: {run.checkpoint('last')}", soft_wrap=True)
-    console.print(f"curves: tensorboard --logdir {run.path}", soft_wrap=True)
-    return run.path
+def about() -> str:
+    """What the help page of a task says first."""
+    roles = {"agent": "agent", **{option: schema.role for option, schema in PARTS.items()}}
+    parts = "; ".join(f"--{option} {', '.join(cfg_names(role))}" for option, role in roles.items())
+    return f"A task, and how it is learned.\n\nParts that are chosen by name, or by a YAML file of yours: {parts}."
 
 
 if __name__ == "__main__":

@@ -122,7 +122,8 @@ def _remarks(found: StaticOptimization, name: str) -> list[str]:
     if weak:
         joints = ", ".join(f"{each.joint} (frame {each.frame})" for each in weak[:3])
         more = f" and {len(weak) - 3} more" if len(weak) > 3 else ""
-        remarks.append(f"muscles too weak for '{name}' at {joints}{more}: they do what they can; see msemu-analyze so")
+        advice = "they do what they can; see msemu-analyze static-optimization"
+        remarks.append(f"muscles too weak for '{name}' at {joints}{more}: {advice}")
     return remarks
 
 

@@ -11,7 +11,8 @@ from places import PLUGIN
 from small_agent import small_agent
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from msemu.cli.train import parse, train
+from msemu.cli.train import parse
+from msemu.cli.training import train
 from msemu.config import cfg_file
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.envs.senses import SenseReader

@@ -9,7 +9,7 @@ from command_line import run as command
 from small_agent import small_agent
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from msemu.cli.train import train
+from msemu.cli.training import train
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body

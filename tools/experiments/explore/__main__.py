@@ -4,19 +4,19 @@ import contextlib
 import functools
 import itertools
 import statistics
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tyro
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from msemu.cli.bench_options import require_positive
-from msemu.console import write_json
+from msemu.cli.parsing import parse_options
+from msemu.console import JsonFile, require_positive, write_json
 from msemu.errors import MsemuError, command, suggestion
 
 CHAIN = "chain"
@@ -28,7 +28,7 @@ _COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
 
 
 @dataclass
-class ExploreBench:
+class ExploreCfg:
     """Exploration over the number of actions: a planar chain reaches for points, muscle-driven bodies for postures.
 
     The chain has a fixed length and ever more joints. Length, speed, observations, networks and samples are the same
@@ -53,15 +53,14 @@ class ExploreBench:
     """Iterations of an agent; on the chain at most, since learning stops there at the threshold."""
     threshold: float = 0.35
     """Distance of the chain to the target, at the end of an episode, at which learning stops [chain lengths]."""
-    json: Path | None = None
-    """File to write the figures and curves to."""
+    json: JsonFile = None
     plot: Path | None = None
     """PNG file for the chain's figures over the number of joints."""
     curves: Path | None = None
     """PNG file for the learning curves of elbow, legs and body."""
 
 
-def bench_explore(args: ExploreBench) -> None:
+def bench_explore(args: ExploreCfg) -> None:
     """Measure, print and write the figures."""
     import torch
 
@@ -88,7 +87,7 @@ def bench_explore(args: ExploreBench) -> None:
         console.print(f"[bold]{name}[/]: {escape(meaning)}", highlight=False)
 
 
-def _require_sound(args: ExploreBench) -> None:
+def _require_sound(args: ExploreCfg) -> None:
     require_positive(joints=args.joints, num_envs=args.num_envs, iterations=args.iterations)
     if not (args.tasks and args.noises and args.agents and args.seeds) or args.threshold <= 0:
         raise MsemuError("--tasks, --noises, --agents and --seeds want one at least, and --threshold is positive")
@@ -101,7 +100,7 @@ def _require_sound(args: ExploreBench) -> None:
         raise MsemuError("--curves shows elbow, legs and body; name one with --tasks, or use --plot for the chain")
 
 
-def _measure_chain(args: ExploreBench, bar: Progress, figures: dict[str, Any], tables: list[Table]) -> None:
+def _measure_chain(args: ExploreCfg, bar: Progress, figures: dict[str, Any], tables: list[Table]) -> None:
     """Measure the chain, if it is among the tasks, and add to figures and tables."""
     if CHAIN not in args.tasks:
         return
@@ -132,7 +131,7 @@ def _measure_chain(args: ExploreBench, bar: Progress, figures: dict[str, Any], t
         plot_exploration(exploration, learning, isotropic, args.plot)
 
 
-def _measure_reaching(args: ExploreBench, bar: Progress, figures: dict[str, Any], tables: list[Table]) -> None:
+def _measure_reaching(args: ExploreCfg, bar: Progress, figures: dict[str, Any], tables: list[Table]) -> None:
     """Measure the muscle-driven bodies among the tasks, and add to figures and tables."""
     names = [name for name in args.tasks if name != CHAIN]
     if not names:
@@ -170,7 +169,7 @@ def _exploration_table(rows: list[dict[str, Any]], isotropic: dict[int, float]) 
     return table
 
 
-def _learning_table(rows: list[dict[str, Any]], args: ExploreBench) -> Table:
+def _learning_table(rows: list[dict[str, Any]], args: ExploreCfg) -> Table:
     title = f"samples_to_threshold \\[thousands], distance {args.threshold:g} of the length; final_std \\[%]"
     table = Table("agent", "joints", "samples", "least to greatest", "of ppo", "not finite", "final_std", title=title)
     medians: dict[tuple[str, int], float] = {}
@@ -225,7 +224,7 @@ def _thousands(samples: float, most: float) -> str:
 @command
 def main() -> None:
     """Entry point."""
-    bench_explore(tyro.cli(ExploreBench, prog="python -m explore", description=__doc__))
+    bench_explore(parse_options(ExploreCfg, args=sys.argv[1:], prog="python -m explore"))
 
 
 if __name__ == "__main__":

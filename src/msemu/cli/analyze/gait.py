@@ -1,75 +1,35 @@
 """``msemu-analyze gait``: when the muscles of a walking policy are active, beside a textbook."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
-import tyro
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from msemu.console import progress, require_seconds, write_json
+from msemu.analysis.gait.gait import GaitActivity, measure_gait
+from msemu.analysis.gait.muscle_timing import Agreement, OverallAgreement, TextbookTiming
+from msemu.analysis.gait.plot import plot_gait
+from msemu.cli.analyze.options import GaitCfg
+from msemu.console import progress, require_positive, require_seconds, require_suffix, write_json
 from msemu.errors import MsemuError
-
-if TYPE_CHECKING:
-    from msemu.analysis.gait.gait import GaitActivity
-    from msemu.analysis.gait.muscle_timing import Agreement, OverallAgreement, TextbookTiming
+from msemu.motion.library.task_clips import find_clip
+from msemu.rl.assemble import open_policy
+from msemu.rl.pretrained import find_run
+from msemu.sim import pick_device
 
 _RUNNING_STANCE = 0.5
 """A foot that stands for less of its cycle leaves the body without any support, which is a run [-]."""
 
 
-@dataclass
-class GaitArgs:
-    """Muscle timing: when the leg muscles of a walking policy are active, beside a textbook's measurements.
-
-    One episode starts at each of evenly spaced frames of the reference, without exploration noise. Activations are cut
-    into gait cycles from heel strike to heel strike of their own leg, by the floor's force on the foot; the first
-    second and everything from a failure on are left out.
-    """
-
-    run: Annotated[str, tyro.conf.Positional]
-    """Run folder, or a task id for its latest run."""
-    pretrained: bool = False
-    """The policy of the task that comes with msemu."""
-    checkpoint: str = "best"
-    """best, last, or the path of a checkpoint of the run."""
-    clip: str | None = None
-    """Which clip of a run with several."""
-    episodes: int = 16
-    """Number of episodes."""
-    seconds: float = 10.0
-    """Length of an episode [s]."""
-    seed: int = 1
-    """Seed of the environment."""
-    device: str = "cpu"
-    """Where the network runs."""
-    runs_dir: str = "runs"
-    """Where run folders are looked for when a task id is given."""
-    json: Path | None = None
-    """File to write figures and curves to."""
-    plot: Path | None = None
-    """PNG file; <run>/eval/muscle_timing.png by default, eval/<task>/muscle_timing.png for a pretrained policy."""
-
-
-def analyze_gait(args: GaitArgs) -> None:
+def analyze_gait(args: GaitCfg) -> None:
     """Let the policy walk, print the table, write JSON and plot."""
-    from msemu.analysis.gait.gait import measure_gait
-    from msemu.analysis.gait.muscle_timing import Agreement, OverallAgreement, TextbookTiming
-    from msemu.analysis.gait.plot import plot_gait
-    from msemu.motion.library.task_clips import find_clip
-    from msemu.rl.assemble import open_policy
-    from msemu.rl.pretrained import find_run
-    from msemu.sim import pick_device
-
-    if args.episodes < 1:
-        raise MsemuError("--episodes must be positive")
+    require_positive(episodes=args.episodes)
     require_seconds(args.seconds)
     run = find_run(args.run, Path(args.runs_dir), args.pretrained)
     plot = args.plot or run.plots / "muscle_timing.png"
-    if plot.suffix != ".png":
-        raise MsemuError(f"--plot {plot} must end in .png")
+    require_suffix("--plot", plot, ".png")
     plot.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = run.checkpoint(args.checkpoint)
     env, runner = open_policy(run, checkpoint, args.episodes, pick_device(args.device), args.seed)
@@ -101,7 +61,7 @@ def analyze_gait(args: GaitArgs) -> None:
     console.print(f"plot: {plot}", soft_wrap=True)
 
 
-def _table(title: str, timing: "TextbookTiming", agreements: "dict[str, Agreement]") -> Table:
+def _table(title: str, timing: TextbookTiming, agreements: dict[str, Agreement]) -> Table:
     # Narrow enough for a terminal of 80 characters.
     table = Table("muscle", "textbook %", title=title, box=SIMPLE_HEAD, padding=0, show_edge=False)
     for label in ("inside", "outside", "peak", "at %", "r", "shifts %"):
@@ -118,7 +78,7 @@ def _table(title: str, timing: "TextbookTiming", agreements: "dict[str, Agreemen
     return table
 
 
-def _summary(activity: "GaitActivity", overall: "OverallAgreement") -> list[str]:
+def _summary(activity: GaitActivity, overall: OverallAgreement) -> list[str]:
     legs = activity.legs.values()
     counts = " and ".join(str(len(leg.activation)) for leg in legs)
     stance = sum(leg.stance.mean() for leg in legs) / len(legs)
@@ -135,7 +95,7 @@ def _summary(activity: "GaitActivity", overall: "OverallAgreement") -> list[str]
     return lines
 
 
-def _figures(activity: "GaitActivity", timing: "TextbookTiming", agreements: "dict[str, Agreement]") -> dict[str, Any]:
+def _figures(activity: GaitActivity, timing: TextbookTiming, agreements: dict[str, Agreement]) -> dict[str, Any]:
     legs = {"right": activity.legs["r"], "left": activity.legs["l"]}
     muscles = {}
     for column, (name, channel) in enumerate(timing.channels.items()):

@@ -1,16 +1,16 @@
 """``msemu-model muscles``: the parameters of a body's muscles, and what is implausible about them."""
 
 import math
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import tyro
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from msemu.console import SEVERITY_COLORS, BodyName, BodyPath, JsonFile, write_json
+from msemu.analysis.muscle_plots import MUSCLES_PER_FIGURE, plot_muscles
+from msemu.cli.model.options import MusclesCfg
+from msemu.console import SEVERITY_COLORS, write_json
 from msemu.errors import MsemuError
 from msemu.models import load_body
 from msemu.models.mirror import mirror_names
@@ -37,51 +37,29 @@ _UNITS = {
 """Unit of each column in the keys of the JSON file; the others have none."""
 
 
-def muscles(
-    body: BodyName,
-    body_path: BodyPath = None,
-    parameters: Annotated[
-        Path | None,
-        tyro.conf.arg(metavar="FILE", help="Values of your own by muscle, .yaml or .csv, see docs/muscle_model.md."),
-    ] = None,
-    name: Annotated[str, tyro.conf.arg(metavar="SUBSTRING", help="Only the muscles whose name contains this.")] = "",
-    json_file: JsonFile = None,
-    plot: Annotated[
-        Path | None,
-        tyro.conf.arg(metavar="FOLDER", help="Draw curves, forces and moment arms to PNG files in this folder."),
-    ] = None,
-) -> None:
-    """Show the parameters of a body's muscles and what is implausible about them.
-
-    Checked over random poses are the slack length of the tendon, the length of the fiber, that fiber and
-    tendon can be in equilibrium, and left against right.
-
-    The plots are the force curves of all three levels and, for the muscles that --name chooses or else the
-    first 12, the force at full activation and the moment arm over the range of the joint about which the
-    moment arm is greatest.
-    """
-    loaded = load_body(body, body_path)
+def muscles(args: MusclesCfg) -> None:
+    """Show a body's muscles, and draw them."""
+    loaded = load_body(args.body, args.body_path)
     table = MuscleParameters.of(loaded.model)
-    if parameters:
-        table = override(table, parameters)
+    if args.parameters:
+        table = override(table, args.parameters)
     require_simulable(table)
-    chosen = [index for index, muscle in enumerate(table.names) if name in muscle]
+    chosen = [index for index, muscle in enumerate(table.names) if args.name in muscle]
     if not chosen:
-        raise MsemuError(f"no muscle of {body} has '{name}' in its name; see: msemu-model muscles {body}")
+        remedy = f"see: msemu-model muscles {args.body}"
+        raise MsemuError(f"no muscle of {args.body} has '{args.name}' in its name; {remedy}")
     names = {table.names[index] for index in chosen}
     poses = random_poses(loaded.model, _NUM_POSES, seed=1)
     findings = find_implausible(table, muscle_lengths(loaded.model, poses), mirror_names(table.names))
     findings = [finding for finding in findings if finding.subject in names]
-    if json_file:
+    if args.json:
         rows = [_muscle_row(table, index) for index in chosen]
-        write_json(json_file, {"body": body, "muscles": rows, "findings": [item._asdict() for item in findings]})
+        write_json(args.json, {"body": args.body, "muscles": rows, "findings": [item._asdict() for item in findings]})
     console = Console()
-    console.print(_muscles_table(body, table, chosen))
+    console.print(_muscles_table(args.body, table, chosen))
     console.print(_findings_summary(findings) if findings else "nothing implausible")
-    if plot:
-        from msemu.analysis.muscle_plots import MUSCLES_PER_FIGURE, plot_muscles
-
-        paths = plot_muscles(loaded, table, chosen, None if name else MUSCLES_PER_FIGURE, plot)
+    if args.plot:
+        paths = plot_muscles(loaded, table, chosen, None if args.name else MUSCLES_PER_FIGURE, args.plot)
         for path in paths:
             console.print(f"wrote {escape(str(path))}", soft_wrap=True)
         if len(paths) == 1:

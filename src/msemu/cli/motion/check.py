@@ -1,65 +1,25 @@
 """``msemu-motion check`` and ``repair``: is a clip physically plausible, and what to do about its flights."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
-import tyro
 from rich.console import Console
 from rich.table import Table
 
-from msemu.console import progress, write_json
+from msemu.analysis.plausibility.check import check_clip
+from msemu.analysis.plausibility.report import findings_table, write_html, write_pictures
+from msemu.cli.motion.options import CheckCfg, RepairCfg
+from msemu.console import progress, require_suffix, write_json
 from msemu.errors import MsemuError
+from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
-
-if TYPE_CHECKING:
-    from msemu.models.body import Body
-    from msemu.motion.repair.repair import Repair
+from msemu.motion.repair.repair import Repair
+from msemu.motion.repair.repair import repair as repair_clip
 
 
-@dataclass
-class MotionCheck:
-    """Check a clip: joints, floor, tendons, flight phases against free fall, torques against the muscles."""
-
-    clip: Annotated[Path, tyro.conf.Positional]
-    """Clip (.npz)."""
-    body: str | None = None
-    """Name of the body; that of the clip by default."""
-    body_path: Path | None = None
-    """Where the body's model lies, for a body that no package brings."""
-    html: Path | None = None
-    """Page to write the report to, pictures included."""
-    png: Path | None = None
-    """Folder to write the pictures to."""
-    json: Path | None = None
-    """File to write findings and figures to."""
-
-
-@dataclass
-class MotionRepair:
-    """Turn the flight phases of a clip into free flights, as little changed as possible.
-
-    In the air the center of mass then follows a parabola and the angular momentum about it is constant. The
-    original is written beside the repaired clip.
-    """
-
-    clip: Annotated[Path, tyro.conf.Positional]
-    """Clip (.npz)."""
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """Repaired clip to write (.npz); the original goes to NAME.raw.npz beside it."""
-    body: str | None = None
-    """Name of the body; that of the clip by default."""
-    body_path: Path | None = None
-    """Where the body's model lies, for a body that no package brings."""
-
-
-def check_motion(args: MotionCheck) -> None:
+def check(args: CheckCfg) -> None:
     """Check a clip and show what was found."""
-    from msemu.analysis.plausibility.check import check_clip
-    from msemu.analysis.plausibility.report import findings_table, write_html, write_pictures
-
-    if args.html and args.html.suffix not in (".html", ".htm"):
-        raise MsemuError(f"--html {args.html} must end in .html")
+    require_suffix("--html", args.html, ".html", ".htm")
     clip, body = _load(args.clip, args.body, args.body_path)
     console = Console()
     with console.status(f"checking {args.clip}"):
@@ -78,17 +38,14 @@ def check_motion(args: MotionCheck) -> None:
         console.print(f"next: msemu-motion repair {args.clip} -o REPAIRED.npz", soft_wrap=True)
 
 
-def repair_motion(args: MotionRepair) -> None:
+def repair(args: RepairCfg) -> None:
     """Repair a clip's flights and show what changed."""
-    from msemu.motion.repair.repair import repair
-
-    if args.out.suffix != ".npz":
-        raise MsemuError(f"--out {args.out} must end in .npz")
+    require_suffix("--out", args.out, ".npz")
     if args.out.resolve() == args.clip.resolve():
         raise MsemuError("--out names the clip itself; choose another name, the original is kept")
     clip, body = _load(args.clip, args.body, args.body_path)
     with progress(f"flights of {args.clip.name}") as on_flight:
-        result = repair(body, clip, on_flight)
+        result = repair_clip(body, clip, on_flight)
     console = Console()
     if not result.flights:
         reason = (
@@ -102,16 +59,14 @@ def repair_motion(args: MotionRepair) -> None:
     console.print(f"repaired: {args.out}\noriginal: {raw}", soft_wrap=True)
 
 
-def _load(path: Path, name: str | None, body_path: Path | None) -> tuple[MotionClip, "Body"]:
-    from msemu.models import load_body
-
+def _load(path: Path, name: str | None, body_path: Path | None) -> tuple[MotionClip, Body]:
     clip = MotionClip.load(path)
     body = load_body(name or clip.body, body_path)
     clip.check_matches(body.name, body.joint_names)
     return clip, body
 
 
-def _repair_table(result: "Repair") -> Table:
+def _repair_table(result: Repair) -> Table:
     quality = result.clip.quality
     caption = (
         f"change over the whole clip: mean {quality['repair_change_mean_cm']:.2f} cm,"

@@ -1,32 +1,15 @@
 """``msemu-motion fetch``: obtain recordings from packages."""
 
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated
-
-import tyro
 from rich.console import Console
 from rich.table import Table
 
-
-@dataclass
-class Fetch:
-    """Obtain motion clips from Python packages and keep them in the cache; nothing is installed.
-
-    Without a name, the clips and sets that there are are listed.
-    """
-
-    names: Annotated[list[str], tyro.conf.Positional] = field(default_factory=list)
-    """Clips or sets of clips, such as "walk", "acrobatics" or "all"."""
-    wheel: Path | None = None
-    """Wheel or source archive that was downloaded before, for a machine without network."""
+from msemu.cli.motion.options import FetchCfg
+from msemu.motion.library import fetch as fetching
+from msemu.motion.library.catalogue import catalogue, clip_sets, find_entries
 
 
-def fetch(args: Fetch) -> None:
+def fetch(args: FetchCfg) -> None:
     """Obtain clips, or list them."""
-    from msemu.motion.library import fetch as fetching
-    from msemu.motion.library.catalogue import find_entries
-
     console = Console()
     if not args.names:
         for table in (_catalogue_table(), _package_table(), _set_table()):
@@ -45,8 +28,6 @@ def fetch(args: Fetch) -> None:
 
 
 def _catalogue_table() -> Table:
-    from msemu.motion.library.catalogue import catalogue
-
     table = Table("clip", "what", "repeats", "from")
     for entry in catalogue().values():
         table.add_row(entry.name, entry.about, "yes" if entry.cyclic else "", entry.package.package)
@@ -54,8 +35,6 @@ def _catalogue_table() -> Table:
 
 
 def _package_table() -> Table:
-    from msemu.motion.library.catalogue import catalogue
-
     table = Table("package", "download", "license of the clips", "recorded by")
     for package in dict.fromkeys(entry.package for entry in catalogue().values()):
         name = f"{package.package} {package.version}"
@@ -64,8 +43,6 @@ def _package_table() -> Table:
 
 
 def _set_table() -> Table:
-    from msemu.motion.library.catalogue import clip_sets
-
     table = Table("set", "clips")
     for name, members in clip_sets().items():
         table.add_row(name, "every clip above" if name == "all" else ", ".join(members))

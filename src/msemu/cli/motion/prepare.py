@@ -1,53 +1,28 @@
 """``msemu-motion prepare``: bring clips of the catalogue onto a body ahead of training, several at a time."""
 
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
-import tyro
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from msemu.cli.bench_options import require_positive
-from msemu.console import progress, write_json
+from msemu.cli.motion.options import PrepareCfg
+from msemu.console import progress, require_positive, write_json
 from msemu.errors import MsemuError
-
-if TYPE_CHECKING:
-    from msemu.motion.clip import MotionClip
-
+from msemu.models import load_body
+from msemu.motion.clip import MotionClip
+from msemu.motion.library import fetch
+from msemu.motion.library.catalogue import find_entries
+from msemu.motion.library.obtain import obtain_clip
 
 _WIDTH = 180
 """The table is not folded, so that it can be copied into a document [characters]."""
 
 
-@dataclass
-class Prepare:
-    """Bring clips of the catalogue onto a body and keep them in the cache; show how good they are.
-
-    Each clip is fetched, retargeted and repaired unless it is in the cache.
-    """
-
-    names: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Clips or sets of clips, such as "walk", "acrobatics" or "all"."""
-    body: str
-    """Name of the body, see: msemu-model list."""
-    body_path: Path | None = None
-    """Where the body's model lies, for a body that no package brings."""
-    jobs: int = 1
-    """Clips that are worked on at a time, each by a process of its own."""
-    json: Path | None = None
-    """File to write the quality figures to."""
-
-
-def prepare(args: Prepare) -> None:
+def prepare(args: PrepareCfg) -> None:
     """Prepare clips and show their figures."""
-    from msemu.models import load_body
-    from msemu.motion.library import fetch
-    from msemu.motion.library.catalogue import find_entries
-
     require_positive(jobs=args.jobs)
     entries = find_entries(args.names)
     if not entries:
@@ -73,16 +48,12 @@ def prepare(args: Prepare) -> None:
 
 def _prepare_clip(name: str, body_name: str, body_path: Path | None) -> dict[str, dict[str, float]]:
     """Obtain one clip; return its figures before and after the repair of its flights."""
-    from msemu.models import load_body
-    from msemu.motion.clip import MotionClip
-    from msemu.motion.library.obtain import obtain_clip
-
     path = obtain_clip(name, load_body(body_name, body_path))
     clip, raw = MotionClip.load(path), path.with_suffix(".raw.npz")
     return {"clip": _facts(clip), "retargeted": _facts(MotionClip.load(raw) if raw.is_file() else clip)}
 
 
-def _facts(clip: "MotionClip") -> dict[str, float]:
+def _facts(clip: MotionClip) -> dict[str, float]:
     return {"frames": clip.num_frames} | clip.quality
 
 

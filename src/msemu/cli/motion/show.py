@@ -1,53 +1,21 @@
 """``msemu-motion info`` and ``play``: what a clip holds, as a table, in the browser or as a video."""
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Annotated
+from dataclasses import asdict
 
-import tyro
 from rich.console import Console
 from rich.table import Table
 
-from msemu.console import progress, write_json
-from msemu.errors import MsemuError
+from msemu.cli.motion.options import InfoCfg, PlayClipCfg
+from msemu.console import progress, require_positive, require_suffix, write_json
+from msemu.models import load_body
 from msemu.motion.clip import MotionClip
+from msemu.motion.recording import Recording
+from msemu.viewer.drawing.heatmap import draw_heatmap, save_heatmap
+from msemu.viewer.drawing.video import write_video
+from msemu.viewer.page.browser import serve
 
 
-@dataclass
-class Info:
-    """Show what a clip holds and how good it is."""
-
-    clip: Annotated[Path, tyro.conf.Positional]
-    """Clip (.npz)."""
-    json: Path | None = None
-    """File to write the same to."""
-
-
-@dataclass
-class Play:
-    """Show a clip in the browser, or write a video of it, with the recorded movement beside it.
-
-    The recorded movement is what the retargeting followed, in the proportions of the body. A clip that was made of
-    joint angles has none.
-    """
-
-    clip: Annotated[Path, tyro.conf.Positional]
-    """Clip (.npz)."""
-    video: Path | None = None
-    """Write this .mp4 instead of opening a page."""
-    heatmap: Path | None = None
-    """Write this .png instead: how far each joint center is from the recorded movement over time [cm]."""
-    body_path: Path | None = None
-    """Where the body's model lies, for a body that no package brings."""
-    host: str = "127.0.0.1"
-    """Address that the page is served at; 0.0.0.0 lets other machines in."""
-    port: int = 8080
-    """Port that the page is served at."""
-    cycles: int = 3
-    """How often a cyclic clip is repeated."""
-
-
-def info(args: Info) -> None:
+def info(args: InfoCfg) -> None:
     """Show a clip's facts."""
     clip = MotionClip.load(args.clip)
     Console().print(clip_table(clip, str(args.clip)))
@@ -55,36 +23,25 @@ def info(args: Info) -> None:
         write_json(args.json, facts(clip))
 
 
-def play(args: Play) -> None:
+def play(args: PlayClipCfg) -> None:
     """Show a clip."""
-    from msemu.models import load_body
-    from msemu.motion.recording import Recording
-
-    if args.heatmap and args.heatmap.suffix != ".png":
-        raise MsemuError(f"--heatmap {args.heatmap} must end in .png")
-    if args.cycles < 1:
-        raise MsemuError("--cycles must be at least 1")
+    require_suffix("--heatmap", args.heatmap, ".png")
+    require_positive(cycles=args.cycles)
     clip = MotionClip.load(args.clip)
     body = load_body(clip.body, args.body_path)
     clip.check_matches(body.name, body.joint_names)
     recording = Recording.from_clip(clip, cycles=args.cycles)
     picture = None
     if args.heatmap or (clip.joint_centers is not None and not args.video):
-        from msemu.viewer.drawing.heatmap import draw_heatmap, save_heatmap
-
         picture = draw_heatmap(body, clip)
         if args.heatmap:
             save_heatmap(picture, args.heatmap)
             Console().print(f"picture: {args.heatmap}", soft_wrap=True)
     if args.video:
-        from msemu.viewer.drawing.video import write_video
-
         with progress("drawing") as on_frame:
             write_video(recording, body, args.video, progress=on_frame)
         Console().print(f"video: {args.video}", soft_wrap=True)
     elif not args.heatmap:
-        from msemu.viewer.page.browser import serve
-
         serve(recording, body, args.host, args.port, picture=picture)
 
 

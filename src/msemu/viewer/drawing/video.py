@@ -3,21 +3,20 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.recording import Recording
+from msemu.viewer import RendererName
 from msemu.viewer.camera import Camera, following_cameras, heading_deg
 from msemu.viewer.drawing.composition import Composition
 from msemu.viewer.drawing.stick_pane import StickPane
 from msemu.viewer.muscle_coloring import pick_coloring
 from msemu.viewer.palette import BONE_RGB, REFERENCE_RGB
 from msemu.viewer.readout import check_recording, restarts, tracking_errors
-
-RendererName = Literal["auto", "egl", "lines"]
 
 
 class PaneRenderer(Protocol):

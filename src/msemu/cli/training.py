@@ -1,14 +1,54 @@
-"""The progress of a training run on the console."""
+"""A training run, and its progress on the console."""
 
 import time
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from msemu.rl.progress import Iteration
+from msemu.console import with_progress
+from msemu.errors import MsemuError
+from msemu.motion.library.task_clips import load_clips
+from msemu.rl.assemble import find_runner, prepare
+from msemu.rl.distributed import join_team
+from msemu.rl.progress import Iteration, StopConditions
+from msemu.schema import TrainCfg
+from msemu.sim import pick_device
 
+DEFAULT_ITERATIONS = 1000
+UNBOUNDED_ITERATIONS = 10**9
 _LINE_INTERVAL_S = 10.0
+
+
+def train(task: str, cfg: TrainCfg) -> Path:
+    """Train, and return the run folder."""
+    if cfg.num_envs < 1 or (cfg.iterations is not None and cfg.iterations < 1):
+        raise MsemuError("--num-envs and --iterations must be at least 1")
+    if cfg.minutes is not None and not cfg.minutes > 0.0:
+        raise MsemuError("--minutes must be positive")
+    team = join_team()
+    team.claim_gpu(cfg.device, cfg.sim.device)
+    device = pick_device(cfg.device)
+    run, env = prepare(task, cfg, team, with_progress(load_clips))
+    iterations = cfg.iterations or (UNBOUNDED_ITERATIONS if cfg.minutes else DEFAULT_ITERATIONS)
+    console = Console(quiet=not team.is_rank_zero)
+    processes = f" in each of {team.size} processes" if team.size > 1 else ""
+    stop = StopConditions(cfg.minutes, agree=team.any, announce=team.is_rank_zero)
+    with stop.signals(), team.connected(device):
+        runner = find_runner(cfg.agent)(env, cfg.agent, run.path if team.is_rank_zero else None, device, team)
+        if cfg.resume:
+            runner.load(str(run.checkpoint("last")))
+        size = f"{env.body.num_muscles} muscles, {env.num_envs} environments{processes}"
+        console.print(f"[bold]{task}[/]  {size}, learning on {device}")
+        console.print(f"run: {run.path}", soft_wrap=True)
+        runner.logger.stop = stop
+        with TrainingDisplay(console, iterations, cfg.minutes) as display:
+            runner.logger.show = display.show
+            runner.train(iterations, fresh=cfg.resume is None or not team.is_rank_zero)
+    console.print(f"saved: {run.checkpoint('last')}", soft_wrap=True)
+    console.print(f"curves: tensorboard --logdir {run.path}", soft_wrap=True)
+    return run.path
 
 
 class TrainingDisplay:

@@ -1,45 +1,22 @@
 """``msemu-bench motion``: how long retargeting takes."""
 
 import time
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
-from msemu.cli.bench_options import require_positive
-from msemu.console import progress, write_json
-
-if TYPE_CHECKING:
-    from msemu.models.body import Body
-    from msemu.motion.source import SourceMotion
-
-
-@dataclass
-class MotionBench:
-    """Retargeting: seconds for 1,000 frames of a clip.
-
-    Clips of the catalogue are retargeted without the cache, at 50 frames per second, as `msemu-motion import` does it.
-    """
-
-    bodies: tuple[str, ...] = ("myolegs", "myofullbody")
-    """Bodies that are measured."""
-    motions: tuple[str, ...] = ("walk", "dance_a", "cartwheel")
-    """Clips of the catalogue."""
-    rounds: int = 3
-    """Times that each clip is retargeted; the medians count."""
-    json: Path | None = None
-    """File to write the figures to."""
+from msemu.bench.options import MotionBenchCfg
+from msemu.bench.timing import publish
+from msemu.console import progress
+from msemu.models import Body, load_body
+from msemu.motion.library.catalogue import find_entry
+from msemu.motion.library.obtain import load_source
+from msemu.motion.retargeting.retarget import RetargetCfg, retarget
+from msemu.motion.source import SourceMotion
 
 
-def bench_motion(args: MotionBench) -> None:
+def bench_motion(args: MotionBenchCfg) -> None:
     """Measure, print and write the figures."""
-    from msemu.models import load_body
-    from msemu.motion.library.obtain import load_source
-
-    require_positive(rounds=args.rounds)
     sources = {name: load_source(name) for name in args.motions}
     figures = []
     for name in args.bodies:
@@ -52,16 +29,11 @@ def bench_motion(args: MotionBench) -> None:
     for row in figures:
         numbers = (f"{row[key]:.1f}" for key in ("seconds_per_1000_frames", "cpu_seconds_per_1000_frames"))
         table.add_row(row["body"], row["motion"], str(row["frames"]), *numbers)
-    Console().print(table)
-    if args.json:
-        write_json(args.json, {"rounds": args.rounds, "clips": figures})
+    publish({"rounds": args.rounds, "clips": figures}, args.json, table)
 
 
-def _measure(body: "Body", source: "SourceMotion", rounds: int) -> dict[str, float]:
+def _measure(body: Body, source: SourceMotion, rounds: int) -> dict[str, float]:
     """Retarget a clip several times; return frames and medians."""
-    from msemu.motion.library.catalogue import find_entry
-    from msemu.motion.retargeting.retarget import RetargetCfg, retarget
-
     settings = RetargetCfg(cyclic=find_entry(source.name).cyclic)
     seconds, cpu_seconds = [], []
     for _ in range(rounds):

@@ -1,0 +1,226 @@
+"""Options of the benchmarks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from msemu.console import BodyPath, JsonFile, require_positive, require_seconds
+from msemu.errors import MsemuError
+
+
+@dataclass
+class TimingCfg:
+    """How a figure is timed, and where it goes."""
+
+    threads: int = 0
+    """Threads of the physics on a CPU; 0 uses every core."""
+    rounds: int = 9
+    """Timings of each figure; the medians count."""
+    steps: int = 10
+    """Steps of each timing."""
+    json: JsonFile = None
+
+    def __post_init__(self) -> None:
+        require_positive(rounds=self.rounds, steps=self.steps)
+        if self.threads < 0:
+            raise MsemuError("--threads must not be negative")
+
+
+@dataclass
+class SubjectCfg:
+    """The environments that are measured."""
+
+    body: str = "myolegs"
+    """Body that is measured, in its tracking task."""
+    body_path: BodyPath = None
+    motion: str = "walk"
+    """Motion of the catalogue, or path of a clip."""
+    num_envs: int = 64
+    """Environments."""
+
+    def __post_init__(self) -> None:
+        require_positive(num_envs=self.num_envs)
+
+
+@dataclass
+class CapacityBenchCfg:
+    """Capacity for contacts and constraints that a body needs in the warp engine.
+
+    Bodies fall in every position under random excitation while the engine counts. The last line is what to write into
+    the body's recipe (cfg/body), or to give as --sim.contacts-per-env and --sim.constraints-per-env.
+    """
+
+    body: str = "myolegs"
+    """Body that is measured."""
+    body_path: BodyPath = None
+    num_envs: int = 16
+    """Bodies that fall side by side."""
+    seconds: float = 3.0
+    """How long they fall and lie [s]."""
+    margin: float = 0.25
+    """Share to add to the greatest numbers seen."""
+    device: str = "auto"
+    """Device of the engine: cpu, cuda or auto."""
+    json: JsonFile = None
+
+    def __post_init__(self) -> None:
+        require_positive(num_envs=self.num_envs)
+        require_seconds(self.seconds)
+        if not 0.0 <= self.margin <= 10.0:
+            raise MsemuError("--margin must be from 0 to 10")
+
+
+@dataclass
+class DecoderBenchCfg(TimingCfg):
+    """The muscle decoder of computed muscle control against the physics of the same control step.
+
+    Muscles follow a motion through the decoder. In each control step of ten physics steps, reading the equation of
+    motion, solving for excitations and the physics are timed in this process, so the ratio holds on a busy machine.
+    """
+
+    rounds: int = 7
+    """Timings of each figure; the medians count."""
+    bodies: tuple[str, ...] = ("myolegs", "myofullbody")
+    """Bodies that are measured."""
+    motion: str = "walk"
+    """Motion of the catalogue."""
+    num_envs: int = 64
+    """Environments."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(num_envs=self.num_envs)
+        if not self.bodies:
+            raise MsemuError("--bodies wants one at least")
+
+
+@dataclass
+class EnvBenchCfg(TimingCfg, SubjectCfg):
+    """Environment steps against the physics alone.
+
+    One environment step is one control step of one body, with observations, rewards and resets, without learning. The
+    physics alone is the same number of raw ``mujoco.batch`` steps of the same model under the same excitation. Both are
+    timed in turn in this process, so the ratio holds on a busy machine.
+    """
+
+    def __post_init__(self) -> None:
+        TimingCfg.__post_init__(self)
+        SubjectCfg.__post_init__(self)
+
+
+@dataclass
+class MotionBenchCfg:
+    """Retargeting: seconds for 1,000 frames of a clip.
+
+    Clips of the catalogue are retargeted without the cache, at 50 frames per second, as `msemu-motion import` does it.
+    """
+
+    bodies: tuple[str, ...] = ("myolegs", "myofullbody")
+    """Bodies that are measured."""
+    motions: tuple[str, ...] = ("walk", "dance_a", "cartwheel")
+    """Clips of the catalogue."""
+    rounds: int = 3
+    """Times that each clip is retargeted; the medians count."""
+    json: JsonFile = None
+
+    def __post_init__(self) -> None:
+        require_positive(rounds=self.rounds)
+
+
+@dataclass
+class MuscleBenchCfg(TimingCfg):
+    """The muscles of each level: time of a muscle and step, and a physics step with them over one without.
+
+    The kernels run alone first. Then whole physics steps with each level are timed in turn with steps of the engine's
+    own muscle, in this process, so the ratio holds on a busy machine.
+    """
+
+    bodies: tuple[str, ...] = ()
+    """Bodies whose muscles run; by default myofullbody, and ms_human_700 where it is installed."""
+    num_envs: tuple[int, ...] = (64, 256, 1024, 4096)
+    """Numbers of environments for the kernels alone."""
+    step_num_envs: int = 64
+    """Environments of the physics steps."""
+    device: str = "cpu"
+    """cpu times the muscles beside MuJoCo C; cuda times them inside the warp engine."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(num_envs=self.num_envs, step_num_envs=self.step_num_envs)
+
+
+@dataclass
+class PriorBenchCfg:
+    """How far an action of zero gets: what each action space does before anything is learned.
+
+    One episode starts at each of evenly spaced frames of the motion. Errors are means over the time before a failure.
+    """
+
+    body: str = "myolegs"
+    """Body, in its tracking task."""
+    body_path: BodyPath = None
+    motion: str = "walk"
+    """Motion of the catalogue, or path of a clip."""
+    actions: tuple[str, ...] = ()
+    """Action spaces: files in cfg/action or YAML files of your own; all of cfg/action by default."""
+    episodes: int = 63
+    """Number of episodes."""
+    seconds: float = 10.0
+    """Length of an episode [s]."""
+    json: JsonFile = None
+
+    def __post_init__(self) -> None:
+        require_positive(episodes=self.episodes)
+        require_seconds(self.seconds)
+
+
+@dataclass
+class StepBenchCfg(EnvBenchCfg):
+    """Where the time of a control step goes, by stage, as shares measured in one run.
+
+    The environment's stages are timed as it steps. The stages of the physics are those of one physics step of MuJoCo on
+    the CPU, called singly on one thread; other engines do not tell theirs.
+    """
+
+    engine: str = "auto"
+    """Physics engine: auto, mujoco, warp."""
+    device: str = "auto"
+    """Where bodies are simulated: cpu, cuda, auto."""
+    trace: Path | None = None
+    """File for the calls of the last timing, to open in chrome://tracing or ui.perfetto.dev."""
+
+
+@dataclass
+class TrainBenchCfg:
+    """Training steps per second beside those of the physics alone, over bodies, engines, agents and environments.
+
+    Whole iterations of training are timed in turn with the physics of as many control steps, in this process, so their
+    ratio holds on a busy machine. The definitions stand below the table and in the JSON file.
+    """
+
+    bodies: tuple[str, ...] = ("myolegs",)
+    """Bodies that are measured, each in its tracking task."""
+    body_path: BodyPath = None
+    motion: str = "walk"
+    """Motion of the catalogue, or path of a clip."""
+    num_envs: tuple[int, ...] = (64,)
+    """Numbers of environments."""
+    engine: tuple[str, ...] = ("auto",)
+    """Physics engines: auto, mujoco, warp."""
+    agent: tuple[str, ...] = ("ppo",)
+    """Agents: names of cfg/agent."""
+    device: str = "auto"
+    """Where networks learn and, unless the engine is mujoco, bodies are simulated: cpu, cuda, auto."""
+    threads: int = 0
+    """Threads of the physics on a CPU; 0 uses every core."""
+    iterations: int = 9
+    """Iterations that are timed for each row; the medians count."""
+    seed: int = 1
+    """Seed of every random choice."""
+    json: JsonFile = None
+    plot: Path | None = None
+    """PNG file for the rates over the number of environments."""
+
+    def __post_init__(self) -> None:
+        require_positive(num_envs=self.num_envs, iterations=self.iterations)
+        if self.body_path and len(self.bodies) > 1:
+            raise MsemuError("--body-path is for a single body")

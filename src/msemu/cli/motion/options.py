@@ -1,0 +1,154 @@
+"""Options of ``msemu-motion``."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from msemu.console import BodyName, BodyPath, ClipFile, JsonFile
+
+Flag = tyro.conf.FlagCreatePairsOff
+
+
+@dataclass
+class FetchCfg:
+    """Obtain motion clips from Python packages and keep them in the cache; nothing is installed.
+
+    Without a name, the clips and sets that there are are listed.
+    """
+
+    names: Annotated[list[str], tyro.conf.Positional, tyro.conf.arg(metavar="[NAME ...]")] = field(default_factory=list)
+    """Clips or sets of clips, such as "walk", "acrobatics" or "all"."""
+    wheel: Path | None = None
+    """Wheel or source archive that was downloaded before, for a machine without network."""
+
+
+@dataclass
+class ImportCfg:
+    """Bring a recorded movement onto a body and write a clip.
+
+    Reads DeepMimic JSON, Isaac AMP npz, AMASS npz, BVH, TRC and C3D, which are retargeted; OpenSim .mot and .sto,
+    msgym npz and plain qpos (npz, csv), whose joint angles are kept.
+    """
+
+    file: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
+    """Motion file, or the name of a clip of the catalogue such as "walk"."""
+    body: BodyName
+    out: Path
+    """Clip to write (.npz)."""
+    body_path: BodyPath = None
+    fps: float = 50.0
+    """Frames per second of the clip [Hz]; the control frequency of the tasks is 50."""
+    name: str | None = None
+    """Name of the clip; that of the file by default."""
+    cyclic: Annotated[bool, Flag] = False
+    """Close the loop; by default what the file or the catalogue says."""
+    no_cyclic: Annotated[bool, Flag] = False
+    """Leave the loop open."""
+    treadmill: Annotated[bool, Flag] = False
+    """The person moves on a treadmill: add the belt's motion, which standing feet show."""
+    retarget: Annotated[bool, Flag] = False
+    """Retarget joint angles of a .mot or .sto file (feet on the floor, limits kept) instead of keeping them."""
+    names: str | None = None
+    """Name map of BVH joints, markers or OpenSim coordinates (see the docs), or your own YAML file."""
+    up: str | None = None
+    """Vertical axis of a BVH, TRC or C3D file: x, y or z; y for BVH and TRC, z for C3D by default."""
+    unit: str | None = None
+    """Unit of length of a BVH, TRC or C3D file: m, cm, mm, inch or cmu; by default what the file or the legs say."""
+    smpl_model: Path | None = None
+    """Model of the person of an AMASS file (SMPL, SMPL+H or SMPL-X as .npz); mean proportions by default."""
+    json: JsonFile = None
+
+
+@dataclass
+class PrepareCfg:
+    """Bring clips of the catalogue onto a body and keep them in the cache; show how good they are.
+
+    Each clip is fetched, retargeted and repaired unless it is in the cache.
+    """
+
+    names: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="NAME ...")]
+    """Clips or sets of clips, such as "walk", "acrobatics" or "all"."""
+    body: BodyName
+    body_path: BodyPath = None
+    jobs: int = 1
+    """Clips that are worked on at a time, each by a process of its own."""
+    json: JsonFile = None
+
+
+@dataclass
+class InfoCfg:
+    """Show what a clip holds and how good it is."""
+
+    clip: ClipFile
+    json: JsonFile = None
+
+
+@dataclass
+class PlayClipCfg:
+    """Show a clip in the browser, or write a video of it, with the recorded movement beside it.
+
+    The recorded movement is what the retargeting followed, in the proportions of the body. A clip that was made of
+    joint angles has none.
+    """
+
+    clip: ClipFile
+    video: Path | None = None
+    """Write this .mp4 instead of opening a page."""
+    heatmap: Path | None = None
+    """Write this .png instead: how far each joint center is from the recorded movement over time [cm]."""
+    body_path: BodyPath = None
+    host: str = "127.0.0.1"
+    """Address that the page is served at; 0.0.0.0 lets other machines in."""
+    port: int = 8080
+    """Port that the page is served at."""
+    cycles: int = 3
+    """How often a cyclic clip is repeated."""
+
+
+@dataclass
+class CheckCfg:
+    """Check a clip: joints, floor, tendons, flight phases against free fall, torques against the muscles."""
+
+    clip: ClipFile
+    body: str | None = None
+    """Name of the body; that of the clip by default."""
+    body_path: BodyPath = None
+    html: Path | None = None
+    """Page to write the report to, pictures included."""
+    png: Path | None = None
+    """Folder to write the pictures to."""
+    json: JsonFile = None
+
+
+@dataclass
+class RepairCfg:
+    """Turn the flight phases of a clip into free flights, as little changed as possible.
+
+    In the air the center of mass then follows a parabola and the angular momentum about it is constant. The
+    original is written beside the repaired clip.
+    """
+
+    clip: ClipFile
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """Repaired clip to write (.npz); the original goes to NAME.raw.npz beside it."""
+    body: str | None = None
+    """Name of the body; that of the clip by default."""
+    body_path: BodyPath = None
+
+
+@dataclass
+class ExportCfg:
+    """Write a clip as joint angles (mot, sto), markers (trc), plain poses (npz) or a table (csv).
+
+    mot is in degrees, sto in radians, both under the coordinate names of OpenSim's Rajagopal model; trc holds the
+    body's joint centers, y up [m]; npz and csv hold qpos [m, rad].
+    """
+
+    clip: ClipFile
+    format: Literal["mot", "sto", "trc", "npz", "csv"]
+    """What to write."""
+    out: Path | None = None
+    """File to write; beside the clip by default."""
+    body_path: BodyPath = None

@@ -1,0 +1,72 @@
+"""Options of ``msemu-play`` and ``msemu-eval``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from msemu.console import JsonFile
+from msemu.viewer import RendererName
+
+
+@dataclass
+class PolicyCfg:
+    """Which policy is looked at."""
+
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Run folder, or a task id for its latest run."""
+    pretrained: bool = False
+    """The policy of the task that comes with msemu."""
+    checkpoint: str = "best"
+    """best, last, or the path of a checkpoint of the run."""
+    clip: str | None = None
+    """One clip of a run with several; by default play shows the first, and eval measures all."""
+    seed: int = 1
+    """Seed of the environment."""
+    device: str = "cpu"
+    """Where the network runs."""
+    runs_dir: str = "runs"
+    """Where run folders are looked for when a task id is given."""
+
+
+@dataclass
+class EvalCfg(PolicyCfg):
+    """Measure how well a trained policy tracks its reference, in degrees and centimeters.
+
+    One episode starts at each of evenly spaced frames of the reference, without exploration noise. Errors are means
+    over the time before a failure; survival is the share of episodes without one. A run with several clips is measured
+    clip by clip.
+    """
+
+    episodes: int = 32
+    """Number of episodes, with each clip."""
+    seconds: float | None = None
+    """Length of an episode [s]; the task's own by default, at most the clip's when it does not repeat."""
+    json: JsonFile = None
+    plots: Path | None = None
+    """Folder for the plots; <run>/eval by default, eval/<task> for a pretrained policy."""
+
+
+@dataclass
+class PlayCfg(PolicyCfg):
+    """Watch a trained policy beside its reference: in the browser, or as a video.
+
+    For a task id, the latest run of the task is shown. A task that was never trained shows its reference alone, from
+    its beginning and in whole cycles.
+    """
+
+    seconds: float | None = None
+    """Length [s]; the task's episode by default."""
+    start_frame: int = 0
+    """Frame of the reference to start in."""
+    video: Path | None = None
+    """Write this mp4 file instead of opening a page."""
+    renderer: RendererName = "auto"
+    """Video only: egl (OpenGL), lines (needs no OpenGL), or auto."""
+    color_by: Literal["activation", "muscle_force", "fiber_length"] = "activation"
+    """Video only: what colors the muscles; the page has a list for it."""
+    host: str = "127.0.0.1"
+    """Address that the page is served at; 0.0.0.0 lets other machines in."""
+    port: int = 8080
+    """Port that the page is served at."""
