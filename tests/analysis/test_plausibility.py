@@ -153,12 +153,12 @@ def test_commands_write_what_they_say(legs: Body, tmp_path: Path, capsys: pytest
     assert page.count("data:image/png;base64,") == 4
     assert not re.search(r"(src|href)=\"(?!data:)", page)
     assert {path.name for path in tmp_path.glob("*.png")} == {"floor.png", "flight.png", "strength.png", "joints.png"}
-    repair_motion(RepairCfg(tmp_path / "hop.npz", tmp_path / "good.npz"))
+    repair_motion(RepairCfg(tmp_path / "hop.npz", out=tmp_path / "good.npz"))
     assert "original:" in capsys.readouterr().out
     assert MotionClip.load(tmp_path / "good.npz").quality["repair_flights"] == 1.0
     np.testing.assert_array_equal(MotionClip.load(tmp_path / "good.raw.npz").qpos, clip.qpos)
     with pytest.raises(MsemuError, match="names the clip itself"):
-        repair_motion(RepairCfg(tmp_path / "hop.npz", tmp_path / "hop.npz"))
+        repair_motion(RepairCfg(tmp_path / "hop.npz", out=tmp_path / "hop.npz"))
     with pytest.raises(MsemuError, match=r"\.html"):
         check_motion(CheckCfg(tmp_path / "hop.npz", html=tmp_path / "hop.txt"))
 

@@ -87,15 +87,7 @@ COLUMNS = {
 def tabulate(
     evaluations: dict[str, Evaluation], figures: Iterable[str], subject: str, title: str, mean: str = ""
 ) -> Table:
-    """Make a table with a row for each evaluation.
-
-    Args:
-        evaluations: Evaluations by name.
-        figures: Keys of `COLUMNS`.
-        subject: Heading of the names.
-        title: Title of the table.
-        mean: Name of a last row with the means; none by default.
-    """
+    """Make a table with a row for each evaluation, and a last row with the means if it has a name."""
     chosen = {figure: COLUMNS[figure] for figure in figures}
     table = Table(subject, title=title)
     for label, _ in chosen.values():

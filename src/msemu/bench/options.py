@@ -27,18 +27,13 @@ class TimingCfg:
 
 @dataclass
 class SubjectCfg:
-    """The environments that are measured."""
+    """What is measured."""
 
     body: str = "myolegs"
     """Body that is measured, in its tracking task."""
     body_path: BodyPath = None
     motion: str = "walk"
     """Motion of the catalogue, or path of a clip."""
-    num_envs: int = 64
-    """Environments."""
-
-    def __post_init__(self) -> None:
-        require_positive(num_envs=self.num_envs)
 
 
 @dataclass
@@ -102,9 +97,12 @@ class EnvBenchCfg(TimingCfg, SubjectCfg):
     timed in turn in this process, so the ratio holds on a busy machine.
     """
 
+    num_envs: int = 64
+    """Environments."""
+
     def __post_init__(self) -> None:
-        TimingCfg.__post_init__(self)
-        SubjectCfg.__post_init__(self)
+        super().__post_init__()
+        require_positive(num_envs=self.num_envs)
 
 
 @dataclass
@@ -149,17 +147,12 @@ class MuscleBenchCfg(TimingCfg):
 
 
 @dataclass
-class PriorBenchCfg:
+class PriorBenchCfg(SubjectCfg):
     """How far an action of zero gets: what each action space does before anything is learned.
 
     One episode starts at each of evenly spaced frames of the motion. Errors are means over the time before a failure.
     """
 
-    body: str = "myolegs"
-    """Body, in its tracking task."""
-    body_path: BodyPath = None
-    motion: str = "walk"
-    """Motion of the catalogue, or path of a clip."""
     actions: tuple[str, ...] = ()
     """Action spaces: files in cfg/action or YAML files of your own; all of cfg/action by default."""
     episodes: int = 63

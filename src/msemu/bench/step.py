@@ -10,6 +10,7 @@ from typing import Any
 import mujoco
 import numpy as np
 import torch
+from rich.console import Console
 from rich.table import Table
 
 from msemu.bench.options import StepBenchCfg
@@ -53,14 +54,14 @@ def bench_step(args: StepBenchCfg) -> None:
     env = tracking_env(args.body, args.body_path, args.motion, args.num_envs, **sim)
     figures, clock = measure_step(env, args.rounds, args.steps)
     title = f"{args.body}, {args.num_envs} environments on {env.device}: {figures['step_ms']:.1f} ms a control step"
-    shown: list[Table | str] = [_shares_table(title, figures["env_stages"])]
+    tables = [_shares_table(title, figures["env_stages"])]
     if figures["physics_stages"]:
-        shown.append(_shares_table("one physics step of MuJoCo on the CPU", figures["physics_stages"]))
+        tables.append(_shares_table("one physics step of MuJoCo on the CPU", figures["physics_stages"]))
+    subject = {"body": args.body, "num_envs": args.num_envs, "device": str(env.device), "rounds": args.rounds}
+    publish(subject | figures, args.json, *tables)
     if args.trace:
         write_json(args.trace, chrome_trace(clock.events))
-        shown.append(f"trace: {args.trace}; open it in chrome://tracing or ui.perfetto.dev")
-    subject = {"body": args.body, "num_envs": args.num_envs, "device": str(env.device), "rounds": args.rounds}
-    publish(subject | figures, args.json, *shown)
+        Console().print(f"trace: {args.trace}; open it in chrome://tracing or ui.perfetto.dev", soft_wrap=True)
 
 
 def _shares_table(title: str, shares: dict[str, float]) -> Table:

@@ -46,6 +46,8 @@ DEFINITIONS = {
 
 def bench_train(args: TrainBenchCfg) -> None:
     """Measure, print and write the figures."""
+    if args.plot:
+        make_folders(args.plot.parent)
     rows = []
     for subject in itertools.product(args.bodies, args.engine, args.agent, args.num_envs):
         with Console().status(", ".join(map(str, subject))):
@@ -53,12 +55,11 @@ def bench_train(args: TrainBenchCfg) -> None:
     facts = {"machine": provenance.machine(), "git": provenance.git_state(), "versions": provenance.versions()}
     protocol = {"iterations": args.iterations, "seed": args.seed, "motion": args.motion, "threads": args.threads}
     ratio = {"training_physics_ratio": rows[0]["training_physics_ratio"]}
-    if args.plot:
-        make_folders(args.plot.parent)
-        plot_training(rows, args.plot)
     definitions = (f"[bold]{name}[/]: {meaning}" for name, meaning in DEFINITIONS.items())
     figures = ratio | {"results": rows, "definitions": DEFINITIONS} | protocol | facts
     publish(figures, args.json, _table(rows), *definitions)
+    if args.plot:
+        plot_training(rows, args.plot)
 
 
 def _measure(args: TrainBenchCfg, body: str, engine: str, agent: str, num_envs: int) -> dict[str, Any]:

@@ -31,6 +31,16 @@ class PolicyCfg:
 
 
 @dataclass
+class PageCfg:
+    """Where a page is served."""
+
+    host: str = "127.0.0.1"
+    """Address that the page is served at; 0.0.0.0 lets other machines in."""
+    port: int = 8080
+    """Port that the page is served at."""
+
+
+@dataclass
 class EvalCfg(PolicyCfg):
     """Measure how well a trained policy tracks its reference, in degrees and centimeters.
 
@@ -49,7 +59,7 @@ class EvalCfg(PolicyCfg):
 
 
 @dataclass
-class PlayCfg(PolicyCfg):
+class PlayCfg(PageCfg, PolicyCfg):
     """Watch a trained policy beside its reference: in the browser, or as a video.
 
     For a task id, the latest run of the task is shown. A task that was never trained shows its reference alone, from
@@ -66,7 +76,3 @@ class PlayCfg(PolicyCfg):
     """Video only: egl (OpenGL), lines (needs no OpenGL), or auto."""
     color_by: Literal["activation", "muscle_force", "fiber_length"] = "activation"
     """Video only: what colors the muscles; the page has a list for it."""
-    host: str = "127.0.0.1"
-    """Address that the page is served at; 0.0.0.0 lets other machines in."""
-    port: int = 8080
-    """Port that the page is served at."""

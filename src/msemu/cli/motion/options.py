@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from msemu.cli.options import PageCfg
 from msemu.console import BodyName, BodyPath, ClipFile, JsonFile
 
 Flag = tyro.conf.FlagCreatePairsOff
@@ -86,35 +87,35 @@ class InfoCfg:
 
 
 @dataclass
-class PlayClipCfg:
+class ClipCfg:
+    """A clip and the body that it is of."""
+
+    clip: ClipFile
+    body_path: BodyPath = None
+
+
+@dataclass
+class PlayClipCfg(PageCfg, ClipCfg):
     """Show a clip in the browser, or write a video of it, with the recorded movement beside it.
 
     The recorded movement is what the retargeting followed, in the proportions of the body. A clip that was made of
     joint angles has none.
     """
 
-    clip: ClipFile
     video: Path | None = None
     """Write this .mp4 instead of opening a page."""
     heatmap: Path | None = None
     """Write this .png instead: how far each joint center is from the recorded movement over time [cm]."""
-    body_path: BodyPath = None
-    host: str = "127.0.0.1"
-    """Address that the page is served at; 0.0.0.0 lets other machines in."""
-    port: int = 8080
-    """Port that the page is served at."""
     cycles: int = 3
     """How often a cyclic clip is repeated."""
 
 
-@dataclass
-class CheckCfg:
+@dataclass(kw_only=True)
+class CheckCfg(ClipCfg):
     """Check a clip: joints, floor, tendons, flight phases against free fall, torques against the muscles."""
 
-    clip: ClipFile
     body: str | None = None
     """Name of the body; that of the clip by default."""
-    body_path: BodyPath = None
     html: Path | None = None
     """Page to write the report to, pictures included."""
     png: Path | None = None
@@ -122,33 +123,29 @@ class CheckCfg:
     json: JsonFile = None
 
 
-@dataclass
-class RepairCfg:
+@dataclass(kw_only=True)
+class RepairCfg(ClipCfg):
     """Turn the flight phases of a clip into free flights, as little changed as possible.
 
     In the air the center of mass then follows a parabola and the angular momentum about it is constant. The
     original is written beside the repaired clip.
     """
 
-    clip: ClipFile
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Repaired clip to write (.npz); the original goes to NAME.raw.npz beside it."""
     body: str | None = None
     """Name of the body; that of the clip by default."""
-    body_path: BodyPath = None
 
 
-@dataclass
-class ExportCfg:
+@dataclass(kw_only=True)
+class ExportCfg(ClipCfg):
     """Write a clip as joint angles (mot, sto), markers (trc), plain poses (npz) or a table (csv).
 
     mot is in degrees, sto in radians, both under the coordinate names of OpenSim's Rajagopal model; trc holds the
     body's joint centers, y up [m]; npz and csv hold qpos [m, rad].
     """
 
-    clip: ClipFile
     format: Literal["mot", "sto", "trc", "npz", "csv"]
     """What to write."""
     out: Path | None = None
     """File to write; beside the clip by default."""
-    body_path: BodyPath = None
