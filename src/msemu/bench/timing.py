@@ -60,7 +60,7 @@ def named_summary(**figures: ArrayLike) -> dict[str, Any]:
 def cells(median: float, quartiles: list[float], digits: int) -> tuple[str, str]:
     """Median and quartiles as a table shows them."""
     low, high = quartiles
-    return f"{median:.{digits}f}", f"{low:.{digits}f} to {high:.{digits}f}"
+    return f"{median:.{digits}f}", f"{low:.{digits}f}-{high:.{digits}f}"
 
 
 def publish(figures: dict[str, Any], json: Path | None, *shown: RenderableType) -> None:

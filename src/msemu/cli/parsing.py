@@ -10,7 +10,7 @@ import re
 import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, NoReturn, TypeVar, get_type_hints
+from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_type_hints
 
 import tyro
 
@@ -65,9 +65,14 @@ def parse_options(
 
 def option_names(kind: type, default: Any = None, prefix: str = "--") -> Iterator[str]:
     """Every option of a dataclass, as it is typed; ``default`` says what is nested."""
-    for name, hint in get_type_hints(kind, include_extras=True).items():
+    for name, hint in _fields(kind):
         if tyro.conf.Positional not in getattr(hint, "__metadata__", ()):
             yield from _names_of(prefix + name.replace("_", "-"), hint, getattr(default, name, None))
+
+
+def _fields(kind: type) -> list[tuple[str, Any]]:
+    hints = get_type_hints(kind, include_extras=True)
+    return [(field.name, hints[field.name]) for field in dataclasses.fields(kind)]
 
 
 def _names_of(option: str, hint: Any, value: Any) -> Iterator[str]:
@@ -76,7 +81,7 @@ def _names_of(option: str, hint: Any, value: Any) -> Iterator[str]:
     elif isinstance(value, dict) and value:
         for key, item in value.items():
             yield from _names_of(f"{option}.{key.replace('_', '-')}", type(item), item)
-    else:
+    elif not any(isinstance(kind, type) and dataclasses.is_dataclass(kind) for kind in get_args(hint)):
         yield option
         if hint is bool:
             start = max(option.rfind("."), 1) + 1
@@ -106,7 +111,7 @@ def _given(default: Any) -> dict[str, Any]:
 def _shortened(kind: type, default: Any, first: Sequence[str]) -> tuple[type, Any]:
     """A dataclass, and an instance of it, whose help page shows the fields of ``first`` only."""
     hints, values = {}, {}
-    for name, hint in get_type_hints(kind, include_extras=True).items():
+    for name, hint in _fields(kind):
         below = [field.partition(".")[2] for field in first if field.startswith(f"{name}.")]
         if below:
             value = getattr(default, name)

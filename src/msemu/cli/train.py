@@ -5,9 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
 
-from rich.console import Console
-from rich.table import Column, Table
-
 from msemu.cli.named_options import PARTS, choose_parts, take_option
 from msemu.cli.parsing import HELP, HELP_ALL, parse_options
 from msemu.config import cfg_names
@@ -40,7 +37,7 @@ def main() -> None:
     """Entry point."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["--list"]:
-        Console().print(task_table())
+        print(task_list())
     elif not arguments or arguments[0] in (*HELP, HELP_ALL):
         print(USAGE)
     elif arguments[0].startswith("-"):
@@ -50,12 +47,12 @@ def main() -> None:
         resolve_name("msemu.cli.training:train")(arguments[0], cfg)  # it needs torch, which a page of help does not
 
 
-def task_table() -> Table:
-    """All known tasks."""
-    table = Table(Column("task", no_wrap=True), "what", "from")
-    for spec in list_tasks():
-        table.add_row(spec.id, spec.summary, spec.origin)
-    return table
+def task_list() -> str:
+    """All known tasks: a line each with its id, what it is, and the plug-in that it is from."""
+    specs = list_tasks()
+    width = max(len(spec.id) for spec in specs)
+    origins = ("" if spec.origin == "msemu" else f"  (from {spec.origin})" for spec in specs)
+    return "\n".join(f"{spec.id:{width}}  {spec.summary}{origin}" for spec, origin in zip(specs, origins, strict=True))
 
 
 def parse(task: str, arguments: list[str]) -> TrainCfg:

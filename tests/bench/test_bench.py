@@ -1,4 +1,4 @@
-"""``msemu-bench train`` and ``step``: the figures, their definitions and wrong input."""
+"""``msemu-bench``: rounds and quartiles, the figures of ``train`` and ``step``, their definitions and wrong input."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ import torch
 from command_line import run
 
 from msemu.bench.step import ENV_STAGES, PHYSICS_STAGES, StageClock, chrome_trace, measure_step
+from msemu.bench.timing import in_rounds, named_summary
 from msemu.bench.train import DEFINITIONS, TrainingClock
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.models import Body
@@ -23,6 +24,12 @@ def clip_path(march: MotionClip, tmp_path_factory: pytest.TempPathFactory) -> Pa
     path = tmp_path_factory.mktemp("clips") / "march.npz"
     march.save(path)
     return path
+
+
+def test_the_first_round_is_dropped_and_quartiles_are_of_the_others() -> None:
+    figures = in_rounds(lambda number: (number, 2.0 * number), 5)
+    assert figures.tolist() == [[1, 2], [2, 4], [3, 6], [4, 8], [5, 10]]
+    assert named_summary(ratio=figures[:, 1]) == {"ratio": 6.0, "ratio_quartiles": [4.0, 8.0]}
 
 
 def test_bench_train(clip_path: Path, tmp_path: Path) -> None:
