@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -191,3 +193,10 @@ def test_a_damaged_checkpoint_keeps_what_is_on_disk(trained: Path, tmp_path: Pat
     bad.write_bytes(b"PK\x03\x04 no")
     assert_one_clear_line(run("eval", TASK, "--runs-dir", trained, "--checkpoint", bad), str(bad), "truncated")
     assert bad.read_bytes() == b"PK\x03\x04 no"
+
+
+def test_a_reader_that_has_read_enough_is_no_error() -> None:
+    code = "import sys; sys.argv[1:] = ['--list']; from msemu.cli.train import main; main()"
+    listing = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    listing.stdout.close()
+    assert listing.stderr.read() == b"" and listing.wait(timeout=60) == 0
