@@ -1,19 +1,31 @@
-"""The kernels of each level against MuJoCo C and against the NumPy reference."""
+"""The kernels of each level against MuJoCo C and against the NumPy reference.
 
+The tests that take a ``level`` are the contract of every line of the table; the one about a new level repeats them for
+one that is none of msemu's.
+"""
+
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import mujoco
 import numpy as np
 import pytest
+import torch
 import warp as wp
+from places import ROOT, TESTS
 
+import msemu.schema
+from msemu.control.muscle_capacity import MuscleCapacity
 from msemu.models import load_body
 from msemu.models.poses import random_poses
 from msemu.muscle import in_numpy as reference
 from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.host import HostMuscles
+from msemu.muscle.levels import LEVELS
 from msemu.muscle.parameters import COLUMNS, MuscleParameters
-from msemu.schema import LEVELS, FatigueCfg, MotorNoiseCfg, MuscleCfg
+from msemu.schema import FatigueCfg, MotorNoiseCfg, MuscleCfg
 
 DT = 0.002
 NOISE = MotorNoiseCfg(amplitude=(0.1, 0.3))
@@ -66,6 +78,14 @@ def states(pennate: MuscleParameters) -> dict[str, np.ndarray]:
     }
 
 
+def test_the_table() -> None:
+    assert tuple(LEVELS) == msemu.schema.LEVELS
+    assert [name for name, level in LEVELS.items() if level.in_mujoco] == [MuscleCfg().level]
+    for level in LEVELS.values():
+        assert (level.functions.step is None) == (level.functions.step_in_numpy is None) == (not level.approximation)
+        assert level.stateless.step is None
+
+
 @pytest.mark.parametrize("name", ["myolegs", "myofullbody"])
 def test_the_mujoco_level_equals_mujoco(name: str) -> None:
     model = load_body(name).model
@@ -111,20 +131,17 @@ def test_a_step_equals_the_reference(
     outputs = {name: getattr(muscles.dynamics, name).numpy() for name in QUANTITIES}
     previous_fiber = outputs["fiber_length"].astype(float)
     length = single(length + DT * velocity)
-    for name in QUANTITIES if level != "elastic" else QUANTITIES[2:]:
+    functions = LEVELS[level].functions
+    for name in QUANTITIES[2:] if functions.step else QUANTITIES:
         outputs[name][:] = np.nan
     muscles.force[:] = np.nan
     muscles.step(excitation, length, velocity)
 
-    rigid = reference.rigid_state(pennate, activation, length, velocity)
-    with np.errstate(all="ignore"):  # the reference takes every tendon as elastic
-        elastic = reference.elastic_step(pennate, activation, length, DT, previous_fiber)
-    expected = {
-        "mujoco": reference.mujoco_state(pennate, activation, length, velocity),
-        "rigid": rigid,
-        "elastic": elastic,
-    }[level]
-    is_elastic = (level == "elastic") & ~pennate.has_rigid_tendon
+    arguments = pennate, activation, length, velocity
+    if functions.step:
+        expected = functions.step_in_numpy(*arguments, DT, previous_fiber)
+    else:
+        expected = functions.in_numpy(*arguments)
     force_scale = pennate.max_isometric_force
     for name, scale in (
         ("fiber_length", 1.0),
@@ -134,8 +151,6 @@ def test_a_step_equals_the_reference(
         ("passive_force", force_scale),
     ):
         wanted = getattr(expected, name)
-        if level == "elastic":
-            wanted = np.where(is_elastic, wanted, getattr(rigid, name))
         error = np.abs(outputs[name] - wanted) / np.maximum(scale, np.abs(wanted))
         print(f"{level} {name}: error up to {error.max():.1e}, median {np.median(error):.1e}")
         assert error.max() < 1e-5, name
@@ -146,19 +161,33 @@ def test_a_step_equals_the_reference(
     np.testing.assert_allclose(muscles.dynamics.act_dot.numpy(), rate, rtol=1e-5, atol=1e-4)
 
 
-def test_a_reset_finds_the_equilibrium(pennate: MuscleParameters, states: dict[str, np.ndarray]) -> None:
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_reset_finds_the_equilibrium(level: str, pennate: MuscleParameters, states: dict[str, np.ndarray]) -> None:
     _, activation, length, velocity = states.values()
-    muscles = host_muscles(pennate, len(length), level="elastic")
+    muscles = host_muscles(pennate, len(length), level=level)
     muscles.reset(np.ones(len(length), bool), length, velocity, activation)
-    with np.errstate(all="ignore"):
-        expected = reference.elastic_equilibrium(pennate, activation, length, velocity).force
-    rigid = pennate.has_rigid_tendon
-    expected[:, rigid] = reference.rigid_state(pennate, activation, length, velocity).force[:, rigid]
+    expected = LEVELS[level].functions.in_numpy(pennate, activation, length, velocity).force
     # A length has 24 bits, and a tendon of a twentieth of the fiber is up to 880 times stiffer than F0 over L0.
     error = np.abs(muscles.force + expected) / np.maximum(pennate.max_isometric_force, expected)
-    assert error.max() < 2e-4
+    assert error.max() < (2e-4 if LEVELS[level].functions.tendon_in_numpy else 1e-5)
     for name in QUANTITIES:
-        assert not np.isnan(getattr(muscles.dynamics, name).numpy()).any(), name
+        assert np.isfinite(getattr(muscles.dynamics, name).numpy()).all(), name
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_capacity_is_affine_in_activation_and_gives_the_force(
+    level: str, pennate: MuscleParameters, states: dict[str, np.ndarray]
+) -> None:
+    _, activation, length, velocity = states.values()
+    muscles = host_muscles(pennate, len(length), level=LEVELS[level].approximation or level)
+    capacity = MuscleCapacity(pennate, level)
+    active, passive = (force.numpy() for force in capacity.forces(torch.from_numpy(length), torch.from_numpy(velocity)))
+    for share in (np.ones_like(activation), activation):
+        muscles.reset(np.ones(len(length), bool), length, velocity, share)
+        expected = LEVELS[level].stateless.in_numpy(pennate, share, length, velocity).force
+        for force in (-muscles.force, np.maximum(share * active + passive, 0)):
+            assert (np.abs(force - expected) / np.maximum(pennate.max_isometric_force, expected)).max() < 1e-5
+    assert np.isfinite(active).all() and np.isfinite(passive).all() and (active > 0).any()
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -256,6 +285,17 @@ def test_a_captured_graph_repeats_the_step(pennate: MuscleParameters, states: di
         direct.step(*arrays)
     np.testing.assert_array_equal(captured.activation.numpy(), direct.activation.numpy())
     np.testing.assert_array_equal(captured.force.numpy(), direct.force.numpy())
+
+
+@pytest.mark.slow
+def test_a_new_level_is_a_module_and_a_line_of_the_table() -> None:
+    """The contract above for the level of toy_level.py, which the other process puts into the table before all else."""
+    options = ["-q", "-p", "no:cacheprovider", "-p", "toy_level", "-k", "toy"]
+    command = [sys.executable, "-m", "pytest", *options, __file__]
+    paths = os.pathsep.join([str(TESTS / "muscle"), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": paths}
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=240)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_de_groote_curves_pass_through_their_anchors() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle
 from pathlib import Path
 
 import mujoco
@@ -13,21 +14,23 @@ from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.models.muscle_paths import moment_arms
 from msemu.models.poses import random_poses, scalar_joints
-from msemu.muscle import in_numpy as reference
+from msemu.muscle.levels import LEVELS, Functions
 from msemu.muscle.parameters import COLUMNS, MuscleParameters
 
 MUSCLES_PER_FIGURE = 12
 
+_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_DASHED = {"linestyle": (0, (5, 3))}  # where a level equals its approximation, both are seen
 _STYLES = {
-    "mujoco": {"color": "#0072b2"},
-    "rigid": {"color": "#d55e00"},
-    "elastic": {"color": "#009e73", "linestyle": (0, (5, 3))},  # dashed: where it equals rigid, both are seen
+    name: {"color": color} | (_DASHED if level.approximation else {})
+    for (name, level), color in zip(LEVELS.items(), cycle(_COLORS), strict=False)
 }
 _BEHIND = {"color": "0.78", "linewidth": 5, "solid_capstyle": "butt"}
 _NUM_ANGLES = 61
 _NUM_POSES = 20
 _STEP_RAD = 1e-4
 _LEAST_ARM_M = 1e-6
+_SHARED = ("max_isometric_force", "optimal_fiber_length", "tendon_slack_length")  # columns with a passive twin
 
 
 @dataclass(frozen=True)
@@ -147,41 +150,35 @@ def sweep_joint(body: Body, parameters: MuscleParameters, muscle: int, joint: in
 
 
 def plot_curves(parameters: MuscleParameters, path: Path) -> None:
-    """Draw the force curves of the three levels in one figure; the folder must exist.
+    """Draw the force curves of every level in one figure; the folder must exist.
 
-    The shapes that differ between muscles are a line for their median and a band for all of them.
+    A shape that differs between muscles is a line for their median and a band for all of them.
     """
-    p = parameters
     figure = Figure(figsize=(11, 8), layout="constrained")
     (active, passive), (velocity, tendon) = figure.subplots(2, 2)
     fiber = np.linspace(0.2, 1.8, 321)
     speed = np.linspace(-1.1, 1.1, 331)
     strain = np.linspace(-0.01, 0.07, 161)
-
-    lengths = p.tendon_slack_length + fiber[:, None] * p.optimal_fiber_length
-    _band(active, fiber, reference.mujoco_state(p, 1.0, lengths, 0.0).active_force / p.max_isometric_force)
-    _pennate(active, fiber, reference.active_force_length(fiber))
+    rigid = [name for name, level in LEVELS.items() if level.functions.tendon_in_numpy is None]
+    tendon.axvline(0.0, label=", ".join(rigid), **_STYLES[rigid[0]])
+    for name, level in LEVELS.items():
+        _band(active, fiber, _isolated(level.stateless, parameters, 1.0, fiber, 0.0)[0], name)
+        _band(passive, fiber, _isolated(level.stateless, parameters, 0.0, fiber, 0.0)[1], name)
+        isometric, _ = _isolated(level.stateless, parameters, 1.0, np.ones(1), 0.0)
+        _band(velocity, speed, _isolated(level.stateless, parameters, 1.0, np.ones(1), speed)[0] / isometric, name)
+        if name not in rigid:
+            force = level.functions.tendon_in_numpy(strain[:, None], parameters.tendon_strain)
+            _band(tendon, 100 * strain, force, name)
     active.set(title="Active force-length", xlabel="fiber length [L0]", ylabel="force [F0]")
-
-    lengths = p.passive_tendon_slack_length + fiber[:, None] * p.passive_optimal_fiber_length
-    _band(passive, fiber, reference.mujoco_state(p, 0.0, lengths, 0.0).passive_force / p.passive_max_isometric_force)
-    _pennate(passive, fiber, reference.passive_force_length(fiber))
     passive.set(title="Passive force-length", xlabel="fiber length [L0]", ylabel="force [F0]", ylim=(-0.05, 2.0))
-
-    optimum = p.tendon_slack_length + p.optimal_fiber_length
-    speeds = speed[:, None] * p.optimal_fiber_length * p.max_contraction_velocity
-    _band(velocity, speed, reference.mujoco_state(p, 1.0, optimum, speeds).active_force / p.max_isometric_force)
-    _pennate(velocity, speed, reference.force_velocity(speed))
     velocity.set(title="Force-velocity", xlabel="fiber velocity [vmax], lengthening positive", ylabel="force [F0]")
-
-    tendon.axvline(0.0, label="mujoco, rigid", **_STYLES["mujoco"])
-    _band(tendon, 100 * strain, reference.tendon_force(strain[:, None], p.tendon_strain), "elastic")
     tendon.set(title="Tendon force-strain", xlabel="tendon strain [%]", ylabel="force [F0]", ylim=(-0.05, 2.0))
     places = {active: "lower center", passive: "upper left", velocity: "upper left", tendon: "upper center"}
     for axis, place in places.items():
         axis.axhline(0.0, color="0.85", zorder=0)
         axis.legend(loc=place)
-    figure.suptitle(f"Muscle curves, {len(p)} muscles")
+    levels = "; ".join(f"{name}: {level.about}" for name, level in LEVELS.items())
+    figure.suptitle(f"Muscle curves, {len(parameters)} muscles\n{levels}", fontsize=10)
     figure.savefig(path, dpi=120)
 
 
@@ -231,7 +228,7 @@ def _small_multiples(
     figure.savefig(path, dpi=110)
 
 
-def _band(axis: Axes, x: np.ndarray, values: np.ndarray, level: str = "mujoco") -> None:
+def _band(axis: Axes, x: np.ndarray, values: np.ndarray, level: str) -> None:
     """Draw the median of the columns of ``values`` and, where they differ, all that lies between them."""
     spread = np.ptp(values, axis=1).max() > 1e-6
     label = f"{level}, median" if spread else level
@@ -243,22 +240,33 @@ def _band(axis: Axes, x: np.ndarray, values: np.ndarray, level: str = "mujoco") 
         )
 
 
-def _pennate(axis: Axes, x: np.ndarray, values: np.ndarray) -> None:
-    """Draw the curve that both levels with pennate fibers share."""
-    for level in ("rigid", "elastic"):
-        axis.plot(x, values, label=level, **_STYLES[level])
+def _isolated(
+    functions: Functions, parameters: MuscleParameters, activation: float, fiber: np.ndarray, speed: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the active and the passive force [F0] of fibers without pennation and damping, shape [N, M].
+
+    Args:
+        functions: The level.
+        parameters: The table; MuJoCo's passive force has the lengths and the maximum of the active one.
+        activation: Activation [-].
+        fiber: Fiber length [L0], shape [N].
+        speed: Its velocity [vmax], shape [N].
+    """
+    none = np.zeros(len(parameters))
+    p = replace(parameters, pennation_angle=none, fiber_damping=none)
+    p = replace(p, **{f"passive_{column}": getattr(p, column) for column in _SHARED})
+    length = p.tendon_slack_length + fiber[:, None] * p.optimal_fiber_length
+    velocity = np.reshape(speed, (-1, 1)) * p.optimal_fiber_length * p.max_contraction_velocity
+    state = functions.in_numpy(p, activation, length, velocity)
+    return state.active_force / p.max_isometric_force, state.passive_force / p.max_isometric_force
 
 
 def _isometric_forces(parameters: MuscleParameters, length: np.ndarray) -> dict[str, np.ndarray]:
     """Return the force [N] of one fully active muscle that is held at each length [m], by level."""
     lengths, still = length[:, None], np.zeros((len(length), 1))
-    states = {
-        "mujoco": reference.mujoco_state(parameters, 1.0, lengths, still),
-        "rigid": reference.rigid_state(parameters, 1.0, lengths, still),
+    return {
+        name: level.functions.in_numpy(parameters, 1.0, lengths, still).force[:, 0] for name, level in LEVELS.items()
     }
-    elastic = reference.rigid_state if parameters.has_rigid_tendon[0] else reference.elastic_equilibrium
-    states["elastic"] = elastic(parameters, 1.0, lengths, still)
-    return {level: state.force[:, 0] for level, state in states.items()}
 
 
 def _lengths_and_forces(model: mujoco.MjModel, poses: np.ndarray, muscle: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,19 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import torch
 import warp as wp
 
 from msemu.control.solver.row_threads import compile_now
-from msemu.muscle.levels.mujoco import mujoco_contraction
-from msemu.muscle.levels.rigid import rigid_contraction
+from msemu.muscle.levels import LEVELS
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.records import Muscle, muscle_array
 
 wp.set_module_options({"enable_backward": False})
 
 
+@cache
 def _make_kernel(contract: Callable) -> wp.Kernel:
     @wp.kernel(enable_backward=False)
     def measure_capacity(
@@ -33,9 +34,8 @@ def _make_kernel(contract: Callable) -> wp.Kernel:
     return measure_capacity
 
 
-_RIGID = _make_kernel(rigid_contraction)
-_KERNELS = {"mujoco": _make_kernel(mujoco_contraction), "rigid": _RIGID, "elastic": _RIGID}
-"""By level; the force on an elastic tendon depends on the fiber's history and is approximated, see `MuscleCapacity`."""
+_KERNELS = {name: _make_kernel(level.stateless.contraction) for name, level in LEVELS.items()}
+"""By level; the force of a fiber with a state depends on its history and is approximated, see `MuscleCapacity`."""
 
 _MOST_SLACK = 0.95
 """Greatest activation that is taken to leave a muscle slack [-]; it keeps a range above it."""
@@ -44,8 +44,9 @@ _MOST_SLACK = 0.95
 class MuscleCapacity:
     """Active force at full activation and passive force of M muscles of E environments, at a level of fidelity.
 
-    At the level ``elastic`` the force depends on the fiber's history, not on activation alone. It is approximated by
-    that of a rigid tendon, which is good where the tendon's stretch changes little (walking; not sprinting).
+    The force of a fiber with a state, as at the level ``elastic``, depends on its history, not on activation alone. It
+    is approximated by another level (`msemu.muscle.levels.Level.approximation`): that of a rigid tendon is good where
+    the tendon's stretch changes little (walking; not sprinting).
     """
 
     def __init__(self, parameters: MuscleParameters, level: str = "mujoco", device: str = "cpu"):
@@ -53,7 +54,7 @@ class MuscleCapacity:
 
         Args:
             parameters: The parameter table.
-            level: One of `msemu.muscle.settings.LEVELS`.
+            level: One of `msemu.muscle.levels.LEVELS`.
             device: Warp's name of the device.
         """
         self.level = level

@@ -138,25 +138,27 @@ def elastic_step(
     parameters: MuscleParameters,
     activation: np.ndarray,
     length: np.ndarray,
+    velocity: np.ndarray,
     dt: float,
     previous_fiber: np.ndarray,
 ) -> ReferenceState:
     """One backward Euler step of the fiber on an elastic tendon, solved by bisection.
 
     Args:
-        parameters: The table; every tendon is taken as elastic.
+        parameters: The table; tendons that are too short to be elastic are rigid.
         activation: Activation at the end of the step [-].
         length: Muscle-tendon length at the end of the step [m].
+        velocity: Muscle-tendon lengthening speed at the end of the step [m/s].
         dt: Step [s].
         previous_fiber: Fiber length at its start [L0].
     """
 
-    def velocity(fiber: np.ndarray) -> np.ndarray:
+    def fiber_velocity(fiber: np.ndarray) -> np.ndarray:
         return (fiber - previous_fiber) / (dt * parameters.max_contraction_velocity)
 
     high = np.maximum(_taut(parameters, length), previous_fiber)
-    fiber = _bisect(lambda x: _imbalance(parameters, activation, length, x, velocity(x)), parameters, high)
-    return _elastic_state(parameters, activation, length, fiber, velocity(fiber))
+    elastic = _balanced(parameters, activation, length, fiber_velocity, high)
+    return _rigid_where_short(parameters, elastic, rigid_state(parameters, activation, length, velocity))
 
 
 def elastic_equilibrium(parameters: MuscleParameters, activation: np.ndarray, length: np.ndarray, velocity: np.ndarray):
@@ -167,8 +169,8 @@ def elastic_equilibrium(parameters: MuscleParameters, activation: np.ndarray, le
         cosine = _projection(fiber, np.sin(p.pennation_angle)) / fiber
         return np.clip(velocity * cosine / (p.optimal_fiber_length * p.max_contraction_velocity), -1, 1)
 
-    fiber = _bisect(lambda x: _imbalance(p, activation, length, x, fiber_velocity(x)), p, _taut(p, length))
-    return _elastic_state(p, activation, length, fiber, fiber_velocity(fiber))
+    elastic = _balanced(p, activation, length, fiber_velocity, _taut(p, length))
+    return _rigid_where_short(p, elastic, rigid_state(p, activation, length, velocity))
 
 
 def mujoco_activation_rate(parameters: MuscleParameters, excitation: np.ndarray, activation: np.ndarray) -> np.ndarray:
@@ -220,20 +222,23 @@ def _imbalance(parameters: MuscleParameters, activation, length, fiber, velocity
     return tendon_force(_strain(parameters, length, fiber), parameters.tendon_strain) - cosine * fiber_force
 
 
-def _bisect(imbalance, parameters: MuscleParameters, high: np.ndarray) -> np.ndarray:
-    low = np.broadcast_to(_shortest(np.sin(parameters.pennation_angle)), high.shape)
-    for _ in range(_BISECTIONS):
-        middle = 0.5 * (low + high)
-        is_low = imbalance(middle) > 0
-        low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
-    return 0.5 * (low + high)
-
-
-def _elastic_state(parameters: MuscleParameters, activation, length, fiber, velocity) -> ReferenceState:
+def _balanced(parameters: MuscleParameters, activation, length, fiber_velocity, high: np.ndarray) -> ReferenceState:
+    """Contraction whose fiber, between its shortest length and ``high``, is in balance with the tendon."""
     p = parameters
-    strain = _strain(p, length, fiber)
-    cosine = _projection(fiber, np.sin(p.pennation_angle)) / fiber
-    active = p.max_isometric_force * cosine * activation * active_force_length(fiber) * force_velocity(velocity)
-    return ReferenceState(
-        fiber, velocity, strain, active, p.max_isometric_force * tendon_force(strain, p.tendon_strain) - active
-    )
+    with np.errstate(all="ignore"):  # a tendon that is taken as rigid may have no length
+        low = np.broadcast_to(_shortest(np.sin(p.pennation_angle)), high.shape)
+        for _ in range(_BISECTIONS):
+            middle = 0.5 * (low + high)
+            is_low = _imbalance(p, activation, length, middle, fiber_velocity(middle)) > 0
+            low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
+        fiber = 0.5 * (low + high)
+        velocity, strain = fiber_velocity(fiber), _strain(p, length, fiber)
+        cosine = _projection(fiber, np.sin(p.pennation_angle)) / fiber
+        active = p.max_isometric_force * cosine * activation * active_force_length(fiber) * force_velocity(velocity)
+        tendon = p.max_isometric_force * tendon_force(strain, p.tendon_strain)
+        return ReferenceState(fiber, velocity, strain, active, tendon - active)
+
+
+def _rigid_where_short(parameters: MuscleParameters, elastic: ReferenceState, rigid: ReferenceState) -> ReferenceState:
+    pairs = zip(vars(elastic).values(), vars(rigid).values(), strict=True)
+    return ReferenceState(*(np.where(parameters.has_rigid_tendon, short, long) for long, short in pairs))

@@ -5,9 +5,7 @@ from collections.abc import Callable
 import warp as wp
 
 from msemu.muscle.activation import activation_rate
-from msemu.muscle.levels.elastic import elastic_contraction, elastic_equilibrium
-from msemu.muscle.levels.mujoco import mujoco_contraction
-from msemu.muscle.levels.rigid import rigid_contraction
+from msemu.muscle.levels import LEVELS, Level
 from msemu.muscle.options import (
     Delay,
     Fatigue,
@@ -150,32 +148,26 @@ def _make_reset_kernel(contract: Callable) -> wp.Kernel:
     return reset_muscles
 
 
-@wp.func
-def _mujoco_step(
-    muscle: Muscle, activation: float, length: float, velocity: float, dt: float, fiber: float, fiber_velocity: float
-) -> Contraction:
-    return mujoco_contraction(muscle, activation, length, velocity)
+def _step(level: Level) -> Callable:
+    """Return the function of a step: of a level without fiber state, the contraction of the present path."""
+    functions = level.functions
+    contract = functions.contraction
+
+    @wp.func
+    def stateless_step(
+        muscle: Muscle, activation: float, length: float, velocity: float, dt: float, fiber: float, speed: float
+    ) -> Contraction:
+        return contract(muscle, activation, length, velocity)
+
+    return functions.step or stateless_step
 
 
-@wp.func
-def _rigid_step(
-    muscle: Muscle, activation: float, length: float, velocity: float, dt: float, fiber: float, fiber_velocity: float
-) -> Contraction:
-    return rigid_contraction(muscle, activation, length, velocity)
-
-
-_CONTRACTIONS = {"mujoco": _mujoco_step, "rigid": _rigid_step, "elastic": elastic_contraction}
-
-STEP_KERNELS = {level: _make_step_kernel(contract, wp.float32) for level, contract in _CONTRACTIONS.items()}
+_STEPS = {name: _step(level) for name, level in LEVELS.items()}
+STEP_KERNELS = {name: _make_step_kernel(step, wp.float32) for name, step in _STEPS.items()}
 """Step of each level for an engine in single precision."""
-DOUBLE_STEP_KERNELS = {level: _make_step_kernel(contract, wp.float64) for level, contract in _CONTRACTIONS.items()}
+DOUBLE_STEP_KERNELS = {name: _make_step_kernel(step, wp.float64) for name, step in _STEPS.items()}
 """Step of each level for an engine in double precision."""
-
-RESET_KERNELS = {
-    "mujoco": _make_reset_kernel(mujoco_contraction),
-    "rigid": _make_reset_kernel(rigid_contraction),
-    "elastic": _make_reset_kernel(elastic_equilibrium),
-}
+RESET_KERNELS = {name: _make_reset_kernel(level.functions.contraction) for name, level in LEVELS.items()}
 """Reset of each level."""
 
 

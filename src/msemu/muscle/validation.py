@@ -135,11 +135,8 @@ def _equilibrium(parameters: MuscleParameters, muscle_lengths: np.ndarray) -> li
 
 def _held_force(parameters: MuscleParameters, activation: float, lengths: np.ndarray) -> np.ndarray:
     """Return the force [F0] of muscles held at a length [m]."""
-    still = np.zeros_like(lengths)
-    rigid = reference.rigid_state(parameters, activation, lengths, still)
-    with np.errstate(all="ignore"):  # tendons of the rigid muscles may have no length
-        elastic = reference.elastic_equilibrium(parameters, activation, lengths, still)
-    return np.where(parameters.has_rigid_tendon, rigid.force, elastic.force) / parameters.max_isometric_force
+    held = reference.elastic_equilibrium(parameters, activation, lengths, np.zeros_like(lengths))
+    return held.force / parameters.max_isometric_force
 
 
 def _asymmetry(parameters: MuscleParameters, mirrored: dict[str, str]) -> list[ParameterFinding]:

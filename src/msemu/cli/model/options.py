@@ -46,7 +46,7 @@ class MusclesCfg:
     Checked over random poses are the slack length of the tendon, the length of the fiber, that fiber and
     tendon can be in equilibrium, and left against right.
 
-    The plots are the force curves of all three levels and, for the muscles that --name chooses or else the
+    The plots are the force curves of every level and, for the muscles that --name chooses or else the
     first 12, the force at full activation and the moment arm over the range of the joint about which the
     moment arm is greatest.
     """

@@ -12,6 +12,8 @@ model is stiff (2800/s) or singular.
 
 import warp as wp
 
+from msemu.muscle import in_numpy
+from msemu.muscle.levels import Functions
 from msemu.muscle.levels.de_groote import active_force_length, force_velocity, passive_force_length, tendon_force
 from msemu.muscle.levels.rigid import rigid_contraction
 from msemu.muscle.records import Contraction, Muscle
@@ -207,3 +209,12 @@ def elastic_equilibrium(muscle: Muscle, activation: float, muscle_length: float,
         else:
             high = length
     return _contraction(muscle, at, length, velocity, 0.0)
+
+
+FUNCTIONS = Functions(
+    elastic_equilibrium,
+    in_numpy.elastic_equilibrium,
+    step=elastic_contraction,
+    step_in_numpy=in_numpy.elastic_step,
+    tendon_in_numpy=in_numpy.tendon_force,
+)

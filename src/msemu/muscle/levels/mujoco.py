@@ -2,6 +2,8 @@
 
 import warp as wp
 
+from msemu.muscle import in_numpy
+from msemu.muscle.levels import Functions
 from msemu.muscle.records import Contraction, Muscle
 
 
@@ -64,3 +66,6 @@ def mujoco_contraction(muscle: Muscle, activation: float, muscle_length: float, 
         passive_length, muscle.passive_lmax, muscle.fpmax
     )
     return state
+
+
+FUNCTIONS = Functions(mujoco_contraction, in_numpy.mujoco_state)

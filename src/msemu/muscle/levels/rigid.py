@@ -2,6 +2,8 @@
 
 import warp as wp
 
+from msemu.muscle import in_numpy
+from msemu.muscle.levels import Functions
 from msemu.muscle.levels.de_groote import active_force_length, force_velocity, passive_force_length
 from msemu.muscle.records import Contraction, Muscle
 
@@ -32,3 +34,6 @@ def rigid_contraction(muscle: Muscle, activation: float, muscle_length: float, m
     state.active_force = scale * activation * active_length_factor * velocity_factor
     state.passive_force = wp.max(scale * (elastic + muscle.fiber_damping * velocity), -state.active_force)
     return state
+
+
+FUNCTIONS = Functions(rigid_contraction, in_numpy.rigid_state)
