@@ -1,33 +1,23 @@
-"""The tasks that msemu brings: every motion and every set of clips of the catalogue, and any motion, on every body."""
+"""The tasks that msemu brings: any motion, and the motions of the catalogue that the recipe of a body asks for."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-from msemu.config import cfg_file, load
+from msemu.config import cfg_file, cfg_names, load
+from msemu.errors import MsemuError, suggestion
 from msemu.motion.library.catalogue import catalogue, clip_sets
-from msemu.registry import TaskSpec, register_task
+from msemu.registry import BodySpec, TaskSpec, register_body, register_task, register_tasks_of_bodies
 from msemu.schema import TaskCfg
-
-_LEGS = {"MyoLegs": "myolegs"}
-_WHOLE_BODIES = {"MyoFullBody": "myofullbody", "MsHuman700": "ms_human_700"}
-_BODIES = _LEGS | _WHOLE_BODIES
-_MOTIONS_OF_LEGS = ("walk", "run")
-
-_UPRIGHT = ("dance_a", "dance_b", "amp_dance", "jump", "backflip", "spinkick", "kick", "punch", "spin")
-_ALLOWED_CONTACTS = {name: ("foot",) for name in _UPRIGHT} | {"cartwheel": ("foot", "hand", "forearm")}
-"""Parts that may touch the floor in a movement, where it goes without the others; all parts in any other movement."""
 
 
 def register() -> None:
-    """Register the tasks."""
-    for title, body in _BODIES.items():
-        register_task(TaskSpec(f"Msemu-Track-{title}-v0", f"track_{body}", f"any motion of --motion, on {body}"))
-    for motion, entry in catalogue().items():
-        for title, body in (_BODIES if motion in _MOTIONS_OF_LEGS else _WHOLE_BODIES).items():
-            _register_motion(motion, title, body, entry.about)
-    for name, members in clip_sets().items():
-        for title, body in _WHOLE_BODIES.items():
-            _register_motion(name, title, body, f"the {len(members)} clips of '{name}'")
+    """Register the bodies and the tasks."""
+    motions = {name: entry.about for name, entry in catalogue().items()}
+    motions |= {name: f"the {len(members)} clips of '{name}'" for name, members in clip_sets().items()}
+    register_tasks_of_bodies(partial(_tracking_tasks, motions))
+    for name in cfg_names("body"):
+        register_body(cfg_file("body", name))
     gait = "the gait of the file that MSEMU_MSGYM_GAIT names, on ms_human_700"
     register_task(TaskSpec("Msemu-Gait-MsHuman700-v0", "gait_ms_human_700", gait))
 
@@ -36,14 +26,23 @@ def motion_task(body: str, motion: str) -> TaskCfg:
     """The tracking task of a body with a motion of the catalogue.
 
     Args:
-        body: Name of the body, whose values are in ``cfg/task/track_<body>.yaml``.
-        motion: Name of a clip or of a set of clips.
+        body: Name of the body.
+        motion: Name of a clip or of a set of clips; empty to leave it open.
     """
-    cfg = load(TaskCfg, cfg_file("task", f"track_{body}"))
-    termination = replace(cfg.env.termination, allowed_contacts=_ALLOWED_CONTACTS.get(motion, ()))
-    return replace(cfg, motion=motion, env=replace(cfg.env, termination=termination))
+    cfg = load(TaskCfg, cfg_file("task", "track"))
+    clip = catalogue().get(motion)
+    termination = replace(cfg.env.termination, allowed_contacts=clip.allowed_contacts if clip else ())
+    return replace(cfg, body=body, motion=motion, env=replace(cfg.env, termination=termination))
 
 
-def _register_motion(motion: str, title: str, body: str, summary: str) -> None:
-    name = "".join(part.capitalize() for part in motion.split("_"))
-    register_task(TaskSpec(f"Msemu-{name}-{title}-v0", partial(motion_task, body, motion), summary))
+def _tracking_tasks(motions: dict[str, str], body: BodySpec) -> Iterator[TaskSpec]:
+    """The tracking tasks of a body, from what is to be seen in each motion of the catalogue."""
+    chosen = tuple(motions) if body.motions == "all" else body.motions
+    for motion in chosen:
+        if motion not in motions:
+            raise MsemuError(f"{body.recipe}: no clip '{motion}' and no set of clips{suggestion(motion, motions)}")
+    motions = {"": f"any motion of --motion, on {body.name}"} | motions
+    for motion in ("", *chosen):
+        name = "".join(part.capitalize() for part in motion.split("_")) or "Track"
+        config = partial(motion_task, body.name, motion)
+        yield TaskSpec(f"Msemu-{name}-{body.title}-v0", config, motions[motion], origin=body.origin)

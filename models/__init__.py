@@ -3,6 +3,6 @@ if not __name__.startswith("msemu."):
 
 from msemu.models.body import LANDMARKS, Body
 from msemu.models.loader import load_body
-from msemu.models.recipe import list_bodies
+from msemu.registry import list_bodies
 
 __all__ = ["LANDMARKS", "Body", "list_bodies", "load_body"]

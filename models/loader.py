@@ -1,11 +1,13 @@
 """From a recipe to a body."""
 
+import json
 from functools import lru_cache
 from pathlib import Path
 
 import mujoco
 import numpy as np
 
+from msemu.config import build, to_dict
 from msemu.errors import MsemuError
 from msemu.models import poses
 from msemu.models.body import LANDMARKS, Body
@@ -15,30 +17,31 @@ from msemu.models.edits import wraps
 from msemu.models.edits.hold import hold_subtree
 from msemu.models.muscle_paths import measure_inert_muscles
 from msemu.models.recipe import Recipe, load_recipe
-from msemu.models.sources import SOURCES, read_mjcf
+from msemu.models.sources import read_mjcf
 
 
-def load_body(name: str, path: str | Path | None = None) -> Body:
+def load_body(name: str, path: str | Path | None = None, recipe: Recipe | None = None) -> Body:
     """Make a body from the model that the user has installed.
 
     All callers in a process that ask for the same body share one result: do not change it.
 
     Args:
-        name: Name of a recipe, see `list_bodies`.
+        name: Name of a body, see `list_bodies`, or path of a recipe.
         path: Folder or main file of the model, for a model that no package brings.
+        recipe: What to follow instead of the recipe of that name, such as the values that a run holds.
 
     Raises:
         MsemuError: The body is unknown, its model is not installed or is not the one that the recipe is for.
     """
-    file, origin = SOURCES[load_recipe(name).source].find(path)
-    return _load(name, file, origin)
+    recipe = recipe or load_recipe(name)
+    return _load(Path(name).stem, json.dumps(to_dict(recipe)), *recipe.source.find(path))
 
 
 @lru_cache(maxsize=8)
-def _load(name: str, file: Path, origin: str) -> Body:
-    recipe = load_recipe(name)
+def _load(name: str, recipe_values: str, file: Path, origin: str) -> Body:
+    recipe = build(Recipe, json.loads(recipe_values), name)
     spec, sha256 = read_mjcf(file)
-    provenance = {"source": origin, "license": SOURCES[recipe.source].license, "sha256": sha256}
+    provenance = {"source": origin, "license": recipe.source.license, "sha256": sha256}
     try:
         return make_body(name, recipe, spec, provenance)
     except ValueError as error:

@@ -3,7 +3,7 @@
 import mujoco
 import numpy as np
 
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 from msemu.models.couplings import Couplings
 
 
@@ -23,7 +23,8 @@ def pose(model: mujoco.MjModel, root_quaternion: tuple[float, ...], joints: dict
     for name, value in joints.items():
         joint = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_JOINT, name)
         if joint < 0:
-            raise MsemuError(f"the recipe's neutral pose names a joint '{name}' that the model does not have")
+            names = [model.joint(index).name for index in scalar_joints(model)]
+            raise MsemuError(f"the model has no joint '{name}' for the neutral pose{suggestion(name, names)}")
         qpos[model.jnt_qposadr[joint]] = value
     return Couplings.of(model).project(qpos)
 

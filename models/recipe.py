@@ -1,13 +1,17 @@
-"""The schema of a body recipe; the values are in `cfg/body/*.yaml`."""
+"""The schema of a body recipe; the values are in `cfg/body/*.yaml`, in plug-ins and in files of the user's own."""
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from msemu import config
 from msemu.errors import MsemuError
+from msemu.models.body import LANDMARKS
+from msemu.models.sources import Source
+from msemu.registry import find_body
 from msemu.schema import Capacity
 
 Vector = tuple[float, float, float]
+_FEET = ("foot_r", "foot_l")
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,10 @@ class Recipe:
 
     description: str
     """One paragraph for people."""
-    source: str
-    """Key of `msemu.models.sources.SOURCES`."""
+    title: str
+    """Name in the ids of its tasks, such as ``MyoLegs``."""
+    source: Source
+    """Where the model is."""
     timestep_s: float
     """Simulation step [s]."""
     root_body: str
@@ -64,6 +70,8 @@ class Recipe:
     """The landmarks of `msemu.models.body.LANDMARKS`."""
     contact_regions: dict[str, RegionCfg]
     """Regions that can touch the floor; geoms outside them cannot."""
+    motions: str | tuple[str, ...] = "all"
+    """Clips and sets of clips of the catalogue that are tasks of a body with a name; ``all`` of them by default."""
     contact_capsules: dict[str, CapsuleCfg] = field(default_factory=dict)
     """Contact geoms to add, by name."""
     neutral_joints: dict[str, float] = field(default_factory=dict)
@@ -87,29 +95,33 @@ class Recipe:
     straightened_wraps: tuple[str, ...] = ()
     """Tendons with both ends on one bone that are led straight instead of over a cylinder of another bone."""
 
-
-def list_bodies() -> list[str]:
-    """Return the names of the bodies that have a recipe."""
-    return config.cfg_names("body")
+    def __post_init__(self) -> None:
+        for kind, wanted, given in (
+            ("landmarks", LANDMARKS, self.landmarks),
+            ("contact regions", _FEET, self.contact_regions),
+        ):
+            missing = [name for name in wanted if name not in given]
+            if missing:
+                raise MsemuError(f"the recipe '{self.title}' lacks the {kind} {', '.join(missing)}")
 
 
 def load_recipe(name: str) -> Recipe:
-    """Read the recipe of a body.
+    """Read the recipe of a body, by the body's name or by the path of the recipe.
+
+    A contact region that is null takes away the region of the recipe's ``base``.
 
     Raises:
         MsemuError: There is no such body, or its recipe does not fit the schema.
     """
-    return read_recipe(config.cfg_file("body", name))
-
-
-def read_recipe(path: Path) -> Recipe:
-    """Read a recipe file. A contact region that is null takes away the region of its ``base``.
-
-    Raises:
-        MsemuError: The file is missing or does not fit the schema.
-    """
+    path = find_body(name).recipe
     values = config.read_yaml(path)
     regions = values.get("contact_regions")
     if isinstance(regions, dict):
         values["contact_regions"] = {name: region for name, region in regions.items() if region is not None}
-    return config.build(Recipe, values, str(path))
+    recipe = config.build(Recipe, values, str(path))
+    return replace(recipe, source=recipe.source.beside(path))
+
+
+def recipe_values(name: str) -> dict[str, Any]:
+    """The whole recipe of a body as plain values, ready for YAML; ``config.build(Recipe, ...)`` reads them again."""
+    return config.to_dict(load_recipe(name))

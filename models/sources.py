@@ -5,15 +5,13 @@ import importlib.util
 import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
 import mujoco
 
 from msemu.errors import MsemuError
-
-MS_HUMAN_700_VARIABLE = "MSEMU_MS_HUMAN_700"
 
 
 @dataclass(frozen=True)
@@ -31,19 +29,35 @@ class Installed:
 
 @dataclass(frozen=True)
 class Source:
-    """A model that the user installs.
+    """A model that the user has: the file at `path`, or else `file` where the first of the others has it."""
 
-    Attributes:
-        file_name: Main MJCF file, looked for when a folder is given.
-        license: Terms of the model, as its authors state them.
-        remedy: How to get the model.
-        locate: Returns the installed model without fetching anything; None when there is none.
-    """
+    path: str = ""
+    """MJCF file, relative to the recipe."""
+    file: str = ""
+    """Main MJCF file: below a package's folder, or its name in another folder."""
+    variable: str = ""
+    """Environment variable that may name a folder with the file."""
+    package: str = ""
+    """Python package that carries it."""
+    menagerie: str = ""
+    """Name of the model in the package mujoco_menagerie, which fetches it."""
+    license: str = "not stated"
+    """Terms of the model, as its authors state them."""
+    remedy: str = "correct the source in the recipe"
+    """How to get the model."""
 
-    file_name: str
-    license: str
-    remedy: str
-    locate: Callable[[], Installed | None]
+    def __post_init__(self) -> None:
+        if not (self.path or (self.file and (self.variable or self.package or self.menagerie))):
+            raise MsemuError("a body's source is the path of a file, or a file of a package, variable or menagerie")
+
+    @property
+    def file_name(self) -> str:
+        """Name of the main MJCF file."""
+        return Path(self.path or self.file).name
+
+    def beside(self, recipe: Path) -> "Source":
+        """The same with an absolute path."""
+        return replace(self, path=str((recipe.parent / self.path).resolve())) if self.path else self
 
     def find(self, path: str | Path | None = None) -> tuple[Path, str]:
         """Return the main MJCF file and a description of its origin.
@@ -54,67 +68,54 @@ class Source:
         Raises:
             MsemuError: The model is not there.
         """
-        if path is None:
-            found = self.locate()
-            if found is None:
-                raise MsemuError(f"{self.file_name} is not installed; {self.remedy}")
-            return found.file(), found.origin
+        found = self.locate() if path is None else self._given(path)
+        if found is None:
+            raise MsemuError(f"{self.file_name} is not installed; {self.remedy}")
+        return found.file(), found.origin
+
+    def locate(self) -> Installed | None:
+        """Return the installed model without fetching anything; None when there is none.
+
+        Raises:
+            MsemuError: The place that is named for it does not have it.
+        """
+        if self.path:
+            return self._given(self.path)
+        if folder := os.environ.get(self.variable):
+            return replace(self._given(folder), origin=f"{self.variable}={folder}")
+        if self.package and (spec := importlib.util.find_spec(self.package)):
+            folder = Path(spec.submodule_search_locations[0])
+            return replace(self._given(folder / self.file), origin=_distribution(self.package))
+        if self.menagerie and importlib.util.find_spec("mujoco_menagerie"):
+            return Installed(_distribution("mujoco_menagerie"), self._fetch_from_menagerie)
+        return None
+
+    def _given(self, path: str | Path) -> Installed:
         path = Path(path).expanduser()
         file = path / self.file_name if path.is_dir() else path
         if not file.is_file():
             raise MsemuError(f"no {self.file_name} at {path}; give a folder that holds it, or {self.remedy}")
-        return file, f"path {file}"
+        return Installed(f"path {file}", lambda: file)
+
+    def _fetch_from_menagerie(self) -> Path:
+        import mujoco_menagerie
+
+        try:
+            return Path(mujoco_menagerie.get(self.menagerie).xml(Path(self.file).stem))
+        except mujoco_menagerie.MenagerieError as error:
+            cause = " ".join(str(error).split())
+            hint = f", or set {self.variable} to a folder with {self.file}" if self.variable else ""
+            raise MsemuError(
+                f"mujoco-menagerie cannot fetch {self.menagerie} ({cause}); connect to the network{hint}"
+            ) from error
 
 
-def _musclemimic_models() -> Installed | None:
-    if importlib.util.find_spec("musclemimic_models") is None:
-        return None
-    import musclemimic_models
-
-    origin = f"musclemimic-models {metadata.version('musclemimic-models')}"
-    return Installed(origin, lambda: Path(musclemimic_models.get_xml_path("myofullbody")))
-
-
-def _ms_human_700() -> Installed | None:
-    folder = os.environ.get(MS_HUMAN_700_VARIABLE)
-    if folder:
-        file, _ = SOURCES["ms_human_700"].find(folder)
-        return Installed(f"{MS_HUMAN_700_VARIABLE}={folder}", lambda: file)
-    if importlib.util.find_spec("mujoco_menagerie") is None:
-        return None
-    return Installed(f"mujoco-menagerie {metadata.version('mujoco-menagerie')}", _fetch_from_menagerie)
-
-
-def _fetch_from_menagerie() -> Path:
-    import mujoco_menagerie
-
+def _distribution(package: str) -> str:
+    """Name and version of what the user installed, where it has the name of its package."""
     try:
-        return Path(mujoco_menagerie.get("ms_human_700").xml("MS-Human-700"))
-    except mujoco_menagerie.MenagerieError as error:
-        cause = " ".join(str(error).split())
-        raise MsemuError(
-            f"mujoco-menagerie cannot fetch ms_human_700 ({cause}); connect to the network, or set"
-            f" {MS_HUMAN_700_VARIABLE} to a folder with MS-Human-700.xml"
-        ) from error
-
-
-SOURCES = {
-    "musclemimic_models": Source(
-        file_name="myofullbody.xml",
-        license="Apache-2.0; its NOTICE lists the origins: legs and lumbar spine MIT, bone meshes CC BY 3.0,"
-        " MoBL-ARMS arm BSD-3 for non-commercial purposes",
-        remedy="install it: pip install musclemimic-models==1.0.6",
-        locate=_musclemimic_models,
-    ),
-    "ms_human_700": Source(
-        file_name="MS-Human-700.xml",
-        license="Apache-2.0",
-        remedy=f"clone github.com/LNSGroup/MS-Human-700 and set {MS_HUMAN_700_VARIABLE} to its folder"
-        " (or use --body-path), or pip install mujoco-menagerie",
-        locate=_ms_human_700,
-    ),
-}
-"""Known models by the key that recipes use."""
+        return f"{metadata.metadata(package)['Name']} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return f"package {package}"
 
 
 def read_mjcf(file: Path) -> tuple[mujoco.MjSpec, str]:

@@ -1,17 +1,20 @@
 """Edits that turn a source model into a body: settings, free root, landmarks, contact."""
 
+from typing import Any
+
 import mujoco
 import numpy as np
 
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 from msemu.models.recipe import CapsuleCfg, LandmarkCfg, Recipe, RegionCfg
 
 FLOOR = "floor"
+_PLURALS = {"body": "bodies"}
 _NET_FORCE = 3  # value of the attribute reduce="netforce" of a contact sensor
 
 
 def require_bodies(spec: mujoco.MjSpec, recipe: Recipe) -> None:
-    """Check that the model has every body that the recipe names.
+    """Check that the model has every body that the recipe names, and a floor.
 
     Raises:
         MsemuError: It does not, so it is not the model that the recipe is for.
@@ -20,8 +23,22 @@ def require_bodies(spec: mujoco.MjSpec, recipe: Recipe) -> None:
     named += [part.body for part in (*recipe.landmarks.values(), *recipe.contact_capsules.values())]
     named += [region.body or region.subtree for region in recipe.contact_regions.values()]
     for name in named:
-        if spec.body(name) is None:
-            raise MsemuError(f"the model '{spec.modelname}' has no body '{name}'; the recipe is for another model")
+        element(spec, "body", name)
+    element(spec, "geom", FLOOR)
+
+
+def element(spec: mujoco.MjSpec, kind: str, name: str) -> Any:
+    """Return the body, joint, site, geom or tendon of a name.
+
+    Raises:
+        MsemuError: The model has none; the message names those that are like it.
+    """
+    found = getattr(spec, kind)(name)
+    if found is None:
+        names = [item.name for item in getattr(spec, _PLURALS.get(kind, f"{kind}s")) if item.name]
+        known = f"it has {len(names)}, such as {', '.join(names[:3])}: the recipe is for another model"
+        raise MsemuError(f"the model '{spec.modelname}' has no {kind} '{name}'{suggestion(name, names, known)}")
+    return found
 
 
 def apply_settings(spec: mujoco.MjSpec, recipe: Recipe) -> None:
@@ -39,10 +56,7 @@ def apply_settings(spec: mujoco.MjSpec, recipe: Recipe) -> None:
     for name, inertia in recipe.rotational_inertia.items():
         spec.body(name).inertia = [inertia] * 3
     for name, limits in recipe.joint_ranges.items():
-        joint = spec.joint(name)
-        if joint is None:
-            raise MsemuError(f"the model '{spec.modelname}' has no joint '{name}'; the recipe is for another model")
-        joint.range = limits
+        element(spec, "joint", name).range = limits
 
 
 def free_root(spec: mujoco.MjSpec, body_name: str) -> None:

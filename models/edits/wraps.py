@@ -14,6 +14,7 @@ import mujoco
 import numpy as np
 
 from msemu.errors import MsemuError
+from msemu.models.edits.spec import element
 
 _SPACING_RAD = np.pi / 6
 """Largest angle between neighboring points on the arc [rad]."""
@@ -32,16 +33,12 @@ def correct_wraps(
     Raises:
         MsemuError: The model has no such site or geom.
     """
-    missing = [name for name in sites if spec.site(name) is None]
-    missing += [name for name in (*radii, *quaternions) if spec.geom(name) is None]
-    if missing:
-        raise MsemuError(f"the model '{spec.modelname}' has no '{missing[0]}'; the recipe is for another model")
     for name, position in sites.items():
-        spec.site(name).pos = position
+        element(spec, "site", name).pos = position
     for name, radius in radii.items():
-        spec.geom(name).size[0] = radius
+        element(spec, "geom", name).size[0] = radius
     for name, quaternion in quaternions.items():
-        spec.geom(name).quat = quaternion
+        element(spec, "geom", name).quat = quaternion
 
 
 def replace_wraps(spec: mujoco.MjSpec, tendons: tuple[str, ...], model: mujoco.MjModel, data: mujoco.MjData) -> None:
@@ -95,8 +92,8 @@ def _path_over_cylinder(spec: mujoco.MjSpec, name: str) -> tuple[mujoco.MjsSite,
     Raises:
         MsemuError: The tendon is missing or takes another path.
     """
-    tendon = spec.tendon(name)
-    path = [] if tendon is None else [tendon.path[index] for index in range(len(tendon.path))]
+    tendon = element(spec, "tendon", name)
+    path = [tendon.path[index] for index in range(len(tendon.path))]
     if [wrap.type for wrap in path] != [_WRAP.mjWRAP_SITE, _WRAP.mjWRAP_CYLINDER, _WRAP.mjWRAP_SITE]:
         raise MsemuError(
             f"the model '{spec.modelname}' has no tendon '{name}' over a cylinder; the recipe is for another model"

@@ -1,17 +1,16 @@
-"""The tasks that msemu knows: its own and those of installed plug-ins.
+"""The tasks and bodies that msemu knows: its own and those of installed plug-ins.
 
 A plug-in is any installed package with an entry point in the group ``msemu.tasks`` that names a function without
-arguments; the function calls `register_task`. Listing tasks imports neither torch nor mujoco.
+arguments; the function calls `register_task` and `register_body`. Listing tasks imports neither torch nor mujoco.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from msemu.config import cfg_file, load
+from msemu.config import build, cfg_file, load, read_yaml
 from msemu.errors import MsemuError, suggestion
 from msemu.schema import AgentCfg, TaskCfg
 
@@ -52,7 +51,39 @@ class TaskSpec:
         return load(AgentCfg, path)
 
 
+@dataclass(frozen=True)
+class BodySpec:
+    """A body as the registry knows it; all else is in its recipe (`msemu.models.recipe`).
+
+    Attributes:
+        name: Name for ``TaskCfg.body``: that of the recipe's file.
+        title: Name in the ids of its tasks.
+        recipe: The recipe's file.
+        motions: Clips and sets of clips of the catalogue that are its tasks, or ``all``.
+        origin: Distribution that registered the body.
+    """
+
+    name: str
+    title: str
+    recipe: Path
+    motions: str | tuple[str, ...] = "all"
+    origin: str = "msemu"
+
+    @classmethod
+    def of(cls, recipe: Path, origin: str = "msemu") -> "BodySpec":
+        """Read what concerns the registry in a recipe.
+
+        Raises:
+            MsemuError: There is no such file, or it has no title.
+        """
+        values = {key: value for key, value in read_yaml(recipe).items() if key in ("title", "motions")}
+        return build(cls, {**values, "name": recipe.stem, "recipe": recipe, "origin": origin}, str(recipe))
+
+
 _TASKS: dict[str, TaskSpec] = {}
+_BODIES: dict[str, BodySpec] = {}
+_TASKS_OF_BODIES: list[Callable[[BodySpec], Iterable[TaskSpec]]] = []
+_are_plugins_loaded = False
 
 
 def register_task(spec: TaskSpec) -> None:
@@ -66,9 +97,43 @@ def register_task(spec: TaskSpec) -> None:
     _TASKS[spec.id] = spec
 
 
-@cache
+def register_body(recipe: Path, origin: str = "msemu") -> None:
+    """Make a body known by the name of its recipe's file, and its tasks.
+
+    Args:
+        recipe: The recipe, a YAML file.
+        origin: Distribution that brings it.
+
+    Raises:
+        MsemuError: The recipe has no title, names an unknown motion, or name or title are taken.
+    """
+    _load_plugins()
+    spec = BodySpec.of(recipe, origin)
+    for other in _BODIES.values():
+        if spec.name == other.name or spec.title == other.title:
+            raise MsemuError(f"{recipe}: there is a body '{other.name}' with the title '{other.title}' already")
+    tasks = [task for tasks_of in _TASKS_OF_BODIES for task in tasks_of(spec)]
+    _BODIES[spec.name] = spec
+    for task in tasks:
+        register_task(task)
+
+
+def register_tasks_of_bodies(tasks_of: Callable[[BodySpec], Iterable[TaskSpec]]) -> None:
+    """Make tasks known that every body has, those that are registered later as well."""
+    _TASKS_OF_BODIES.append(tasks_of)
+    for body in _BODIES.values():
+        for task in tasks_of(body):
+            register_task(task)
+
+
 def _load_plugins() -> None:
-    for entry in entry_points(group=ENTRY_POINT_GROUP):
+    """Load msemu's own tasks and then the plug-ins, once."""
+    global _are_plugins_loaded
+    if _are_plugins_loaded:
+        return
+    _are_plugins_loaded = True  # before they are: a plug-in may look at what there is
+    own_first = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: not entry.value.startswith("msemu."))
+    for entry in own_first:
         try:
             entry.load()()
         except Exception as error:
@@ -94,3 +159,23 @@ def get_task(task_id: str) -> TaskSpec:
     if task_id not in _TASKS:
         raise MsemuError(f"unknown task '{task_id}'{suggestion(task_id, _TASKS, 'see: msemu-train --list')}")
     return _TASKS[task_id]
+
+
+def list_bodies() -> list[str]:
+    """Names of the bodies that have a recipe, in msemu or in a plug-in."""
+    _load_plugins()
+    return sorted(_BODIES)
+
+
+def find_body(name: str) -> BodySpec:
+    """Look a body up by its name, or read a recipe by the path of its YAML file.
+
+    Raises:
+        MsemuError: There is none; the message suggests close names.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return BodySpec.of(Path(name))
+    _load_plugins()
+    if name not in _BODIES:
+        raise MsemuError(f"unknown body '{name}'{suggestion(name, sorted(_BODIES))}")
+    return _BODIES[name]

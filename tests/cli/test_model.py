@@ -7,7 +7,7 @@ import command_line
 import pytest
 
 from msemu.models import load_body
-from msemu.models.sources import MS_HUMAN_700_VARIABLE, SOURCES
+from msemu.models.recipe import load_recipe
 from msemu.muscle.parameters import COLUMNS
 
 
@@ -17,14 +17,14 @@ def run():
 
 
 def test_list_marks_what_is_not_installed(run, monkeypatch):
-    monkeypatch.delenv(MS_HUMAN_700_VARIABLE, raising=False)
+    monkeypatch.delenv("MSEMU_MS_HUMAN_700", raising=False)
     code, out, _ = run("list")
     assert code == 0
     assert "musclemimic-models 1.0.6" in out
     assert "myolegs" in out
-    if SOURCES["ms_human_700"].locate() is None:
-        assert MS_HUMAN_700_VARIABLE in out
-    monkeypatch.setenv(MS_HUMAN_700_VARIABLE, "/nonexistent")
+    if load_recipe("ms_human_700").source.locate() is None:
+        assert "MSEMU_MS_HUMAN_700" in out
+    monkeypatch.setenv("MSEMU_MS_HUMAN_700", "/nonexistent")
     code, out, _ = run("list")
     assert (code, "no MS-Human-700.xml at /nonexistent" in " ".join(out.split())) == (0, True)
 
@@ -41,6 +41,12 @@ def test_info(run, tmp_path):
         14,
     )
     assert len(facts["neutral_landmarks_m"]) == 17
+
+
+def test_a_body_by_the_path_of_its_recipe(run, tmp_path):
+    (tmp_path / "braced.yaml").write_text("base: body/myolegs.yaml\ntitle: Braced\ndescription: with a brace\n")
+    code, out, _ = run("info", str(tmp_path / "braced.yaml"))
+    assert (code, "with a brace" in out, "84.27" in out) == (0, True, True)
 
 
 def test_check_reports_errors_by_exit_code(run, tmp_path):
@@ -106,6 +112,7 @@ def table_cells(line: str) -> list[str]:
     ("arguments", "said"),
     [
         (("info", "myoleg"), "did you mean myolegs"),
+        (("info", "myoleg.yaml"), "no configuration file at myoleg.yaml"),
         (("muscles", "myoleg"), "did you mean myolegs"),
         (("muscles", "myolegs", "--name", "biceps"), "no muscle of myolegs has 'biceps' in its name"),
         (("muscles", "myolegs", "--parameters", "/nonexistent.csv"), "no parameter file at /nonexistent.csv"),

@@ -14,13 +14,12 @@ from msemu.errors import MsemuError
 from msemu.models import LANDMARKS, Body, list_bodies, load_body
 from msemu.models.loader import make_body
 from msemu.models.poses import random_poses
-from msemu.models.recipe import load_recipe, read_recipe
-from msemu.models.sources import MS_HUMAN_700_VARIABLE, SOURCES, read_mjcf
+from msemu.models.recipe import load_recipe
+from msemu.models.sources import read_mjcf
 
 MYOFULLBODY_XML = Path(musclemimic_models.get_xml_path("myofullbody"))
 needs_ms_human_700 = pytest.mark.skipif(
-    not os.environ.get(MS_HUMAN_700_VARIABLE),
-    reason=f"{MS_HUMAN_700_VARIABLE} does not name a copy of MS-Human-700",
+    not os.environ.get("MSEMU_MS_HUMAN_700"), reason="MSEMU_MS_HUMAN_700 does not name a copy of MS-Human-700"
 )
 ALL = ["myofullbody", "myolegs", pytest.param("ms_human_700", marks=needs_ms_human_700)]
 MYO = ["myofullbody", "myolegs"]
@@ -33,7 +32,7 @@ def source() -> mujoco.MjModel:
 
 @pytest.fixture(scope="module")
 def ms_source() -> mujoco.MjModel:
-    return mujoco.MjModel.from_xml_path(str(SOURCES["ms_human_700"].find()[0]))
+    return mujoco.MjModel.from_xml_path(str(load_recipe("ms_human_700").source.find()[0]))
 
 
 def kinematics(model: mujoco.MjModel, qpos: np.ndarray) -> mujoco.MjData:
@@ -389,12 +388,12 @@ def test_bad_bodies_give_one_line(name, path, said):
 
 
 def test_missing_ms_human_700_says_how_to_get_it(monkeypatch):
-    monkeypatch.delenv(MS_HUMAN_700_VARIABLE, raising=False)
-    if SOURCES["ms_human_700"].locate() is not None:
+    monkeypatch.delenv("MSEMU_MS_HUMAN_700", raising=False)
+    if load_recipe("ms_human_700").source.locate() is not None:
         pytest.skip("mujoco-menagerie is installed")
-    with pytest.raises(MsemuError, match=rf"{MS_HUMAN_700_VARIABLE}.*mujoco-menagerie"):
+    with pytest.raises(MsemuError, match=r"MSEMU_MS_HUMAN_700.*mujoco-menagerie"):
         load_body("ms_human_700")
-    monkeypatch.setenv(MS_HUMAN_700_VARIABLE, "/nonexistent")
+    monkeypatch.setenv("MSEMU_MS_HUMAN_700", "/nonexistent")
     with pytest.raises(MsemuError, match=r"no MS-Human-700\.xml at /nonexistent"):
         load_body("ms_human_700")
 
@@ -411,7 +410,7 @@ def test_missing_ms_human_700_says_how_to_get_it(monkeypatch):
 def test_bad_recipes_give_one_line(tmp_path, line, said):
     (tmp_path / "bad.yaml").write_text(f"base: {cfg_file('body', 'myofullbody')}\n{line}\n")
     with pytest.raises(MsemuError) as caught:
-        read_recipe(tmp_path / "bad.yaml")
+        load_recipe(str(tmp_path / "bad.yaml"))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 

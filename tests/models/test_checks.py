@@ -12,11 +12,10 @@ from msemu.models.checks.body import check_body
 from msemu.models.loader import make_body
 from msemu.models.mirror import mirror_names
 from msemu.models.recipe import load_recipe
-from msemu.models.sources import MS_HUMAN_700_VARIABLE, SOURCES, read_mjcf
+from msemu.models.sources import read_mjcf
 
 needs_ms_human_700 = pytest.mark.skipif(
-    not os.environ.get(MS_HUMAN_700_VARIABLE),
-    reason=f"{MS_HUMAN_700_VARIABLE} does not name a copy of MS-Human-700",
+    not os.environ.get("MSEMU_MS_HUMAN_700"), reason="MSEMU_MS_HUMAN_700 does not name a copy of MS-Human-700"
 )
 
 
@@ -93,7 +92,7 @@ def test_total_mass(legs):
 
 def test_phantom_inertia_of_the_source_would_be_found():
     recipe = dataclasses.replace(load_recipe("myofullbody"), rotational_inertia={})
-    spec, _ = read_mjcf(SOURCES[recipe.source].find()[0])
+    spec, _ = read_mjcf(recipe.source.find()[0])
     errors = subjects(check_body(make_body("test", recipe, spec, {})), "error", "inertia")
     assert errors == set(load_recipe("myofullbody").rotational_inertia)
     assert not subjects(check_body(load_body("myofullbody")), "error", "inertia")

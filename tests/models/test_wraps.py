@@ -12,7 +12,7 @@ from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.models.loader import make_body
 from msemu.models.recipe import load_recipe
-from msemu.models.sources import SOURCES, read_mjcf
+from msemu.models.sources import read_mjcf
 from msemu.muscle.parameters import MuscleParameters
 
 NO_REPAIR = {
@@ -27,7 +27,7 @@ NO_REPAIR = {
 def without_repair(name: str) -> Body:
     """Return a body whose wraps are those of its source."""
     recipe = load_recipe(name)
-    spec, _ = read_mjcf(SOURCES[recipe.source].find()[0])
+    spec, _ = read_mjcf(recipe.source.find()[0])
     return make_body(name, dataclasses.replace(recipe, **NO_REPAIR), spec, {})
 
 
@@ -229,6 +229,6 @@ def test_a_muscle_with_both_ends_on_the_pelvis_keeps_its_length(ms_human_700, si
 )
 def test_a_recipe_for_another_model_is_refused(change):
     recipe = load_recipe("myofullbody")
-    spec, _ = read_mjcf(SOURCES[recipe.source].find()[0])
+    spec, _ = read_mjcf(recipe.source.find()[0])
     with pytest.raises(MsemuError, match="another model"):
         make_body("myofullbody", dataclasses.replace(recipe, **change), spec, {})

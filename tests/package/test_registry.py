@@ -1,20 +1,21 @@
 """The task registry and its plug-ins."""
 
+import dataclasses
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from places import PLUGIN
+from places import PLUGIN, ROOT
 
 from msemu import registry
 from msemu.errors import MsemuError
-from msemu.registry import TaskSpec, get_task, list_tasks, register_task
+from msemu.registry import TaskSpec, find_body, get_task, list_bodies, list_tasks, register_body, register_task
 
 
 def run(code: str, *paths: Path) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (*paths, ROOT / "src")))}
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120)
 
 
@@ -37,13 +38,61 @@ def test_an_unknown_task_gets_a_suggestion() -> None:
         get_task("Msemu-Walk-MyoLeg-v0")
 
 
-def test_an_id_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    list_tasks()
-    monkeypatch.setattr(registry, "_TASKS", dict(registry._TASKS))
+@pytest.mark.usefixtures("own_registry")
+def test_an_id_is_taken_once() -> None:
     spec = TaskSpec("Own-Task-v0", "track", "own", origin="someone")
     register_task(spec)
     with pytest.raises(ValueError, match="already registered by someone"):
         register_task(spec)
+
+
+@pytest.fixture
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry whose changes are undone."""
+    list_tasks()
+    for name in ("_TASKS", "_BODIES"):
+        monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
+
+
+@pytest.mark.usefixtures("own_registry")
+def test_a_registered_body_has_the_tasks_that_its_recipe_asks_for(tmp_path: Path) -> None:
+    recipe = tmp_path / "striders.yaml"
+    recipe.write_text("base: body/myolegs.yaml\ntitle: Striders\nmotions: [walk_left, locomotion]\n")
+    register_body(recipe, "someone")
+    assert "striders" in list_bodies() and find_body("striders").recipe == recipe
+    own = {spec.id: spec for spec in list_tasks() if spec.origin == "someone"}
+    assert set(own) == {f"Msemu-{motion}-Striders-v0" for motion in ("Track", "WalkLeft", "Locomotion")}
+    cfg = own["Msemu-WalkLeft-Striders-v0"].load_config()
+    assert (cfg.body, cfg.motion) == ("striders", "walk_left")
+
+
+@pytest.mark.usefixtures("own_registry")
+@pytest.mark.parametrize(
+    ("file", "lines", "said"),
+    [
+        ("own.yaml", "title: MyoLegs", "there is a body 'myolegs' with the title 'MyoLegs' already"),
+        ("myolegs.yaml", "title: Own", "there is a body 'myolegs' with the title 'MyoLegs' already"),
+        ("own.yaml", "description: nameless", "the key 'title' is missing"),
+        (
+            "own.yaml",
+            "title: Own\nmotions: [walk_lef]",
+            "no set of clips; did you mean walk_left",
+        ),
+        ("own.yaml", "title: 3", "title: expected str"),
+    ],
+)
+def test_a_body_that_cannot_be_registered(tmp_path: Path, file: str, lines: str, said: str) -> None:
+    (tmp_path / file).write_text(f"{lines}\n")
+    before = list_bodies(), list_tasks()
+    with pytest.raises(MsemuError) as caught:
+        register_body(tmp_path / file)
+    assert said in str(caught.value) and file in str(caught.value) and "\n" not in str(caught.value)
+    assert (list_bodies(), list_tasks()) == before
+
+
+def test_an_unknown_body_gets_a_suggestion() -> None:
+    with pytest.raises(MsemuError, match="unknown body 'myoleg'; did you mean myolegs"):
+        find_body("myoleg")
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +125,20 @@ def test_a_plugins_task_runs_with_its_own_reward(installed_plugin: Path, legs, m
         "env = make_env('Example-TiptoeWalk-MyoLegs-v0', cfg, body, load_clips(cfg, body), 0);"
         "log = env.step(torch.zeros(2, env.num_actions))[3]['log'];"
         "assert 0.05 < log['Reward/ankle_height'] < 0.4, log; print('ran')"
+    )
+    result = run(code, installed_plugin)
+    assert result.stdout.strip() == "ran", result.stderr
+
+
+def test_a_plugins_body_is_listed_and_its_task_runs(installed_plugin: Path, legs, march, tmp_path: Path) -> None:
+    dataclasses.replace(march, body="braced_legs").save(tmp_path / "march.npz")
+    code = (
+        "import torch; from msemu.rl.assemble import *; from msemu.registry import get_task, list_bodies;"
+        "assert 'braced_legs' in list_bodies(); task = get_task('Msemu-Walk-BracedLegs-v0');"
+        "cfg = task.load_config(); cfg.num_envs = 2; body = load_body(cfg.body);"
+        "assert cfg.motion == 'walk' and body.model.joint('ankle_angle_r').range[1] == 0.17;"
+        f"cfg.motion = {str(tmp_path / 'march.npz')!r}; env = make_env(task.id, cfg, body, load_clips(cfg, body), 0);"
+        "reward = env.step(torch.zeros(2, env.num_actions))[1]; assert reward.isfinite().all(); print('ran')"
     )
     result = run(code, installed_plugin)
     assert result.stdout.strip() == "ran", result.stderr

@@ -15,7 +15,6 @@ from msemu.bench.warp_muscle import measure_on_device
 from msemu.models import Body, load_body
 from msemu.models.muscle_paths import muscle_lengths
 from msemu.models.recipe import load_recipe
-from msemu.models.sources import SOURCES
 from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.host import HostMuscles
 from msemu.muscle.parameters import MuscleParameters
@@ -60,7 +59,7 @@ def _measure(args: MuscleBenchCfg, body: Body, device: str) -> tuple[list[dict[s
 
 def _default_bodies() -> list[str]:
     whole_bodies = ("myofullbody", "ms_human_700")
-    return [name for name in whole_bodies if SOURCES[load_recipe(name).source].locate()] or ["myofullbody"]
+    return [name for name in whole_bodies if load_recipe(name).source.locate()] or ["myofullbody"]
 
 
 def _table(title: str, figures: list[dict[str, Any]], digits: int) -> Table:

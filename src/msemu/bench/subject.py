@@ -8,13 +8,11 @@ import numpy as np
 import torch
 
 from msemu.bench.timing import summary
-from msemu.config import cfg_names
 from msemu.console import with_progress
 from msemu.envs.motion_tracking import MotionTrackingEnv
-from msemu.errors import MsemuError, suggestion
 from msemu.models import Body, load_body
 from msemu.motion.library.task_clips import load_clip
-from msemu.registry import TaskSpec, list_tasks
+from msemu.registry import TaskSpec, find_body, get_task
 from msemu.rl.assemble import make_env
 from msemu.schema import LEVELS
 
@@ -29,10 +27,7 @@ def tracking_task(body: str) -> TaskSpec:
     Raises:
         MsemuError: There is none for this body.
     """
-    for spec in list_tasks():
-        if spec.config == f"track_{body}":
-            return spec
-    raise MsemuError(f"unknown body '{body}'{suggestion(body, cfg_names('body'))}")
+    return get_task(f"Msemu-Track-{find_body(body).title}-v0")
 
 
 def tracking_env(

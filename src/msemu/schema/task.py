@@ -203,7 +203,7 @@ class TaskCfg:
     """A task: a body that follows a motion."""
 
     body: str
-    """Name of the body's recipe (see: msemu-model list)."""
+    """Name of a body (see: msemu-model list), or path of its recipe, a YAML file."""
     body_path: str | None = None
     """Folder or file of the body's model, for a body that no package brings."""
     motion: str | tuple[str, ...] = ""

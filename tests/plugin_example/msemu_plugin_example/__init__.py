@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from msemu.registry import TaskSpec, register_task
+from msemu.registry import TaskSpec, register_body, register_task
 
 
 def register() -> None:
-    """Register the plug-in's task."""
+    """Register the plug-in's body, and with it a walk on it, and the plug-in's task."""
+    register_body(Path(__file__).with_name("braced_legs.yaml"), origin="msemu-plugin-example")
     register_task(
         TaskSpec(
             id="Example-TiptoeWalk-MyoLegs-v0",

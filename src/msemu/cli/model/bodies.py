@@ -17,7 +17,7 @@ from msemu.findings import Finding
 from msemu.models import LANDMARKS, Body, list_bodies, load_body
 from msemu.models.checks.body import check_body
 from msemu.models.recipe import load_recipe
-from msemu.models.sources import SOURCES, Source
+from msemu.models.sources import Source
 
 _ROWS_PER_CHECK = 10
 
@@ -27,7 +27,7 @@ def show_list(args: ListCfg) -> None:
     table = Table("body", Column("installed", overflow="fold"), "description", title="Bodies")
     for name in list_bodies():
         recipe = load_recipe(name)
-        table.add_row(f"[bold]{name}[/]", _state(SOURCES[recipe.source]), escape(recipe.description))
+        table.add_row(f"[bold]{name}[/]", _state(recipe.source), escape(recipe.description))
     Console().print(table)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from msemu.config import build, read_yaml
 from msemu.errors import MsemuError, suggestion
 
 CACHE_VARIABLE = "MSEMU_CACHE"
@@ -55,6 +56,8 @@ class Entry:
         about: What is seen.
         package: Where it comes from.
         treadmill: Whether the person moves on a belt, whose motion is added.
+        allowed_contacts: Parts that touch the floor where the movement goes without the others, such as foot or hand_r;
+            empty for all parts.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Entry:
     about: str
     package: Package
     treadmill: bool = False
+    allowed_contacts: tuple[str, ...] = ()
 
     @property
     def file_name(self) -> str:
@@ -81,13 +85,10 @@ def catalogue() -> dict[str, Entry]:
     for resource in sorted((files("msemu.cfg") / "motion").iterdir(), key=lambda item: item.name):
         if not resource.name.endswith(".yaml"):
             continue
-        values = yaml.safe_load(resource.read_text(encoding="utf-8"))
-        try:
-            clips = values.pop("clips")
-            package = Package(**values)
-            entries |= {name: Entry(name=name, package=package, **clip) for name, clip in clips.items()}
-        except (AttributeError, KeyError, TypeError) as error:
-            raise MsemuError(f"cfg/motion/{resource.name} is not a motion catalogue: {error}") from error
+        package = read_yaml(Path(str(resource)))
+        for name, clip in package.pop("clips", {}).items():
+            values = {"name": name, "package": package, **clip}
+            entries[name] = build(Entry, values, f"cfg/motion/{resource.name}: {name}")
     return entries
 
 
