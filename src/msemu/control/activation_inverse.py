@@ -111,7 +111,7 @@ class ActivationInverse:
             parameters: The parameter table.
             steps: Physics steps of a control step.
             timestep_s: Physics time step [s].
-            activation_dynamics: One of `msemu.muscle.settings.ACTIVATION_DYNAMICS`.
+            activation_dynamics: One of `msemu.schema.ACTIVATION_DYNAMICS`.
             device: Warp's name of the device.
         """
         self._constants = [ACTIVATION_DYNAMICS.index(activation_dynamics), steps, timestep_s]

@@ -5,7 +5,7 @@ import warp as wp
 from msemu.muscle.records import Muscle
 
 _MUJOCO = 0
-"""Place in `msemu.muscle.settings.ACTIVATION_DYNAMICS`; the other one is that of De Groote."""
+"""Place in `msemu.schema.ACTIVATION_DYNAMICS`; the other one is that of De Groote."""
 
 _DE_GROOTE_STEEPNESS = 0.1
 
@@ -43,7 +43,7 @@ def de_groote_activation_rate(
 
 @wp.func
 def activation_rate(muscle: Muscle, dynamics: int, excitation: float, activation: float) -> float:
-    """Rate of activation [1/s] by the dynamics at a place in `msemu.muscle.settings.ACTIVATION_DYNAMICS`."""
+    """Rate of activation [1/s] by the dynamics at a place in `msemu.schema.ACTIVATION_DYNAMICS`."""
     if dynamics == _MUJOCO:
         return mujoco_activation_rate(
             excitation, activation, muscle.activation_time, muscle.deactivation_time, muscle.activation_smoothing

@@ -6,6 +6,7 @@ import mujoco
 import torch
 
 from msemu.errors import MsemuError, suggestion
+from msemu.muscle.levels import LEVELS
 from msemu.schema import Capacity, MuscleCfg, SimCfg
 from msemu.sim.cpu import CpuSimulation
 from msemu.sim.device import pick_device
@@ -17,7 +18,7 @@ __all__ = ["CpuSimulation", "Simulation", "make_simulation", "pick_device", "sin
 
 ENGINES = ("auto", "mujoco", "warp")
 """Names of the engines."""
-BUILT_IN_MUSCLE = MuscleCfg()
+BUILT_IN_MUSCLE = MuscleCfg(level=next(name for name, level in LEVELS.items() if level.in_mujoco))
 """The muscle that the mujoco engine brings itself."""
 
 
