@@ -147,7 +147,7 @@ def test_a_body_that_blows_up_is_marked_and_can_be_reset(legs: Body, legs_engine
 
 @pytest.mark.parametrize("level", ["rigid", "elastic"])
 def test_both_engines_run_every_muscle_alike(legs: Body, level: str) -> None:
-    cfg = SimCfg(device="cpu", muscle=level, num_threads=2)
+    cfg = SimCfg(device="cpu", muscle=MuscleCfg(level=level), num_threads=2)
     reference = make_simulation(legs.model, NUM_ENVS, cfg)
     warp = make_warp(legs, level)
     for sim in (warp, reference):
