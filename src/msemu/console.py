@@ -20,7 +20,7 @@ Motion = TypeVar("Motion")
 Advance = Callable[[int, int], None]
 """Takes the number of steps that are done, and of all of them."""
 
-BodyName = Annotated[str, tyro.conf.arg(metavar="BODY", help="Name of a body, see: msemu-model list.")]
+BodyName = Annotated[str, tyro.conf.arg(metavar="BODY", help="Name of a body (see: msemu-model list), or YAML file.")]
 BodyPath = Annotated[
     Path | None, tyro.conf.arg(metavar="PATH", help="Folder or main file of the model, if no package brings it.")
 ]
