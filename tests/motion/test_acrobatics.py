@@ -11,6 +11,7 @@ from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import find_flights, flight_figures, lowest_height
+from msemu.motion.library.catalogue import find_entry
 from msemu.motion.library.obtain import obtain_clip
 from msemu.motion.quality import clip_errors
 
@@ -41,7 +42,7 @@ def body(request: pytest.FixtureRequest) -> Body:
 def obtained(name: str, body: Body) -> Path:
     """Return the path of a clip of the catalogue."""
     try:
-        return obtain_clip(name, body)
+        return obtain_clip(find_entry(name), body)
     except MsemuError as error:
         pytest.skip(f"the real clip is not in the cache and cannot be fetched: {error}")
 

@@ -135,17 +135,17 @@ def test_a_retargeted_clip_is_cached_by_what_it_depends_on(cache, legs, monkeypa
     monkeypatch.setattr(catalogues, "catalogue", lambda: {"stand": entry})
     monkeypatch.setattr(library, "catalogue", lambda: {"stand": entry})
 
-    path = obtain_clip("stand", legs)
+    path = obtain_clip(find_entry("stand"), legs)
     clip = MotionClip.load(path)
     assert (clip.name, clip.license, clip.source_sha256) == ("stand", "MIT", entry.sha256)
     assert "toy 1.0" in clip.source
     before = path.stat().st_mtime_ns
-    assert obtain_clip("stand", legs) == path
+    assert obtain_clip(find_entry("stand"), legs) == path
     assert path.stat().st_mtime_ns == before
-    assert obtain_clip("stand", legs, fps=25.0) != path
+    assert obtain_clip(find_entry("stand"), legs, fps=25.0) != path
 
     path.write_bytes(b"broken")
-    assert np.array_equal(MotionClip.load(obtain_clip("stand", legs)).qpos, clip.qpos)
+    assert np.array_equal(MotionClip.load(obtain_clip(find_entry("stand"), legs)).qpos, clip.qpos)
 
 
 def test_the_fingerprint_follows_the_body(legs):

@@ -97,7 +97,7 @@ def test_a_published_c3d_file_is_read_as_ezc3d_reads_it(name):
 
 def test_the_treadmill_run_goes_forward():
     obtain("opensim_run")
-    source = load_source("opensim_run")
+    source = load_source(find_entry("opensim_run"))
     assert source.time_s[-1] > 9.5
     speed = np.linalg.norm(source.pelvis[-1, :2] - source.pelvis[0, :2]) / source.time_s[-1]
     assert 3.0 < speed < 4.5

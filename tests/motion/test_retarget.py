@@ -13,6 +13,7 @@ from msemu.models import Body, load_body
 from msemu.models.body import LANDMARKS
 from msemu.motion.clip import MotionClip
 from msemu.motion.geometry import find_feet, landmark_path, sole_heights, support_point
+from msemu.motion.library.catalogue import find_entry
 from msemu.motion.library.obtain import load_source
 from msemu.motion.quality import source_joint_speed
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
@@ -229,7 +230,7 @@ BAR_CM = {
 def source() -> Callable[[str], SourceMotion]:
     def obtain(name: str) -> SourceMotion:
         try:
-            return load_source(name)
+            return load_source(find_entry(name))
         except MsemuError as error:
             pytest.skip(f"the real clip is not in the cache and cannot be fetched: {error}")
 

@@ -50,7 +50,7 @@ def test_a_task_without_one_lists_those_that_have() -> None:
 def test_a_published_policy_needs_nothing_else_of_its_run(
     train_cfg: TrainCfg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained = RunFolder.open(train("Msemu-Track-MyoLegs-v0", replace(train_cfg, iterations=1)))
+    trained = RunFolder.open(train("Msemu-Track-MyoLegs-v0", replace(train_cfg, motion="walk", iterations=1)))
     monkeypatch.setattr(sys, "argv", ["/somewhere/bin/msemu-train", trained.task, "--resume", str(trained.path)])
     trained.note_resumption()
     publish(trained, "best", tmp_path / "published")

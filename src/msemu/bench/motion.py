@@ -17,7 +17,7 @@ from msemu.motion.source import SourceMotion
 
 def bench_motion(args: MotionBenchCfg) -> None:
     """Measure, print and write the figures."""
-    sources = {name: load_source(name) for name in args.motions}
+    sources = {name: load_source(find_entry(name)) for name in args.motions}
     figures = []
     for name in args.bodies:
         body = load_body(name)

@@ -55,7 +55,7 @@ def prepare(
     resumed = RunFolder.open(Path(cfg.resume)) if cfg.resume else None
     seed = team.seed(cfg.seed, resumed.next_iteration() if resumed else 0)
     torch.manual_seed(seed)
-    body = load_body(cfg.body, cfg.body_path)
+    body = resumed.load_body(cfg) if resumed else load_body(cfg.body, cfg.body_path)
     own = replace(cfg, sim=replace(cfg.sim, num_threads=team.threads(cfg.sim.num_threads)))
     if not team.is_rank_zero:
         run = RunFolder.open(_seen(Path(team.receive())))
@@ -85,7 +85,7 @@ def open_policy(
     """
     cfg: TrainCfg = replace(run.load_config(), num_envs=num_envs)
     cfg.env.assist = AssistCfg()
-    body = load_body(cfg.body, cfg.body_path)
+    body = run.load_body(cfg)
     env = make_env(run.task, cfg, body, clips or run.load_clips(), seed)
     runner = find_runner(cfg.agent)(env, cfg.agent, None, device)
     runner.load_policy(checkpoint)

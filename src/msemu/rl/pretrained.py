@@ -1,18 +1,18 @@
 """Trained policies that come with msemu."""
 
 import os
-import shutil
 from pathlib import Path
 
 import yaml
 from rich.console import Console
 
 from msemu import models
-from msemu.config import read_yaml
+from msemu.config import build, read_yaml, to_dict
 from msemu.errors import MsemuError, suggestion
-from msemu.models import load_body
 from msemu.motion.clip import MotionClip
-from msemu.motion.library.task_clips import load_clips
+from msemu.motion.library.catalogue import Entry, find_entries
+from msemu.motion.library.obtain import obtain_clip
+from msemu.motion.library.task_clips import motions_of
 from msemu.rl.checkpoint import read, write_policy
 from msemu.rl.run_folder import RunFolder
 
@@ -21,7 +21,7 @@ FOLDER = Path(models.__file__).parent / "pretrained"
 
 
 class PretrainedRun(RunFolder):
-    """A run folder without clips: they are fetched and retargeted again, as for training."""
+    """A run folder without clips: it holds their entries of the catalogue, by which they are obtained again."""
 
     @classmethod
     def of(cls, task: str) -> "PretrainedRun":
@@ -46,10 +46,11 @@ class PretrainedRun(RunFolder):
         Raises:
             MsemuError: One cannot be obtained.
         """
-        cfg = self.load_config()
-        body = load_body(cfg.body, cfg.body_path)
+        cfg, values = self.load_config(), read_yaml(self.path / "config.yaml")
+        body, fps = self.load_body(cfg), cfg.env.control_frequency_hz
+        entries = [build(Entry, clip, f"{self.path}: clips") for clip in values["clips"]]
         with Console(stderr=True).status(f"motion {cfg.motion} on {body.name}"):
-            return load_clips(cfg, body)
+            return [MotionClip.load(obtain_clip(entry, body, fps)) for entry in entries]
 
 
 def find_run(name: str, runs_dir: Path, pretrained: bool) -> RunFolder:
@@ -71,12 +72,17 @@ def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:
 
     Returns:
         The policy's own folder.
+
+    Raises:
+        MsemuError: A clip is a file of the user's, which msemu cannot obtain elsewhere.
     """
     own = folder / run.task
     own.mkdir(parents=True, exist_ok=True)
     write_policy(own / "best.pt", read(run.checkpoint(checkpoint), "cpu"))
     (own / "best.pt").chmod(0o644)  # a checkpoint is private to who trains
-    shutil.copyfile(run.path / "config.yaml", own / "config.yaml")
+    config = read_yaml(run.path / "config.yaml")
+    config["clips"] = [to_dict(entry) for entry in find_entries(motions_of(run.load_config()))]
+    (own / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     provenance = read_yaml(run.path / "provenance.yaml")
     for entry in (provenance, *provenance.get("resumed", [])):
         program, *arguments = entry["command"]

@@ -14,7 +14,9 @@ from rich.console import Console
 
 from msemu.config import build, read_yaml, to_dict
 from msemu.errors import MsemuError, suggestion
+from msemu.models import load_body
 from msemu.models.body import Body
+from msemu.models.recipe import Recipe, recipe_values
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import file_stem
 from msemu.registry import list_tasks
@@ -53,7 +55,8 @@ class RunFolder:
             # How long this call runs is no property of the run: one that resumes it has a budget of its own.
             lasting = replace(cfg, iterations=None, minutes=None, resume=None)
             # This file makes the folder a run, so it comes last and at once: a killed command leaves no half of one.
-            run._write_yaml(".config.yaml", {"task": task, "train": to_dict(lasting)})
+            content = {"task": task, "train": to_dict(lasting), "recipe": recipe_values(cfg.body)}
+            run._write_yaml(".config.yaml", content)
             (path / ".config.yaml").replace(path / "config.yaml")
         except OSError as error:
             raise MsemuError(
@@ -117,6 +120,25 @@ class RunFolder:
         """
         several = sorted((self.path / "motions").glob("*.npz"))
         return [MotionClip.load(path) for path in several or [self.path / "motion.npz"]]
+
+    def load_body(self, cfg: TrainCfg) -> Body:
+        """Make the body by the recipe that the run holds.
+
+        Args:
+            cfg: The run's configuration; its ``body_path`` says where the model is now.
+
+        Raises:
+            MsemuError: Another body is asked for, or its model is not installed.
+        """
+        file = self.path / "config.yaml"
+        values = read_yaml(file)
+        own = values.get("train", {}).get("body")
+        if cfg.body != own:
+            raise MsemuError(f"{self.path} is a run of the body '{own}', not of '{cfg.body}'; leave --body out")
+        if "recipe" not in values:
+            _tell(f"note: {file}: it does not hold the recipe of its body; that of today's '{cfg.body}' is taken")
+            return load_body(cfg.body, cfg.body_path)
+        return load_body(cfg.body, cfg.body_path, build(Recipe, values["recipe"], f"{file}: recipe"))
 
     def load_config(self) -> TrainCfg:
         """Read the resolved configuration; a note on stderr names what a run of an earlier release did not hold.

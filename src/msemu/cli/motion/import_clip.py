@@ -57,7 +57,8 @@ def _read(args: ImportCfg, body: Body) -> MotionClip | tuple[SourceMotion, bool 
         if args.file not in catalogue():
             hint = suggestion(args.file, catalogue(), "see: msemu-motion fetch")
             raise MsemuError(f"no file {path}, and no clip of that name in the catalogue{hint}")
-        return load_source(args.file), catalogue()[args.file].cyclic if cyclic is None else cyclic
+        entry = catalogue()[args.file]
+        return load_source(entry), entry.cyclic if cyclic is None else cyclic
     kind = detect_format(path)
     wants_retarget = args.retarget or args.cyclic or args.treadmill
     if kind in CLIP_FORMATS and not (kind == "storage" and wants_retarget):

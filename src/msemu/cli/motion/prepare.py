@@ -14,7 +14,7 @@ from msemu.errors import MsemuError
 from msemu.models import load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.library import fetch
-from msemu.motion.library.catalogue import find_entries
+from msemu.motion.library.catalogue import find_entries, find_entry
 from msemu.motion.library.obtain import obtain_clip
 
 _WIDTH = 180
@@ -48,7 +48,7 @@ def prepare(args: PrepareCfg) -> None:
 
 def _prepare_clip(name: str, body_name: str, body_path: Path | None) -> dict[str, dict[str, float]]:
     """Obtain one clip; return its figures before and after the repair of its flights."""
-    path = obtain_clip(name, load_body(body_name, body_path))
+    path = obtain_clip(find_entry(name), load_body(body_name, body_path))
     clip, raw = MotionClip.load(path), path.with_suffix(".raw.npz")
     return {"clip": _facts(clip), "retargeted": _facts(MotionClip.load(raw) if raw.is_file() else clip)}
 

@@ -13,7 +13,7 @@ from msemu.files import whole_file
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.read import read_source
-from msemu.motion.library.catalogue import CACHE_VARIABLE, cache_folder, catalogue, find_entry
+from msemu.motion.library.catalogue import CACHE_VARIABLE, Entry, cache_folder, catalogue
 from msemu.motion.library.fetch import fetch
 from msemu.motion.repair.repair import REPAIR_VERSION, repair
 from msemu.motion.retargeting.retarget import RETARGET_VERSION, RetargetCfg, retarget
@@ -22,7 +22,7 @@ from msemu.motion.source import SourceMotion
 
 
 def obtain_clip(
-    name: str,
+    entry: Entry,
     body: Body,
     fps: float = 50.0,
     on_frame: Callable[[int, int], None] = lambda done, total: None,
@@ -35,15 +35,14 @@ def obtain_clip(
     versions of retargeting and repair.
 
     Args:
-        name: Clip of the catalogue.
+        entry: Clip of the catalogue.
         body: The body.
         fps: Frame rate [Hz].
         on_frame: Called with the number of frames done and in all while retargeting.
 
     Raises:
-        MsemuError: Unknown name, or the clip cannot be obtained.
+        MsemuError: The clip cannot be obtained.
     """
-    entry = find_entry(name)
     settings = RetargetCfg(fps=fps, cyclic=entry.cyclic)
     key = {
         "source": entry.sha256,
@@ -53,10 +52,10 @@ def obtain_clip(
         "repair": REPAIR_VERSION,
     } | ({"treadmill": True} if entry.treadmill else {})
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
-    path = cache_folder() / "retargeted" / f"{name}_{body.name}_{digest}.npz"
+    path = cache_folder() / "retargeted" / f"{entry.name}_{body.name}_{digest}.npz"
     if path.is_file() and _readable(path):
         return path
-    made = repair(body, retarget(body, load_source(name), settings, on_frame))
+    made = repair(body, retarget(body, load_source(entry), settings, on_frame))
     if made.flights:
         _save_whole(made.original, path.with_suffix(".raw.npz"))
     _save_whole(made.clip, path)
@@ -73,15 +72,14 @@ def _save_whole(clip: MotionClip, path: Path) -> None:
         ) from error
 
 
-def load_source(name: str) -> SourceMotion:
+def load_source(entry: Entry) -> SourceMotion:
     """Return the source motion of a catalogue clip; fetch it when needed.
 
     Raises:
-        MsemuError: Unknown name, or the clip cannot be obtained.
+        MsemuError: The clip cannot be obtained.
     """
-    entry = find_entry(name)
     source = describe(read_source(fetch(entry)))
-    source.name = name
+    source.name = entry.name
     return overground(source) if entry.treadmill else source
 
 

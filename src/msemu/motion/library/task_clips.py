@@ -9,7 +9,7 @@ from msemu.errors import MsemuError, suggestion
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.read import CLIP_FORMATS, detect_format, read_clip
-from msemu.motion.library.catalogue import find_entries
+from msemu.motion.library.catalogue import find_entries, find_entry
 from msemu.motion.library.obtain import describe_clip, obtain_clip
 from msemu.motion.reference import clip_names
 from msemu.schema import TaskCfg
@@ -40,7 +40,7 @@ def load_clips(cfg: TaskCfg, body: Body, on_frame: OnFrame = lambda done, total:
         elif _is_file_name(motion):
             clips.append(MotionClip.load(path))
         else:
-            clips.append(MotionClip.load(obtain_clip(motion, body, fps, on_frame)))
+            clips.append(MotionClip.load(obtain_clip(find_entry(motion), body, fps, on_frame)))
     return clips
 
 
