@@ -11,6 +11,7 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from msemu.errors import MsemuError
+from msemu.files import write_text
 
 if TYPE_CHECKING:
     from msemu.models import Body
@@ -107,11 +108,7 @@ def write_json(path: Path, figures: dict[str, Any]) -> None:
     Raises:
         MsemuError: The file cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(_finite(figures), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise MsemuError(f"cannot write {path}: {error.strerror}") from error
+    write_text(path, json.dumps(_finite(figures), indent=2) + "\n")
 
 
 def _finite(value: Any) -> Any:

@@ -117,7 +117,7 @@ def table_cells(line: str) -> list[str]:
         (("muscles", "myolegs", "--name", "biceps"), "no muscle of myolegs has 'biceps' in its name"),
         (("muscles", "myolegs", "--parameters", "/nonexistent.csv"), "no parameter file at /nonexistent.csv"),
         (("muscles", "myolegs", "--parameters", "/nonexistent.yaml"), "/nonexistent.yaml"),
-        (("muscles", "myolegs", "--name", "soleus_r", "--plot", "/dev/null/plots"), "cannot write to /dev/null/plots"),
+        (("muscles", "myolegs", "--name", "soleus_r", "--plot", "/dev/null/plots"), "cannot write /dev/null/plots"),
         (("check", "ms_human_700", "--body-path", "/nonexistent"), "no MS-Human-700.xml at /nonexistent"),
         (("info", "myolegs", "--json", "/dev/null/info.json"), "cannot write"),
     ],

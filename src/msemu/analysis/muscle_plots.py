@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from msemu.errors import MsemuError
+from msemu.files import save_figure
 from msemu.models.body import Body
 from msemu.models.muscle_paths import moment_arms
 from msemu.models.poses import random_poses, scalar_joints
@@ -84,17 +84,13 @@ def plot_muscles(
     moving = [index for index in muscles if joints[index] >= 0][:limit]
     sweeps = [sweep_joint(body, parameters, index, joints[index]) for index in moving]
     paths = [folder / "curves.png"]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        plot_curves(_select(parameters, muscles), paths[0])
-        for start in range(0, len(sweeps), MUSCLES_PER_FIGURE):
-            shown = sweeps[start : start + MUSCLES_PER_FIGURE]
-            number = "" if len(sweeps) <= MUSCLES_PER_FIGURE else f"_{1 + start // MUSCLES_PER_FIGURE}"
-            for what, plot in (("force", plot_forces), ("moment_arm", plot_moment_arms)):
-                paths.append(folder / f"{what}{number}.png")
-                plot(shown, paths[-1])
-    except OSError as error:
-        raise MsemuError(f"cannot write to {folder}: {error.strerror}") from error
+    plot_curves(_select(parameters, muscles), paths[0])
+    for start in range(0, len(sweeps), MUSCLES_PER_FIGURE):
+        shown = sweeps[start : start + MUSCLES_PER_FIGURE]
+        number = "" if len(sweeps) <= MUSCLES_PER_FIGURE else f"_{1 + start // MUSCLES_PER_FIGURE}"
+        for what, plot in (("force", plot_forces), ("moment_arm", plot_moment_arms)):
+            paths.append(folder / f"{what}{number}.png")
+            plot(shown, paths[-1])
     return paths
 
 
@@ -179,11 +175,11 @@ def plot_curves(parameters: MuscleParameters, path: Path) -> None:
         axis.legend(loc=place)
     levels = "; ".join(f"{name}: {level.about}" for name, level in LEVELS.items())
     figure.suptitle(f"Muscle curves, {len(parameters)} muscles\n{levels}", fontsize=10)
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path, dpi=120)
 
 
 def plot_forces(sweeps: Sequence[JointSweep], path: Path) -> None:
-    """Draw the isometric force of each muscle at every level beside the engine's; the folder must exist."""
+    """Draw the isometric force of each muscle at every level beside the engine's."""
 
     def draw(axis: Axes, sweep: JointSweep) -> None:
         axis.plot(sweep.angle_deg, sweep.engine_force, label="MuJoCo's actuator", **_BEHIND)
@@ -195,7 +191,7 @@ def plot_forces(sweeps: Sequence[JointSweep], path: Path) -> None:
 
 
 def plot_moment_arms(sweeps: Sequence[JointSweep], path: Path) -> None:
-    """Draw the moment arm of each muscle beside the finite difference of its length; the folder must exist."""
+    """Draw the moment arm of each muscle beside the finite difference of its length."""
 
     def draw(axis: Axes, sweep: JointSweep) -> None:
         axis.axhline(0.0, color="0.85", zorder=0)
@@ -225,7 +221,7 @@ def _small_multiples(
     figure.suptitle(title)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def _band(axis: Axes, x: np.ndarray, values: np.ndarray, level: str) -> None:

@@ -16,7 +16,7 @@ from msemu.control.inverse_dynamics import differentiate, dynamics_along
 from msemu.control.static_optimization import StaticOptimization, StaticOptimizationCfg, contact_regions, optimize
 from msemu.control.weakness import find_weaknesses
 from msemu.errors import MsemuError
-from msemu.files import read_arrays, whole_file
+from msemu.files import read_arrays, write_arrays
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.catalogue import cache_folder
@@ -90,8 +90,8 @@ def _cached(
     except MsemuError:  # not there, or damaged
         made = _optimized(body, clip, level, parameters, inverse)
     # A cache that cannot be written costs time only.
-    with contextlib.suppress(OSError), whole_file(path) as unfinished, open(unfinished, "wb") as file:
-        np.savez_compressed(file, **vars(made))
+    with contextlib.suppress(MsemuError):
+        write_arrays(path, vars(made))
     return made
 
 

@@ -1,7 +1,6 @@
 """Trained policies that come with msemu."""
 
 import os
-import shutil
 from pathlib import Path
 
 import yaml
@@ -10,6 +9,7 @@ from rich.console import Console
 from msemu import models
 from msemu.config import read_yaml
 from msemu.errors import MsemuError, suggestion
+from msemu.files import write_text
 from msemu.models import load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import load_clips
@@ -73,14 +73,12 @@ def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:
         The policy's own folder.
     """
     own = folder / run.task
-    own.mkdir(parents=True, exist_ok=True)
     write_policy(own / "best.pt", read(run.checkpoint(checkpoint), "cpu"))
-    (own / "best.pt").chmod(0o644)  # a checkpoint is private to who trains
-    shutil.copyfile(run.path / "config.yaml", own / "config.yaml")
+    write_text(own / "config.yaml", (run.path / "config.yaml").read_text(encoding="utf-8"))
     provenance = read_yaml(run.path / "provenance.yaml")
     for entry in (provenance, *provenance.get("resumed", [])):
         program, *arguments = entry["command"]
         words = [Path(program).name, *(Path(word).name if os.path.isabs(word) else word for word in arguments)]
         entry["command"] = " ".join(words)
-    (own / "provenance.yaml").write_text(yaml.safe_dump(provenance, sort_keys=False), encoding="utf-8")
+    write_text(own / "provenance.yaml", yaml.safe_dump(provenance, sort_keys=False))
     return own

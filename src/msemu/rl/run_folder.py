@@ -14,11 +14,11 @@ from rich.console import Console
 
 from msemu.config import build, read_yaml, to_dict
 from msemu.errors import MsemuError, suggestion
+from msemu.files import remove_partial, write_text
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import file_stem
 from msemu.registry import list_tasks
-from msemu.rl import checkpoint
 from msemu.rl.earlier_runs import translate
 from msemu.rl.provenance import git_state, versions
 from msemu.schema import TrainCfg
@@ -48,17 +48,16 @@ class RunFolder:
         run = cls(path, task)
         try:
             path.mkdir(parents=True)
-            run._save_clips(clips)
-            run._write_yaml("provenance.yaml", _provenance(body, clips))
-            # How long this call runs is no property of the run: one that resumes it has a budget of its own.
-            lasting = replace(cfg, iterations=None, minutes=None, resume=None)
-            # This file makes the folder a run, so it comes last and at once: a killed command leaves no half of one.
-            run._write_yaml(".config.yaml", {"task": task, "train": to_dict(lasting)})
-            (path / ".config.yaml").replace(path / "config.yaml")
         except OSError as error:
             raise MsemuError(
                 f"cannot write the run folder {path}: {error.strerror}; choose another --runs-dir"
             ) from error
+        run._save_clips(clips)
+        run._write_yaml("provenance.yaml", _provenance(body, clips))
+        # How long this call runs is no property of the run: one that resumes it has a budget of its own.
+        lasting = replace(cfg, iterations=None, minutes=None, resume=None)
+        # This file makes the folder a run, so it comes last: a killed command leaves no half of one.
+        run._write_yaml("config.yaml", {"task": task, "train": to_dict(lasting)})
         return run
 
     @classmethod
@@ -139,7 +138,7 @@ class RunFolder:
         try:
             with tempfile.TemporaryFile(dir=self.path):
                 pass
-            checkpoint.remove_partial(self.path)
+            remove_partial(self.path)
         except OSError as error:
             raise MsemuError(f"cannot write into the run folder {self.path}: {error.strerror}") from error
 
@@ -152,11 +151,7 @@ class RunFolder:
         provenance = read_yaml(self.path / "provenance.yaml")
         entry = {"iteration": self.next_iteration(), "command": sys.argv, "git": git_state()}
         provenance["resumed"] = [*provenance.get("resumed", []), entry]
-        try:
-            self._write_yaml(".provenance.yaml", provenance)
-            (self.path / ".provenance.yaml").replace(self.path / "provenance.yaml")
-        except OSError as error:
-            raise MsemuError(f"cannot write into the run folder {self.path}: {error.strerror}") from error
+        self._write_yaml("provenance.yaml", provenance)
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints that training can continue from, oldest first."""
@@ -194,7 +189,7 @@ class RunFolder:
             clip.save(self.path / "motions" / f"{file_stem(index, clip.name)}.npz")
 
     def _write_yaml(self, name: str, content: dict[str, Any]) -> None:
-        (self.path / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        write_text(self.path / name, yaml.safe_dump(content, sort_keys=False))
 
 
 @cache

@@ -10,6 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from msemu.analysis.plausibility.check import ERROR_LIMITS, SEVERITIES, ClipFinding, Plausibility
+from msemu.files import save_figure, write_text
 from msemu.motion.flight import GRAVITY
 
 if TYPE_CHECKING:
@@ -49,25 +50,12 @@ def draw(report: Plausibility) -> dict[str, "Figure"]:
 
 
 def write_pictures(report: Plausibility, folder: Path) -> list[Path]:
-    """Write the figures as PNG into a folder and return their paths.
-
-    Raises:
-        OSError: The folder cannot be written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, figure in draw(report).items():
-        paths.append(folder / f"{name}.png")
-        figure.savefig(paths[-1], dpi=110)
-    return paths
+    """Write the figures as PNG into a folder and return their paths."""
+    return [save_figure(figure, folder / f"{name}.png") for name, figure in draw(report).items()]
 
 
 def write_html(report: Plausibility, path: Path) -> None:
-    """Write the report as one page that needs no other file.
-
-    Raises:
-        OSError: The file cannot be written.
-    """
+    """Write the report as one page that needs no other file."""
     clip = report.clip
     title = html.escape(f"{clip.name or 'clip'} on {clip.body}")
     facts = f"{clip.num_frames} frames at {clip.fps:g} Hz, {clip.duration_s:.2f} s; {summary(report)}."
@@ -96,8 +84,7 @@ img {{ max-width: 100%; display: block; margin: 1em 0 }}
 <h2>Findings</h2><table><tr><th></th><th>check</th><th>where</th><th>frame</th><th>time</th><th>what</th></tr>{rows}</table>
 </body></html>
 """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 def _cells(finding: ClipFinding) -> tuple[str, ...]:

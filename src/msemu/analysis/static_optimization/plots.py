@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from msemu.analysis.gait.cycles import LOADED_BW, find_stances, find_strikes
 from msemu.analysis.static_optimization.report import region_forces
 from msemu.control.static_optimization import StaticOptimization
+from msemu.files import save_figure
 
 _LEG_MUSCLES = (
     "soleus",
@@ -65,7 +66,6 @@ def plot_static_optimization(
     Returns:
         Their paths.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     cycles = gait_cycles(result, 1.0 / (time[1] - time[0]), cyclic)
     return [
         _plot_activations(result, time, cycles, title, folder / "activations.png"),
@@ -165,5 +165,4 @@ def _finish(figure: Figure, axes: list[Axes], cycles: dict[str, list[np.ndarray]
     if axes:
         axes[0].legend(fontsize=8)
     figure.suptitle(title, fontsize=11)
-    figure.savefig(path, dpi=110)
-    return path
+    return save_figure(figure, path)

@@ -20,6 +20,7 @@ from msemu.files import (
     printable,
     read_arrays,
     read_text,
+    write_text,
 )
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
@@ -85,11 +86,7 @@ def write_csv(path: Path, clip: MotionClip) -> None:
     """
     time = np.arange(clip.num_frames) / clip.fps
     rows = [",".join(f"{value:.10g}" for value in row) for row in np.column_stack([time, clip.qpos])]
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text("\n".join([",".join(["time", *ROOT, *clip.joint_names]), *rows]) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise MsemuError(f"cannot write {path}: {error.strerror}") from error
+    write_text(path, "\n".join([",".join(["time", *ROOT, *clip.joint_names]), *rows]) + "\n")
 
 
 def _read_npz(path: Path, body: Body) -> tuple[list[str], np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import MAX_COLUMNS, MAX_FRAMES, check_table, read_text
+from msemu.files import MAX_COLUMNS, MAX_FRAMES, check_table, read_text, write_text
 from msemu.motion.formats.axes import UNITS
 
 
@@ -74,11 +74,7 @@ def write_trc(path: Path, time: np.ndarray, markers: Mapping[str, np.ndarray]) -
         f"{index + 1}\t{instant:.6f}\t" + "\t".join(f"{value:.6f}" for value in row)
         for index, (instant, row) in enumerate(zip(time, table, strict=True))
     ]
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise MsemuError(f"cannot write {path}: {error.strerror}") from error
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _numbers(path: Path, row: str, columns: int, index: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from msemu.config import build, read_yaml
 from msemu.errors import MsemuError, suggestion
 
 CACHE_VARIABLE = "MSEMU_CACHE"
+WRITABLE_CACHE = f"set {CACHE_VARIABLE} to a folder that you may write to"
 """Environment variable that names another cache folder than ``~/.cache/msemu``."""
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import whole_file
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.read import read_source
-from msemu.motion.library.catalogue import CACHE_VARIABLE, cache_folder, catalogue, find_entry
+from msemu.motion.library.catalogue import WRITABLE_CACHE, cache_folder, catalogue, find_entry
 from msemu.motion.library.fetch import fetch
 from msemu.motion.repair.repair import REPAIR_VERSION, repair
 from msemu.motion.retargeting.retarget import RETARGET_VERSION, RetargetCfg, retarget
@@ -58,19 +57,9 @@ def obtain_clip(
         return path
     made = repair(body, retarget(body, load_source(name), settings, on_frame))
     if made.flights:
-        _save_whole(made.original, path.with_suffix(".raw.npz"))
-    _save_whole(made.clip, path)
+        made.original.save(path.with_suffix(".raw.npz"), WRITABLE_CACHE)
+    made.clip.save(path, WRITABLE_CACHE)
     return path
-
-
-def _save_whole(clip: MotionClip, path: Path) -> None:
-    try:
-        with whole_file(path) as unfinished:
-            clip.save(unfinished)
-    except OSError as error:
-        raise MsemuError(
-            f"cannot write the clip {path} ({error.strerror}); set {CACHE_VARIABLE} to a folder that you may write to"
-        ) from error
 
 
 def load_source(name: str) -> SourceMotion:
