@@ -9,12 +9,13 @@ from rich.console import Console
 
 from msemu.analysis.plausibility.check import check_clip
 from msemu.analysis.plausibility.muscles import muscle_path, snapping_geom
-from msemu.analysis.plausibility.report import findings_table, summary
 from msemu.analysis.plausibility.strength import strength
 from msemu.cli.motion.check import check as check_motion
 from msemu.cli.motion.check import repair as repair_motion
 from msemu.cli.motion.options import CheckCfg, RepairCfg
+from msemu.console import findings_table
 from msemu.errors import MsemuError
+from msemu.findings import summary
 from msemu.models import Body
 from msemu.models.body import LANDMARKS
 from msemu.motion.clip import MotionClip
@@ -34,7 +35,7 @@ def found(report, check: str) -> list:
 
 def test_a_standing_body_is_plausible(legs: Body) -> None:
     report = check_clip(legs, standing(legs))
-    assert not [finding for finding in report.findings if finding.severity == "error"], summary(report)
+    assert not [finding for finding in report.findings if finding.severity == "error"], summary(report.findings)
     assert report.strength.residual.max() < 0.02
 
 
@@ -167,7 +168,7 @@ def test_the_table_shows_the_worst_first(legs: Body) -> None:
     clip = standing(legs)
     clip.qpos[15, 2] -= 0.03
     console = Console(record=True, width=160)
-    console.print(findings_table(check_clip(legs, clip)))
+    console.print(findings_table("stand", check_clip(legs, clip).findings))
     text = console.export_text()
     assert "penetration" in text
     if "warning" in text:

@@ -1,7 +1,6 @@
 """Is a clip physically plausible? Everything that can be said without a simulation, with joint, frame and time."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import mujoco
 import numpy as np
@@ -10,6 +9,7 @@ from scipy.ndimage import minimum_filter1d
 from msemu.analysis.plausibility.joints import joints_at_limit
 from msemu.analysis.plausibility.muscles import MusclePath, muscle_path, snapping_geom
 from msemu.analysis.plausibility.strength import Strength, strength
+from msemu.findings import Finding, Severity, worst_first
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import FlightFigures, find_flights, flight_figures, unrolled
@@ -22,8 +22,6 @@ STANDING_M = 0.003
 SUSTAINED_FRAMES = 3
 """A joint is too weak when it is in this many frames in a row: where contact begins or ends the torques of single
 frames say more about the instant at which the floor begins to push than about the movement."""
-
-SEVERITIES = ("error", "warning", "note")
 
 ERROR_LIMITS = {
     "joint centers": 12.0,
@@ -54,29 +52,6 @@ WARNING_LIMITS = {
 """A figure above this is a warning."""
 
 
-@dataclass(frozen=True)
-class ClipFinding:
-    """One remark about a clip.
-
-    Attributes:
-        severity: ``error``: a body cannot or should not follow the clip there; ``warning``: questionable; ``note``.
-        check: Name of the check, such as ``penetration``.
-        subject: Joint, muscle, contact region or phase.
-        frame: Frame of the largest figure; -1 when it concerns the whole clip.
-        time_s: Instant of that frame [s].
-        message: One line with the figure and its unit.
-        value: The figure.
-    """
-
-    severity: Literal["error", "warning", "note"]
-    check: str
-    subject: str
-    frame: int
-    time_s: float
-    message: str
-    value: float
-
-
 @dataclass
 class Plausibility:
     """The report on a clip of T frames.
@@ -94,7 +69,7 @@ class Plausibility:
     """
 
     clip: MotionClip
-    findings: list[ClipFinding]
+    findings: list[Finding]
     height: dict[str, np.ndarray]
     joint_speed: np.ndarray
     flights: list[FlightFigures]
@@ -148,7 +123,7 @@ def check_clip(body: Body, clip: MotionClip) -> Plausibility:
             f" ({abs(needed):.0f} Nm of {given:.0f} Nm)"
         )
         findings.add("strength", names[joint], row + report.first_frame, text, ratio[:, joint].max())
-    report.findings = sorted(findings.found, key=lambda item: (SEVERITIES.index(item.severity), item.check))
+    report.findings = worst_first(findings.found)
     return report
 
 
@@ -157,7 +132,7 @@ class _Findings:
 
     def __init__(self, clip: MotionClip, figures: dict[str, float]) -> None:
         self._clip, self._figures = clip, figures
-        self.found: list[ClipFinding] = []
+        self.found: list[Finding] = []
 
     def add(self, check: str, subject: str, frame: int, message: str, value: float) -> None:
         """Take the largest figure of a check about a subject."""
@@ -167,11 +142,10 @@ class _Findings:
         elif value > WARNING_LIMITS[check]:
             self.add_as("warning", check, subject, frame, message, value)
 
-    def add_as(self, severity: str, check: str, subject: str, frame: int, message: str, value: float) -> None:
+    def add_as(self, severity: Severity, check: str, subject: str, frame: int, message: str, value: float) -> None:
         """Add a finding whatever its figure."""
-        frame = frame % self._clip.num_frames if frame >= 0 else frame
-        time_s = max(frame, 0) / self._clip.fps
-        self.found.append(ClipFinding(severity, check, subject, frame, time_s, message, float(value)))
+        frame %= self._clip.num_frames
+        self.found.append(Finding(severity, check, subject, message, float(value), frame, frame / self._clip.fps))
 
 
 def _check_joints(findings: _Findings, body: Body, clip: MotionClip, speed: np.ndarray) -> None:

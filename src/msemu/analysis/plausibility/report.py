@@ -1,4 +1,4 @@
-"""The plausibility report as a table, as pictures and as one page of HTML."""
+"""The plausibility report as pictures and as one page of HTML."""
 
 import base64
 import html
@@ -7,36 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.table import Table
 
-from msemu.analysis.plausibility.check import ERROR_LIMITS, SEVERITIES, ClipFinding, Plausibility
+from msemu.analysis.plausibility.check import ERROR_LIMITS, Plausibility
 from msemu.files import save_figure, write_text
+from msemu.findings import COLORS, summary
 from msemu.motion.flight import GRAVITY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SHOWN_JOINTS = 16
-_COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
-
-
-def findings_table(report: Plausibility, rows: int = 40) -> Table:
-    """Return the findings as a table for the terminal, the worst first, at most ``rows`` of them."""
-    clip = report.clip
-    title = f"{clip.name or 'clip'} on {clip.body}: {summary(report)}"
-    table = Table("", "check", "where", "frame", "time", "what", title=title)
-    for finding in report.findings[:rows]:
-        color = _COLORS[finding.severity]
-        table.add_row(f"[{color}]{finding.severity}[/]", *_cells(finding))
-    if len(report.findings) > rows:
-        table.caption = f"and {len(report.findings) - rows} more"
-    return table
-
-
-def summary(report: Plausibility) -> str:
-    """Say how many findings of each severity there are."""
-    counts = {name: sum(finding.severity == name for finding in report.findings) for name in SEVERITIES}
-    return ", ".join(f"{count} {name}{'s' * (count != 1)}" for name, count in counts.items() if count) or "no findings"
 
 
 def draw(report: Plausibility) -> dict[str, "Figure"]:
@@ -58,10 +38,10 @@ def write_html(report: Plausibility, path: Path) -> None:
     """Write the report as one page that needs no other file."""
     clip = report.clip
     title = html.escape(f"{clip.name or 'clip'} on {clip.body}")
-    facts = f"{clip.num_frames} frames at {clip.fps:g} Hz, {clip.duration_s:.2f} s; {summary(report)}."
+    facts = f"{clip.num_frames} frames at {clip.fps:g} Hz, {clip.duration_s:.2f} s; {summary(report.findings)}."
     rows = "".join(
         f'<tr class="{finding.severity}"><td>{finding.severity}</td>'
-        + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(finding))
+        + "".join(f"<td>{html.escape(cell)}</td>" for cell in finding.cells())
         + "</tr>"
         for finding in report.findings
     )
@@ -72,11 +52,12 @@ def write_html(report: Plausibility, path: Path) -> None:
     pictures = "".join(
         f'<img alt="{name}" src="data:image/png;base64,{_png(fig)}">' for name, fig in draw(report).items()
     )
+    severities = "".join(f".{name} td:first-child {{ color: {color} }}\n" for name, color in COLORS.items())
     page = f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
 body {{ font: 15px/1.4 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; color: #222 }}
 table {{ border-collapse: collapse; margin: 1em 0 }}
 td, th {{ padding: .2em .7em; border-bottom: 1px solid #ddd; text-align: left }}
-.error td:first-child {{ color: #b00020; font-weight: bold }} .warning td:first-child {{ color: #946200 }}
+{severities}
 img {{ max-width: 100%; display: block; margin: 1em 0 }}
 </style></head><body><h1>{title}</h1><p>{html.escape(facts)}</p><p>{html.escape(clip.source)}</p>
 <h2>Largest figures</h2><table><tr><th>check</th><th>largest</th><th>limit</th></tr>{figures}</table>
@@ -85,11 +66,6 @@ img {{ max-width: 100%; display: block; margin: 1em 0 }}
 </body></html>
 """
     write_text(path, page)
-
-
-def _cells(finding: ClipFinding) -> tuple[str, ...]:
-    where = ("", "") if finding.frame < 0 else (str(finding.frame), f"{finding.time_s:.2f} s")
-    return finding.check, finding.subject, *where, finding.message
 
 
 def _png(figure: "Figure") -> str:
