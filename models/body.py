@@ -63,6 +63,11 @@ class Body:
     provenance: dict[str, str] = field(default_factory=dict)
 
     @property
+    def independent_dofs(self) -> np.ndarray:
+        """Indices into ``qvel`` of the root and the independent joints, shape [D]."""
+        return np.concatenate([np.arange(6), 6 + self.independent_joints])
+
+    @property
     def mass(self) -> float:
         """Mass of the whole body [kg]."""
         return float(self.model.body_mass.sum())

@@ -1,13 +1,12 @@
 """Checks of muscle length and moment arm over random poses."""
 
-import mujoco
 import numpy as np
 
 from msemu.findings import Finding
 from msemu.models.body import Body
 from msemu.models.mirror import JointMirror, mirror_names
 from msemu.models.muscle_paths import moment_arms, muscle_lengths
-from msemu.models.poses import random_poses, scalar_joints
+from msemu.models.poses import at_pose, random_poses, scalar_joints
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.validation import asymmetry, fiber_range
 
@@ -36,9 +35,7 @@ def _inert(body: Body) -> list[Finding]:
 def _moment_arms(body: Body, poses: np.ndarray) -> list[Finding]:
     """Compare each moment arm with that of the other side in the mirrored pose."""
     model = body.model
-    data = mujoco.MjData(model)
-    data.qpos = body.neutral_qpos
-    mujoco.mj_kinematics(model, data)
+    data = at_pose(model, body.neutral_qpos)
     mirror = JointMirror.of(model, data)
     mirrored_poses = poses.copy()
     mirrored_poses[:, 7:] = mirror.mirror(poses[:, 7:])

@@ -6,7 +6,7 @@ import numpy as np
 from msemu.findings import Finding
 from msemu.models.body import Body
 from msemu.models.mirror import JointMirror, mirror_names, mirror_points
-from msemu.models.poses import scalar_joints
+from msemu.models.poses import at_pose, scalar_joints
 
 _POINT_WARNING_M = 0.003
 _POINT_ERROR_M = 0.01
@@ -17,9 +17,7 @@ _RANGE = 0.02  # rad or m
 def check_symmetry(body: Body) -> list[Finding]:
     """Compare masses, joint ranges and muscle paths of the two sides."""
     model = body.model
-    data = mujoco.MjData(model)
-    data.qpos = body.neutral_qpos
-    mujoco.mj_kinematics(model, data)
+    data = at_pose(model, body.neutral_qpos)
     return [*_masses(model), *_joint_ranges(model, data), *_paths(body, data)]
 
 

@@ -102,10 +102,8 @@ def main_joints(body: Body) -> np.ndarray:
     """
     poses = random_poses(body.model, _NUM_POSES, seed=0)
     hinges = body.independent_joints[_is_hinge(body)[body.independent_joints]]
-    directions = np.zeros((len(hinges), body.model.nv))
-    directions[np.arange(len(hinges)), 6 + hinges] = 1.0
-    motions = body.couplings.project_velocity(poses[:, None], np.repeat(directions[None], _NUM_POSES, axis=0))
-    arms = np.abs(moment_arms(body.model, poses) @ motions.transpose(0, 2, 1)).mean(0)
+    motions = np.stack([body.couplings.reduction(pose, 6 + hinges) for pose in poses])
+    arms = np.abs(moment_arms(body.model, poses) @ motions).mean(0)
     return np.where(arms.max(1) > _LEAST_ARM_M, hinges[arms.argmax(1)], -1)
 
 

@@ -11,6 +11,7 @@ import warp as wp
 from msemu.control.independent_dofs import IndependentDofs
 from msemu.errors import MsemuError
 from msemu.models.body import Body
+from msemu.models.geoms import ellipsoids
 
 wp.set_module_options({"enable_backward": False})
 
@@ -113,9 +114,9 @@ class ContactPoints:
         geoms, offsets, axes, self.regions = [], [], [], []
         for region in regions:
             for geom in body.contact_regions[region]:
-                centers, semi_axes = _ellipsoids(model, geom)
+                centers, semi_axes = ellipsoids(model, geom)
                 geoms += [geom] * len(centers)
-                offsets += centers
+                offsets += list(centers)
                 axes += [semi_axes] * len(centers)
                 self.regions += [region] * len(centers)
         self.names = tuple(model.geom(geom).name for geom in geoms)
@@ -200,22 +201,6 @@ class ContactPoints:
     def force(self, factors: torch.Tensor) -> torch.Tensor:
         """Return the force on each point in world axes [N], [E, C, 3], from that along its edges [N], [E, C, 4]."""
         return torch.einsum("ekf,kfx->ekx", factors, self.edges)
-
-
-def _ellipsoids(model: mujoco.MjModel, geom: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return centers in the geom's frame and semi-axes of the ellipsoids whose lowest points are the candidates."""
-    kind, size = model.geom_type[geom], model.geom_size[geom]
-    if kind == _GEOM.mjGEOM_CAPSULE:
-        end = np.array([0.0, 0.0, size[1]])
-        return [end, -end], np.full(3, size[0])
-    if kind == _GEOM.mjGEOM_SPHERE:
-        return [np.zeros(3)], np.full(3, size[0])
-    if kind == _GEOM.mjGEOM_ELLIPSOID:
-        return [np.zeros(3)], size.copy()
-    raise MsemuError(
-        f"the contact geom '{model.geom(geom).name}' is no capsule, sphere or ellipsoid; give its region one in the"
-        " recipe's contact_capsules"
-    )
 
 
 def ancestor_dofs(model: mujoco.MjModel, body_id: int) -> np.ndarray:

@@ -74,6 +74,14 @@ def velocities(body: Body, qpos: np.ndarray, fps: float, displacement: np.ndarra
     return body.couplings.project_velocity(qpos, qvel)
 
 
+def steps_between(body: Body, qpos: np.ndarray) -> np.ndarray:
+    """Return what leads from each pose of a path to the next in MuJoCo's velocity convention, shape [T - 1, nv]."""
+    steps = np.empty((len(qpos) - 1, body.model.nv))
+    for step, before, after in zip(steps, qpos[:-1], qpos[1:], strict=True):
+        mujoco.mj_differentiatePos(body.model, step, 1.0, before, after)
+    return steps
+
+
 def continuous_quaternions(quaternions: np.ndarray) -> np.ndarray:
     """Flip signs so that neighboring quaternions lie on the same half of the sphere, shape [T, ..., 4]."""
     agreement = np.where((quaternions[1:] * quaternions[:-1]).sum(-1) < 0, -1.0, 1.0)

@@ -7,10 +7,11 @@ import numpy as np
 from scipy.ndimage import minimum_filter1d
 
 from msemu.analysis.plausibility.joints import joints_at_limit
-from msemu.analysis.plausibility.muscles import MusclePath, muscle_path, snapping_geom
+from msemu.analysis.plausibility.muscles import snapping_geom, tendon_jumps
 from msemu.analysis.plausibility.strength import Strength, strength
 from msemu.findings import Finding, Severity, worst_first
 from msemu.models.body import Body
+from msemu.models.poses import posed
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import FlightFigures, find_flights, flight_figures, unrolled
 from msemu.motion.geometry import find_feet, region_heights
@@ -63,7 +64,7 @@ class Plausibility:
         joint_speed: Speed of the independent joints [rad/s or m/s], shape [T, J].
         flights: The phases without contact, as they are.
         strength: Required and available torques in the frames that have neighbors.
-        muscles: The muscles along the clip.
+        tendon_jump: From `tendon_jumps`, shape [T - 1, M], or [T + 1, M] in a cyclic clip.
         first_frame: Frame number of the first row of `strength`.
         figures: The largest figure of each check.
     """
@@ -74,7 +75,7 @@ class Plausibility:
     joint_speed: np.ndarray
     flights: list[FlightFigures]
     strength: Strength
-    muscles: MusclePath
+    tendon_jump: np.ndarray
     first_frame: int
     figures: dict[str, float] = field(default_factory=dict)
 
@@ -88,11 +89,10 @@ def check_clip(body: Body, clip: MotionClip) -> Plausibility:
     clip.check_matches(body.name, body.joint_names)
     ring = int(clip.cyclic)
     path = unrolled(clip, -ring, clip.num_frames - 1 + ring)
-    muscles = muscle_path(body, path)
     height = region_heights(body, clip.qpos)
     flights = find_flights(np.min(list(height.values()), axis=0), clip.cyclic)
     measured = [flight_figures(body, clip, flight) for flight in flights if not flight.is_hovering]
-    torques = strength(body, path, clip.fps, muscles)
+    torques = strength(body, path, clip.fps)
     report = Plausibility(
         clip=clip,
         findings=[],
@@ -100,13 +100,13 @@ def check_clip(body: Body, clip: MotionClip) -> Plausibility:
         joint_speed=np.abs(clip.qvel[:, 6 + body.independent_joints]),
         flights=measured,
         strength=torques,
-        muscles=muscles,
+        tendon_jump=tendon_jumps(body, path),
         first_frame=0 if clip.cyclic else 1,
     )
     findings = _Findings(clip, report.figures)
     _check_joints(findings, body, clip, report.joint_speed)
     _check_floor(findings, body, clip, height)
-    _check_muscles(findings, body, path, muscles.jump, ring)
+    _check_muscles(findings, body, path, report.tendon_jump, ring)
     for flight in flights:
         if flight.is_hovering:
             subject = f"frames {flight.first} to {flight.last}"
@@ -182,14 +182,9 @@ def _check_floor(findings: _Findings, body: Body, clip: MotionClip, height: dict
     depth = -100 * np.stack(list(height.values()), axis=1)
     for frame, value, region in _peaks(depth, list(height)):
         findings.add("penetration", region, frame, f"{value:.2f} cm below the floor", value)
-    model, data = body.model, mujoco.MjData(body.model)
-    path = unrolled(clip, 0, clip.num_frames - 1 + int(clip.cyclic))
-    for side, foot in zip("rl", find_feet(body), strict=True):
-        points = np.empty((len(path), 2, 3))
-        for frame, pose in enumerate(path):
-            data.qpos[:] = pose
-            mujoco.mj_kinematics(model, data)
-            points[frame] = data.xpos[foot.segment] + foot.points @ data.xmat[foot.segment].reshape(3, 3).T
+    feet, path = find_feet(body), unrolled(clip, 0, clip.num_frames - 1 + int(clip.cyclic))
+    places = np.array([[foot.world_points(data) for foot in feet] for data in posed(body.model, path)])
+    for side, foot, points in zip("rl", feet, places.swapaxes(0, 1), strict=True):
         standing = points[..., 2] - foot.heights < STANDING_M
         both = standing[1:] & standing[:-1]
         speed = np.linalg.norm(np.diff(points[..., :2], axis=0), axis=-1) * clip.fps * both

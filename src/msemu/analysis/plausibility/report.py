@@ -159,7 +159,7 @@ def _draw_joints(report: Plausibility) -> "Figure":
     axes[0].axhline(ERROR_LIMITS["joint speed"], color="black", lw=0.8, ls="--")
     axes[0].set(ylabel="[rad/s]", title="Fastest joints")
     axes[0].legend(fontsize=8, ncols=3)
-    jump = 100 * report.muscles.jump.max(axis=1)
+    jump = 100 * report.tendon_jump.max(axis=1)
     axes[1].plot((np.arange(len(jump)) + 1 - int(report.clip.cyclic)) / report.clip.fps, jump)
     axes[1].axhline(ERROR_LIMITS["tendon jump"], color="black", lw=0.8, ls="--")
     axes[1].set(xlabel="time [s]", ylabel="[% of fiber length]", title="Largest tendon jump between frames")

@@ -3,7 +3,6 @@
 import sys
 from typing import Any
 
-import mujoco
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
@@ -14,6 +13,7 @@ from msemu.errors import MsemuError
 from msemu.findings import count, summary
 from msemu.models import LANDMARKS, Body, list_bodies, load_body
 from msemu.models.checks.body import check_body
+from msemu.models.poses import at_pose
 from msemu.models.recipe import load_recipe
 from msemu.models.sources import Source
 
@@ -68,9 +68,7 @@ def check(args: CheckCfg) -> None:
 def describe(body: Body) -> dict[str, Any]:
     """Return the facts about a body that ``msemu-model info`` shows; lengths in m, masses in kg."""
     model = body.model
-    data = mujoco.MjData(model)
-    data.qpos = body.neutral_qpos
-    mujoco.mj_kinematics(model, data)
+    data = at_pose(model, body.neutral_qpos)
     return {
         **body.provenance,
         "mass_kg": round(body.mass, 2),

@@ -9,7 +9,6 @@ about z (tilt), x (list) and y (rotation).
 
 from pathlib import Path
 
-import mujoco
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
@@ -17,6 +16,7 @@ from scipy.spatial.transform import Rotation
 from msemu.errors import MsemuError
 from msemu.files import read_arrays
 from msemu.models.body import Body
+from msemu.models.poses import posed
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.pose_clip import pose_clip
 from msemu.motion.geometry import sole_heights
@@ -108,13 +108,9 @@ def _verify(path: Path, body: Body, qpos: np.ndarray, recorded: np.ndarray) -> f
     that is the same in all frames is accepted and returned [m]; any change of it over time above 1 mm is
     refused.
     """
-    data = mujoco.MjData(body.model)
     pelvis = body.model.body("pelvis").id
-    deviations = np.empty_like(recorded)
-    for frame, pose in enumerate(qpos):
-        data.qpos[:] = pose
-        mujoco.mj_kinematics(body.model, data)
-        deviations[frame] = (data.xpos - recorded[frame]) @ data.xmat[pelvis].reshape(3, 3)
+    frames = zip(posed(body.model, qpos), recorded, strict=True)
+    deviations = np.stack([(data.xpos - places) @ data.xmat[pelvis].reshape(3, 3) for data, places in frames])
     constant = deviations[:, 1:].mean(axis=0)
     varying = float(np.linalg.norm(deviations[:, 1:] - constant, axis=-1).max())
     if varying > _MAX_DEVIATION_M or np.linalg.norm(constant[pelvis - 1]) > _MAX_DEVIATION_M:

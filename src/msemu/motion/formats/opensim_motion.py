@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 from msemu.errors import MsemuError
 from msemu.files import MAX_FRAMES, check_times
 from msemu.models.body import Body
+from msemu.models.poses import at_pose
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.maps import NameMap, choose_map, listed
 from msemu.motion.formats.opensim_pose import (
@@ -141,10 +142,7 @@ def _set_pelvis(body: Body, qpos: np.ndarray, values: dict[str, np.ndarray], map
     offset = np.array(mapping.values.get("hips_from_pelvis_m", [0.0, 0.0, 0.0]), dtype=float)
     hips = Z_UP.apply(np.column_stack([values[name] for name in TRANSLATION]) + turn.apply(offset))
     pelvis = Z_UP * turn * Z_UP.inv()
-    data = mujoco.MjData(body.model)
-    data.qpos[:] = body.neutral_qpos
-    mujoco.mj_kinematics(body.model, data)
-    site = data.site("landmark/pelvis")
+    site = at_pose(body.model, body.neutral_qpos).site("landmark/pelvis")
     root = Rotation.from_quat(body.neutral_qpos[3:7], scalar_first=True)
     within = root.inv() * Rotation.from_matrix(site.xmat.reshape(3, 3))
     from_root = root.inv().apply(site.xpos - body.neutral_qpos[:3])

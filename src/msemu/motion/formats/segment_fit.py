@@ -56,8 +56,6 @@ def fit_rotations(
     model, data = body.model, mujoco.MjData(body.model)
     found, columns = qpos.copy(), 7 + joints
     angular = np.empty((3, model.nv))
-    single = np.zeros((len(joints), model.nv))
-    single[np.arange(len(joints)), 6 + joints] = 1.0
     for frame in range(len(found)):
         pose = found[frame].copy()
         pose[columns] = found[max(frame - 1, 0), columns]
@@ -70,7 +68,7 @@ def fit_rotations(
                 break
             mujoco.mj_comPos(model, data)
             mujoco.mj_jacBody(model, data, None, angular, segment)
-            jacobian = angular @ body.couplings.project_velocity(pose, single).T
+            jacobian = angular @ body.couplings.reduction(pose, 6 + joints)
             step = np.linalg.lstsq(jacobian, error, rcond=1e-4)[0]
             pose[columns] += step * min(1.0, _MAX_STEP_RAD / max(np.abs(step).max(), 1e-12))
         found[frame] = body.couplings.project(pose)

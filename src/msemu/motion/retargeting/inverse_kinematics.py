@@ -193,7 +193,7 @@ class InverseKinematics:
         """Take one Gauss-Newton step in the free coordinates, within bounds of shape [6 + F], and return it."""
         configuration, couplings = self._configuration, self._body.couplings
         pose = configuration.q
-        reduction = couplings.project_velocity(pose, np.eye(self._body.model.nv)[self._dofs]).T
+        reduction = couplings.reduction(pose, self._dofs)
         feet = [task for task, _ in self._feet.values()]
         tasks = [self._centers, *self._trunk.values(), *feet, self._standing]
         rows, errors, _ = zip(*(task.compute_qp_residual(configuration) for task in tasks), strict=True)
@@ -240,7 +240,7 @@ class InverseKinematics:
         generic = body.neutral_qpos.copy()
         generic[7 + body.independent_joints] += 0.1
         generic = body.couplings.project(generic)
-        drives = body.couplings.project_velocity(generic, np.eye(model.nv)[6 + body.independent_joints]) != 0
+        drives = body.couplings.reduction(generic, 6 + body.independent_joints).T != 0
         carried = np.zeros(model.nv, dtype=bool)
         while body_id > 0:
             first = model.body_dofadr[body_id]
