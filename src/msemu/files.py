@@ -27,6 +27,9 @@ MAX_COLUMNS = 5000
 MAX_DURATION_S = 3600.0
 """Longest recording that is accepted [s]."""
 
+RATE_HZ = (1.0, 10_000.0)
+"""Frame rates that a file may state [Hz]."""
+
 MAX_STEP_S = 0.5
 """Longest time between two rows of joint angles that is interpolated [s]."""
 
@@ -82,6 +85,39 @@ def check_table(path: Path, rows: int, columns: int) -> None:
             f"{path} holds {rows} frames of {columns} numbers; at most {MAX_FRAMES} frames and"
             f" {MAX_FILE_BYTES >> 20} MB are accepted"
         )
+
+
+def check_frames(path: Path, frames: int, reason: str = "") -> None:
+    """Refuse a recording that is too short or too long; ``reason`` follows the number of frames in the message.
+
+    Raises:
+        MsemuError: It has fewer than 2 or more than `MAX_FRAMES` frames.
+    """
+    if not 2 <= frames <= MAX_FRAMES:
+        raise MsemuError(f"{path} has {frames} frames{reason}; 2 to {MAX_FRAMES} are accepted")
+
+
+def check_finite(path: Path, label: str, values: np.ndarray) -> None:
+    """Refuse values that are not finite.
+
+    Raises:
+        MsemuError: There is one; the message names the first frame.
+    """
+    bad = np.argwhere(~np.isfinite(np.atleast_1d(values)))
+    if len(bad):
+        raise MsemuError(f"{path}: {label} holds {len(bad)} values that are not finite, first in frame {bad[0][0]}")
+
+
+def scalar(path: Path, label: str, value: np.ndarray, low: float, high: float) -> float:
+    """Return an array that is one number.
+
+    Raises:
+        MsemuError: It is none, or not between ``low`` and ``high``.
+    """
+    if value.size != 1 or not low <= value.item() <= high:
+        found = f"{value.item():g}" if value.size == 1 else f"of shape {value.shape}"
+        raise MsemuError(f"{path}: {label} is {found}; expected {low:g} to {high:g}")
+    return float(value.item())
 
 
 def check_times(path: Path, time: np.ndarray) -> None:
@@ -159,6 +195,22 @@ def read_arrays(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
         raise
     except Exception as error:  # zipfile and NumPy raise many kinds for damaged input
         raise MsemuError(f"{path} is a damaged npz file ({printable(str(error), 120)}); obtain it again") from error
+
+
+def read_numbers(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Return the named arrays of an ``.npz`` file in double precision.
+
+    Raises:
+        MsemuError: As `read_arrays`, or an array holds something else than finite numbers.
+    """
+    arrays = read_arrays(path, keys)
+    try:
+        numbers = {key: values.astype(float) for key, values in arrays.items()}
+    except (TypeError, ValueError) as error:
+        raise MsemuError(f"{path}: {', '.join(keys)} are not numbers ({printable(str(error), 120)})") from error
+    for key, values in numbers.items():
+        check_finite(path, key, values)
+    return numbers
 
 
 def array_names(path: Path) -> set[str]:
