@@ -163,18 +163,8 @@ def optimize(
 
 
 def contact_regions(body: Body) -> list[str]:
-    """Return the regions that may carry the body: feet, and hands where there are any.
-
-    Raises:
-        MsemuError: The body has no feet among its contact regions.
-    """
-    missing = [region for region in ("foot_r", "foot_l") if region not in body.contact_regions]
-    if missing:
-        raise MsemuError(
-            f"body '{body.name}' has no contact region {' and no '.join(missing)}: the floor cannot carry it; name the"
-            " geoms in contact_regions of its recipe"
-        )
-    return [region for region in ("foot_r", "foot_l", "hand_r", "hand_l") if region in body.contact_regions]
+    """Return the regions that may carry the body: feet, and hands where there are any."""
+    return ["foot_r", "foot_l", *(hand for hand in ("hand_r", "hand_l") if hand in body.contact_regions)]
 
 
 def _solve_frames(

@@ -165,5 +165,9 @@ def flight_figures(body: Body, clip: MotionClip, flight: Flight) -> FlightFigure
     mean = momentum.mean(axis=0)
     scale = max(float(np.linalg.norm(mean)), LEAST_ANGULAR_MOMENTUM * body.mass)
     drift = float(np.linalg.norm(momentum - mean, axis=1).max()) / scale
-    fall = 2.0 * np.polyfit(np.arange(len(center)) / clip.fps, center[:, 2], 2)[0] / GRAVITY[2]
-    return FlightFigures(flight, residual, momentum, drift, float(fall))
+    return FlightFigures(flight, residual, momentum, drift, mean_fall(center, clip.fps))
+
+
+def mean_fall(center: np.ndarray, fps: float) -> float:
+    """Return the acceleration at which a center of mass [m], shape [F, 3], falls, as a share of gravity [-]."""
+    return float(2.0 * np.polyfit(np.arange(len(center)) / fps, center[:, 2], 2)[0] / GRAVITY[2])

@@ -1,5 +1,6 @@
 """Where the landmarks, the contact regions and the feet of a body are in a given pose."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import mujoco
@@ -8,6 +9,7 @@ import numpy as np
 from msemu.models.body import LANDMARKS, Body
 from msemu.models.geoms import lowest_points, support_points
 from msemu.models.poses import at_pose, posed
+from msemu.motion.source import JOINT_CENTERS
 
 _REARWARD_DOWN = np.array([-1.0, 0.0, -1.0]) / np.sqrt(2.0)
 
@@ -26,6 +28,11 @@ def landmark_path(body: Body, qpos: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     frames = [(data.site_xpos[sites], data.site_xmat[sites].reshape(-1, 3, 3)) for data in posed(body.model, qpos)]
     positions, matrices = zip(*frames, strict=True)
     return np.stack(positions), np.stack(matrices)
+
+
+def joint_centers(body: Body, qpos: np.ndarray, names: Sequence[str] = JOINT_CENTERS) -> np.ndarray:
+    """Return the world positions of some landmarks along a path [m], shape [T, N, 3]."""
+    return landmark_path(body, qpos)[0][:, [LANDMARKS.index(name) for name in names]]
 
 
 def region_heights(body: Body, qpos: np.ndarray) -> dict[str, np.ndarray]:

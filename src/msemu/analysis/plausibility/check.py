@@ -24,33 +24,19 @@ SUSTAINED_FRAMES = 3
 """A joint is too weak when it is in this many frames in a row: where contact begins or ends the torques of single
 frames say more about the instant at which the floor begins to push than about the movement."""
 
-ERROR_LIMITS = {
-    "joint centers": 12.0,
-    "joint limit": 1.0,
-    "penetration": 1.0,
-    "foot skate": 1.0,
-    "joint speed": 30.0,
-    "tendon jump": 3.0,
-    "coupling": 1e-3,
-    "flight residual": 0.1,
-    "angular momentum": 5.0,
-    "strength": 2.0,
+LIMITS = {
+    "joint centers": (6.0, 12.0),
+    "joint limit": (0.1, 1.0),
+    "penetration": (0.5, 1.0),
+    "foot skate": (0.3, 1.0),
+    "joint speed": (25.0, 30.0),
+    "tendon jump": (1.0, 3.0),
+    "coupling": (1e-6, 1e-3),
+    "flight residual": (0.05, 0.1),
+    "angular momentum": (2.5, 5.0),
+    "strength": (1.0, 2.0),
 }
-"""A figure above this is an error; the units are those of the messages."""
-
-WARNING_LIMITS = {
-    "joint centers": 6.0,
-    "joint limit": 0.1,
-    "penetration": 0.5,
-    "foot skate": 0.3,
-    "joint speed": 25.0,
-    "tendon jump": 1.0,
-    "coupling": 1e-6,
-    "flight residual": 0.05,
-    "angular momentum": 2.5,
-    "strength": 1.0,
-}
-"""A figure above this is a warning."""
+"""A figure above the first is a warning, above the second an error; the units are those of the messages."""
 
 
 @dataclass
@@ -137,10 +123,9 @@ class _Findings:
     def add(self, check: str, subject: str, frame: int, message: str, value: float) -> None:
         """Take the largest figure of a check about a subject."""
         self._figures[check] = max(self._figures.get(check, 0.0), float(value))
-        if value > ERROR_LIMITS[check]:
-            self.add_as("error", check, subject, frame, message, value)
-        elif value > WARNING_LIMITS[check]:
-            self.add_as("warning", check, subject, frame, message, value)
+        questionable, wrong = LIMITS[check]
+        if value > questionable:
+            self.add_as("error" if value > wrong else "warning", check, subject, frame, message, value)
 
     def add_as(self, severity: Severity, check: str, subject: str, frame: int, message: str, value: float) -> None:
         """Add a finding whatever its figure."""
@@ -198,7 +183,7 @@ def _check_floor(findings: _Findings, body: Body, clip: MotionClip, height: dict
 def _check_muscles(findings: _Findings, body: Body, path: np.ndarray, jump: np.ndarray, ring: int) -> None:
     for muscle, (row, value, name) in enumerate(_peaks(100 * jump, body.muscle_names)):
         text = f"changes its length by {value:.1f} % of its fiber"
-        if value > ERROR_LIMITS["tendon jump"]:
+        if value > LIMITS["tendon jump"][1]:
             geom = snapping_geom(body, muscle, path[row], path[row + 1], value / 100)
             fast = "the joints that it crosses turn too far between frames"
             text += f": {fast}" if geom is None else f" at once: the body's path jumps over the geom '{geom}'"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from msemu.analysis.plausibility.check import ERROR_LIMITS, Plausibility
+from msemu.analysis.plausibility.check import LIMITS, Plausibility
 from msemu.files import save_figure, write_text
 from msemu.findings import COLORS, summary
 from msemu.motion.flight import GRAVITY
@@ -46,7 +46,7 @@ def write_html(report: Plausibility, path: Path) -> None:
         for finding in report.findings
     )
     figures = "".join(
-        f"<tr><td>{html.escape(check)}</td><td>{value:.3g}</td><td>{ERROR_LIMITS[check]:g}</td></tr>"
+        f"<tr><td>{html.escape(check)}</td><td>{value:.3g}</td><td>{LIMITS[check][1]:g}</td></tr>"
         for check, value in report.figures.items()
     )
     pictures = "".join(
@@ -117,7 +117,7 @@ def _draw_flight(report: Plausibility) -> "Figure":
             label = None if number else f"about {'xyz'[axis]}"
             axes[1].plot(at, figures.angular_momentum[:, axis], color=f"C{axis}", label=label)
             axes[1].hlines(mean[axis], at[0], at[-1], color=f"C{axis}", ls=":", lw=1)
-    axes[0].axhline(ERROR_LIMITS["flight residual"], color="black", lw=0.8, ls="--")
+    axes[0].axhline(LIMITS["flight residual"][1], color="black", lw=0.8, ls="--")
     axes[0].set(ylabel="force [body weights]", title=f"Force missing at the root (g = {-GRAVITY[2]} m/s²)")
     axes[1].set(xlabel="time [s]", ylabel="[kg m²/s]", title="Angular momentum about the center of mass in flight")
     axes[0].legend(fontsize=8)
@@ -156,12 +156,12 @@ def _draw_joints(report: Plausibility) -> "Figure":
     fastest = np.argsort(-report.joint_speed.max(axis=0))[:5]
     for joint in fastest:
         axes[0].plot(time, report.joint_speed[:, joint], label=report.strength.joint_names[joint])
-    axes[0].axhline(ERROR_LIMITS["joint speed"], color="black", lw=0.8, ls="--")
+    axes[0].axhline(LIMITS["joint speed"][1], color="black", lw=0.8, ls="--")
     axes[0].set(ylabel="[rad/s]", title="Fastest joints")
     axes[0].legend(fontsize=8, ncols=3)
     jump = 100 * report.tendon_jump.max(axis=1)
     axes[1].plot((np.arange(len(jump)) + 1 - int(report.clip.cyclic)) / report.clip.fps, jump)
-    axes[1].axhline(ERROR_LIMITS["tendon jump"], color="black", lw=0.8, ls="--")
+    axes[1].axhline(LIMITS["tendon jump"][1], color="black", lw=0.8, ls="--")
     axes[1].set(xlabel="time [s]", ylabel="[% of fiber length]", title="Largest tendon jump between frames")
     _shade_flights(axes, report)
     return figure

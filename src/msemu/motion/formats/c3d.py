@@ -135,11 +135,8 @@ def _texts(content: bytes, position: int) -> list[str]:
     width, count = (sizes[0] if dimensions else 1), (sizes[1] if dimensions == 2 else 1)
     first = position + 2 + dimensions
     texts = content[first : first + width * count]
-    return [printable(text.strip(" \0"), 80) for text in _cut(texts, width, count)]
-
-
-def _cut(texts: bytes, width: int, count: int) -> list[str]:
-    return [texts[i * width : (i + 1) * width].decode("latin-1") for i in range(count)]
+    parts = [texts[i * width : (i + 1) * width].decode("latin-1") for i in range(count)]
+    return [printable(text.strip(" \0"), 80) for text in parts]
 
 
 def _named(labels: list[str], positions: np.ndarray) -> dict[str, np.ndarray]:

@@ -20,33 +20,28 @@ from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 NUM_COLUMNS = 44
 
+_LIMB_JOINTS = (
+    # name, parent, offset of the right one from the parent [m] in the parent's frame, degrees of freedom
+    ("hip", "root", (0.0, 0.0, 0.084887), 3),
+    ("knee", "hip", (0.0, -0.421546, 0.0), 1),
+    ("ankle", "knee", (0.0, -0.409870, 0.0), 3),
+    ("shoulder", "chest", (-0.02405, 0.243500, 0.183110), 3),
+    ("elbow", "shoulder", (0.0, -0.274788, 0.0), 1),
+    ("wrist", "elbow", (0.0, -0.258947, 0.0), 0),
+)
 _JOINTS = (
-    # name, parent, offset from the parent [m] in the parent's frame, degrees of freedom
     ("chest", "root", (0.0, 0.236151, 0.0), 3),
     ("neck", "chest", (0.0, 0.223894, 0.0), 3),
-    ("hip_r", "root", (0.0, 0.0, 0.084887), 3),
-    ("knee_r", "hip_r", (0.0, -0.421546, 0.0), 1),
-    ("ankle_r", "knee_r", (0.0, -0.409870, 0.0), 3),
-    ("shoulder_r", "chest", (-0.02405, 0.243500, 0.183110), 3),
-    ("elbow_r", "shoulder_r", (0.0, -0.274788, 0.0), 1),
-    ("wrist_r", "elbow_r", (0.0, -0.258947, 0.0), 0),
-    ("hip_l", "root", (0.0, 0.0, -0.084887), 3),
-    ("knee_l", "hip_l", (0.0, -0.421546, 0.0), 1),
-    ("ankle_l", "knee_l", (0.0, -0.409870, 0.0), 3),
-    ("shoulder_l", "chest", (-0.02405, 0.243500, -0.183110), 3),
-    ("elbow_l", "shoulder_l", (0.0, -0.274788, 0.0), 1),
-    ("wrist_l", "elbow_l", (0.0, -0.258947, 0.0), 0),
+    *(
+        (f"{name}_{side}", parent if parent in ("root", "chest") else f"{parent}_{side}", (x, y, sign * z), freedoms)
+        for side, sign in (("r", 1.0), ("l", -1.0))
+        for name, parent, (x, y, z), freedoms in _LIMB_JOINTS
+    ),
 )
 
 _QUATERNION_COLUMNS = (4, 8, 12, 16, 21, 25, 30, 35, 39)
 
-_SEGMENT_JOINTS = {
-    "pelvis": "root",
-    "thorax": "chest",
-    "head": "neck",
-    "ankle_r": "ankle_r",
-    "ankle_l": "ankle_l",
-}
+_SEGMENT_JOINTS = {"pelvis": "root", "thorax": "chest", "head": "neck", "ankle_r": "ankle_r", "ankle_l": "ankle_l"}
 
 
 def read_deepmimic(path: Path) -> SourceMotion:

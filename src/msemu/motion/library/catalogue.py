@@ -12,8 +12,10 @@ from msemu.config import build, read_yaml
 from msemu.errors import MsemuError, suggestion
 
 CACHE_VARIABLE = "MSEMU_CACHE"
-WRITABLE_CACHE = f"set {CACHE_VARIABLE} to a folder that you may write to"
 """Environment variable that names another cache folder than ``~/.cache/msemu``."""
+
+WRITABLE_CACHE = f"set {CACHE_VARIABLE} to a folder that you may write to"
+"""What to do when the cache cannot be written."""
 
 
 @dataclass(frozen=True)
