@@ -34,13 +34,7 @@ def _download_wheel(package: Package, folder: Path) -> Path:
     """Let pip download the wheel."""
     wanted = f"{package.package}=={package.version}"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += [
-        "--only-binary=:all:",
-        "--python-version",
-        package.python_version,
-        "--platform",
-        package.platform,
-    ]
+    command += ["--only-binary=:all:", "--python-version", package.python_version, "--platform", package.platform]
     command += ["--dest", str(folder), wanted]
     result = _run(command, wanted)
     wheels = list(folder.glob("*.whl"))

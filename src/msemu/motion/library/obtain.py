@@ -21,10 +21,7 @@ from msemu.motion.source import SourceMotion
 
 
 def obtain_clip(
-    name: str,
-    body: Body,
-    fps: float = 50.0,
-    on_frame: Callable[[int, int], None] = lambda done, total: None,
+    name: str, body: Body, fps: float = 50.0, on_frame: Callable[[int, int], None] = lambda done, total: None
 ) -> Path:
     """Return the path of a catalogue clip on ``body``; fetch, retarget and repair it when it is not in the cache.
 
