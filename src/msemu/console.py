@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from msemu.errors import MsemuError
-from msemu.files import write_text
 from msemu.findings import COLORS, Finding, worst_first
 
 if TYPE_CHECKING:
@@ -125,6 +124,8 @@ def write_json(path: Path, figures: dict[str, Any]) -> None:
     Raises:
         MsemuError: The file cannot be written.
     """
+    from msemu.files import write_text  # brings NumPy, which takes longer to import than all of this module
+
     write_text(path, json.dumps(_finite(figures), indent=2) + "\n")
 
 

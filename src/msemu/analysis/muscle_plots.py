@@ -101,7 +101,7 @@ def main_joints(body: Body) -> np.ndarray:
         Indices into ``body.joint_names``, -1 for a muscle without any moment arm, shape [M].
     """
     poses = random_poses(body.model, _NUM_POSES, seed=0)
-    hinges = body.independent_joints[_is_hinge(body)[body.independent_joints]]
+    hinges = body.independent_joints[body.is_hinge[body.independent_joints]]
     motions = np.stack([body.couplings.reduction(pose, 6 + hinges) for pose in poses])
     arms = np.abs(moment_arms(body.model, poses) @ motions).mean(0)
     return np.where(arms.max(1) > _LEAST_ARM_M, hinges[arms.argmax(1)], -1)
@@ -125,9 +125,7 @@ def sweep_joint(body: Body, parameters: MuscleParameters, muscle: int, joint: in
         return body.couplings.project(qpos)
 
     poses = poses_at(angles)
-    direction = np.zeros((_NUM_ANGLES, body.model.nv))
-    direction[:, 6 + joint] = 1.0
-    motion = body.couplings.project_velocity(poses, direction)
+    motion = np.stack([body.couplings.reduction(pose, [6 + joint])[:, 0] for pose in poses])
     length, engine_force = _lengths_and_forces(body.model, poses, muscle)
     before, _ = _lengths_and_forces(body.model, poses_at(angles - _STEP_RAD), muscle)
     after, _ = _lengths_and_forces(body.model, poses_at(angles + _STEP_RAD), muscle)
@@ -282,7 +280,3 @@ def _select(parameters: MuscleParameters, muscles: Sequence[int]) -> MuscleParam
     columns = {column: getattr(parameters, column)[list(muscles)] for column in COLUMNS}
     sources = {column: values[list(muscles)] for column, values in parameters.sources.items()}
     return replace(parameters, names=tuple(parameters.names[index] for index in muscles), **columns, sources=sources)
-
-
-def _is_hinge(body: Body) -> np.ndarray:
-    return body.model.jnt_type[scalar_joints(body.model)] == mujoco.mjtJoint.mjJNT_HINGE

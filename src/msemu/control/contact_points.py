@@ -12,6 +12,7 @@ from msemu.control.independent_dofs import IndependentDofs
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.models.geoms import ellipsoids
+from msemu.models.poses import ancestor_dofs
 
 wp.set_module_options({"enable_backward": False})
 
@@ -126,7 +127,7 @@ class ContactPoints:
             -1, NUM_EDGES, 3
         )
 
-        moves = [ancestor_dofs(model, body_id) > 0.0 for body_id in model.geom_bodyid[geoms]]
+        moves = [ancestor_dofs(model, body_id) for body_id in model.geom_bodyid[geoms]]
         moves = np.array(moves).reshape(-1, model.nv)
         point, dof = np.nonzero(moves)
         owner = dofs.owner.cpu().numpy()
@@ -201,13 +202,3 @@ class ContactPoints:
     def force(self, factors: torch.Tensor) -> torch.Tensor:
         """Return the force on each point in world axes [N], [E, C, 3], from that along its edges [N], [E, C, 4]."""
         return torch.einsum("ekf,kfx->ekx", factors, self.edges)
-
-
-def ancestor_dofs(model: mujoco.MjModel, body_id: int) -> np.ndarray:
-    """Return 1 for each degree of freedom that moves a body, else 0, shape [nv]."""
-    moves = np.zeros(model.nv)
-    while body_id:
-        start = model.body_dofadr[body_id]
-        moves[start : start + model.body_dofnum[body_id]] = 1.0
-        body_id = int(model.body_parentid[body_id])
-    return moves

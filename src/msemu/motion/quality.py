@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 
-import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -91,9 +90,8 @@ def floor_figures(body: Body, qpos: np.ndarray, standing: np.ndarray) -> dict[st
 def limit_figures(body: Body, qpos: np.ndarray) -> dict[str, float]:
     """Return the largest violation of a joint limit [deg] and the share of frames with one over 0.1 deg."""
     model = body.model
-    joints = np.arange(1, model.njnt)
-    hinges = (model.jnt_type[joints] == mujoco.mjtJoint.mjJNT_HINGE) & model.jnt_limited[joints].astype(bool)
-    low, high = model.jnt_range[joints[hinges]].T
+    hinges = body.is_hinge & model.jnt_limited[1:].astype(bool)
+    low, high = model.jnt_range[1:][hinges].T
     angles = qpos[:, 7:][:, hinges]
     excess = np.maximum(np.maximum(low - angles, angles - high), 0.0) * _DEGREES
     return {

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-import mujoco
 import numpy as np
 from scipy.ndimage import minimum_filter1d
 
@@ -145,7 +144,7 @@ def _check_joints(findings: _Findings, body: Body, clip: MotionClip, speed: np.n
     low, high = model.jnt_range[joints].T
     angles = clip.qpos[:, 7 + body.independent_joints]
     excess = np.where(limited, np.maximum(np.maximum(low - angles, angles - high), 0.0), 0.0)
-    hinge = model.jnt_type[joints] == mujoco.mjtJoint.mjJNT_HINGE
+    hinge = body.is_hinge[body.independent_joints]
     excess *= np.where(hinge, np.degrees(1.0), 1000.0)
     names = [body.joint_names[joint] for joint in body.independent_joints]
     for joint, (frame, value, name) in enumerate(_peaks(excess, names)):

@@ -6,7 +6,6 @@ the orientation of thorax and upper arm is kept. The maps in ``cfg/motion/opensi
 
 from pathlib import Path
 
-import mujoco
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
@@ -72,8 +71,7 @@ def read_opensim(path: Path, body: Body, fps: float = 50.0, names: str | None = 
     used = _set_angles(body, qpos, values)
     for name, column in extra.items():
         joint = body.joint_names.index(name)
-        slide = body.model.jnt_type[joint + 1] == mujoco.mjtJoint.mjJNT_SLIDE
-        qpos[:, 7 + joint] = sample(column) * (1.0 if slide else unit)
+        qpos[:, 7 + joint] = sample(column) * (unit if body.is_hinge[joint] else 1.0)
     pelvis = _set_pelvis(body, qpos, values, mapping)
     qpos = _set_segments(body, body.couplings.project(qpos), values, pelvis)
     qpos[:, 3:7] = continuous_quaternions(qpos[:, 3:7])

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.models.body import Body
+from msemu.models.poses import ancestor_dofs
 
 _MAX_ITERATIONS = 60
 _TOLERANCE_RAD = 1e-7
@@ -21,18 +22,8 @@ def joints_between(body: Body, ancestor: int, descendant: int) -> np.ndarray:
         ancestor: Body id of the one segment.
         descendant: Body id of the other segment.
     """
-    model = body.model
-
-    def above(segment: int) -> set[int]:
-        found = set()
-        while segment:
-            found.add(segment)
-            segment = int(model.body_parentid[segment])
-        return found
-
-    between = above(ancestor) ^ above(descendant)
-    joints = [int(joint) for joint in body.independent_joints if model.jnt_bodyid[joint + 1] in between]
-    return np.array(joints, dtype=int)
+    between = ancestor_dofs(body.model, ancestor) ^ ancestor_dofs(body.model, descendant)
+    return body.independent_joints[between[6 + body.independent_joints]]
 
 
 def fit_rotations(

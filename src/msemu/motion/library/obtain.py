@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -71,29 +72,18 @@ def load_source(name: str) -> SourceMotion:
     return overground(source) if entry.treadmill else source
 
 
-def describe(source: SourceMotion) -> SourceMotion:
+Motion = TypeVar("Motion", SourceMotion, MotionClip)
+
+
+def describe(motion: Motion) -> Motion:
     """Fill in license and origin when the file is one of the catalogue, whatever it is called."""
-    found = _origin(source.sha256)
-    if found:
-        source.source, source.license = found
-    return source
-
-
-def describe_clip(clip: MotionClip) -> MotionClip:
-    """Fill in license and origin of a clip that was read from a file of the catalogue."""
-    found = _origin(clip.source_sha256)
-    if found:
-        clip.source, clip.license = found
-    return clip
-
-
-def _origin(sha256: str) -> tuple[str, str] | None:
-    """Return source and license of a file of the catalogue."""
+    sha256 = motion.sha256 if isinstance(motion, SourceMotion) else motion.source_sha256
     for entry in catalogue().values():
         if entry.sha256 == sha256:
             package = entry.package
-            return f"{package.package} {package.version}: {entry.file}; {package.origin}", package.license
-    return None
+            motion.source = f"{package.package} {package.version}: {entry.file}; {package.origin}"
+            motion.license = package.license
+    return motion
 
 
 def body_fingerprint(body: Body) -> str:

@@ -14,6 +14,7 @@ import qpsolvers
 
 from msemu.errors import MsemuError
 from msemu.models.body import LANDMARKS, Body
+from msemu.models.poses import ancestor_dofs
 from msemu.motion.geometry import find_feet
 from msemu.motion.retargeting.mink_tasks import FloorLimit, JointCenterTask, StandingTask
 from msemu.motion.retargeting.targets import FrameTargets
@@ -236,17 +237,12 @@ class InverseKinematics:
 
     def _joints_moving(self, body_id: int) -> np.ndarray:
         """Return which independent joints move a body, also through couplings, shape [I]."""
-        model, body = self._body.model, self._body
+        body = self._body
         generic = body.neutral_qpos.copy()
         generic[7 + body.independent_joints] += 0.1
         generic = body.couplings.project(generic)
         drives = body.couplings.reduction(generic, 6 + body.independent_joints).T != 0
-        carried = np.zeros(model.nv, dtype=bool)
-        while body_id > 0:
-            first = model.body_dofadr[body_id]
-            carried[first : first + model.body_dofnum[body_id]] = model.body_dofnum[body_id] > 0
-            body_id = model.body_parentid[body_id]
-        return (drives & carried).any(axis=1)
+        return (drives & ancestor_dofs(body.model, body_id)).any(axis=1)
 
     def _limits(self) -> tuple[np.ndarray, np.ndarray]:
         model, joints = self._body.model, 1 + self.free_joints
