@@ -63,6 +63,16 @@ class Body:
     provenance: dict[str, str] = field(default_factory=dict)
 
     @property
+    def independent_dofs(self) -> np.ndarray:
+        """Indices into ``qvel`` of the root and the independent joints, shape [D]."""
+        return np.concatenate([np.arange(6), 6 + self.independent_joints])
+
+    @property
+    def is_hinge(self) -> np.ndarray:
+        """Which of `joint_names` are hinges and no slides, bool, shape [J]."""
+        return self.model.jnt_type[1:] == mujoco.mjtJoint.mjJNT_HINGE
+
+    @property
     def mass(self) -> float:
         """Mass of the whole body [kg]."""
         return float(self.model.body_mass.sum())

@@ -64,6 +64,15 @@ class Couplings:
             qvel[..., self.dependent_dof] = slope * speed
         return qvel
 
+    def reduction(self, qpos: np.ndarray, dofs: np.ndarray) -> np.ndarray:
+        """Return the derivative of all velocities by those of the D degrees of freedom ``dofs``, shape [nv, D].
+
+        Args:
+            qpos: The pose, shape [nq].
+            dofs: Indices into ``qvel``, shape [D].
+        """
+        return self.project_velocity(qpos, np.eye(len(self.reference) - 1)[dofs]).T
+
     def _offset(self, qpos: np.ndarray) -> np.ndarray:
         return np.where(self.driver >= 0, qpos[..., self.driver] - self.reference[self.driver], 0.0)
 

@@ -60,9 +60,7 @@ def make_body(name: str, recipe: Recipe, spec: mujoco.MjSpec, provenance: dict[s
     wraps.correct_wraps(spec, recipe.site_positions, recipe.wrap_radii, recipe.wrap_quaternions)
     source = spec.compile()
     neutral = poses.pose(source, recipe.root_quaternion, recipe.neutral_joints)
-    data = mujoco.MjData(source)
-    data.qpos = neutral
-    mujoco.mj_kinematics(source, data)
+    data = poses.at_pose(source, neutral)
 
     wraps.replace_wraps(spec, recipe.replaced_wraps, source, data)
     wraps.straighten_wraps(spec, recipe.straightened_wraps, source, data)

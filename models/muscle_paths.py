@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import mujoco
 import numpy as np
 
-from msemu.models.poses import random_poses
+from msemu.models.poses import posed, random_poses
 
 _NUM_POSES = 30
 _THRESHOLD_M = 1e-6
@@ -18,7 +18,7 @@ def muscle_lengths(model: mujoco.MjModel, poses: np.ndarray) -> np.ndarray:
         model: A model whose actuators are muscles.
         poses: ``qpos`` of each pose, shape [N, nq].
     """
-    return np.stack([data.actuator_length.copy() for data in _posed(model, poses)])
+    return np.stack([lengths for lengths, _ in paths_along(model, poses)])
 
 
 def moment_arms(model: mujoco.MjModel, poses: np.ndarray) -> np.ndarray:
@@ -28,10 +28,18 @@ def moment_arms(model: mujoco.MjModel, poses: np.ndarray) -> np.ndarray:
         model: A model whose actuators are muscles.
         poses: ``qpos`` of each pose, shape [N, nq].
     """
-    arms = np.zeros((len(poses), model.nu, model.nv))
-    for data, dense in zip(_posed(model, poses), arms, strict=True):
-        mujoco.mju_sparse2dense(dense, data.actuator_moment, data.moment_rownnz, data.moment_rowadr, data.moment_colind)
-    return arms
+    return np.stack([arms for _, arms in paths_along(model, poses)])
+
+
+def paths_along(model: mujoco.MjModel, poses: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield lengths [m], shape [nu], and moment arms [m], shape [nu, nv], pose by pose."""
+    for data in posed(model, poses):
+        mujoco.mj_comPos(model, data)
+        mujoco.mj_tendon(model, data)
+        mujoco.mj_transmission(model, data)
+        arms = np.zeros((model.nu, model.nv))
+        mujoco.mju_sparse2dense(arms, data.actuator_moment, data.moment_rownnz, data.moment_rowadr, data.moment_colind)
+        yield data.actuator_length.copy(), arms
 
 
 def measure_inert_muscles(model: mujoco.MjModel) -> np.ndarray:
@@ -41,15 +49,3 @@ def measure_inert_muscles(model: mujoco.MjModel) -> np.ndarray:
     """
     arms = moment_arms(model, random_poses(model, _NUM_POSES, seed=0))
     return np.flatnonzero(np.abs(arms[:, :, 6:]).max(axis=(0, 2)) < _THRESHOLD_M)
-
-
-def _posed(model: mujoco.MjModel, poses: np.ndarray) -> Iterator[mujoco.MjData]:
-    """Yield the same data for each pose, with all that the muscles' paths depend on; the contacts are left out."""
-    data = mujoco.MjData(model)
-    for pose in poses:
-        data.qpos = pose
-        mujoco.mj_kinematics(model, data)
-        mujoco.mj_comPos(model, data)
-        mujoco.mj_tendon(model, data)
-        mujoco.mj_transmission(model, data)
-        yield data

@@ -1,15 +1,42 @@
 """Poses of a model: the neutral pose, the floor under it, random poses."""
 
+from collections.abc import Iterator
+
 import mujoco
 import numpy as np
 
 from msemu.errors import MsemuError, suggestion
 from msemu.models.couplings import Couplings
+from msemu.models.geoms import lowest_points
 
 
 def scalar_joints(model: mujoco.MjModel) -> np.ndarray:
     """Return the ids of all joints but the free root, shape [J]."""
     return np.flatnonzero(model.jnt_type != mujoco.mjtJoint.mjJNT_FREE)
+
+
+def ancestor_dofs(model: mujoco.MjModel, body_id: int) -> np.ndarray:
+    """Return which degrees of freedom move a body, bool, shape [nv]."""
+    moves = np.zeros(model.nv, dtype=bool)
+    while body_id:
+        start = model.body_dofadr[body_id]
+        moves[start : start + model.body_dofnum[body_id]] = True
+        body_id = int(model.body_parentid[body_id])
+    return moves
+
+
+def posed(model: mujoco.MjModel, poses: np.ndarray) -> Iterator[mujoco.MjData]:
+    """Yield the same data with the places of bodies, geoms and sites in each pose, shape [T, nq]."""
+    data = mujoco.MjData(model)
+    for qpos in poses:
+        data.qpos[:] = qpos
+        mujoco.mj_kinematics(model, data)
+        yield data
+
+
+def at_pose(model: mujoco.MjModel, qpos: np.ndarray) -> mujoco.MjData:
+    """Return data with the places of bodies, geoms and sites in a pose, shape [nq]."""
+    return next(posed(model, qpos[None]))
 
 
 def pose(model: mujoco.MjModel, root_quaternion: tuple[float, ...], joints: dict[str, float]) -> np.ndarray:
@@ -40,26 +67,11 @@ def carry_over(qpos: np.ndarray, source: mujoco.MjModel, target: mujoco.MjModel)
 
 def stand_on_floor(model: mujoco.MjModel, qpos: np.ndarray, geoms: np.ndarray) -> np.ndarray:
     """Return the pose with the pelvis above the origin and the lowest of ``geoms`` touching z = 0."""
-    data = mujoco.MjData(model)
-    data.qpos = qpos
-    mujoco.mj_kinematics(model, data)
+    data = at_pose(model, qpos)
     standing = qpos.copy()
     standing[:2] -= data.site("landmark/pelvis").xpos[:2]
-    standing[2] -= min(_lowest_point(model, data, geom) for geom in geoms)
+    standing[2] -= lowest_points(model, data, geoms)[:, 2].min()
     return standing
-
-
-def _lowest_point(model: mujoco.MjModel, data: mujoco.MjData, geom: int) -> float:
-    """Height of the lowest point of a capsule or ellipsoid [m]."""
-    kind, size = model.geom_type[geom], model.geom_size[geom]
-    vertical = data.geom_xmat[geom].reshape(3, 3)[2]
-    if kind == mujoco.mjtGeom.mjGEOM_CAPSULE:
-        reach = abs(vertical[2]) * size[1] + size[0]
-    elif kind == mujoco.mjtGeom.mjGEOM_ELLIPSOID:
-        reach = np.linalg.norm(vertical * size)
-    else:
-        raise MsemuError(f"the foot geom '{model.geom(geom).name}' is neither a capsule nor an ellipsoid")
-    return data.geom_xpos[geom, 2] - reach
 
 
 def random_poses(model: mujoco.MjModel, num_poses: int, seed: int) -> np.ndarray:

@@ -3,13 +3,12 @@
 import mujoco
 import numpy as np
 
-from msemu.findings import Finding
+from msemu.findings import Finding, worst_first
 from msemu.models.body import Body
 from msemu.models.checks.muscles import check_muscles
 from msemu.models.checks.symmetry import check_symmetry
 from msemu.models.poses import random_poses, scalar_joints
 
-_SEVERITIES = ("error", "warning", "note")
 _ADULT_MASS_KG = (40.0, 130.0)
 _RESIDUAL = 1e-6  # rad or m
 _LIMIT_EXCESS = 0.01  # rad or m
@@ -21,7 +20,7 @@ def check_body(body: Body) -> list[Finding]:
     Compared are left and right, muscles over random poses, couplings, mass and inertia.
     """
     findings = [*_mass(body), *_inertia(body), *_couplings(body), *check_symmetry(body), *check_muscles(body)]
-    return sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))
+    return worst_first(findings)
 
 
 def _mass(body: Body) -> list[Finding]:

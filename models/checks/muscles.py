@@ -1,24 +1,30 @@
 """Checks of muscle length and moment arm over random poses."""
 
-import mujoco
 import numpy as np
 
 from msemu.findings import Finding
 from msemu.models.body import Body
 from msemu.models.mirror import JointMirror, mirror_names
 from msemu.models.muscle_paths import moment_arms, muscle_lengths
-from msemu.models.poses import random_poses, scalar_joints
+from msemu.models.poses import at_pose, random_poses, scalar_joints
+from msemu.muscle.parameters import MuscleParameters
+from msemu.muscle.validation import asymmetry, fiber_range
 
 _NUM_POSES = 60
-_FIBER_LENGTH = (0.5, 1.6)  # plausible range of normalized fiber length
 _ARM_M = 0.005
 _ARM_SHARE = 0.1
 
 
 def check_muscles(body: Body) -> list[Finding]:
-    """Check fiber length, the sign of each moment arm against the other side, and inert muscles."""
+    """Check fiber lengths, parameters and the sign of each moment arm against the other side, and inert muscles."""
     poses = random_poses(body.model, _NUM_POSES, seed=1)
-    return [*_inert(body), *_fiber_lengths(body, poses), *_moment_arms(body, poses)]
+    parameters = MuscleParameters.of(body.model)
+    return [
+        *_inert(body),
+        *fiber_range(parameters, muscle_lengths(body.model, poses)),
+        *asymmetry(parameters, mirror_names(body.muscle_names)),
+        *_moment_arms(body, poses),
+    ]
 
 
 def _inert(body: Body) -> list[Finding]:
@@ -26,29 +32,10 @@ def _inert(body: Body) -> list[Finding]:
     return [Finding("note", "inert muscle", body.muscle_names[index], message, 0.0) for index in body.inert_muscles]
 
 
-def _fiber_lengths(body: Body, poses: np.ndarray) -> list[Finding]:
-    model = body.model
-    low, high = model.actuator_gainprm[:, 0], model.actuator_gainprm[:, 1]
-    shortest, longest = model.actuator_lengthrange.T
-    optimal = (longest - shortest) / (high - low)
-    lengths = low + (muscle_lengths(model, poses) - shortest) / optimal
-    findings = []
-    for name, values in zip(body.muscle_names, lengths.T, strict=True):
-        outside = (values < _FIBER_LENGTH[0]) | (values > _FIBER_LENGTH[1])
-        if outside.any():
-            extreme = values[np.abs(values - np.mean(_FIBER_LENGTH)).argmax()]
-            message = f"fiber length {values.min():.2f} to {values.max():.2f} of optimal, outside"
-            message += f" {_FIBER_LENGTH} in {outside.mean():.0%} of random poses"
-            findings.append(Finding("warning", "fiber length", name, message, float(extreme)))
-    return findings
-
-
 def _moment_arms(body: Body, poses: np.ndarray) -> list[Finding]:
     """Compare each moment arm with that of the other side in the mirrored pose."""
     model = body.model
-    data = mujoco.MjData(model)
-    data.qpos = body.neutral_qpos
-    mujoco.mj_kinematics(model, data)
+    data = at_pose(model, body.neutral_qpos)
     mirror = JointMirror.of(model, data)
     mirrored_poses = poses.copy()
     mirrored_poses[:, 7:] = mirror.mirror(poses[:, 7:])

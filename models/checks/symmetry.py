@@ -6,27 +6,19 @@ import numpy as np
 from msemu.findings import Finding
 from msemu.models.body import Body
 from msemu.models.mirror import JointMirror, mirror_names, mirror_points
-from msemu.models.poses import scalar_joints
+from msemu.models.poses import at_pose, scalar_joints
 
 _POINT_WARNING_M = 0.003
 _POINT_ERROR_M = 0.01
 _RELATIVE = 0.01
 _RANGE = 0.02  # rad or m
-_PARAMETERS = ("optimal fiber length", "tendon slack length", "maximum isometric force", "maximum velocity")
 
 
 def check_symmetry(body: Body) -> list[Finding]:
-    """Compare masses, joint ranges, muscle paths and muscle parameters of the two sides."""
+    """Compare masses, joint ranges and muscle paths of the two sides."""
     model = body.model
-    data = mujoco.MjData(model)
-    data.qpos = body.neutral_qpos
-    mujoco.mj_kinematics(model, data)
-    return [
-        *_masses(model),
-        *_joint_ranges(model, data),
-        *_paths(body, data),
-        *_muscle_parameters(body),
-    ]
+    data = at_pose(model, body.neutral_qpos)
+    return [*_masses(model), *_joint_ranges(model, data), *_paths(body, data)]
 
 
 def _right_left_pairs(names: list[str]) -> list[tuple[int, int]]:
@@ -111,18 +103,3 @@ def _path_point(model: mujoco.MjModel, data: mujoco.MjData, right: int, left: in
         message += ": the same coordinates in the mirrored body, the lateral sign was not changed"
     severity = "error" if gap > _POINT_ERROR_M else "warning"
     return Finding(severity, "muscle path", names[1], message, gap)
-
-
-def _muscle_parameters(body: Body) -> list[Finding]:
-    model = body.model
-    low, high, force, _, _, _, max_velocity = model.actuator_gainprm[:, :7].T
-    optimal = np.diff(model.actuator_lengthrange)[:, 0] / (high - low)
-    values = np.stack([optimal, model.actuator_lengthrange[:, 0] - low * optimal, force, max_velocity])
-    findings = []
-    for right, left in _right_left_pairs(list(body.muscle_names)):
-        for name, (of_right, of_left) in zip(_PARAMETERS, values[:, [right, left]], strict=True):
-            difference = abs(of_left - of_right) / max(abs(of_right), abs(of_left), 1e-9)
-            if difference > _RELATIVE:
-                message = f"{name} {of_left:.4g}, on the right {of_right:.4g}"
-                findings.append(Finding("warning", "muscle", body.muscle_names[left], message, float(difference)))
-    return findings

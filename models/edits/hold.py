@@ -1,4 +1,4 @@
-"""Holding part of a body rigid: a subtree without joints and muscles, or single joints, with the muscles kept."""
+"""Holding part of a body rigid, without joints and muscles."""
 
 from copy import copy
 from dataclasses import dataclass
@@ -42,37 +42,9 @@ def hold_subtree(spec: mujoco.MjSpec, body_name: str, model: mujoco.MjModel, dat
     _attach(parent, rigid)
 
 
-def hold_joints(
-    spec: mujoco.MjSpec, moving: set[str], model: mujoco.MjModel, data: mujoco.MjData, prefix: str = ""
-) -> None:
-    """Take away all joints but some, and their couplings; bodies that lose their joints stay in the pose of ``data``.
-
-    Muscles stay.
-
-    Args:
-        spec: Specification to edit, of ``model`` or of a part of it.
-        moving: Names of the joints to keep in ``spec``; a body keeps all of its joints or none.
-        model: The whole model.
-        data: Kinematics of ``model`` in the pose to hold.
-        prefix: What names in ``spec`` begin with and those in ``model`` do not.
-    """
-    for coupling in list(spec.equalities):
-        if not {coupling.name1, coupling.name2} <= moving | {""}:
-            spec.delete(coupling)
-    for body in spec.bodies:
-        held = [joint for joint in body.joints if joint.name not in moving]
-        if not held:
-            continue
-        compiled = model.body(body.name.removeprefix(prefix))
-        body.pos, body.quat = _relative_pose(data, compiled.parentid[0], compiled.id)
-        body.alt.type = mujoco.mjtOrientation.mjORIENTATION_QUAT
-        for joint in held:
-            spec.delete(joint)
-
-
 def _freeze(spec: mujoco.MjSpec, body: mujoco.MjsBody, model: mujoco.MjModel, data: mujoco.MjData) -> _RigidBody:
     compiled = model.body(body.name)
-    position, quaternion = _relative_pose(data, compiled.parentid[0], compiled.id)
+    position, quaternion = relative_pose(data, compiled.parentid[0], compiled.id)
     fields = {
         "name": body.name,
         "pos": position,
@@ -91,7 +63,8 @@ def _freeze(spec: mujoco.MjSpec, body: mujoco.MjsBody, model: mujoco.MjModel, da
     return _RigidBody(fields, geoms, [_freeze(spec, child, model, data) for child in body.bodies])
 
 
-def _relative_pose(data: mujoco.MjData, parent: int, child: int) -> tuple[np.ndarray, np.ndarray]:
+def relative_pose(data: mujoco.MjData, parent: int, child: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return position [m] and quaternion (w, x, y, z) of a body in the frame of another one, by their ids."""
     to_parent = np.zeros(4)
     mujoco.mju_negQuat(to_parent, data.xquat[parent])
     position, quaternion = np.zeros(3), np.zeros(4)

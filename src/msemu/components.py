@@ -35,7 +35,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
     },
     "network": {
         "mlp": "rsl_rl.models:MLPModel",
-        "policy": "msemu.rl.policy:PolicyNetwork",
+        "policy": "msemu.rl.heads:PolicyNetwork",
         "flow_actor": "msemu.rl.off_policy.policy:FlowActor",
         "twin_critic": "msemu.rl.off_policy.critic:TwinCritic",
     },

@@ -1,16 +1,19 @@
-"""What the commands have in common: options, their limits, progress bars, JSON files."""
+"""What the commands have in common: options, their limits, progress bars, findings, JSON files."""
 
 import contextlib
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from msemu.errors import MsemuError
+from msemu.findings import COLORS, Finding, worst_first
 
 if TYPE_CHECKING:
     from msemu.models import Body
@@ -26,9 +29,6 @@ BodyPath = Annotated[
 ]
 ClipFile = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CLIP", help="Clip (.npz).")]
 JsonFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help="Also write everything to this file.")]
-
-SEVERITY_COLORS = {"error": "red", "warning": "yellow", "note": "dim"}
-"""Color of a finding in a table."""
 
 
 @contextlib.contextmanager
@@ -101,17 +101,36 @@ def make_folders(*folders: Path) -> None:
             raise MsemuError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
+def findings_table(title: str, findings: Sequence[Finding]) -> Table:
+    """Show findings, the worst first, and of each check and severity no more than fit on a page."""
+    when = ("frame", "time") if any(finding.frame is not None for finding in findings) else ()
+    table = Table("", "check", "subject", *when, "finding", title=title)
+    alike: dict[tuple[str, str], list[Finding]] = {}
+    for finding in worst_first(findings):
+        alike.setdefault((finding.severity, finding.check), []).append(finding)
+    for (severity, check), found in alike.items():
+        most = _MOST_ROWS[severity]
+        for finding in found[:most]:
+            table.add_row(f"[{COLORS[severity]}]{severity}[/]", *map(escape, finding.cells()))
+        if len(found) > most:
+            rest = f"and {len(found) - most} more: --json FILE lists all of them"
+            table.add_row("", check, "...", *("" for _ in when), rest)
+    return table
+
+
 def write_json(path: Path, figures: dict[str, Any]) -> None:
     """Write figures; a value that is not a number becomes null.
 
     Raises:
         MsemuError: The file cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(_finite(figures), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise MsemuError(f"cannot write {path}: {error.strerror}") from error
+    from msemu.files import write_text  # brings NumPy, which takes longer to import than all of this module
+
+    write_text(path, json.dumps(_finite(figures), indent=2) + "\n")
+
+
+_MOST_ROWS = {"error": 40, "warning": 10, "note": 10}
+"""Rows of a check in a table of findings."""
 
 
 def _finite(value: Any) -> Any:

@@ -1,15 +1,19 @@
-"""Reading files that strangers made: bounded in size, never unpickled."""
+"""Reading files that strangers made, bounded in size and never unpickled, and writing files whole or not at all."""
 
 import hashlib
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from msemu.errors import MsemuError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MAX_FILE_BYTES = 256 * 2**20
 """Largest motion file that is read [bytes], compressed or unpacked."""
@@ -23,8 +27,13 @@ MAX_COLUMNS = 5000
 MAX_DURATION_S = 3600.0
 """Longest recording that is accepted [s]."""
 
+RATE_HZ = (1.0, 10_000.0)
+"""Frame rates that a file may state [Hz]."""
+
 MAX_STEP_S = 0.5
 """Longest time between two rows of joint angles that is interpolated [s]."""
+
+_PARTIAL = ".partial"
 
 
 def read_bytes(path: Path) -> bytes:
@@ -76,6 +85,39 @@ def check_table(path: Path, rows: int, columns: int) -> None:
             f"{path} holds {rows} frames of {columns} numbers; at most {MAX_FRAMES} frames and"
             f" {MAX_FILE_BYTES >> 20} MB are accepted"
         )
+
+
+def check_frames(path: Path, frames: int, reason: str = "") -> None:
+    """Refuse a recording that is too short or too long; ``reason`` follows the number of frames in the message.
+
+    Raises:
+        MsemuError: It has fewer than 2 or more than `MAX_FRAMES` frames.
+    """
+    if not 2 <= frames <= MAX_FRAMES:
+        raise MsemuError(f"{path} has {frames} frames{reason}; 2 to {MAX_FRAMES} are accepted")
+
+
+def check_finite(path: Path, label: str, values: np.ndarray) -> None:
+    """Refuse values that are not finite.
+
+    Raises:
+        MsemuError: There is one; the message names the first frame.
+    """
+    bad = np.argwhere(~np.isfinite(np.atleast_1d(values)))
+    if len(bad):
+        raise MsemuError(f"{path}: {label} holds {len(bad)} values that are not finite, first in frame {bad[0][0]}")
+
+
+def scalar(path: Path, label: str, value: np.ndarray, low: float, high: float) -> float:
+    """Return an array that is one number.
+
+    Raises:
+        MsemuError: It is none, or not between ``low`` and ``high``.
+    """
+    if value.size != 1 or not low <= value.item() <= high:
+        found = f"{value.item():g}" if value.size == 1 else f"of shape {value.shape}"
+        raise MsemuError(f"{path}: {label} is {found}; expected {low:g} to {high:g}")
+    return float(value.item())
 
 
 def check_times(path: Path, time: np.ndarray) -> None:
@@ -155,6 +197,22 @@ def read_arrays(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
         raise MsemuError(f"{path} is a damaged npz file ({printable(str(error), 120)}); obtain it again") from error
 
 
+def read_numbers(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Return the named arrays of an ``.npz`` file in double precision.
+
+    Raises:
+        MsemuError: As `read_arrays`, or an array holds something else than finite numbers.
+    """
+    arrays = read_arrays(path, keys)
+    try:
+        numbers = {key: values.astype(float) for key, values in arrays.items()}
+    except (TypeError, ValueError) as error:
+        raise MsemuError(f"{path}: {', '.join(keys)} are not numbers ({printable(str(error), 120)})") from error
+    for key, values in numbers.items():
+        check_finite(path, key, values)
+    return numbers
+
+
 def array_names(path: Path) -> set[str]:
     """Return the names of the arrays in an ``.npz`` file; empty when it is no such file."""
     try:
@@ -189,18 +247,76 @@ def _read_array(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, remedy: str = "give another path") -> Iterator[Path]:
     """Yield a path beside ``path`` to write to; it takes the place of ``path`` when the block ends without an error.
 
-    The folder is made where there is none. After an error nothing is left of the file, and ``path`` is as it was.
+    So ``path`` holds either the old or the new content whole, whenever the process or the machine stops. The folder is
+    made where there is none, the name ends as that of ``path``. A device or a pipe is written as it is.
+
+    Args:
+        path: The file.
+        remedy: What the message about a failure ends with.
 
     Raises:
-        OSError: The folder cannot be made, or the file not be put in its place.
+        MsemuError: The file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    path = Path(path)
     try:
-        yield unfinished
-        unfinished.replace(path)
+        if path.exists() and not path.is_file():
+            yield path
+            return
+        path = path.resolve()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.stem}.{os.getpid()}{_PARTIAL}{path.suffix}")
+        try:
+            unfinished.touch()
+            yield unfinished
+            _flush(unfinished)
+            unfinished.replace(path)
+            _flush(path.parent)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise MsemuError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error
+
+
+def write_text(path: Path, text: str, remedy: str = "give another path") -> None:
+    """Write a text (UTF-8) as `whole_file` does."""
+    with whole_file(path, remedy) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any], remedy: str = "give another path") -> None:
+    """Write arrays as a compressed ``.npz`` as `whole_file` does, whatever the file's name ends with."""
+    with whole_file(path, remedy) as unfinished, open(unfinished, "wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def save_figure(figure: "Figure", path: Path, dpi: int = 110) -> Path:
+    """Write a figure of Matplotlib in the format that the name ends with, as `whole_file` does; return the path."""
+    with whole_file(path) as unfinished:
+        figure.savefig(unfinished, dpi=dpi, format=path.suffix[1:] or "png")
+    return path
+
+
+def save_image(image: np.ndarray, path: Path) -> None:
+    """Write a picture, shape [height, width, 3], uint8, as PNG, as `whole_file` does."""
+    from matplotlib.image import imsave
+
+    with whole_file(path) as unfinished:
+        imsave(unfinished, image, format="png")
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote left behind in ``folder``."""
+    for path in Path(folder).glob(f".*{_PARTIAL}*"):
+        path.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Make the content of a file, or the names in a folder, last through a power failure."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
     finally:
-        unfinished.unlink(missing_ok=True)
+        os.close(handle)

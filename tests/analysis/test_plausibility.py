@@ -8,13 +8,14 @@ import pytest
 from rich.console import Console
 
 from msemu.analysis.plausibility.check import check_clip
-from msemu.analysis.plausibility.muscles import muscle_path, snapping_geom
-from msemu.analysis.plausibility.report import findings_table, summary
+from msemu.analysis.plausibility.muscles import snapping_geom, tendon_jumps
 from msemu.analysis.plausibility.strength import strength
 from msemu.cli.motion.check import check as check_motion
 from msemu.cli.motion.check import repair as repair_motion
 from msemu.cli.motion.options import CheckCfg, RepairCfg
+from msemu.console import findings_table
 from msemu.errors import MsemuError
+from msemu.findings import summary
 from msemu.models import Body
 from msemu.models.body import LANDMARKS
 from msemu.motion.clip import MotionClip
@@ -34,7 +35,7 @@ def found(report, check: str) -> list:
 
 def test_a_standing_body_is_plausible(legs: Body) -> None:
     report = check_clip(legs, standing(legs))
-    assert not [finding for finding in report.findings if finding.severity == "error"], summary(report)
+    assert not [finding for finding in report.findings if finding.severity == "error"], summary(report.findings)
     assert report.strength.residual.max() < 0.02
 
 
@@ -108,7 +109,7 @@ def test_a_body_close_above_the_floor_hovers(legs: Body) -> None:
 def test_tendons_do_not_jump_where_they_move_smoothly(legs: Body, march_once: MotionClip) -> None:
     """The jump falls at least eightfold when the frames are twice as close, as a smooth curve's does."""
     coarse, fine = march_once.qpos[10:20:2], march_once.qpos[10:20]
-    wide, close = (np.sort(muscle_path(legs, path).jump.max(axis=0))[-10] for path in (coarse, fine))
+    wide, close = (np.sort(tendon_jumps(legs, path).max(axis=0))[-10] for path in (coarse, fine))
     assert close < wide / 3.0
 
 
@@ -130,15 +131,14 @@ def test_the_knee_of_a_hanging_leg_carries_the_shank(legs: Body) -> None:
     """In the air without acceleration apart from gravity's: every torque about the hanging vertical leg is small."""
     clip = standing(legs)
     clip.qpos[:, 2] += 1.0
-    muscles = muscle_path(legs, clip.qpos)
-    torques = strength(legs, clip.qpos, clip.fps, muscles)
+    torques = strength(legs, clip.qpos, clip.fps)
     knee = torques.joint_names.index("knee_angle_r")
     assert np.abs(torques.required[:, knee]).max() < 5.0
     lifted = clip.qpos.copy()
     hip = 7 + legs.joint_names.index("hip_flexion_r")
     lifted[:, hip] = np.radians(90.0)
     lifted = legs.couplings.project(lifted)
-    torque = strength(legs, lifted, clip.fps, muscle_path(legs, lifted)).required
+    torque = strength(legs, lifted, clip.fps).required
     thigh = torques.joint_names.index("hip_flexion_r")
     # leg of 13 to 16 kg, center of mass 0.3 to 0.42 m from the hip
     assert 35.0 < abs(torque[:, thigh]).mean() < 80.0
@@ -167,7 +167,7 @@ def test_the_table_shows_the_worst_first(legs: Body) -> None:
     clip = standing(legs)
     clip.qpos[15, 2] -= 0.03
     console = Console(record=True, width=160)
-    console.print(findings_table(check_clip(legs, clip)))
+    console.print(findings_table("stand", check_clip(legs, clip).findings))
     text = console.export_text()
     assert "penetration" in text
     if "warning" in text:

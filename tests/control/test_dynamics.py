@@ -9,9 +9,9 @@ from msemu.control.activation_inverse import ActivationInverse
 from msemu.control.dynamics import DynamicsReader
 from msemu.control.muscle_capacity import MuscleCapacity, pulling_part
 from msemu.models import Body
+from msemu.models.geoms import lowest_points
 from msemu.models.muscle_paths import moment_arms
 from msemu.models.poses import random_poses
-from msemu.motion.geometry import support_point
 from msemu.muscle import in_numpy as reference
 from msemu.muscle.parameters import MuscleParameters
 from msemu.sim.cpu import CpuSimulation
@@ -82,7 +82,7 @@ def test_contact_points_are_the_lowest_and_their_forces_act_through_the_jacobian
         positions = contacts.position[number].numpy()
         for geom in (*legs.contact_regions["foot_r"], *legs.contact_regions["foot_l"]):
             mine = [point for point, name in enumerate(reader.points.names) if name == model.geom(geom).name]
-            lowest = support_point(model, data, geom, np.array([0.0, 0.0, -1.0]))
+            lowest = lowest_points(model, data, np.array([geom]))[0]
             assert np.abs(positions[mine] - lowest).max(1).min() < 1e-12
             for point in mine:
                 jacobian = np.zeros((3, model.nv))

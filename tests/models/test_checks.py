@@ -65,7 +65,7 @@ def test_unequal_muscles_masses_and_ranges(legs):
     legs.spec.body("femur_l").mass *= 1.2
     legs.spec.joint("ankle_angle_l").range = [-0.3, 0.5]
     findings = check_body(recompiled(legs))
-    assert subjects(findings, "warning", "muscle") == {"recfem_l"}
+    assert subjects(findings, "warning", "asymmetry") == {"recfem_l"}
     assert subjects(findings, "warning", "mass") == {"femur_l"}
     assert subjects(findings, "warning", "joint range") == {"ankle_angle_l"}
 

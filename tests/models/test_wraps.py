@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from msemu.analysis.plausibility.muscles import muscle_path
+from msemu.analysis.plausibility.muscles import tendon_jumps
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.models.loader import make_body
@@ -71,7 +71,7 @@ def lengths_of(body: Body, muscle: str, angles_deg: dict[str, list[float]]) -> n
 
 def unexplained(body: Body, muscle: str, angles_deg: dict[str, list[float]]) -> float:
     """Return the largest jump of a muscle between the poses of `poses_of`, in shares of its fiber."""
-    return muscle_path(body, poses_of(body, angles_deg)).jump[:, body.muscle_names.index(muscle)].max()
+    return tendon_jumps(body, poses_of(body, angles_deg))[:, body.muscle_names.index(muscle)].max()
 
 
 MYOFULLBODY = [

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from msemu.analysis.plausibility.muscles import muscle_path
+from msemu.analysis.plausibility.muscles import tendon_jumps
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
@@ -102,7 +102,7 @@ def test_flights_are_free(body: Body, clips: tuple[MotionClip, MotionClip]) -> N
 
 def jumping_muscles(body: Body, clip: MotionClip) -> set[str]:
     """Return the muscles that jump by more than 3 % of their fiber."""
-    jump = muscle_path(body, clip.qpos).jump.max(axis=0)
+    jump = tendon_jumps(body, clip.qpos).max(axis=0)
     return {name for name, value in zip(body.muscle_names, jump, strict=True) if value > 0.03}
 
 

@@ -11,8 +11,9 @@ from scipy.spatial.transform import Rotation
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.models.body import LANDMARKS
+from msemu.models.geoms import lowest_points
 from msemu.motion.clip import MotionClip
-from msemu.motion.geometry import find_feet, landmark_path, sole_heights, support_point
+from msemu.motion.geometry import find_feet, landmark_path, sole_heights
 from msemu.motion.library.catalogue import find_entry
 from msemu.motion.library.obtain import load_source
 from msemu.motion.quality import source_joint_speed
@@ -213,7 +214,7 @@ def test_support_points_touch_the_plane_that_mujoco_finds(shape):
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     expected = mujoco.mj_geomDistance(model, data, 0, 1, 1.0, None)
-    point = support_point(model, data, 1, np.array([0.0, 0.0, -1.0]))
+    point = lowest_points(model, data, np.array([1]))[0]
     np.testing.assert_allclose(point[2], expected, atol=1e-6)
 
 

@@ -5,7 +5,7 @@ from rsl_rl.models import MLPModel
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 
-from msemu.rl.policy import PolicyNetwork
+from msemu.rl.heads import PolicyNetwork
 from msemu.rl.ppo import PPO
 
 NUM_ENVS, STEPS, MUSCLES, SENSES = 8, 6, 5, 12

@@ -13,6 +13,7 @@ import pytest
 from command_line import run
 
 from msemu.errors import MsemuError
+from msemu.files import remove_partial
 from msemu.motion.clip import MotionClip
 from msemu.rl import checkpoint
 from msemu.rl.run_folder import RunFolder
@@ -21,7 +22,7 @@ TASK = "Msemu-Track-MyoLegs-v0"
 
 
 def partial_files(folder: Path) -> list[Path]:
-    return list(folder.glob(".model_*.partial"))
+    return list(folder.glob(".model_*.partial.pt"))
 
 
 def start_training(clip: MotionClip, folder: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], Path]:
@@ -119,5 +120,5 @@ def test_a_writer_that_is_killed_leaves_the_old_checkpoint(tmp_path: Path) -> No
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     assert checkpoint.read(path, "cpu")["value"] == 1
     assert len(list(tmp_path.iterdir())) == 2
-    checkpoint.remove_partial(tmp_path)
+    remove_partial(tmp_path)
     assert list(tmp_path.iterdir()) == [path]

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from msemu.analysis.evaluation import Evaluation
 from msemu.analysis.rollout import TrackingErrors
+from msemu.files import save_figure
 
 
 def plot_evaluation(evaluation: Evaluation, errors: TrackingErrors, fps: float, folder: Path) -> list[Path]:
@@ -22,7 +23,6 @@ def plot_evaluation(evaluation: Evaluation, errors: TrackingErrors, fps: float, 
     Returns:
         Their paths.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     return [
         _plot_over_time(errors, fps, folder / "errors_over_time.png"),
         _plot_by_joint(evaluation, folder / "error_by_joint.png"),
@@ -48,8 +48,7 @@ def _plot_over_time(errors: TrackingErrors, fps: float, path: Path) -> Path:
         axis.legend(loc="upper left")
         axis.set_ylim(bottom=0)
     figure.suptitle(f"Tracking error, median and quartiles of the episodes still alive ({episodes} episodes)")
-    figure.savefig(path, dpi=120)
-    return path
+    return save_figure(figure, path, dpi=120)
 
 
 def _plot_muscles(errors: TrackingErrors, fps: float, path: Path) -> Path:
@@ -68,8 +67,7 @@ def _plot_muscles(errors: TrackingErrors, fps: float, path: Path) -> Path:
         axis.set_ylim(bottom=0)
     axes[-1].set_xlabel("time [s]")
     figure.suptitle("Muscles, median and quartiles of the episodes still alive")
-    figure.savefig(path, dpi=120)
-    return path
+    return save_figure(figure, path, dpi=120)
 
 
 def _band(axis: Axes, time: np.ndarray, values: np.ndarray, label: str, ylabel: str) -> None:
@@ -92,5 +90,4 @@ def _plot_by_joint(evaluation: Evaluation, path: Path) -> Path:
     axis.set(xlabel="mean absolute error [deg]", title="Joint-angle error by joint")
     axis.tick_params(axis="y", labelsize=7)
     axis.legend()
-    figure.savefig(path, dpi=120)
-    return path
+    return save_figure(figure, path, dpi=120)

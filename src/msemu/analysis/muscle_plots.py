@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from msemu.errors import MsemuError
+from msemu.files import save_figure
 from msemu.models.body import Body
 from msemu.models.muscle_paths import moment_arms
 from msemu.models.poses import random_poses, scalar_joints
@@ -84,17 +84,13 @@ def plot_muscles(
     moving = [index for index in muscles if joints[index] >= 0][:limit]
     sweeps = [sweep_joint(body, parameters, index, joints[index]) for index in moving]
     paths = [folder / "curves.png"]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        plot_curves(_select(parameters, muscles), paths[0])
-        for start in range(0, len(sweeps), MUSCLES_PER_FIGURE):
-            shown = sweeps[start : start + MUSCLES_PER_FIGURE]
-            number = "" if len(sweeps) <= MUSCLES_PER_FIGURE else f"_{1 + start // MUSCLES_PER_FIGURE}"
-            for what, plot in (("force", plot_forces), ("moment_arm", plot_moment_arms)):
-                paths.append(folder / f"{what}{number}.png")
-                plot(shown, paths[-1])
-    except OSError as error:
-        raise MsemuError(f"cannot write to {folder}: {error.strerror}") from error
+    plot_curves(_select(parameters, muscles), paths[0])
+    for start in range(0, len(sweeps), MUSCLES_PER_FIGURE):
+        shown = sweeps[start : start + MUSCLES_PER_FIGURE]
+        number = "" if len(sweeps) <= MUSCLES_PER_FIGURE else f"_{1 + start // MUSCLES_PER_FIGURE}"
+        for what, plot in (("force", plot_forces), ("moment_arm", plot_moment_arms)):
+            paths.append(folder / f"{what}{number}.png")
+            plot(shown, paths[-1])
     return paths
 
 
@@ -105,11 +101,9 @@ def main_joints(body: Body) -> np.ndarray:
         Indices into ``body.joint_names``, -1 for a muscle without any moment arm, shape [M].
     """
     poses = random_poses(body.model, _NUM_POSES, seed=0)
-    hinges = body.independent_joints[_is_hinge(body)[body.independent_joints]]
-    directions = np.zeros((len(hinges), body.model.nv))
-    directions[np.arange(len(hinges)), 6 + hinges] = 1.0
-    motions = body.couplings.project_velocity(poses[:, None], np.repeat(directions[None], _NUM_POSES, axis=0))
-    arms = np.abs(moment_arms(body.model, poses) @ motions.transpose(0, 2, 1)).mean(0)
+    hinges = body.independent_joints[body.is_hinge[body.independent_joints]]
+    motions = np.stack([body.couplings.reduction(pose, 6 + hinges) for pose in poses])
+    arms = np.abs(moment_arms(body.model, poses) @ motions).mean(0)
     return np.where(arms.max(1) > _LEAST_ARM_M, hinges[arms.argmax(1)], -1)
 
 
@@ -131,9 +125,7 @@ def sweep_joint(body: Body, parameters: MuscleParameters, muscle: int, joint: in
         return body.couplings.project(qpos)
 
     poses = poses_at(angles)
-    direction = np.zeros((_NUM_ANGLES, body.model.nv))
-    direction[:, 6 + joint] = 1.0
-    motion = body.couplings.project_velocity(poses, direction)
+    motion = np.stack([body.couplings.reduction(pose, [6 + joint])[:, 0] for pose in poses])
     length, engine_force = _lengths_and_forces(body.model, poses, muscle)
     before, _ = _lengths_and_forces(body.model, poses_at(angles - _STEP_RAD), muscle)
     after, _ = _lengths_and_forces(body.model, poses_at(angles + _STEP_RAD), muscle)
@@ -179,11 +171,11 @@ def plot_curves(parameters: MuscleParameters, path: Path) -> None:
         axis.legend(loc=place)
     levels = "; ".join(f"{name}: {level.about}" for name, level in LEVELS.items())
     figure.suptitle(f"Muscle curves, {len(parameters)} muscles\n{levels}", fontsize=10)
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path, dpi=120)
 
 
 def plot_forces(sweeps: Sequence[JointSweep], path: Path) -> None:
-    """Draw the isometric force of each muscle at every level beside the engine's; the folder must exist."""
+    """Draw the isometric force of each muscle at every level beside the engine's."""
 
     def draw(axis: Axes, sweep: JointSweep) -> None:
         axis.plot(sweep.angle_deg, sweep.engine_force, label="MuJoCo's actuator", **_BEHIND)
@@ -195,7 +187,7 @@ def plot_forces(sweeps: Sequence[JointSweep], path: Path) -> None:
 
 
 def plot_moment_arms(sweeps: Sequence[JointSweep], path: Path) -> None:
-    """Draw the moment arm of each muscle beside the finite difference of its length; the folder must exist."""
+    """Draw the moment arm of each muscle beside the finite difference of its length."""
 
     def draw(axis: Axes, sweep: JointSweep) -> None:
         axis.axhline(0.0, color="0.85", zorder=0)
@@ -225,7 +217,7 @@ def _small_multiples(
     figure.suptitle(title)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def _band(axis: Axes, x: np.ndarray, values: np.ndarray, level: str) -> None:
@@ -288,7 +280,3 @@ def _select(parameters: MuscleParameters, muscles: Sequence[int]) -> MuscleParam
     columns = {column: getattr(parameters, column)[list(muscles)] for column in COLUMNS}
     sources = {column: values[list(muscles)] for column, values in parameters.sources.items()}
     return replace(parameters, names=tuple(parameters.names[index] for index in muscles), **columns, sources=sources)
-
-
-def _is_hinge(body: Body) -> np.ndarray:
-    return body.model.jnt_type[scalar_joints(body.model)] == mujoco.mjtJoint.mjJNT_HINGE

@@ -120,19 +120,21 @@ def record(
         start_frame: Frame of the reference to start in.
         on_step: Called after every step with the number of steps done and in all.
     """
-    names = ("qpos", "reference", "activation", "muscle_force", "fiber_length", "contact_force", "start")
-    frames: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    strength = MuscleParameters.of(env.body.model).max_isometric_force
+    frames: list[dict[str, torch.Tensor]] = []
+    strength = torch.from_numpy(MuscleParameters.of(env.body.model).max_isometric_force).to(env.device)
 
     def keep(episode_start: bool) -> None:
         muscles = env.sim.read_muscles()
-        frames["qpos"].append(env.sim.qpos[0].cpu().numpy().copy())
-        frames["reference"].append(env.reference.state(env.frame)[0][0].cpu().numpy())
-        frames["activation"].append(env.sim.act[0].cpu().numpy().copy())
-        frames["muscle_force"].append((muscles.active_force + muscles.passive_force)[0].cpu().numpy() / strength)
-        frames["fiber_length"].append(muscles.fiber_length[0].cpu().numpy().copy())
-        frames["contact_force"].append(env.sim.contact_force[0].cpu().numpy().copy())
-        frames["start"].append(np.array(episode_start))
+        shown = {
+            "qpos": env.sim.qpos[0],
+            "reference_qpos": env.reference.state(env.frame)[0][0],
+            "activation": env.sim.act[0],
+            "muscle_force": (muscles.active_force + muscles.passive_force)[0] / strength,
+            "fiber_length": muscles.fiber_length[0],
+            "contact_force": env.sim.contact_force[0],
+            "episode_start": torch.tensor(episode_start),
+        }
+        frames.append({name: values.cpu().clone() for name, values in shown.items()})
 
     with torch.inference_mode():
         observations = env.restart(torch.full_like(env.frame, start_frame))
@@ -141,19 +143,8 @@ def record(
             observations, _, dones, _ = env.step(policy(observations))
             keep(bool(dones[0]))
             on_step(step + 1, steps)
-    stacked = {key: np.stack(values) for key, values in frames.items()}
-    return Recording(
-        body=env.body.name,
-        fps=env.cfg.env.control_frequency_hz,
-        qpos=stacked["qpos"],
-        reference_qpos=stacked["reference"],
-        activation=stacked["activation"],
-        muscle_force=stacked["muscle_force"],
-        fiber_length=stacked["fiber_length"],
-        contact_force=stacked["contact_force"],
-        episode_start=stacked["start"],
-        title=title,
-    )
+    stacked = {name: torch.stack([frame[name] for frame in frames]).numpy() for name in frames[0]}
+    return Recording(body=env.body.name, fps=env.cfg.env.control_frequency_hz, title=title, **stacked)
 
 
 def _errors(env: MotionTrackingEnv, alive: torch.Tensor) -> tuple[torch.Tensor, ...]:

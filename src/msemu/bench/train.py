@@ -22,6 +22,7 @@ from msemu.config import cfg_file, load
 from msemu.console import make_folders
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
+from msemu.files import save_figure
 from msemu.rl import provenance
 from msemu.rl.runner import Runner
 from msemu.schema import AgentCfg
@@ -202,7 +203,7 @@ def plot_training(rows: list[dict[str, Any]], path: Path) -> None:
     axis.set(xlabel="environments", ylabel="control steps per second", title="Speed, median and quartiles")
     axis.legend()
     axis.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path, dpi=120)
 
 
 def reset_peak_memory(device: torch.device) -> None:

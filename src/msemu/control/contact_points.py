@@ -11,6 +11,8 @@ import warp as wp
 from msemu.control.independent_dofs import IndependentDofs
 from msemu.errors import MsemuError
 from msemu.models.body import Body
+from msemu.models.geoms import ellipsoids
+from msemu.models.poses import ancestor_dofs
 
 wp.set_module_options({"enable_backward": False})
 
@@ -113,9 +115,9 @@ class ContactPoints:
         geoms, offsets, axes, self.regions = [], [], [], []
         for region in regions:
             for geom in body.contact_regions[region]:
-                centers, semi_axes = _ellipsoids(model, geom)
+                centers, semi_axes = ellipsoids(model, geom)
                 geoms += [geom] * len(centers)
-                offsets += centers
+                offsets += list(centers)
                 axes += [semi_axes] * len(centers)
                 self.regions += [region] * len(centers)
         self.names = tuple(model.geom(geom).name for geom in geoms)
@@ -125,7 +127,7 @@ class ContactPoints:
             -1, NUM_EDGES, 3
         )
 
-        moves = [ancestor_dofs(model, body_id) > 0.0 for body_id in model.geom_bodyid[geoms]]
+        moves = [ancestor_dofs(model, body_id) for body_id in model.geom_bodyid[geoms]]
         moves = np.array(moves).reshape(-1, model.nv)
         point, dof = np.nonzero(moves)
         owner = dofs.owner.cpu().numpy()
@@ -200,29 +202,3 @@ class ContactPoints:
     def force(self, factors: torch.Tensor) -> torch.Tensor:
         """Return the force on each point in world axes [N], [E, C, 3], from that along its edges [N], [E, C, 4]."""
         return torch.einsum("ekf,kfx->ekx", factors, self.edges)
-
-
-def _ellipsoids(model: mujoco.MjModel, geom: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return centers in the geom's frame and semi-axes of the ellipsoids whose lowest points are the candidates."""
-    kind, size = model.geom_type[geom], model.geom_size[geom]
-    if kind == _GEOM.mjGEOM_CAPSULE:
-        end = np.array([0.0, 0.0, size[1]])
-        return [end, -end], np.full(3, size[0])
-    if kind == _GEOM.mjGEOM_SPHERE:
-        return [np.zeros(3)], np.full(3, size[0])
-    if kind == _GEOM.mjGEOM_ELLIPSOID:
-        return [np.zeros(3)], size.copy()
-    raise MsemuError(
-        f"the contact geom '{model.geom(geom).name}' is no capsule, sphere or ellipsoid; give its region one in the"
-        " recipe's contact_capsules"
-    )
-
-
-def ancestor_dofs(model: mujoco.MjModel, body_id: int) -> np.ndarray:
-    """Return 1 for each degree of freedom that moves a body, else 0, shape [nv]."""
-    moves = np.zeros(model.nv)
-    while body_id:
-        start = model.body_dofadr[body_id]
-        moves[start : start + model.body_dofnum[body_id]] = 1.0
-        body_id = int(model.body_parentid[body_id])
-    return moves

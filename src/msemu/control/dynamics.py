@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from mujoco.batch import Batch
 
-from msemu.control.contact_points import ContactPoints, Contacts, ancestor_dofs
+from msemu.control.contact_points import ContactPoints, Contacts
 from msemu.control.independent_dofs import IndependentDofs
 from msemu.models.body import Body
+from msemu.models.poses import ancestor_dofs
 from msemu.sim.batch import view
 
 

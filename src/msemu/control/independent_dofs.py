@@ -27,7 +27,7 @@ class IndependentDofs:
         """Prepare the indices of ``body`` on ``device``."""
         model, couplings = body.model, body.couplings
         joints = np.asarray(body.independent_joints)
-        host_index = np.concatenate([np.arange(ROOT_DOFS), ROOT_DOFS + joints])
+        host_index = body.independent_dofs
         place = np.full(model.nv, -1)
         place[host_index] = np.arange(len(host_index))
         driven = couplings.driver_dof >= 0

@@ -1,7 +1,8 @@
 """Accelerations of a recorded movement, and the generalized forces that they require."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ import torch
 from msemu.control.dynamics import DynamicsReader, DynamicsState
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
-from msemu.motion.smoothing import smooth_path, velocities
+from msemu.motion.smoothing import smooth_path, steps_between, velocities
 
 _FRAMES_AT_ONCE = 128
 
@@ -55,21 +56,37 @@ def differentiate(body: Body, clip: MotionClip, smoothing_s: float) -> Movement:
     return Movement(qpos, qvel, qacc)
 
 
+def differences(body: Body, path: np.ndarray, fps: float) -> Movement:
+    """Return the inner frames of a path, differentiated twice by the differences to their neighbors.
+
+    Args:
+        body: The body.
+        path: Poses, shape [T + 2, nq].
+        fps: Frame rate [Hz].
+    """
+    speed = fps * steps_between(body, path)
+    return Movement(path[1:-1], 0.5 * (speed[1:] + speed[:-1]), fps * np.diff(speed, axis=0))
+
+
 def dynamics_along(
-    reader_of: Callable[[int], DynamicsReader], movement: Movement
-) -> Iterator[tuple[slice, DynamicsState]]:
+    body: Body, movement: Movement, contact_regions: Sequence[str]
+) -> Iterator[tuple[DynamicsReader, DynamicsState]]:
     """Read the equation of motion along a movement, many frames at once.
 
     Args:
-        reader_of: Makes a reader of the given number of states.
+        body: The body.
         movement: The movement.
+        contact_regions: Regions of the body whose contact with the floor counts.
 
     Yields:
-        A range of frames and their state; every frame occurs once.
+        The state of the next frames, and its reader.
+
+    Raises:
+        MsemuError: The body lacks a contact region.
     """
-    frames = len(movement.qpos)
-    for start in range(0, frames, _FRAMES_AT_ONCE):
-        part = slice(start, min(start + _FRAMES_AT_ONCE, frames))
+    reader_of = cache(lambda count: DynamicsReader(body, count, contact_regions))
+    for start in range(0, len(movement.qpos), _FRAMES_AT_ONCE):
+        part = slice(start, start + _FRAMES_AT_ONCE)
         qpos, qvel, qacc = (torch.from_numpy(values[part]) for values in vars(movement).values())
         reader = reader_of(len(qpos))
-        yield part, reader.read(qpos, qvel, qacc[:, reader.dofs.index])
+        yield reader, reader.read(qpos, qvel, qacc[:, reader.dofs.index])

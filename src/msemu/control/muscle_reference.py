@@ -4,19 +4,17 @@ import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import partial
 
 import mujoco
 import numpy as np
 import torch
 
 from msemu.control.activation_inverse import ActivationInverse
-from msemu.control.dynamics import DynamicsReader
 from msemu.control.inverse_dynamics import differentiate, dynamics_along
 from msemu.control.static_optimization import StaticOptimization, StaticOptimizationCfg, contact_regions, optimize
 from msemu.control.weakness import find_weaknesses
 from msemu.errors import MsemuError
-from msemu.files import read_arrays, whole_file
+from msemu.files import read_arrays, write_arrays
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.catalogue import cache_folder
@@ -90,8 +88,8 @@ def _cached(
     except MsemuError:  # not there, or damaged
         made = _optimized(body, clip, level, parameters, inverse)
     # A cache that cannot be written costs time only.
-    with contextlib.suppress(OSError), whole_file(path) as unfinished, open(unfinished, "wb") as file:
-        np.savez_compressed(file, **vars(made))
+    with contextlib.suppress(MsemuError):
+        write_arrays(path, vars(made))
     return made
 
 
@@ -104,7 +102,7 @@ def _optimized(
     later = activation.roll(-1, 0) if clip.cyclic else torch.cat((activation[1:], activation[-1:]))
     lower, upper = inverse.reachable(activation)
     excitation = inverse.excitation(activation, lower, upper, later.contiguous())
-    states = [state for _, state in dynamics_along(partial(_reader, body), movement)]
+    states = [state for _, state in dynamics_along(body, movement, contact_regions(body))]
     return MuscleReference(
         activation=found.activation,
         excitation=excitation.double().numpy(),
@@ -125,10 +123,6 @@ def _remarks(found: StaticOptimization, name: str) -> list[str]:
         advice = "they do what they can; see msemu-analyze static-optimization"
         remarks.append(f"muscles too weak for '{name}' at {joints}{more}: {advice}")
     return remarks
-
-
-def _reader(body: Body, count: int) -> DynamicsReader:
-    return DynamicsReader(body, count, contact_regions(body))
 
 
 def _digest_of_body(

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from msemu.control.contact_points import ContactPoints
-from msemu.control.dynamics import DynamicsReader, DynamicsState
+from msemu.control.dynamics import DynamicsState
 from msemu.control.independent_dofs import ROOT_DOFS
 from msemu.control.inverse_dynamics import Movement, dynamics_along
 from msemu.control.muscle_capacity import MuscleCapacity, pulling_part
@@ -144,22 +144,13 @@ def optimize(
     """
     settings = settings or StaticOptimizationCfg()
     parameters = parameters or MuscleParameters.of(body.model)
-    regions = contact_regions(body)
-    readers: dict[int, DynamicsReader] = {}
-
-    def reader_of(count: int) -> DynamicsReader:
-        if count not in readers:
-            readers[count] = DynamicsReader(body, count, regions)
-        return readers[count]
-
     capacity = MuscleCapacity(parameters, settings.level)
     balance: TorqueBalance | None = None
     parts: list[dict[str, torch.Tensor]] = []
-    for part, state in dynamics_along(reader_of, movement):
-        reader = next(iter(readers.values()))
+    for reader, state in dynamics_along(body, movement, contact_regions(body)):
         balance = balance or TorqueBalance(body, parameters, reader.dofs, settings.contact)
         parts.append(_solve_frames(state, balance, reader.points, capacity, settings))
-        on_frame(part.stop, len(movement.qpos))
+        on_frame(sum(len(part["activation"]) for part in parts), len(movement.qpos))
     return StaticOptimization(
         dof_names=reader.dofs.names,
         muscle_names=body.muscle_names,
@@ -172,18 +163,8 @@ def optimize(
 
 
 def contact_regions(body: Body) -> list[str]:
-    """Return the regions that may carry the body: feet, and hands where there are any.
-
-    Raises:
-        MsemuError: The body has no feet among its contact regions.
-    """
-    missing = [region for region in ("foot_r", "foot_l") if region not in body.contact_regions]
-    if missing:
-        raise MsemuError(
-            f"body '{body.name}' has no contact region {' and no '.join(missing)}: the floor cannot carry it; name the"
-            " geoms in contact_regions of its recipe"
-        )
-    return [region for region in ("foot_r", "foot_l", "hand_r", "hand_l") if region in body.contact_regions]
+    """Return the regions that may carry the body: feet, and hands where there are any."""
+    return ["foot_r", "foot_l", *(hand for hand in ("hand_r", "hand_l") if hand in body.contact_regions)]
 
 
 def _solve_frames(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import array_names, read_arrays
+from msemu.files import array_names, read_arrays, write_arrays
 
 FORMAT_VERSION = 1
 _ARRAYS = ("qpos", "qvel", "cycle_displacement")
@@ -64,8 +64,12 @@ class MotionClip:
         """Duration of one pass through the clip [s]."""
         return (self.num_frames if self.cyclic else self.num_frames - 1) / self.fps
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, remedy: str = "give another path") -> None:
         """Write the clip to ``path`` (.npz: three arrays and a JSON header).
+
+        Args:
+            path: The file.
+            remedy: What the message about a failure ends with.
 
         Raises:
             MsemuError: ``path`` cannot be written.
@@ -74,12 +78,7 @@ class MotionClip:
         header = {key: value for key, value in asdict(self).items() if key not in (*_ARRAYS, _CENTERS)}
         header["format_version"] = FORMAT_VERSION
         header["units"] = "m, rad, s"
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            with open(path, "wb") as file:
-                np.savez_compressed(file, header=json.dumps(header), **{key: getattr(self, key) for key in arrays})
-        except OSError as error:
-            raise MsemuError(f"cannot write the clip {path}: {error.strerror}") from error
+        write_arrays(path, {"header": json.dumps(header)} | {key: getattr(self, key) for key in arrays}, remedy)
 
     @classmethod
     def load(cls, path: Path) -> "MotionClip":

@@ -12,6 +12,7 @@ import numpy as np
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.geometry import region_heights
+from msemu.motion.smoothing import velocities
 
 GRAVITY = np.array([0.0, 0.0, -9.81])
 """Acceleration of free fall [m/s^2]."""
@@ -130,15 +131,11 @@ def momentum_path(body: Body, qpos: np.ndarray, fps: float) -> tuple[np.ndarray,
 
     The angular momentum of a frame takes the central difference of the poses beside it.
     """
-    model, data = body.model, mujoco.MjData(body.model)
-    center, momentum = np.empty((len(qpos), 3)), np.zeros((len(qpos), 3))
-    for frame, pose in enumerate(qpos):
-        data.qpos[:] = pose
-        data.qvel[:] = 0.0
-        if 0 < frame < len(qpos) - 1:
-            data.qvel[:] = central_velocity(body, qpos[frame - 1], pose, qpos[frame + 1], fps)
-        center[frame], momentum[frame] = momentum_of(model, data)
-    return center, momentum[1:-1]
+    data, found = mujoco.MjData(body.model), np.empty((2, len(qpos), 3))
+    for frame, state in enumerate(zip(qpos, velocities(body, qpos, fps, None), strict=True)):
+        data.qpos[:], data.qvel[:] = state
+        found[:, frame] = momentum_of(body.model, data)
+    return found[0], found[1, 1:-1]
 
 
 def central_velocity(body: Body, before: np.ndarray, pose: np.ndarray, after: np.ndarray, fps: float) -> np.ndarray:
@@ -165,5 +162,9 @@ def flight_figures(body: Body, clip: MotionClip, flight: Flight) -> FlightFigure
     mean = momentum.mean(axis=0)
     scale = max(float(np.linalg.norm(mean)), LEAST_ANGULAR_MOMENTUM * body.mass)
     drift = float(np.linalg.norm(momentum - mean, axis=1).max()) / scale
-    fall = 2.0 * np.polyfit(np.arange(len(center)) / clip.fps, center[:, 2], 2)[0] / GRAVITY[2]
-    return FlightFigures(flight, residual, momentum, drift, float(fall))
+    return FlightFigures(flight, residual, momentum, drift, mean_fall(center, clip.fps))
+
+
+def mean_fall(center: np.ndarray, fps: float) -> float:
+    """Return the acceleration at which a center of mass [m], shape [F, 3], falls, as a share of gravity [-]."""
+    return float(2.0 * np.polyfit(np.arange(len(center)) / fps, center[:, 2], 2)[0] / GRAVITY[2])

@@ -2,15 +2,14 @@
 
 from itertools import pairwise
 
-import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from msemu.models.body import LANDMARKS, Body
+from msemu.models.body import Body
 from msemu.models.muscle_paths import muscle_lengths
 from msemu.motion.clip import MotionClip
-from msemu.motion.geometry import landmark_path, region_heights
-from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
+from msemu.motion.geometry import joint_centers, region_heights
+from msemu.motion.source import SEGMENTS, SourceMotion
 from msemu.muscle.parameters import MuscleParameters
 
 _DEGREES = 180.0 / np.pi
@@ -25,14 +24,12 @@ def joint_center_errors(body: Body, qpos: np.ndarray, targets: np.ndarray, track
         targets: Joint centers in the order of `JOINT_CENTERS` [m], shape [T, 12, 3].
         tracked: Which of them count, shape [12].
     """
-    reached = landmark_path(body, qpos)[0][:, [LANDMARKS.index(name) for name in JOINT_CENTERS]]
-    return np.linalg.norm(reached - targets, axis=-1)[:, tracked]
+    return np.linalg.norm(joint_centers(body, qpos) - targets, axis=-1)[:, tracked]
 
 
 def clip_errors(body: Body, clip: MotionClip) -> np.ndarray:
     """Return the distance of each joint center of a clip from where the recorded movement has it [m], shape [T, C]."""
-    reached = landmark_path(body, clip.qpos)[0][:, [LANDMARKS.index(name) for name in clip.joint_center_names]]
-    return np.linalg.norm(reached - clip.joint_centers, axis=-1)
+    return np.linalg.norm(joint_centers(body, clip.qpos, clip.joint_center_names) - clip.joint_centers, axis=-1)
 
 
 def source_joint_speed(source: SourceMotion) -> float:
@@ -93,9 +90,8 @@ def floor_figures(body: Body, qpos: np.ndarray, standing: np.ndarray) -> dict[st
 def limit_figures(body: Body, qpos: np.ndarray) -> dict[str, float]:
     """Return the largest violation of a joint limit [deg] and the share of frames with one over 0.1 deg."""
     model = body.model
-    joints = np.arange(1, model.njnt)
-    hinges = (model.jnt_type[joints] == mujoco.mjtJoint.mjJNT_HINGE) & model.jnt_limited[joints].astype(bool)
-    low, high = model.jnt_range[joints[hinges]].T
+    hinges = body.is_hinge & model.jnt_limited[1:].astype(bool)
+    low, high = model.jnt_range[1:][hinges].T
     angles = qpos[:, 7:][:, hinges]
     excess = np.maximum(np.maximum(low - angles, angles - high), 0.0) * _DEGREES
     return {

@@ -59,19 +59,25 @@ def velocities(body: Body, qpos: np.ndarray, fps: float, displacement: np.ndarra
         fps: Frame rate [Hz].
         displacement: Root translation over one cycle [m], shape [3]; None when the path is not cyclic.
     """
-    frames = len(qpos)
-    qvel = np.zeros((frames, body.model.nv))
-    for frame in range(frames):
-        before, after, span = frame - 1, frame + 1, 2
-        if displacement is None:
-            before, after = max(before, 0), min(after, frames - 1)
-            span = after - before
-        first, second = qpos[before % frames].copy(), qpos[after % frames].copy()
-        if displacement is not None:
-            first[:3] += displacement * (before // frames)
-            second[:3] += displacement * (after // frames)
-        mujoco.mj_differentiatePos(body.model, qvel[frame], span / fps, first, second)
+    qvel, span = np.zeros((len(qpos), body.model.nv)), np.full(len(qpos), 2.0)
+    if displacement is None:
+        path = np.concatenate([qpos[:1], qpos, qpos[-1:]])
+        span[[0, -1]] = 1.0
+    else:
+        path = np.concatenate([qpos[-1:], qpos, qpos[:1]])
+        path[0, :3] -= displacement
+        path[-1, :3] += displacement
+    for frame in range(len(qpos)):
+        mujoco.mj_differentiatePos(body.model, qvel[frame], span[frame] / fps, path[frame], path[frame + 2])
     return body.couplings.project_velocity(qpos, qvel)
+
+
+def steps_between(body: Body, qpos: np.ndarray) -> np.ndarray:
+    """Return what leads from each pose of a path to the next in MuJoCo's velocity convention, shape [T - 1, nv]."""
+    steps = np.empty((len(qpos) - 1, body.model.nv))
+    for step, before, after in zip(steps, qpos[:-1], qpos[1:], strict=True):
+        mujoco.mj_differentiatePos(body.model, step, 1.0, before, after)
+    return steps
 
 
 def continuous_quaternions(quaternions: np.ndarray) -> np.ndarray:

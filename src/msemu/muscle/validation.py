@@ -1,10 +1,9 @@
 """Are the parameters of each muscle those of a muscle?"""
 
-from typing import Literal, NamedTuple
-
 import numpy as np
 
 from msemu.errors import MsemuError
+from msemu.findings import Finding
 from msemu.muscle import in_numpy as reference
 from msemu.muscle.parameters import MuscleParameters
 
@@ -22,28 +21,16 @@ _POSITIVE = (
     "passive_max_isometric_force",
     "passive_optimal_fiber_length",
 )
-_SYMMETRIC = ("max_isometric_force", "optimal_fiber_length", "tendon_slack_length", "pennation_angle")
+_SYMMETRIC = (
+    "max_isometric_force",
+    "optimal_fiber_length",
+    "tendon_slack_length",
+    "pennation_angle",
+    "max_contraction_velocity",
+)
 _FIBER_RANGE = (0.5, 1.6)
 _GREATEST_FORCE = 2.0
 _ASYMMETRY = 0.01
-
-
-class ParameterFinding(NamedTuple):
-    """One remark about a muscle; the fields are those of a finding about a body.
-
-    Attributes:
-        severity: ``error``: forces are wrong there; ``warning``: questionable; ``note``: worth knowing.
-        check: Name of the check.
-        subject: Name of the muscle.
-        message: One line that says what is wrong.
-        value: The measured figure, in the unit that the message names.
-    """
-
-    severity: Literal["error", "warning", "note"]
-    check: str
-    subject: str
-    message: str
-    value: float
 
 
 def require_simulable(parameters: MuscleParameters) -> None:
@@ -66,7 +53,7 @@ def require_simulable(parameters: MuscleParameters) -> None:
 
 def find_implausible(
     parameters: MuscleParameters, muscle_lengths: np.ndarray, mirrored: dict[str, str] | None = None
-) -> list[ParameterFinding]:
+) -> list[Finding]:
     """List what is implausible about each muscle.
 
     Args:
@@ -76,9 +63,9 @@ def find_implausible(
     """
     return [
         *_negative_slack(parameters),
-        *_fiber_range(parameters, muscle_lengths),
+        *fiber_range(parameters, muscle_lengths),
         *_equilibrium(parameters, muscle_lengths),
-        *_asymmetry(parameters, mirrored or {}),
+        *asymmetry(parameters, mirrored or {}),
     ]
 
 
@@ -92,18 +79,19 @@ def _refuse(parameters: MuscleParameters, column: str, bad: np.ndarray, rule: st
         )
 
 
-def _negative_slack(parameters: MuscleParameters) -> list[ParameterFinding]:
+def _negative_slack(parameters: MuscleParameters) -> list[Finding]:
     message = (
         "tendon slack length {:.4f} m is negative: the fiber is longer than its path, the tendon is taken as rigid"
     )
     return [
-        ParameterFinding("warning", "tendon slack length", name, message.format(length), float(length))
+        Finding("warning", "tendon slack length", name, message.format(length), float(length))
         for name, length in zip(parameters.names, parameters.tendon_slack_length, strict=True)
         if length < 0
     ]
 
 
-def _fiber_range(parameters: MuscleParameters, muscle_lengths: np.ndarray) -> list[ParameterFinding]:
+def fiber_range(parameters: MuscleParameters, muscle_lengths: np.ndarray) -> list[Finding]:
+    """Find muscles whose fiber leaves its plausible length; arguments as of `find_implausible`."""
     lengths = reference.rigid_fiber_length(parameters, muscle_lengths)
     outside = (lengths < _FIBER_RANGE[0]) | (lengths > _FIBER_RANGE[1])
     findings = []
@@ -114,11 +102,11 @@ def _fiber_range(parameters: MuscleParameters, muscle_lengths: np.ndarray) -> li
                 f"fiber {values.min():.2f} to {values.max():.2f} of its optimal length, outside"
                 f" {_FIBER_RANGE[0]} to {_FIBER_RANGE[1]} in {share:.0%} of poses"
             )
-            findings.append(ParameterFinding("warning", "fiber length", name, message, float(extreme)))
+            findings.append(Finding("warning", "fiber length", name, message, float(extreme)))
     return findings
 
 
-def _equilibrium(parameters: MuscleParameters, muscle_lengths: np.ndarray) -> list[ParameterFinding]:
+def _equilibrium(parameters: MuscleParameters, muscle_lengths: np.ndarray) -> list[Finding]:
     """Find muscles that are slack at their longest when active, or strong at their shortest when at rest."""
     longest = _held_force(parameters, 1.0, muscle_lengths.max(0))
     shortest = _held_force(parameters, 0.0, muscle_lengths.min(0))
@@ -126,10 +114,10 @@ def _equilibrium(parameters: MuscleParameters, muscle_lengths: np.ndarray) -> li
     for name, active, passive in zip(parameters.names, longest, shortest, strict=True):
         if active <= 0:
             message = "is slack in every pose: it has no force however active"
-            findings.append(ParameterFinding("error", "equilibrium", name, message, float(active)))
+            findings.append(Finding("error", "equilibrium", name, message, float(active)))
         if passive > _GREATEST_FORCE:
             message = f"pulls with {passive:.1f} times its maximum isometric force in every pose even at rest"
-            findings.append(ParameterFinding("error", "equilibrium", name, message, float(passive)))
+            findings.append(Finding("error", "equilibrium", name, message, float(passive)))
     return findings
 
 
@@ -139,7 +127,8 @@ def _held_force(parameters: MuscleParameters, activation: float, lengths: np.nda
     return held.force / parameters.max_isometric_force
 
 
-def _asymmetry(parameters: MuscleParameters, mirrored: dict[str, str]) -> list[ParameterFinding]:
+def asymmetry(parameters: MuscleParameters, mirrored: dict[str, str]) -> list[Finding]:
+    """Find muscles that differ from that of the other side; arguments as of `find_implausible`."""
     findings = []
     index = {name: position for position, name in enumerate(parameters.names)}
     for name, other in mirrored.items():
@@ -150,5 +139,5 @@ def _asymmetry(parameters: MuscleParameters, mirrored: dict[str, str]) -> list[P
             gap = abs(value - other_value) / max(abs(value), abs(other_value), 1e-9)
             if gap > _ASYMMETRY:
                 message = f"{column} is {value:.4g}, that of {other} {other_value:.4g}"
-                findings.append(ParameterFinding("warning", "asymmetry", name, message, float(gap)))
+                findings.append(Finding("warning", "asymmetry", name, message, float(gap)))
     return findings

@@ -1,52 +1,32 @@
 """Checkpoints: files of tensors, numbers and strings, and nothing that runs."""
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from msemu.errors import MsemuError
+from msemu.files import whole_file
 
 FORMAT = "msemu-checkpoint-1"
 _POLICY = ("actor_state_dict", "head", "control_steps", "iter", "best_error_cm")
 """What of a checkpoint a policy needs that learns no more."""
-_PARTIAL = ".partial"
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
-    """Write a checkpoint so that ``path`` holds either the old or the new file, whenever the process or machine ends.
+    """Write a checkpoint whole or not at all, see `msemu.files.whole_file`.
 
     Raises:
         MsemuError: The folder cannot be written.
     """
-    path = Path(path)
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PARTIAL)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                torch.save({"format": FORMAT, **content}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-            _flush_folder(path.parent)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise MsemuError(f"cannot write the checkpoint {path}: {error.strerror}") from error
+    remedy = "check that the folder may be written to and that the disk has room"
+    with whole_file(path, remedy) as unfinished, open(unfinished, "wb") as file:
+        torch.save({"format": FORMAT, **content}, file)
 
 
 def write_policy(path: Path, content: dict[str, Any]) -> None:
     """Write of a checkpoint only what a policy needs that learns no more; see `write`."""
     write(path, {name: content[name] for name in _POLICY})
-
-
-def remove_partial(folder: Path) -> None:
-    """Remove what a process that was killed while it wrote a checkpoint left behind in ``folder``."""
-    for path in Path(folder).glob(f".*{_PARTIAL}"):
-        path.unlink(missing_ok=True)
 
 
 def read(path: Path, device: str | torch.device) -> dict[str, Any]:
@@ -67,12 +47,3 @@ def read(path: Path, device: str | torch.device) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise MsemuError(f"{path} is not a checkpoint of this msemu release (wanted {FORMAT})")
     return content
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a renaming last through a power failure."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -9,6 +9,7 @@ from rich.console import Console
 from msemu import models
 from msemu.config import build, read_yaml, to_dict
 from msemu.errors import MsemuError, suggestion
+from msemu.files import write_text
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.catalogue import Entry, find_entries
 from msemu.motion.library.obtain import obtain_clip
@@ -77,16 +78,14 @@ def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:
         MsemuError: A clip is a file of the user's, which msemu cannot obtain elsewhere.
     """
     own = folder / run.task
-    own.mkdir(parents=True, exist_ok=True)
     write_policy(own / "best.pt", read(run.checkpoint(checkpoint), "cpu"))
-    (own / "best.pt").chmod(0o644)  # a checkpoint is private to who trains
     config = read_yaml(run.path / "config.yaml")
     config["clips"] = [to_dict(entry) for entry in find_entries(motions_of(run.load_config()))]
-    (own / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    write_text(own / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     provenance = read_yaml(run.path / "provenance.yaml")
     for entry in (provenance, *provenance.get("resumed", [])):
         program, *arguments = entry["command"]
         words = [Path(program).name, *(Path(word).name if os.path.isabs(word) else word for word in arguments)]
         entry["command"] = " ".join(words)
-    (own / "provenance.yaml").write_text(yaml.safe_dump(provenance, sort_keys=False), encoding="utf-8")
+    write_text(own / "provenance.yaml", yaml.safe_dump(provenance, sort_keys=False))
     return own

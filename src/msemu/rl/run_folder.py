@@ -14,13 +14,13 @@ from rich.console import Console
 
 from msemu.config import build, read_yaml, to_dict
 from msemu.errors import MsemuError, suggestion
+from msemu.files import remove_partial, write_text
 from msemu.models import load_body
 from msemu.models.body import Body
 from msemu.models.recipe import Recipe, recipe_values
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import file_stem
 from msemu.registry import list_tasks
-from msemu.rl import checkpoint
 from msemu.rl.earlier_runs import translate
 from msemu.rl.provenance import git_state, versions
 from msemu.schema import TrainCfg
@@ -50,18 +50,17 @@ class RunFolder:
         run = cls(path, task)
         try:
             path.mkdir(parents=True)
-            run._save_clips(clips)
-            run._write_yaml("provenance.yaml", _provenance(body, clips))
-            # How long this call runs is no property of the run: one that resumes it has a budget of its own.
-            lasting = replace(cfg, iterations=None, minutes=None, resume=None)
-            # This file makes the folder a run, so it comes last and at once: a killed command leaves no half of one.
-            content = {"task": task, "train": to_dict(lasting), "recipe": recipe_values(cfg.body)}
-            run._write_yaml(".config.yaml", content)
-            (path / ".config.yaml").replace(path / "config.yaml")
         except OSError as error:
             raise MsemuError(
                 f"cannot write the run folder {path}: {error.strerror}; choose another --runs-dir"
             ) from error
+        run._save_clips(clips)
+        run._write_yaml("provenance.yaml", _provenance(body, clips))
+        # How long this call runs is no property of the run: one that resumes it has a budget of its own.
+        lasting = replace(cfg, iterations=None, minutes=None, resume=None)
+        # This file makes the folder a run, so it comes last: a killed command leaves no half of one.
+        content = {"task": task, "train": to_dict(lasting), "recipe": recipe_values(cfg.body)}
+        run._write_yaml("config.yaml", content)
         return run
 
     @classmethod
@@ -161,7 +160,7 @@ class RunFolder:
         try:
             with tempfile.TemporaryFile(dir=self.path):
                 pass
-            checkpoint.remove_partial(self.path)
+            remove_partial(self.path)
         except OSError as error:
             raise MsemuError(f"cannot write into the run folder {self.path}: {error.strerror}") from error
 
@@ -174,11 +173,7 @@ class RunFolder:
         provenance = read_yaml(self.path / "provenance.yaml")
         entry = {"iteration": self.next_iteration(), "command": sys.argv, "git": git_state()}
         provenance["resumed"] = [*provenance.get("resumed", []), entry]
-        try:
-            self._write_yaml(".provenance.yaml", provenance)
-            (self.path / ".provenance.yaml").replace(self.path / "provenance.yaml")
-        except OSError as error:
-            raise MsemuError(f"cannot write into the run folder {self.path}: {error.strerror}") from error
+        self._write_yaml("provenance.yaml", provenance)
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints that training can continue from, oldest first."""
@@ -216,7 +211,7 @@ class RunFolder:
             clip.save(self.path / "motions" / f"{file_stem(index, clip.name)}.npz")
 
     def _write_yaml(self, name: str, content: dict[str, Any]) -> None:
-        (self.path / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        write_text(self.path / name, yaml.safe_dump(content, sort_keys=False))
 
 
 @cache

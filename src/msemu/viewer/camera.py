@@ -8,6 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from msemu.models.body import Body
+from msemu.models.poses import at_pose
 
 FIELD_OF_VIEW_DEG = 30.0
 ELEVATION_DEG = -10.0
@@ -108,7 +109,4 @@ def heading_deg(qpos: np.ndarray, body: Body) -> float:
 
 def standing_height(body: Body) -> float:
     """Return the height of the highest body origin above the lowest in the neutral pose, plus a head [m]."""
-    data = mujoco.MjData(body.model)
-    data.qpos[:] = body.neutral_qpos
-    mujoco.mj_kinematics(body.model, data)
-    return float(np.ptp(data.xpos[1:, 2])) + _HEAD_M
+    return float(np.ptp(at_pose(body.model, body.neutral_qpos).xpos[1:, 2])) + _HEAD_M

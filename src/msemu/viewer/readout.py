@@ -1,6 +1,5 @@
 """Checks and figures that every view of a recording shares."""
 
-import mujoco
 import numpy as np
 
 from msemu.errors import MsemuError
@@ -56,10 +55,6 @@ def tracking_errors(recording: Recording, body: Body) -> tuple[np.ndarray, np.nd
     if recording.reference_qpos is None:
         return None
     difference = recording.qpos - recording.reference_qpos
-    hinges = [
-        7 + joint
-        for joint in body.independent_joints
-        if body.model.joint(body.joint_names[joint]).type[0] == mujoco.mjtJoint.mjJNT_HINGE
-    ]
+    hinges = 7 + body.independent_joints[body.is_hinge[body.independent_joints]]
     joint_error_deg = np.degrees(np.abs(difference[:, hinges])).mean(axis=1)
     return joint_error_deg, 100 * np.linalg.norm(difference[:, :3], axis=1)

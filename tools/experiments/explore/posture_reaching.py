@@ -11,9 +11,9 @@ from tensordict import TensorDict
 from msemu.errors import MsemuError, suggestion
 from msemu.models import Body, load_body
 from msemu.models.couplings import Couplings
-from msemu.models.edits.hold import hold_joints
+from msemu.models.edits.hold import relative_pose
 from msemu.models.muscle_groups import group_by_length
-from msemu.models.poses import scalar_joints
+from msemu.models.poses import at_pose, scalar_joints
 from msemu.schema import ExcitationCfg, SimCfg
 from msemu.sim import make_simulation
 
@@ -61,18 +61,44 @@ _PREFIX = "part/"
 def held_model(task: ReachingTask) -> mujoco.MjModel:
     """Compile the body of a task with its root, and whatever does not move, held in the neutral pose; no contact."""
     body = load_body(task.body)
-    data = mujoco.MjData(body.model)
-    data.qpos = body.neutral_qpos
-    mujoco.mj_kinematics(body.model, data)
+    data = at_pose(body.model, body.neutral_qpos)
     spec = _take_out(body, data, task.part) if task.part else body.spec.copy()
     prefix = _PREFIX if task.part else ""
     for muscle in list(spec.actuators):
         if task.muscles and muscle.name.removeprefix(prefix) not in task.muscles:
             spec.delete(spec.tendon(muscle.target))
             spec.delete(muscle)
-    hold_joints(spec, {prefix + joint for joint in task.joints or body.joint_names}, body.model, data, prefix)
+    _hold_joints(spec, {prefix + joint for joint in task.joints or body.joint_names}, body.model, data, prefix)
     spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_CONTACT)
     return spec.compile()
+
+
+def _hold_joints(
+    spec: mujoco.MjSpec, moving: set[str], model: mujoco.MjModel, data: mujoco.MjData, prefix: str = ""
+) -> None:
+    """Take away all joints but some, and their couplings; bodies that lose their joints stay in the pose of ``data``.
+
+    Muscles stay.
+
+    Args:
+        spec: Specification to edit, of ``model`` or of a part of it.
+        moving: Names of the joints to keep in ``spec``; a body keeps all of its joints or none.
+        model: The whole model.
+        data: Kinematics of ``model`` in the pose to hold.
+        prefix: What names in ``spec`` begin with and those in ``model`` do not.
+    """
+    for coupling in list(spec.equalities):
+        if not {coupling.name1, coupling.name2} <= moving | {""}:
+            spec.delete(coupling)
+    for body in spec.bodies:
+        held = [joint for joint in body.joints if joint.name not in moving]
+        if not held:
+            continue
+        compiled = model.body(body.name.removeprefix(prefix))
+        body.pos, body.quat = relative_pose(data, compiled.parentid[0], compiled.id)
+        body.alt.type = mujoco.mjtOrientation.mjORIENTATION_QUAT
+        for joint in held:
+            spec.delete(joint)
 
 
 def _take_out(body: Body, data: mujoco.MjData, part: str) -> mujoco.MjSpec:

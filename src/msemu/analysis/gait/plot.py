@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from msemu.analysis.gait.cycles import PERCENT
 from msemu.analysis.gait.gait import GaitActivity
 from msemu.analysis.gait.muscle_timing import Agreement, Channel, TextbookTiming
+from msemu.files import save_figure
 
 _STYLES = {
     "r": {"label": "right", "color": "#d55e00", "linestyle": "-"},
@@ -47,7 +48,7 @@ def plot_gait(
         axis.axis("off")
     _draw_key(axes[-1], activity)
     figure.suptitle(f"{title}\nmean ± standard deviation over gait cycles; gray: {timing.source}", fontsize=10)
-    figure.savefig(path, dpi=100)
+    save_figure(figure, path, dpi=100)
 
 
 def _draw(axis: Axes, activity: GaitActivity, column: int, channel: Channel) -> None:

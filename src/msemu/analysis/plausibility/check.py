@@ -1,16 +1,16 @@
 """Is a clip physically plausible? Everything that can be said without a simulation, with joint, frame and time."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
-import mujoco
 import numpy as np
 from scipy.ndimage import minimum_filter1d
 
 from msemu.analysis.plausibility.joints import joints_at_limit
-from msemu.analysis.plausibility.muscles import MusclePath, muscle_path, snapping_geom
+from msemu.analysis.plausibility.muscles import snapping_geom, tendon_jumps
 from msemu.analysis.plausibility.strength import Strength, strength
+from msemu.findings import Finding, Severity, worst_first
 from msemu.models.body import Body
+from msemu.models.poses import posed
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import FlightFigures, find_flights, flight_figures, unrolled
 from msemu.motion.geometry import find_feet, region_heights
@@ -23,58 +23,19 @@ SUSTAINED_FRAMES = 3
 """A joint is too weak when it is in this many frames in a row: where contact begins or ends the torques of single
 frames say more about the instant at which the floor begins to push than about the movement."""
 
-SEVERITIES = ("error", "warning", "note")
-
-ERROR_LIMITS = {
-    "joint centers": 12.0,
-    "joint limit": 1.0,
-    "penetration": 1.0,
-    "foot skate": 1.0,
-    "joint speed": 30.0,
-    "tendon jump": 3.0,
-    "coupling": 1e-3,
-    "flight residual": 0.1,
-    "angular momentum": 5.0,
-    "strength": 2.0,
+LIMITS = {
+    "joint centers": (6.0, 12.0),
+    "joint limit": (0.1, 1.0),
+    "penetration": (0.5, 1.0),
+    "foot skate": (0.3, 1.0),
+    "joint speed": (25.0, 30.0),
+    "tendon jump": (1.0, 3.0),
+    "coupling": (1e-6, 1e-3),
+    "flight residual": (0.05, 0.1),
+    "angular momentum": (2.5, 5.0),
+    "strength": (1.0, 2.0),
 }
-"""A figure above this is an error; the units are those of the messages."""
-
-WARNING_LIMITS = {
-    "joint centers": 6.0,
-    "joint limit": 0.1,
-    "penetration": 0.5,
-    "foot skate": 0.3,
-    "joint speed": 25.0,
-    "tendon jump": 1.0,
-    "coupling": 1e-6,
-    "flight residual": 0.05,
-    "angular momentum": 2.5,
-    "strength": 1.0,
-}
-"""A figure above this is a warning."""
-
-
-@dataclass(frozen=True)
-class ClipFinding:
-    """One remark about a clip.
-
-    Attributes:
-        severity: ``error``: a body cannot or should not follow the clip there; ``warning``: questionable; ``note``.
-        check: Name of the check, such as ``penetration``.
-        subject: Joint, muscle, contact region or phase.
-        frame: Frame of the largest figure; -1 when it concerns the whole clip.
-        time_s: Instant of that frame [s].
-        message: One line with the figure and its unit.
-        value: The figure.
-    """
-
-    severity: Literal["error", "warning", "note"]
-    check: str
-    subject: str
-    frame: int
-    time_s: float
-    message: str
-    value: float
+"""A figure above the first is a warning, above the second an error; the units are those of the messages."""
 
 
 @dataclass
@@ -88,18 +49,18 @@ class Plausibility:
         joint_speed: Speed of the independent joints [rad/s or m/s], shape [T, J].
         flights: The phases without contact, as they are.
         strength: Required and available torques in the frames that have neighbors.
-        muscles: The muscles along the clip.
+        tendon_jump: From `tendon_jumps`, shape [T - 1, M], or [T + 1, M] in a cyclic clip.
         first_frame: Frame number of the first row of `strength`.
         figures: The largest figure of each check.
     """
 
     clip: MotionClip
-    findings: list[ClipFinding]
+    findings: list[Finding]
     height: dict[str, np.ndarray]
     joint_speed: np.ndarray
     flights: list[FlightFigures]
     strength: Strength
-    muscles: MusclePath
+    tendon_jump: np.ndarray
     first_frame: int
     figures: dict[str, float] = field(default_factory=dict)
 
@@ -113,11 +74,10 @@ def check_clip(body: Body, clip: MotionClip) -> Plausibility:
     clip.check_matches(body.name, body.joint_names)
     ring = int(clip.cyclic)
     path = unrolled(clip, -ring, clip.num_frames - 1 + ring)
-    muscles = muscle_path(body, path)
     height = region_heights(body, clip.qpos)
     flights = find_flights(np.min(list(height.values()), axis=0), clip.cyclic)
     measured = [flight_figures(body, clip, flight) for flight in flights if not flight.is_hovering]
-    torques = strength(body, path, clip.fps, muscles)
+    torques = strength(body, path, clip.fps)
     report = Plausibility(
         clip=clip,
         findings=[],
@@ -125,13 +85,13 @@ def check_clip(body: Body, clip: MotionClip) -> Plausibility:
         joint_speed=np.abs(clip.qvel[:, 6 + body.independent_joints]),
         flights=measured,
         strength=torques,
-        muscles=muscles,
+        tendon_jump=tendon_jumps(body, path),
         first_frame=0 if clip.cyclic else 1,
     )
     findings = _Findings(clip, report.figures)
     _check_joints(findings, body, clip, report.joint_speed)
     _check_floor(findings, body, clip, height)
-    _check_muscles(findings, body, path, muscles.jump, ring)
+    _check_muscles(findings, body, path, report.tendon_jump, ring)
     for flight in flights:
         if flight.is_hovering:
             subject = f"frames {flight.first} to {flight.last}"
@@ -148,7 +108,7 @@ def check_clip(body: Body, clip: MotionClip) -> Plausibility:
             f" ({abs(needed):.0f} Nm of {given:.0f} Nm)"
         )
         findings.add("strength", names[joint], row + report.first_frame, text, ratio[:, joint].max())
-    report.findings = sorted(findings.found, key=lambda item: (SEVERITIES.index(item.severity), item.check))
+    report.findings = worst_first(findings.found)
     return report
 
 
@@ -157,21 +117,19 @@ class _Findings:
 
     def __init__(self, clip: MotionClip, figures: dict[str, float]) -> None:
         self._clip, self._figures = clip, figures
-        self.found: list[ClipFinding] = []
+        self.found: list[Finding] = []
 
     def add(self, check: str, subject: str, frame: int, message: str, value: float) -> None:
         """Take the largest figure of a check about a subject."""
         self._figures[check] = max(self._figures.get(check, 0.0), float(value))
-        if value > ERROR_LIMITS[check]:
-            self.add_as("error", check, subject, frame, message, value)
-        elif value > WARNING_LIMITS[check]:
-            self.add_as("warning", check, subject, frame, message, value)
+        questionable, wrong = LIMITS[check]
+        if value > questionable:
+            self.add_as("error" if value > wrong else "warning", check, subject, frame, message, value)
 
-    def add_as(self, severity: str, check: str, subject: str, frame: int, message: str, value: float) -> None:
+    def add_as(self, severity: Severity, check: str, subject: str, frame: int, message: str, value: float) -> None:
         """Add a finding whatever its figure."""
-        frame = frame % self._clip.num_frames if frame >= 0 else frame
-        time_s = max(frame, 0) / self._clip.fps
-        self.found.append(ClipFinding(severity, check, subject, frame, time_s, message, float(value)))
+        frame %= self._clip.num_frames
+        self.found.append(Finding(severity, check, subject, message, float(value), frame, frame / self._clip.fps))
 
 
 def _check_joints(findings: _Findings, body: Body, clip: MotionClip, speed: np.ndarray) -> None:
@@ -186,7 +144,7 @@ def _check_joints(findings: _Findings, body: Body, clip: MotionClip, speed: np.n
     low, high = model.jnt_range[joints].T
     angles = clip.qpos[:, 7 + body.independent_joints]
     excess = np.where(limited, np.maximum(np.maximum(low - angles, angles - high), 0.0), 0.0)
-    hinge = model.jnt_type[joints] == mujoco.mjtJoint.mjJNT_HINGE
+    hinge = body.is_hinge[body.independent_joints]
     excess *= np.where(hinge, np.degrees(1.0), 1000.0)
     names = [body.joint_names[joint] for joint in body.independent_joints]
     for joint, (frame, value, name) in enumerate(_peaks(excess, names)):
@@ -208,14 +166,9 @@ def _check_floor(findings: _Findings, body: Body, clip: MotionClip, height: dict
     depth = -100 * np.stack(list(height.values()), axis=1)
     for frame, value, region in _peaks(depth, list(height)):
         findings.add("penetration", region, frame, f"{value:.2f} cm below the floor", value)
-    model, data = body.model, mujoco.MjData(body.model)
-    path = unrolled(clip, 0, clip.num_frames - 1 + int(clip.cyclic))
-    for side, foot in zip("rl", find_feet(body), strict=True):
-        points = np.empty((len(path), 2, 3))
-        for frame, pose in enumerate(path):
-            data.qpos[:] = pose
-            mujoco.mj_kinematics(model, data)
-            points[frame] = data.xpos[foot.segment] + foot.points @ data.xmat[foot.segment].reshape(3, 3).T
+    feet, path = find_feet(body), unrolled(clip, 0, clip.num_frames - 1 + int(clip.cyclic))
+    places = np.array([[foot.world_points(data) for foot in feet] for data in posed(body.model, path)])
+    for side, foot, points in zip("rl", feet, places.swapaxes(0, 1), strict=True):
         standing = points[..., 2] - foot.heights < STANDING_M
         both = standing[1:] & standing[:-1]
         speed = np.linalg.norm(np.diff(points[..., :2], axis=0), axis=-1) * clip.fps * both
@@ -229,7 +182,7 @@ def _check_floor(findings: _Findings, body: Body, clip: MotionClip, height: dict
 def _check_muscles(findings: _Findings, body: Body, path: np.ndarray, jump: np.ndarray, ring: int) -> None:
     for muscle, (row, value, name) in enumerate(_peaks(100 * jump, body.muscle_names)):
         text = f"changes its length by {value:.1f} % of its fiber"
-        if value > ERROR_LIMITS["tendon jump"]:
+        if value > LIMITS["tendon jump"][1]:
             geom = snapping_geom(body, muscle, path[row], path[row + 1], value / 100)
             fast = "the joints that it crosses turn too far between frames"
             text += f": {fast}" if geom is None else f" at once: the body's path jumps over the geom '{geom}'"

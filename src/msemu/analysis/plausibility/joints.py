@@ -3,6 +3,7 @@
 import numpy as np
 
 from msemu.models.body import LANDMARKS, Body
+from msemu.models.poses import ancestor_dofs
 
 _AT_LIMIT_SHARE = 0.01
 """A joint within this share of its range from an end of it is at its limit [-]."""
@@ -18,15 +19,12 @@ def joints_at_limit(body: Body, pose: np.ndarray, center: str) -> list[str]:
     """
     model, (joint, side) = body.model, center.split("_")
     end = f"{'toe' if joint in ('hip', 'knee', 'ankle') else 'wrist'}_{side}"
-    chain, body_id = set(), int(body.landmark_bodies[LANDMARKS.index(end)])
-    while body_id > 0:
-        chain.add(body_id)
-        body_id = int(model.body_parentid[body_id])
+    chain = ancestor_dofs(model, int(body.landmark_bodies[LANDMARKS.index(end)]))
     found = []
     for index in body.independent_joints:
         low, high = model.jnt_range[1 + index]
         room = min(pose[7 + index] - low, high - pose[7 + index])
-        belongs = model.jnt_limited[1 + index] and model.jnt_bodyid[1 + index] in chain
+        belongs = model.jnt_limited[1 + index] and chain[6 + index]
         if belongs and room < _AT_LIMIT_SHARE * (high - low):
             found.append(f"{body.joint_names[index]} {np.degrees(pose[7 + index]):.0f} deg")
     return found

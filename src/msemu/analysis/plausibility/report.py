@@ -1,4 +1,4 @@
-"""The plausibility report as a table, as pictures and as one page of HTML."""
+"""The plausibility report as pictures and as one page of HTML."""
 
 import base64
 import html
@@ -7,35 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.table import Table
 
-from msemu.analysis.plausibility.check import ERROR_LIMITS, SEVERITIES, ClipFinding, Plausibility
+from msemu.analysis.plausibility.check import LIMITS, Plausibility
+from msemu.files import save_figure, write_text
+from msemu.findings import COLORS, summary
 from msemu.motion.flight import GRAVITY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SHOWN_JOINTS = 16
-_COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
-
-
-def findings_table(report: Plausibility, rows: int = 40) -> Table:
-    """Return the findings as a table for the terminal, the worst first, at most ``rows`` of them."""
-    clip = report.clip
-    title = f"{clip.name or 'clip'} on {clip.body}: {summary(report)}"
-    table = Table("", "check", "where", "frame", "time", "what", title=title)
-    for finding in report.findings[:rows]:
-        color = _COLORS[finding.severity]
-        table.add_row(f"[{color}]{finding.severity}[/]", *_cells(finding))
-    if len(report.findings) > rows:
-        table.caption = f"and {len(report.findings) - rows} more"
-    return table
-
-
-def summary(report: Plausibility) -> str:
-    """Say how many findings of each severity there are."""
-    counts = {name: sum(finding.severity == name for finding in report.findings) for name in SEVERITIES}
-    return ", ".join(f"{count} {name}{'s' * (count != 1)}" for name, count in counts.items() if count) or "no findings"
 
 
 def draw(report: Plausibility) -> dict[str, "Figure"]:
@@ -49,46 +30,34 @@ def draw(report: Plausibility) -> dict[str, "Figure"]:
 
 
 def write_pictures(report: Plausibility, folder: Path) -> list[Path]:
-    """Write the figures as PNG into a folder and return their paths.
-
-    Raises:
-        OSError: The folder cannot be written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, figure in draw(report).items():
-        paths.append(folder / f"{name}.png")
-        figure.savefig(paths[-1], dpi=110)
-    return paths
+    """Write the figures as PNG into a folder and return their paths."""
+    return [save_figure(figure, folder / f"{name}.png") for name, figure in draw(report).items()]
 
 
 def write_html(report: Plausibility, path: Path) -> None:
-    """Write the report as one page that needs no other file.
-
-    Raises:
-        OSError: The file cannot be written.
-    """
+    """Write the report as one page that needs no other file."""
     clip = report.clip
     title = html.escape(f"{clip.name or 'clip'} on {clip.body}")
-    facts = f"{clip.num_frames} frames at {clip.fps:g} Hz, {clip.duration_s:.2f} s; {summary(report)}."
+    facts = f"{clip.num_frames} frames at {clip.fps:g} Hz, {clip.duration_s:.2f} s; {summary(report.findings)}."
     rows = "".join(
         f'<tr class="{finding.severity}"><td>{finding.severity}</td>'
-        + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(finding))
+        + "".join(f"<td>{html.escape(cell)}</td>" for cell in finding.cells())
         + "</tr>"
         for finding in report.findings
     )
     figures = "".join(
-        f"<tr><td>{html.escape(check)}</td><td>{value:.3g}</td><td>{ERROR_LIMITS[check]:g}</td></tr>"
+        f"<tr><td>{html.escape(check)}</td><td>{value:.3g}</td><td>{LIMITS[check][1]:g}</td></tr>"
         for check, value in report.figures.items()
     )
     pictures = "".join(
         f'<img alt="{name}" src="data:image/png;base64,{_png(fig)}">' for name, fig in draw(report).items()
     )
+    severities = "".join(f".{name} td:first-child {{ color: {color} }}\n" for name, color in COLORS.items())
     page = f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
 body {{ font: 15px/1.4 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; color: #222 }}
 table {{ border-collapse: collapse; margin: 1em 0 }}
 td, th {{ padding: .2em .7em; border-bottom: 1px solid #ddd; text-align: left }}
-.error td:first-child {{ color: #b00020; font-weight: bold }} .warning td:first-child {{ color: #946200 }}
+{severities}
 img {{ max-width: 100%; display: block; margin: 1em 0 }}
 </style></head><body><h1>{title}</h1><p>{html.escape(facts)}</p><p>{html.escape(clip.source)}</p>
 <h2>Largest figures</h2><table><tr><th>check</th><th>largest</th><th>limit</th></tr>{figures}</table>
@@ -96,13 +65,7 @@ img {{ max-width: 100%; display: block; margin: 1em 0 }}
 <h2>Findings</h2><table><tr><th></th><th>check</th><th>where</th><th>frame</th><th>time</th><th>what</th></tr>{rows}</table>
 </body></html>
 """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
-
-
-def _cells(finding: ClipFinding) -> tuple[str, ...]:
-    where = ("", "") if finding.frame < 0 else (str(finding.frame), f"{finding.time_s:.2f} s")
-    return finding.check, finding.subject, *where, finding.message
+    write_text(path, page)
 
 
 def _png(figure: "Figure") -> str:
@@ -154,7 +117,7 @@ def _draw_flight(report: Plausibility) -> "Figure":
             label = None if number else f"about {'xyz'[axis]}"
             axes[1].plot(at, figures.angular_momentum[:, axis], color=f"C{axis}", label=label)
             axes[1].hlines(mean[axis], at[0], at[-1], color=f"C{axis}", ls=":", lw=1)
-    axes[0].axhline(ERROR_LIMITS["flight residual"], color="black", lw=0.8, ls="--")
+    axes[0].axhline(LIMITS["flight residual"][1], color="black", lw=0.8, ls="--")
     axes[0].set(ylabel="force [body weights]", title=f"Force missing at the root (g = {-GRAVITY[2]} m/s²)")
     axes[1].set(xlabel="time [s]", ylabel="[kg m²/s]", title="Angular momentum about the center of mass in flight")
     axes[0].legend(fontsize=8)
@@ -193,12 +156,12 @@ def _draw_joints(report: Plausibility) -> "Figure":
     fastest = np.argsort(-report.joint_speed.max(axis=0))[:5]
     for joint in fastest:
         axes[0].plot(time, report.joint_speed[:, joint], label=report.strength.joint_names[joint])
-    axes[0].axhline(ERROR_LIMITS["joint speed"], color="black", lw=0.8, ls="--")
+    axes[0].axhline(LIMITS["joint speed"][1], color="black", lw=0.8, ls="--")
     axes[0].set(ylabel="[rad/s]", title="Fastest joints")
     axes[0].legend(fontsize=8, ncols=3)
-    jump = 100 * report.muscles.jump.max(axis=1)
+    jump = 100 * report.tendon_jump.max(axis=1)
     axes[1].plot((np.arange(len(jump)) + 1 - int(report.clip.cyclic)) / report.clip.fps, jump)
-    axes[1].axhline(ERROR_LIMITS["tendon jump"], color="black", lw=0.8, ls="--")
+    axes[1].axhline(LIMITS["tendon jump"][1], color="black", lw=0.8, ls="--")
     axes[1].set(xlabel="time [s]", ylabel="[% of fiber length]", title="Largest tendon jump between frames")
     _shade_flights(axes, report)
     return figure

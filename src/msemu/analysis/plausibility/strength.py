@@ -4,18 +4,19 @@ Inverse dynamics gives the generalized forces of the movement. The floor may pus
 friction cone; its forces are those that leave the least at the root, which nothing drives, and at the joints.
 """
 
-import copy
 from dataclasses import dataclass
 
 import mujoco
 import numpy as np
+import torch
 from scipy.optimize import nnls
 
-from msemu.analysis.plausibility.muscles import MusclePath
+from msemu.control.inverse_dynamics import differences, dynamics_along
+from msemu.control.muscle_capacity import MuscleCapacity
 from msemu.models.body import Body
+from msemu.models.geoms import points_below
+from msemu.models.poses import posed
 from msemu.motion.flight import CONTACT_HEIGHT_M
-from msemu.motion.geometry import support_point
-from msemu.muscle.in_numpy import mujoco_state
 from msemu.muscle.parameters import MuscleParameters
 
 FRICTION = 1.0
@@ -27,7 +28,8 @@ _JOINT_WEIGHT = 0.02
 _LEAST_TORQUE = 1.0
 """Joints that need less than this are not judged, and no capacity is taken to be smaller [Nm or N]."""
 
-_DOWN = np.array([0.0, 0.0, -1.0])
+_EDGES = np.array([[FRICTION, 0, 1], [-FRICTION, 0, 1], [0, FRICTION, 1], [0, -FRICTION, 1]])
+"""Forces along the edges of the friction cone of a point, the normal part 1, in world axes."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Strength:
     residual: np.ndarray
 
 
-def strength(body: Body, path: np.ndarray, fps: float, muscles: MusclePath) -> Strength:
+def strength(body: Body, path: np.ndarray, fps: float) -> Strength:
     """Compare required and available torques in the frames of a path that have neighbors.
 
     Each joint is judged by itself: a muscle counts with all its force at every joint that it crosses, so that a ratio
@@ -60,82 +62,52 @@ def strength(body: Body, path: np.ndarray, fps: float, muscles: MusclePath) -> S
         body: The body.
         path: Poses, shape [F + 2, nq].
         fps: Frame rate [Hz].
-        muscles: The muscles along the same path.
     """
-    inverse = _InverseDynamics(body)
-    parameters = MuscleParameters.of(body.model)
-    required, available, ratio, residual = [], [], [], []
-    for frame in range(1, len(path) - 1):
-        velocity, acceleration = _derivatives(body, path[frame - 1 : frame + 2], fps)
-        reduction, arms = muscles.reduction[frame], muscles.moment_arm[frame]
-        dofs = np.concatenate([np.arange(6), 6 + body.independent_joints])
-        state = mujoco_state(parameters, np.ones(body.model.nu), muscles.length[frame], arms @ velocity[dofs])
-        passive = -(state.passive_force @ arms)[6:]
-        active = -state.active_force[:, None] * arms[:, 6:]
-        low, high = np.minimum(active, 0.0).sum(axis=0), np.maximum(active, 0.0).sum(axis=0)
-        scale = np.maximum(np.minimum(-low, high), 10.0 * _LEAST_TORQUE)
-        torque, missing = inverse.torques(path[frame], velocity, acceleration, reduction, scale)
-        wanted = torque - passive
-        capacity = np.where(wanted > 0.0, high, -low)
-        required.append(torque)
-        available.append(capacity)
-        counts = (np.abs(torque) > _LEAST_TORQUE) & (wanted * torque > 0.0)
-        ratio.append(np.where(counts, np.abs(wanted) / np.maximum(capacity, _LEAST_TORQUE), 0.0))
-        residual.append(missing)
+    capacity = MuscleCapacity(MuscleParameters.of(body.model))
+    needed, passive, low, high = [], [], [], []
+    for _, state in dynamics_along(body, differences(body, path, fps), ()):
+        active, resting = capacity.forces(state.muscle_length, state.muscle_velocity)
+        pull = -active.unsqueeze(-1) * state.moment_arms[..., 6:]
+        needed.append(state.required_force)
+        passive.append(-(resting.unsqueeze(1) @ state.moment_arms[..., 6:]).squeeze(1))
+        low.append(pull.clamp(max=0.0).sum(1))
+        high.append(pull.clamp(min=0.0).sum(1))
+    needed, passive, low, high = (torch.cat(parts).numpy() for parts in (needed, passive, low, high))
+    scale = np.maximum(np.minimum(-low, high), 10.0 * _LEAST_TORQUE)
+    frames = zip(posed(body.model, path[1:-1]), needed, scale, strict=True)
+    left = np.stack([_beside_floor(body, *frame) for frame in frames])
+    required = left[:, 6:]
+    wanted = required - passive
+    available = np.where(wanted > 0.0, high, -low)
+    counts = (np.abs(required) > _LEAST_TORQUE) & (wanted * required > 0.0)
+    ratio = np.where(counts, np.abs(wanted) / np.maximum(available, _LEAST_TORQUE), 0.0)
     names = tuple(body.joint_names[joint] for joint in body.independent_joints)
-    return Strength(names, np.stack(required), np.stack(available), np.stack(ratio), np.array(residual))
+    return Strength(names, required, available, ratio, np.linalg.norm(left[:, :3], axis=1) / body.weight)
 
 
-def _derivatives(body: Body, poses: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return velocity and acceleration of the middle one of three poses, shapes [nv]."""
-    first, second = np.empty(body.model.nv), np.empty(body.model.nv)
-    mujoco.mj_differentiatePos(body.model, first, 1.0 / fps, poses[0], poses[1])
-    mujoco.mj_differentiatePos(body.model, second, 1.0 / fps, poses[1], poses[2])
-    return 0.5 * (first + second), (second - first) * fps
+def _beside_floor(body: Body, data: mujoco.MjData, forces: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return what is left of generalized forces when the floor gives what it can, shape [D].
+
+    Args:
+        body: The body.
+        data: The pose.
+        forces: Generalized forces that the movement needs, shape [D].
+        scale: What each joint can give [Nm or N], shape [D - 6].
+    """
+    pushes = body.weight * _pushes(body, data)
+    weight = np.concatenate([np.ones(6) / body.weight, _JOINT_WEIGHT / scale])
+    share, _ = nnls((pushes * weight).T, forces * weight) if len(pushes) else (np.zeros(0), 0.0)
+    return forces - share @ pushes
 
 
-class _InverseDynamics:
-    """Generalized forces of a movement, with the forces of the floor that explain them best."""
-
-    def __init__(self, body: Body) -> None:
-        self._model = copy.copy(body.model)
-        self._model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONSTRAINT
-        self._data = mujoco.MjData(self._model)
-        self._geoms = np.concatenate(list(body.contact_regions.values()))
-        self._weight = body.weight
-
-    def torques(
-        self, pose: np.ndarray, velocity: np.ndarray, acceleration: np.ndarray, reduction: np.ndarray, scale: np.ndarray
-    ) -> tuple[np.ndarray, float]:
-        """Return the torques of the independent joints, shape [J], and the force missing at the root [body weights].
-
-        Args:
-            pose: Pose, shape [nq].
-            velocity: Velocity, shape [nv].
-            acceleration: Acceleration, shape [nv].
-            reduction: Derivative of all velocities by the independent ones, shape [nv, D].
-            scale: What each joint can give [Nm or N], shape [J].
-        """
-        model, data = self._model, self._data
-        data.qpos[:], data.qvel[:], data.qacc[:] = pose, velocity, acceleration
-        mujoco.mj_inverse(model, data)
-        forces = reduction.T @ data.qfrc_inverse
-        pushes = self._pushes(reduction)
-        if len(pushes):
-            weight = np.concatenate([np.ones(6) / self._weight, _JOINT_WEIGHT / scale])
-            share, _ = nnls((pushes * self._weight * weight).T, forces * weight)
-            forces = forces - self._weight * share @ pushes
-        return forces[6:], float(np.linalg.norm(forces[:3])) / self._weight
-
-    def _pushes(self, reduction: np.ndarray) -> np.ndarray:
-        """Return the generalized forces of unit forces along the edges of the friction cones, shape [E, D]."""
-        model, data = self._model, self._data
-        near = self._geoms[data.geom_xpos[self._geoms, 2] < model.geom_rbound[self._geoms] + CONTACT_HEIGHT_M]
-        edges = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]) * FRICTION
-        rows, jacobian = [np.empty((0, reduction.shape[1]))], np.empty((3, model.nv))
-        for geom in near:
-            point = support_point(model, data, geom, _DOWN)
-            if point[2] < CONTACT_HEIGHT_M:
-                mujoco.mj_jac(model, data, jacobian, None, point, model.geom_bodyid[geom])
-                rows.append(np.column_stack([edges, np.ones(4)]) @ jacobian @ reduction)
-        return np.concatenate(rows)
+def _pushes(body: Body, data: mujoco.MjData) -> np.ndarray:
+    """Return the generalized forces of unit forces along the edges of the friction cones, shape [E, D]."""
+    model, jacobian = body.model, np.empty((3, body.model.nv))
+    mujoco.mj_comPos(model, data)
+    reduction = body.couplings.reduction(data.qpos, body.independent_dofs)
+    rows = [np.empty((0, reduction.shape[1]))]
+    geoms = np.concatenate(list(body.contact_regions.values()))
+    for body_id, point in points_below(model, data, geoms, CONTACT_HEIGHT_M):
+        mujoco.mj_jac(model, data, jacobian, None, point, body_id)
+        rows.append(_EDGES @ jacobian @ reduction)
+    return np.concatenate(rows)

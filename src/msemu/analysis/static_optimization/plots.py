@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from msemu.analysis.gait.cycles import LOADED_BW, find_stances, find_strikes
 from msemu.analysis.static_optimization.report import region_forces
 from msemu.control.static_optimization import StaticOptimization
+from msemu.files import save_figure
 
 _LEG_MUSCLES = (
     "soleus",
@@ -65,11 +66,16 @@ def plot_static_optimization(
     Returns:
         Their paths.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     cycles = gait_cycles(result, 1.0 / (time[1] - time[0]), cyclic)
+    muscles, bars = _plot_sides(_LEG_MUSCLES, result.muscle_names, [(result.activation, {})], time, cycles)
+    for axis in bars:
+        axis.set_ylim(-0.02, 1.02)
+    curves = [(result.net_torque, {"linestyle": ":", "linewidth": 2.5}), (result.muscle_torque, {})]
+    joints, axes = _plot_sides(_LEG_JOINTS, result.dof_names, curves, time, cycles)
+    torques = f"{title}: joint torque [N m], dotted: required, line: by muscles"
     return [
-        _plot_activations(result, time, cycles, title, folder / "activations.png"),
-        _plot_torques(result, time, cycles, title, folder / "joint_torques.png"),
+        _finish(muscles, bars, cycles, f"{title}: activation [-]", folder / "activations.png"),
+        _finish(joints, axes, cycles, torques, folder / "joint_torques.png"),
         _plot_contacts(result, time, cycles, title, folder / "contact_forces.png"),
     ]
 
@@ -81,31 +87,22 @@ def _main_strike(strikes: np.ndarray, stands: np.ndarray) -> int:
     return int(strikes[int(np.argmax(lengths))])
 
 
-def _plot_activations(
-    result: StaticOptimization, time: np.ndarray, cycles: dict[str, list[np.ndarray]], title: str, path: Path
-) -> Path:
-    names = [name for name in _LEG_MUSCLES if f"{name}_r" in result.muscle_names]
-    figure, axes = _grid(len(names))
-    for axis, name in zip(axes, names, strict=True):
+def _plot_sides(
+    wanted: tuple[str, ...],
+    names: tuple[str, ...],
+    curves: list[tuple[np.ndarray, dict[str, object]]],
+    time: np.ndarray,
+    cycles: dict[str, list[np.ndarray]],
+) -> tuple[Figure, list[Axes]]:
+    """Draw curves, shape [T, N] with a style each, of the wanted ones of N names, both sides in a panel."""
+    shown = [name for name in wanted if f"{name}_r" in names]
+    figure, axes = _grid(len(shown))
+    for axis, name in zip(axes, shown, strict=True):
         for side in _SIDES:
-            values = result.activation[:, result.muscle_names.index(f"{name}_{side}")]
-            _draw(axis, time, values, cycles[side], side)
-        axis.set(title=name, ylim=(-0.02, 1.02))
-    return _finish(figure, axes, cycles, f"{title}: activation [-]", path)
-
-
-def _plot_torques(
-    result: StaticOptimization, time: np.ndarray, cycles: dict[str, list[np.ndarray]], title: str, path: Path
-) -> Path:
-    names = [name for name in _LEG_JOINTS if f"{name}_r" in result.dof_names]
-    figure, axes = _grid(len(names))
-    for axis, name in zip(axes, names, strict=True):
-        for side in _SIDES:
-            joint = result.dof_names.index(f"{name}_{side}")
-            _draw(axis, time, result.net_torque[:, joint], cycles[side], side, {"linestyle": ":", "linewidth": 2.5})
-            _draw(axis, time, result.muscle_torque[:, joint], cycles[side], side)
+            for values, style in curves:
+                _draw(axis, time, values[:, names.index(f"{name}_{side}")], cycles[side], side, style)
         axis.set(title=name)
-    return _finish(figure, axes, cycles, f"{title}: joint torque [N m], dotted: required, line: by muscles", path)
+    return figure, axes
 
 
 def _plot_contacts(
@@ -165,5 +162,4 @@ def _finish(figure: Figure, axes: list[Axes], cycles: dict[str, list[np.ndarray]
     if axes:
         axes[0].legend(fontsize=8)
     figure.suptitle(title, fontsize=11)
-    figure.savefig(path, dpi=110)
-    return path
+    return save_figure(figure, path)

@@ -8,7 +8,7 @@ import numpy as np
 
 from msemu.control.independent_dofs import ROOT_DOFS
 from msemu.control.static_optimization import StaticOptimization
-from msemu.errors import MsemuError
+from msemu.files import write_arrays
 from msemu.motion.formats.opensim_storage import write_storage
 
 _SATURATED = 0.99
@@ -72,12 +72,7 @@ def write_files(result: StaticOptimization, time: np.ndarray, name: str, folder:
         "moment_arm_dof": dofs,
     }
     archive = folder / f"{name}.npz"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(archive, "wb") as file:
-            np.savez_compressed(file, **arrays)
-    except OSError as error:
-        raise MsemuError(f"cannot write {archive}: {error.strerror}; choose another folder with --out") from error
+    write_arrays(archive, arrays, "choose another folder with --out")
     floor = {
         f"{region}_{axis}": force[:, index]
         for region, force in region_forces(result).items()

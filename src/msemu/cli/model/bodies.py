@@ -1,25 +1,21 @@
 """``msemu-model list``, ``info`` and ``check``: which bodies there are, and what is wrong with them."""
 
 import sys
-from collections import Counter
-from dataclasses import asdict
 from typing import Any
 
-import mujoco
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
 from msemu.cli.model.options import CheckCfg, InfoCfg, ListCfg
-from msemu.console import SEVERITY_COLORS, write_json
+from msemu.console import findings_table, write_json
 from msemu.errors import MsemuError
-from msemu.findings import Finding
+from msemu.findings import count, summary
 from msemu.models import LANDMARKS, Body, list_bodies, load_body
 from msemu.models.checks.body import check_body
+from msemu.models.poses import at_pose
 from msemu.models.recipe import load_recipe
 from msemu.models.sources import Source
-
-_ROWS_PER_CHECK = 10
 
 
 def show_list(args: ListCfg) -> None:
@@ -58,13 +54,13 @@ def info(args: InfoCfg) -> None:
 def check(args: CheckCfg) -> None:
     """Validate a body; leave with exit code 1 when it has errors."""
     findings = check_body(load_body(args.body, args.body_path))
-    counts = Counter(finding.severity for finding in findings)
+    counts = count(findings)
     if args.json:
-        summary = {f"num_{severity}s": counts[severity] for severity in SEVERITY_COLORS}
-        write_json(args.json, {"body": args.body, **summary, "findings": [asdict(item) for item in findings]})
+        numbers = {f"num_{severity}s": number for severity, number in counts.items()}
+        write_json(args.json, {"body": args.body, **numbers, "findings": [finding.facts() for finding in findings]})
     console = Console()
-    console.print(_findings_table(args.body, findings))
-    console.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['note']} notes")
+    console.print(findings_table(f"Check of {args.body}", findings))
+    console.print(summary(findings))
     if counts["error"]:
         sys.exit(1)
 
@@ -72,9 +68,7 @@ def check(args: CheckCfg) -> None:
 def describe(body: Body) -> dict[str, Any]:
     """Return the facts about a body that ``msemu-model info`` shows; lengths in m, masses in kg."""
     model = body.model
-    data = mujoco.MjData(model)
-    data.qpos = body.neutral_qpos
-    mujoco.mj_kinematics(model, data)
+    data = at_pose(model, body.neutral_qpos)
     return {
         **body.provenance,
         "mass_kg": round(body.mass, 2),
@@ -91,20 +85,3 @@ def describe(body: Body) -> dict[str, Any]:
             name: (data.site(f"landmark/{name}").xpos.round(3) + 0.0).tolist() for name in LANDMARKS
         },
     }
-
-
-def _findings_table(body: str, findings: list[Finding]) -> Table:
-    """Show every error, and of warnings and notes the first of each check."""
-    table = Table("", "check", "subject", "finding", title=f"Check of {body}")
-    totals = Counter((item.severity, item.check) for item in findings)
-    shown: Counter[tuple[str, str]] = Counter()
-    for item in findings:
-        key = (item.severity, item.check)
-        shown[key] += 1
-        if item.severity == "error" or shown[key] <= _ROWS_PER_CHECK:
-            severity = f"[{SEVERITY_COLORS[item.severity]}]{item.severity}[/]"
-            table.add_row(severity, item.check, item.subject, escape(item.message))
-        elif shown[key] == totals[key]:
-            rest = totals[key] - _ROWS_PER_CHECK
-            table.add_row("", item.check, "...", f"and {rest} more: --json FILE lists all of them")
-    return table

@@ -10,17 +10,17 @@ from rich.table import Column, Table
 
 from msemu.analysis.muscle_plots import MUSCLES_PER_FIGURE, plot_muscles
 from msemu.cli.model.options import MusclesCfg
-from msemu.console import SEVERITY_COLORS, write_json
+from msemu.console import findings_table, write_json
 from msemu.errors import MsemuError
+from msemu.findings import summary
 from msemu.models import load_body
 from msemu.models.mirror import mirror_names
 from msemu.models.muscle_paths import muscle_lengths
 from msemu.models.poses import random_poses
 from msemu.muscle.overrides import override
 from msemu.muscle.parameters import COLUMNS, MuscleParameters
-from msemu.muscle.validation import ParameterFinding, find_implausible, require_simulable
+from msemu.muscle.validation import find_implausible, require_simulable
 
-_NAMES_PER_CHECK = 5
 _NUM_POSES = 60
 _UNITS = {
     "max_isometric_force": "n",
@@ -54,10 +54,13 @@ def muscles(args: MusclesCfg) -> None:
     findings = [finding for finding in findings if finding.subject in names]
     if args.json:
         rows = [_muscle_row(table, index) for index in chosen]
-        write_json(args.json, {"body": args.body, "muscles": rows, "findings": [item._asdict() for item in findings]})
+        write_json(
+            args.json, {"body": args.body, "muscles": rows, "findings": [finding.facts() for finding in findings]}
+        )
     console = Console()
     console.print(_muscles_table(args.body, table, chosen))
-    console.print(_findings_summary(findings) if findings else "nothing implausible")
+    console.print(findings_table("Implausible", findings))
+    console.print(summary(findings))
     if args.plot:
         paths = plot_muscles(loaded, table, chosen, None if args.name else MUSCLES_PER_FIGURE, args.plot)
         for path in paths:
@@ -103,17 +106,3 @@ def _muscles_table(body: str, table: MuscleParameters, chosen: list[int]) -> Tab
             "[yellow]rigid[/]" if table.has_rigid_tendon[index] else "elastic",
         )
     return shown
-
-
-def _findings_summary(findings: list[ParameterFinding]) -> Table:
-    """Count the findings of each check, and name the first muscles."""
-    subjects: dict[tuple[str, str], list[str]] = {}
-    for item in findings:
-        named = subjects.setdefault((item.severity, item.check), [])
-        if item.subject not in named:
-            named.append(item.subject)
-    summary = Table("", "check", "muscles", Column("first of them", overflow="fold"), title="Implausible")
-    for (severity, check_name), named in subjects.items():
-        first = ", ".join(named[:_NAMES_PER_CHECK]) + (", ..." if len(named) > _NAMES_PER_CHECK else "")
-        summary.add_row(f"[{SEVERITY_COLORS[severity]}]{severity}[/]", check_name, str(len(named)), escape(first))
-    return summary

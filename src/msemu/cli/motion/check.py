@@ -1,16 +1,16 @@
 """``msemu-motion check`` and ``repair``: is a clip physically plausible, and what to do about its flights."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from msemu.analysis.plausibility.check import check_clip
-from msemu.analysis.plausibility.report import findings_table, write_html, write_pictures
+from msemu.analysis.plausibility.report import write_html, write_pictures
 from msemu.cli.motion.options import CheckCfg, RepairCfg
-from msemu.console import progress, require_suffix, write_json
+from msemu.console import findings_table, progress, require_suffix, write_json
 from msemu.errors import MsemuError
+from msemu.findings import summary
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.repair.repair import Repair
@@ -24,7 +24,8 @@ def check(args: CheckCfg) -> None:
     console = Console()
     with console.status(f"checking {args.clip}"):
         report = check_clip(body, clip)
-    console.print(findings_table(report))
+    console.print(findings_table(f"{clip.name or 'clip'} on {clip.body}", report.findings))
+    console.print(summary(report.findings))
     if args.html:
         write_html(report, args.html)
         console.print(f"report: {args.html}", soft_wrap=True)
@@ -32,7 +33,7 @@ def check(args: CheckCfg) -> None:
         for path in write_pictures(report, args.png):
             console.print(f"picture: {path}", soft_wrap=True)
     if args.json:
-        findings = [asdict(finding) for finding in report.findings]
+        findings = [finding.facts() for finding in report.findings]
         write_json(args.json, {"figures": report.figures, "findings": findings})
     if any(finding.check in ("flight residual", "angular momentum") for finding in report.findings):
         console.print(f"next: msemu-motion repair {args.clip} -o REPAIRED.npz", soft_wrap=True)

@@ -12,7 +12,7 @@ from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.read import CLIP_FORMATS, ReadOptions, detect_format, read_clip, read_source
 from msemu.motion.library.catalogue import catalogue
-from msemu.motion.library.obtain import describe, describe_clip, load_source
+from msemu.motion.library.obtain import describe, load_source
 from msemu.motion.retargeting.retarget import RetargetCfg, retarget
 from msemu.motion.retargeting.treadmill import overground
 from msemu.motion.source import SourceMotion
@@ -64,5 +64,5 @@ def _read(args: ImportCfg, body: Body) -> MotionClip | tuple[SourceMotion, bool 
     if kind in CLIP_FORMATS and not (kind == "storage" and wants_retarget):
         if wants_retarget:
             raise MsemuError(f"{path} holds poses of one body; --retarget, --cyclic and --treadmill are for recordings")
-        return describe_clip(read_clip(path, body, args.fps, args.names))
+        return describe(read_clip(path, body, args.fps, args.names))
     return describe(read_source(path, ReadOptions(args.names, args.up, args.unit, args.smpl_model))), cyclic

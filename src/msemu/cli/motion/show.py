@@ -7,10 +7,11 @@ from rich.table import Table
 
 from msemu.cli.motion.options import InfoCfg, PlayClipCfg
 from msemu.console import progress, require_positive, require_suffix, write_json
+from msemu.files import save_image
 from msemu.models import load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.recording import Recording
-from msemu.viewer.drawing.heatmap import draw_heatmap, save_heatmap
+from msemu.viewer.drawing.heatmap import draw_heatmap
 from msemu.viewer.drawing.video import write_video
 from msemu.viewer.page.browser import serve
 
@@ -35,7 +36,7 @@ def play(args: PlayClipCfg) -> None:
     if args.heatmap or (clip.joint_centers is not None and not args.video):
         picture = draw_heatmap(body, clip)
         if args.heatmap:
-            save_heatmap(picture, args.heatmap)
+            save_image(picture, args.heatmap)
             Console().print(f"picture: {args.heatmap}", soft_wrap=True)
     if args.video:
         with progress("drawing") as on_frame:

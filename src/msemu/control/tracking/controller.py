@@ -2,7 +2,7 @@
 
 import torch
 
-from msemu.control.dynamics import DynamicsReader, EngineDynamics
+from msemu.control.dynamics import EngineDynamics
 from msemu.control.independent_dofs import ROOT_DOFS
 from msemu.control.inverse_dynamics import Movement, dynamics_along
 from msemu.control.tracking.decoder import Decoded, MuscleDecoder
@@ -111,11 +111,8 @@ class TrackingController:
 
     def _feet_along(self, body: Body, movement: Movement) -> torch.Tensor:
         """Position of each foot relative to the root along a movement [m], shape [T, F, 3]."""
-
-        def reader_of(count: int) -> DynamicsReader:
-            return DynamicsReader(body, count, self._cfg.contact_regions)
-
-        feet = [self._feet.positions(state.contacts) for _, state in dynamics_along(reader_of, movement)]
+        states = dynamics_along(body, movement, self._cfg.contact_regions)
+        feet = [self._feet.positions(state.contacts) for _, state in states]
         return torch.cat(feet) - torch.from_numpy(movement.qpos[:, None, :3])
 
     def reset(self, mask: torch.Tensor) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
-from msemu.files import MAX_FRAMES, array_names, printable, read_arrays, sha256_of
+from msemu.files import RATE_HZ, array_names, check_frames, printable, read_numbers, scalar, sha256_of
 from msemu.motion.formats.anatomy import source_from_points
 from msemu.motion.source import SourceMotion
 
@@ -58,8 +58,10 @@ def read_amass(path: Path, body_model: Path | None = None) -> SourceMotion:
     rate_key = next((key for key in RATES if key in present), None)
     if rate_key is None:
         raise MsemuError(f"{path} has no array '{RATES[0]}'; is it an AMASS motion and not its body shape?")
-    arrays = read_arrays(path, (*KEYS, rate_key, *({"betas"} & present)))
-    poses, translation, rate = _checked(path, arrays, rate_key)
+    arrays = read_numbers(path, (*KEYS, rate_key, *({"betas"} & present)))
+    poses, translation = (arrays[key] for key in KEYS)
+    _check_shapes(path, poses, translation)
+    rate = scalar(path, rate_key, arrays[rate_key], *RATE_HZ)
     rest = mean_joints() if body_model is None else _joints_of(body_model, arrays.get("betas"))
 
     positions = [rest[0] + translation]
@@ -89,39 +91,24 @@ def mean_joints() -> np.ndarray:
     return _HEIGHT_M * joints
 
 
-def _checked(path: Path, arrays: dict[str, np.ndarray], rate_key: str) -> tuple[np.ndarray, np.ndarray, float]:
-    try:
-        poses, translation = arrays["poses"].astype(float), arrays["trans"].astype(float)
-        rate = float(arrays[rate_key])
-    except (TypeError, ValueError) as error:
-        raise MsemuError(
-            f"{path}: poses, trans or {rate_key} are not numbers ({printable(str(error), 120)})"
-        ) from error
+def _check_shapes(path: Path, poses: np.ndarray, translation: np.ndarray) -> None:
     frames = len(poses) if poses.ndim == 2 else 0
-    if not 2 <= frames <= MAX_FRAMES:
-        raise MsemuError(f"{path} has {frames} frames; 2 to {MAX_FRAMES} are accepted")
+    check_frames(path, frames)
     if poses.shape[1] < 3 * NUM_JOINTS or translation.shape != (frames, 3):
         raise MsemuError(
             f"{path}: poses {poses.shape} and trans {translation.shape} do not fit; expected [T, {3 * NUM_JOINTS} or"
             " more] and [T, 3]"
         )
-    if not 1.0 <= rate <= 10_000.0:
-        raise MsemuError(f"{path}: {rate_key} is {rate}; expected 1 to 10000 Hz")
-    for label, values in (("poses", poses), ("trans", translation)):
-        if not np.isfinite(values).all():
-            raise MsemuError(f"{path}: {label} holds values that are not finite")
-    return poses, translation, rate
 
 
 def _joints_of(body_model: Path, betas: np.ndarray | None) -> np.ndarray:
     """Return the joints of a body model with the shape of the person [m], shape [22, 3]."""
-    arrays = read_arrays(body_model, ("v_template", "shapedirs", "J_regressor"))
+    template, shapes, regressor = read_numbers(body_model, ("v_template", "shapedirs", "J_regressor")).values()
     try:
-        template, shapes, regressor = (arrays[key].astype(float) for key in ("v_template", "shapedirs", "J_regressor"))
-        weights = np.zeros(0) if betas is None else betas.astype(float).ravel()
+        weights = np.zeros(0) if betas is None else betas.ravel()
         used = min(len(weights), 10, shapes.shape[2])
         joints = regressor @ (template + shapes[:, :, :used] @ weights[:used])
-    except (IndexError, TypeError, ValueError) as error:
+    except (IndexError, ValueError) as error:
         raise MsemuError(f"{body_model} is not an SMPL model in npz form ({printable(str(error), 120)})") from error
     if joints.ndim != 2 or len(joints) < NUM_JOINTS or joints.shape[1] != 3 or not np.isfinite(joints).all():
         raise MsemuError(f"{body_model} does not give the {NUM_JOINTS} joints of SMPL")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import MAX_FRAMES, printable, read_bytes
+from msemu.files import check_frames, printable, read_bytes
 from msemu.motion.formats.axes import UNITS
 
 _BLOCK = 512
@@ -87,8 +87,7 @@ def _read(path: Path, content: bytes) -> tuple[np.ndarray, dict[str, np.ndarray]
     declared = last - first + 1
     available = len(data) // per_frame
     frames = available if last == 0xFFFF else declared
-    if not 2 <= frames <= MAX_FRAMES:
-        raise MsemuError(f"{path} declares {frames} frames; 2 to {MAX_FRAMES} are accepted")
+    check_frames(path, frames)
     if frames > available:
         raise MsemuError(f"{path} declares {frames} frames, there are {available}; is it complete?")
     data = data[: frames * per_frame]
@@ -136,11 +135,8 @@ def _texts(content: bytes, position: int) -> list[str]:
     width, count = (sizes[0] if dimensions else 1), (sizes[1] if dimensions == 2 else 1)
     first = position + 2 + dimensions
     texts = content[first : first + width * count]
-    return [printable(text.strip(" \0"), 80) for text in _cut(texts, width, count)]
-
-
-def _cut(texts: bytes, width: int, count: int) -> list[str]:
-    return [texts[i * width : (i + 1) * width].decode("latin-1") for i in range(count)]
+    parts = [texts[i * width : (i + 1) * width].decode("latin-1") for i in range(count)]
+    return [printable(text.strip(" \0"), 80) for text in parts]
 
 
 def _named(labels: list[str], positions: np.ndarray) -> dict[str, np.ndarray]:

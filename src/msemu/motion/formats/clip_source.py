@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.models.body import LANDMARKS, Body
+from msemu.models.poses import posed
 from msemu.motion.clip import MotionClip
-from msemu.motion.geometry import find_feet, landmark_path
+from msemu.motion.geometry import find_feet, joint_centers, landmark_path
 from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 WHOLE_BODY = "myofullbody"
@@ -26,14 +26,14 @@ def source_from_clip(body: Body, clip: MotionClip) -> SourceMotion:
     positions, matrices = landmark_path(body, clip.qpos)
     segments = matrices[:, [LANDMARKS.index(name) for name in SEGMENTS]]
     quaternions = Rotation.from_matrix(segments.reshape(-1, 3, 3)).as_quat(scalar_first=True)
-    neutral = landmark_path(body, body.neutral_qpos[None])[0][0]
+    ankles = joint_centers(body, body.neutral_qpos[None], ("ankle_r", "ankle_l"))
     return SourceMotion(
         name=clip.name,
         time_s=np.arange(clip.num_frames) / clip.fps,
         positions=positions[:, [LANDMARKS.index(name) for name in JOINT_CENTERS]],
         orientations=quaternions.reshape(*segments.shape[:2], 4),
         sole_points=_soles(body, clip.qpos),
-        ankle_height_m=float(neutral[[LANDMARKS.index("ankle_r"), LANDMARKS.index("ankle_l")], 2].mean()),
+        ankle_height_m=float(ankles[..., 2].mean()),
         source=clip.source,
         license=clip.license,
         sha256=clip.source_sha256,
@@ -59,14 +59,5 @@ def source_from_angles(path: Path, names: str | None = None) -> SourceMotion:
 
 def _soles(body: Body, qpos: np.ndarray) -> np.ndarray:
     """Return heel and ball of the right and the left foot, lowered onto the sole [m], shape [T, 2, 2, 3]."""
-    data = mujoco.MjData(body.model)
-    feet = find_feet(body)
-    lowered = [foot.points - foot.heights[:, None] * foot.neutral_rotation[2] for foot in feet]
-    soles = np.empty((len(qpos), 2, 2, 3))
-    for frame, pose in enumerate(qpos):
-        data.qpos[:] = pose
-        mujoco.mj_kinematics(body.model, data)
-        for side, foot in enumerate(feet):
-            rotation = data.xmat[foot.segment].reshape(3, 3)
-            soles[frame, side] = data.xpos[foot.segment] + lowered[side] @ rotation.T
-    return soles
+    feet = [(foot, foot.points - foot.heights[:, None] * foot.neutral_rotation[2]) for foot in find_feet(body)]
+    return np.array([[foot.world_points(data, low) for foot, low in feet] for data in posed(body.model, qpos)])

@@ -7,7 +7,6 @@ z [rad] for a knee or an elbow. The skeleton's dimensions are those of DeepMimic
 right.
 """
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -15,39 +14,34 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
-from msemu.files import MAX_FRAMES, read_bytes
+from msemu.files import check_finite, check_frames, read_bytes
 from msemu.motion.formats import humanoid_foot
 from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 NUM_COLUMNS = 44
 
+_LIMB_JOINTS = (
+    # name, parent, offset of the right one from the parent [m] in the parent's frame, degrees of freedom
+    ("hip", "root", (0.0, 0.0, 0.084887), 3),
+    ("knee", "hip", (0.0, -0.421546, 0.0), 1),
+    ("ankle", "knee", (0.0, -0.409870, 0.0), 3),
+    ("shoulder", "chest", (-0.02405, 0.243500, 0.183110), 3),
+    ("elbow", "shoulder", (0.0, -0.274788, 0.0), 1),
+    ("wrist", "elbow", (0.0, -0.258947, 0.0), 0),
+)
 _JOINTS = (
-    # name, parent, offset from the parent [m] in the parent's frame, degrees of freedom
     ("chest", "root", (0.0, 0.236151, 0.0), 3),
     ("neck", "chest", (0.0, 0.223894, 0.0), 3),
-    ("hip_r", "root", (0.0, 0.0, 0.084887), 3),
-    ("knee_r", "hip_r", (0.0, -0.421546, 0.0), 1),
-    ("ankle_r", "knee_r", (0.0, -0.409870, 0.0), 3),
-    ("shoulder_r", "chest", (-0.02405, 0.243500, 0.183110), 3),
-    ("elbow_r", "shoulder_r", (0.0, -0.274788, 0.0), 1),
-    ("wrist_r", "elbow_r", (0.0, -0.258947, 0.0), 0),
-    ("hip_l", "root", (0.0, 0.0, -0.084887), 3),
-    ("knee_l", "hip_l", (0.0, -0.421546, 0.0), 1),
-    ("ankle_l", "knee_l", (0.0, -0.409870, 0.0), 3),
-    ("shoulder_l", "chest", (-0.02405, 0.243500, -0.183110), 3),
-    ("elbow_l", "shoulder_l", (0.0, -0.274788, 0.0), 1),
-    ("wrist_l", "elbow_l", (0.0, -0.258947, 0.0), 0),
+    *(
+        (f"{name}_{side}", parent if parent in ("root", "chest") else f"{parent}_{side}", (x, y, sign * z), freedoms)
+        for side, sign in (("r", 1.0), ("l", -1.0))
+        for name, parent, (x, y, z), freedoms in _LIMB_JOINTS
+    ),
 )
 
 _QUATERNION_COLUMNS = (4, 8, 12, 16, 21, 25, 30, 35, 39)
 
-_SEGMENT_JOINTS = {
-    "pelvis": "root",
-    "thorax": "chest",
-    "head": "neck",
-    "ankle_r": "ankle_r",
-    "ankle_l": "ankle_l",
-}
+_SEGMENT_JOINTS = {"pelvis": "root", "thorax": "chest", "head": "neck", "ankle_r": "ankle_r", "ankle_l": "ankle_l"}
 
 
 def read_deepmimic(path: Path) -> SourceMotion:
@@ -56,29 +50,20 @@ def read_deepmimic(path: Path) -> SourceMotion:
     Raises:
         MsemuError: The file is missing, too large, no DeepMimic JSON, or holds impossible values.
     """
-    content = read_bytes(path)
-    frames, cyclic = _parse(content, path)
+    frames, cyclic = _parse(read_bytes(path), path)
     time_s = np.concatenate([[0.0], np.cumsum(frames[:-1, 0])])
     positions, rotations = _forward_kinematics(frames)
     orientations = {segment: rotations[joint] for segment, joint in _SEGMENT_JOINTS.items()}
     quaternions = np.stack([_to_z_up(orientations[name].as_quat(scalar_first=True), 1) for name in SEGMENTS], axis=1)
     centers = np.stack([_to_z_up(positions[name], 0) for name in JOINT_CENTERS], axis=1)
-    sole = [
-        humanoid_foot.sole_points(
-            centers[:, JOINT_CENTERS.index(f"ankle_{side}")], quaternions[:, SEGMENTS.index(f"ankle_{side}")]
-        )
-        for side in "rl"
-    ]
-    return SourceMotion(
+    return humanoid_foot.source_from_humanoid(
+        path,
+        time_s,
+        centers,
+        quaternions,
         name=Path(path).stem.removeprefix("humanoid3d_"),
-        time_s=time_s,
-        positions=centers,
-        orientations=quaternions,
-        sole_points=np.stack(sole, axis=1),
-        ankle_height_m=humanoid_foot.ANKLE_HEIGHT_M,
         cyclic=cyclic,
         source=f"DeepMimic motion file {Path(path).name}",
-        sha256=hashlib.sha256(content).hexdigest(),
     )
 
 
@@ -91,8 +76,7 @@ def _parse(content: bytes, path: Path) -> tuple[np.ndarray, bool]:
     if not isinstance(document, dict) or not isinstance(document.get("Frames"), list):
         raise MsemuError(f'{path} is not a DeepMimic motion: no list "Frames"')
     rows = document["Frames"]
-    if not 2 <= len(rows) <= MAX_FRAMES:
-        raise MsemuError(f"{path} has {len(rows)} frames; 2 to {MAX_FRAMES} are accepted")
+    check_frames(path, len(rows))
     for index, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != NUM_COLUMNS:
             columns = len(row) if isinstance(row, list) else 0
@@ -105,8 +89,7 @@ def _parse(content: bytes, path: Path) -> tuple[np.ndarray, bool]:
         frames = np.array(rows, dtype=float)
     except OverflowError:
         raise MsemuError(f"{path} holds a number beyond the range of float64") from None
-    if not np.isfinite(frames).all():
-        raise MsemuError(f"{path}: frame {np.argwhere(~np.isfinite(frames))[0][0]} holds a value that is not finite")
+    check_finite(path, "the list of frames", frames)
     if not ((frames[:-1, 0] > 1e-4) & (frames[:-1, 0] < 10.0)).all():
         raise MsemuError(f"{path}: a frame duration (column 1) is not between 0.1 ms and 10 s")
     for first in _QUATERNION_COLUMNS:

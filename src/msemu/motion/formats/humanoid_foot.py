@@ -4,8 +4,14 @@ A box on the ankle: 177 x 90 x 55 mm, centered 45 mm ahead of the ankle and 22.5
 ``data/characters/humanoid3d.txt``, link ``right_ankle``; Peng et al. 2018, doi:10.1145/3197517.3201311).
 """
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from scipy.spatial.transform import Rotation
+
+from msemu.files import sha256_of
+from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 ANKLE_HEIGHT_M = 0.05
 """Height of the ankle above the sole [m]."""
@@ -14,12 +20,29 @@ _HEEL_AND_BALL = np.array([[-0.0435, 0.0, -0.05], [0.1335, 0.0, -0.05]])
 """Middle of the rear and of the front lower edge of the box, in the foot's frame [m]."""
 
 
-def sole_points(ankle: np.ndarray, orientation: np.ndarray) -> np.ndarray:
-    """Return heel and ball of a sole [m], shape [T, 2, 3].
+def source_from_humanoid(
+    path: Path, time_s: np.ndarray, centers: np.ndarray, orientations: np.ndarray, **more: Any
+) -> SourceMotion:
+    """Return the movement of the humanoid.
 
     Args:
-        ankle: Ankle joint center, z up [m], shape [T, 3].
-        orientation: Orientation of the foot (w, x, y, z), shape [T, 4].
+        path: The file.
+        time_s: Instants [s], shape [T].
+        centers: Joint centers in the order of `JOINT_CENTERS`, z up [m], shape [T, 12, 3].
+        orientations: Segments in the order of `SEGMENTS` (w, x, y, z), shape [T, 5, 4].
+        more: Other fields of the motion.
     """
-    matrices = Rotation.from_quat(orientation, scalar_first=True).as_matrix()
-    return ankle[:, None] + np.einsum("tij,cj->tci", matrices, _HEEL_AND_BALL)
+    ankles = [f"ankle_{side}" for side in "rl"]
+    feet = orientations[:, [SEGMENTS.index(name) for name in ankles]]
+    matrices = Rotation.from_quat(feet.reshape(-1, 4), scalar_first=True).as_matrix().reshape(*feet.shape[:2], 3, 3)
+    from_ankle = np.einsum("tsij,cj->tsci", matrices, _HEEL_AND_BALL)
+    soles = centers[:, [JOINT_CENTERS.index(name) for name in ankles], None] + from_ankle
+    return SourceMotion(
+        time_s=time_s,
+        positions=centers,
+        orientations=orientations,
+        sole_points=soles,
+        ankle_height_m=ANKLE_HEIGHT_M,
+        sha256=sha256_of(path),
+        **more,
+    )

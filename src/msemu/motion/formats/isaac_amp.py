@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import MAX_FRAMES, read_arrays, sha256_of
+from msemu.files import RATE_HZ, check_frames, read_arrays, read_numbers, scalar
 from msemu.motion.formats import humanoid_foot
 from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
-KEYS = ("fps", "body_names", "body_positions", "body_rotations", "dof_positions")
+KEYS = ("fps", "body_positions", "body_rotations", "dof_positions")
 
 _SIDES = {"r": "right", "l": "left"}
 _BODY_OF = {"pelvis": "pelvis", "thorax": "torso", "head": "head"} | {
@@ -39,12 +39,11 @@ def read_isaac_amp(path: Path) -> SourceMotion:
     Raises:
         MsemuError: The file is missing, too large, no AMP motion, or holds impossible values.
     """
-    arrays = read_arrays(path, KEYS)
-    names = [str(name) for name in np.atleast_1d(arrays["body_names"]).ravel()]
+    names = [str(name) for name in read_arrays(path, ("body_names",))["body_names"].ravel()]
+    arrays = read_numbers(path, KEYS)
     positions, quaternions = arrays["body_positions"], arrays["body_rotations"]
     frames = len(positions) if positions.ndim == 3 else 0
-    if not 2 <= frames <= MAX_FRAMES:
-        raise MsemuError(f"{path} has {frames} frames; 2 to {MAX_FRAMES} are accepted")
+    check_frames(path, frames)
     if positions.shape != (frames, len(names), 3) or quaternions.shape != (frames, len(names), 4):
         raise MsemuError(
             f"{path}: body_positions {positions.shape} and body_rotations {quaternions.shape} do not fit"
@@ -53,49 +52,22 @@ def read_isaac_amp(path: Path) -> SourceMotion:
     missing = sorted(set(_BODY_OF.values()) - set(names))
     if missing:
         raise MsemuError(f"{path}: no body named {', '.join(missing)} in body_names; is it an AMP humanoid motion?")
-    positions, quaternions, fps = _once(*_checked_numbers(path, positions, quaternions, arrays["fps"]))
-    frames = len(positions)
+    norms = np.linalg.norm(quaternions, axis=-1, keepdims=True)
+    if np.abs(norms - 1.0).max() > 0.1:
+        raise MsemuError(f"{path}: body_rotations are not unit quaternions (w, x, y, z)")
+    positions, quaternions, fps = _once(positions, quaternions / norms, scalar(path, "fps", arrays["fps"], *RATE_HZ))
 
     def columns(landmarks: tuple[str, ...]) -> list[int]:
         return [names.index(_BODY_OF[landmark]) for landmark in landmarks]
 
-    centers, orientations = positions[:, columns(JOINT_CENTERS)], quaternions[:, columns(SEGMENTS)]
-    sole = [
-        humanoid_foot.sole_points(
-            centers[:, JOINT_CENTERS.index(f"ankle_{side}")], orientations[:, SEGMENTS.index(f"ankle_{side}")]
-        )
-        for side in _SIDES
-    ]
-    return SourceMotion(
+    return humanoid_foot.source_from_humanoid(
+        path,
+        np.arange(len(positions)) / fps,
+        positions[:, columns(JOINT_CENTERS)],
+        quaternions[:, columns(SEGMENTS)],
         name=Path(path).stem.removeprefix("humanoid_"),
-        time_s=np.arange(frames) / fps,
-        positions=centers,
-        orientations=orientations,
-        sole_points=np.stack(sole, axis=1),
-        ankle_height_m=humanoid_foot.ANKLE_HEIGHT_M,
         source=f"Isaac Lab AMP motion file {Path(path).name}",
-        sha256=sha256_of(path),
     )
-
-
-def _checked_numbers(
-    path: Path, positions: np.ndarray, quaternions: np.ndarray, fps: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return positions, unit quaternions and frame rate as float64."""
-    try:
-        positions, quaternions, fps = positions.astype(float), quaternions.astype(float), float(fps)
-    except (TypeError, ValueError) as error:
-        raise MsemuError(f"{path}: fps, body_positions or body_rotations are not numbers ({error})") from error
-    if not 1.0 <= fps <= 10_000.0:
-        raise MsemuError(f"{path}: fps is {fps}; expected 1 to 10000")
-    for label, values in (("body_positions", positions), ("body_rotations", quaternions)):
-        bad = np.argwhere(~np.isfinite(values))
-        if len(bad):
-            raise MsemuError(f"{path}: {label} holds {len(bad)} values that are not finite, first in frame {bad[0][0]}")
-    norms = np.linalg.norm(quaternions, axis=-1, keepdims=True)
-    if np.abs(norms - 1.0).max() > 0.1:
-        raise MsemuError(f"{path}: body_rotations are not unit quaternions (w, x, y, z)")
-    return positions, quaternions / norms, fps
 
 
 def _once(positions: np.ndarray, quaternions: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray, float]:

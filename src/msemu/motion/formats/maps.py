@@ -3,12 +3,12 @@
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from msemu.config import cfg_file, cfg_names, read_yaml
 from msemu.errors import MsemuError
 from msemu.files import printable
 
@@ -36,11 +36,8 @@ def list_maps(kind: str) -> dict[str, dict[str, Any]]:
     Raises:
         MsemuError: A file in ``cfg/motion`` is not a map.
     """
-    maps = {}
-    for resource in sorted((files("msemu.cfg") / "motion" / kind).iterdir(), key=lambda item: item.name):
-        if resource.name.endswith(".yaml"):
-            maps[resource.name.removesuffix(".yaml")] = _checked(yaml.safe_load(resource.read_text("utf-8")), resource)
-    return maps
+    folder = f"motion/{kind}"
+    return {name: _checked(read_yaml(cfg_file(folder, name)), name) for name in cfg_names(folder)}
 
 
 def choose_map(

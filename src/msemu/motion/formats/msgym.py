@@ -9,18 +9,17 @@ about z (tilt), x (list) and y (rotation).
 
 from pathlib import Path
 
-import mujoco
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
-from msemu.files import read_arrays
+from msemu.files import MAX_DURATION_S, RATE_HZ, read_numbers, scalar
 from msemu.models.body import Body
+from msemu.models.poses import posed
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.pose_clip import pose_clip
 from msemu.motion.geometry import sole_heights
-from msemu.motion.quality import assess
 from msemu.motion.smoothing import continuous_quaternions
 
 BODY = "ms_human_700"
@@ -29,7 +28,6 @@ KEYS = ("qpos_traj", "xpos_traj", "framerate", "period", "stride")
 _PELVIS_ORIGIN = np.array([0.0, 0.0, 0.95])
 _PELVIS_TURN = Rotation.from_euler("x", 90.0, degrees=True)
 _MAX_DEVIATION_M = 1e-3
-_STANDING_HEIGHT_M = 0.01
 
 
 def read_msgym_gait(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
@@ -45,23 +43,22 @@ def read_msgym_gait(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
     """
     if body.name != BODY:
         raise MsemuError(f"{path} is in coordinates of MS-Human-700; import it with --body {BODY}, not {body.name}")
-    arrays = _checked(path, read_arrays(path, KEYS), body)
+    arrays = read_numbers(path, KEYS)
+    _check(path, arrays, body)
     qpos = np.concatenate([free_root(arrays["qpos_traj"][:, :6]), arrays["qpos_traj"][:, 6:]], axis=1)
     offset = _verify(path, body, qpos, arrays["xpos_traj"])
 
-    period, stride = float(arrays["period"]), float(arrays["stride"])
+    period, stride = arrays["period"].item(), arrays["stride"].item()
     frames = round(period * fps)
     cycle = _resample_cycle(qpos, period, stride, frames)
     displacement = np.array([stride, 0.0, 0.0])
     cycle = body.couplings.project(cycle)
     cycle[:, :2] -= cycle[0, :2]
-    heights = sole_heights(body, cycle)
-    shift = -float(np.median(heights.min(axis=1)))
+    shift = -float(np.median(sole_heights(body, cycle).min(axis=1)))
     cycle[:, 2] += shift
     source = f"msgym walking gait of MS-Human-700, {Path(path).name}"
     loop = {"cyclic": True, "cycle_displacement": displacement}
     clip = pose_clip(path, body, fps, cycle, source, name="msgym_walk", license="Apache-2.0 (msgym)", **loop)
-    clip.quality = assess(body, clip, heights + shift < _STANDING_HEIGHT_M)
     clip.quality |= {"floor_shift_cm": 100 * shift, "model_offset_cm": 100 * offset}
     return clip
 
@@ -78,12 +75,7 @@ def free_root(coordinates: np.ndarray) -> np.ndarray:
     return np.concatenate([position, rotation.as_quat(scalar_first=True)], axis=1)
 
 
-def _checked(path: Path, arrays: dict[str, np.ndarray], body: Body) -> dict[str, np.ndarray]:
-    try:
-        arrays = {key: values.astype(float) for key, values in arrays.items()}
-        scalars = [float(arrays[key]) for key in ("framerate", "period", "stride")]
-    except (TypeError, ValueError) as error:
-        raise MsemuError(f"{path} holds something that is not a number ({error})") from error
+def _check(path: Path, arrays: dict[str, np.ndarray], body: Body) -> None:
     frames = len(arrays["qpos_traj"]) if arrays["qpos_traj"].ndim == 2 else 0
     expected = {"qpos_traj": (frames, body.model.nq - 1), "xpos_traj": (frames, body.model.nbody, 3)}
     for key, shape in expected.items():
@@ -91,14 +83,11 @@ def _checked(path: Path, arrays: dict[str, np.ndarray], body: Body) -> dict[str,
             raise MsemuError(
                 f"{path}: {key} has shape {arrays[key].shape}; MS-Human-700 needs {shape}, at least 8 frames"
             )
-    if not all(np.isfinite(values).all() for values in arrays.values()):
-        raise MsemuError(f"{path} holds values that are not finite")
-    rate, period, stride = scalars
-    if rate <= 0 or abs(period * rate - frames) > 0.5 or not 0 < stride < 10:
-        raise MsemuError(
-            f"{path}: {frames} frames at {rate} Hz are not one period of {period} s with stride {stride} m"
-        )
-    return arrays
+    rate = scalar(path, "framerate", arrays["framerate"], *RATE_HZ)
+    period = scalar(path, "period", arrays["period"], 0.0, MAX_DURATION_S)
+    if abs(period * rate - frames) > 0.5:
+        raise MsemuError(f"{path}: {frames} frames at {rate} Hz are not one period of {period} s")
+    scalar(path, "stride", arrays["stride"], 1e-6, 10.0)
 
 
 def _verify(path: Path, body: Body, qpos: np.ndarray, recorded: np.ndarray) -> float:
@@ -108,13 +97,9 @@ def _verify(path: Path, body: Body, qpos: np.ndarray, recorded: np.ndarray) -> f
     that is the same in all frames is accepted and returned [m]; any change of it over time above 1 mm is
     refused.
     """
-    data = mujoco.MjData(body.model)
     pelvis = body.model.body("pelvis").id
-    deviations = np.empty_like(recorded)
-    for frame, pose in enumerate(qpos):
-        data.qpos[:] = pose
-        mujoco.mj_kinematics(body.model, data)
-        deviations[frame] = (data.xpos - recorded[frame]) @ data.xmat[pelvis].reshape(3, 3)
+    frames = zip(posed(body.model, qpos), recorded, strict=True)
+    deviations = np.stack([(data.xpos - places) @ data.xmat[pelvis].reshape(3, 3) for data, places in frames])
     constant = deviations[:, 1:].mean(axis=0)
     varying = float(np.linalg.norm(deviations[:, 1:] - constant, axis=-1).max())
     if varying > _MAX_DEVIATION_M or np.linalg.norm(constant[pelvis - 1]) > _MAX_DEVIATION_M:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.models.body import Body
+from msemu.models.poses import posed
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.maps import list_maps
 from msemu.motion.formats.opensim_pose import (
@@ -47,13 +47,11 @@ def write_opensim(path: Path, clip: MotionClip, body: Body) -> None:
 
 def coordinates(clip: MotionClip, body: Body) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return a clip's rotational coordinates [rad] and its translations [m] by name, shape [T] each."""
-    segments, data = Segments(body), mujoco.MjData(body.model)
+    segments = Segments(body)
     offset = np.array(list_maps("opensim")[EXPORT_NAMES]["hips_from_pelvis_m"])
     arms = "rl" if segments.has_arms() else ""
     rows: dict[str, list] = {name: [] for name in ("pelvis", "position", "lumbar", *arms)}
-    for pose in clip.qpos:
-        data.qpos[:] = pose
-        mujoco.mj_kinematics(body.model, data)
+    for data in posed(body.model, clip.qpos):
         pelvis, thorax = segments.rotation(data, "pelvis"), segments.rotation(data, "thorax")
         turn = as_opensim(pelvis)
         rows["pelvis"].append(turn)

@@ -6,14 +6,14 @@ the orientation of thorax and upper arm is kept. The maps in ``cfg/motion/opensi
 
 from pathlib import Path
 
-import mujoco
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
-from msemu.files import MAX_FRAMES, check_times
+from msemu.files import check_times
 from msemu.models.body import Body
+from msemu.models.poses import at_pose
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.maps import NameMap, choose_map, listed
 from msemu.motion.formats.opensim_pose import (
@@ -29,10 +29,9 @@ from msemu.motion.formats.opensim_pose import (
     from_angles,
 )
 from msemu.motion.formats.opensim_storage import read_storage
-from msemu.motion.formats.pose_clip import pose_clip
+from msemu.motion.formats.pose_clip import num_frames, pose_clip
 from msemu.motion.formats.segment_fit import fit_rotations
 from msemu.motion.geometry import sole_heights
-from msemu.motion.quality import assess
 from msemu.motion.smoothing import continuous_quaternions
 
 _REQUIRED = (*PELVIS, *TRANSLATION, *(f"{joint}_{side}" for joint in LEG[:5] for side in "rl"))
@@ -58,9 +57,7 @@ def read_opensim(path: Path, body: Body, fps: float = 50.0, names: str | None = 
     mapping = choose_map("opensim", path, list(columns), _REQUIRED, names or _likely_map(columns))
     check_times(path, storage.time)
     time = storage.time - storage.time[0]
-    frames = int(np.floor(time[-1] * fps + 1e-9)) + 1
-    if not 2 <= frames <= MAX_FRAMES:
-        raise MsemuError(f"{path} gives {frames} frames at {fps:g} Hz; 2 to {MAX_FRAMES} are accepted")
+    frames = num_frames(path, time[-1], fps)
     values = _standard(path, mapping, columns, storage.in_degrees)
     extra = {name: columns[name] for name in columns if name in body.joint_names and name not in values}
     instants = np.arange(frames) / fps
@@ -74,19 +71,17 @@ def read_opensim(path: Path, body: Body, fps: float = 50.0, names: str | None = 
     used = _set_angles(body, qpos, values)
     for name, column in extra.items():
         joint = body.joint_names.index(name)
-        slide = body.model.jnt_type[joint + 1] == mujoco.mjtJoint.mjJNT_SLIDE
-        qpos[:, 7 + joint] = sample(column) * (1.0 if slide else unit)
+        qpos[:, 7 + joint] = sample(column) * (unit if body.is_hinge[joint] else 1.0)
     pelvis = _set_pelvis(body, qpos, values, mapping)
     qpos = _set_segments(body, body.couplings.project(qpos), values, pelvis)
     qpos[:, 3:7] = continuous_quaternions(qpos[:, 3:7])
-    soles = sole_heights(body, qpos)
-    shift = -float(np.percentile(soles.min(axis=1), 25))
+    shift = -float(np.percentile(sole_heights(body, qpos).min(axis=1), 25))
     qpos[:, 2] += shift
     known = {name for members in mapping.found.values() for name in members}
     unused = [name for name in columns if name not in known | set(extra)] + sorted(set(mapping.found) - used)
     source = f"OpenSim file {Path(path).name}, names of '{mapping.name}'; columns not used: {listed(unused)}"
     clip = pose_clip(path, body, fps, qpos, source)
-    clip.quality = assess(body, clip, soles + shift < 0.01) | {"floor_shift_cm": 100 * shift}
+    clip.quality["floor_shift_cm"] = 100 * shift
     return clip
 
 
@@ -141,10 +136,7 @@ def _set_pelvis(body: Body, qpos: np.ndarray, values: dict[str, np.ndarray], map
     offset = np.array(mapping.values.get("hips_from_pelvis_m", [0.0, 0.0, 0.0]), dtype=float)
     hips = Z_UP.apply(np.column_stack([values[name] for name in TRANSLATION]) + turn.apply(offset))
     pelvis = Z_UP * turn * Z_UP.inv()
-    data = mujoco.MjData(body.model)
-    data.qpos[:] = body.neutral_qpos
-    mujoco.mj_kinematics(body.model, data)
-    site = data.site("landmark/pelvis")
+    site = at_pose(body.model, body.neutral_qpos).site("landmark/pelvis")
     root = Rotation.from_quat(body.neutral_qpos[3:7], scalar_first=True)
     within = root.inv() * Rotation.from_matrix(site.xmat.reshape(3, 3))
     from_root = root.inv().apply(site.xpos - body.neutral_qpos[:3])

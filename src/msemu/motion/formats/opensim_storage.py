@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import MAX_COLUMNS, MAX_FRAMES, parse_numbers, printable, read_text
+from msemu.files import MAX_COLUMNS, check_frames, parse_numbers, printable, read_text, write_text
 
 _MAX_HEADER_LINES = 200
 
@@ -69,11 +69,7 @@ def write_storage(
         "\t".join(["time", *columns]),
     ]
     rows = ["\t".join(f"{value:.10g}" for value in row) for row in table]
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text("\n".join([*header, *rows]) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise MsemuError(f"cannot write {path}: {error.strerror}") from error
+    write_text(path, "\n".join([*header, *rows]) + "\n")
 
 
 def read_storage(path: Path) -> Storage:
@@ -101,8 +97,7 @@ def read_storage(path: Path) -> Storage:
         raise MsemuError(
             f"{path}: the header declares {printable(declared, 20)} rows, there are {len(table)}; is it complete?"
         )
-    if not 2 <= len(table) <= MAX_FRAMES:
-        raise MsemuError(f"{path} has {len(table)} frames; 2 to {MAX_FRAMES} are accepted")
+    check_frames(path, len(table))
     if (np.diff(table[:, 0]) <= 0).any():
         raise MsemuError(f"{path}: the column 'time' does not increase")
     return Storage(

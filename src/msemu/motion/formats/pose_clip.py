@@ -5,14 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from msemu.files import sha256_of
+from msemu.files import check_frames, sha256_of
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
+from msemu.motion.geometry import sole_heights
+from msemu.motion.quality import assess
 from msemu.motion.smoothing import velocities
+
+_STANDING_HEIGHT_M = 0.01
+"""A foot whose lowest point is below this stands [m]."""
 
 
 def pose_clip(path: Path, body: Body, fps: float, qpos: np.ndarray, source: str, **more: Any) -> MotionClip:
-    """Make a clip of poses, with their velocities and the hash of the file that they come from.
+    """Make a clip of poses, with their velocities, their quality and the hash of the file that they come from.
 
     Args:
         path: The file; by default the clip is called after it.
@@ -23,7 +28,7 @@ def pose_clip(path: Path, body: Body, fps: float, qpos: np.ndarray, source: str,
         more: Other fields of the clip.
     """
     named = {"name": Path(path).stem} | more
-    return MotionClip(
+    clip = MotionClip(
         body=body.name,
         joint_names=tuple(body.joint_names),
         fps=fps,
@@ -33,3 +38,16 @@ def pose_clip(path: Path, body: Body, fps: float, qpos: np.ndarray, source: str,
         source_sha256=sha256_of(path),
         **named,
     )
+    clip.quality = assess(body, clip, sole_heights(body, qpos) < _STANDING_HEIGHT_M)
+    return clip
+
+
+def num_frames(path: Path, duration_s: float, fps: float) -> int:
+    """Return how many frames a recording has at another frame rate [Hz].
+
+    Raises:
+        MsemuError: Fewer than 2, or more than are accepted.
+    """
+    frames = int(np.floor(duration_s * fps + 1e-6)) + 1
+    check_frames(path, frames, f" at {fps:g} Hz")
+    return frames

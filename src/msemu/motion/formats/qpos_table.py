@@ -13,20 +13,21 @@ from scipy.interpolate import CubicSpline
 from msemu.errors import MsemuError
 from msemu.files import (
     MAX_COLUMNS,
-    MAX_FRAMES,
+    RATE_HZ,
     array_names,
+    check_frames,
     check_times,
     parse_numbers,
-    printable,
     read_arrays,
+    read_numbers,
     read_text,
+    scalar,
+    write_text,
 )
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.maps import listed
-from msemu.motion.formats.pose_clip import pose_clip
-from msemu.motion.geometry import sole_heights
-from msemu.motion.quality import assess
+from msemu.motion.formats.pose_clip import num_frames, pose_clip
 from msemu.motion.smoothing import continuous_quaternions
 
 ROOT = ("root_x", "root_y", "root_z", "root_qw", "root_qx", "root_qy", "root_qz")
@@ -54,11 +55,8 @@ def read_qpos(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
         )
     if len(set(columns)) != len(columns):
         raise MsemuError(f"{path} names a column twice")
-    if not 2 <= len(table) <= MAX_FRAMES:
-        raise MsemuError(f"{path} has {len(table)} frames; 2 to {MAX_FRAMES} are accepted")
+    check_frames(path, len(table))
     check_times(path, time)
-    if not np.isfinite(table).all():
-        raise MsemuError(f"{path} holds values that are not finite")
     given = np.repeat(body.neutral_qpos[None], len(table), axis=0)
     order = (*ROOT, *body.joint_names)
     given[:, [order.index(name) for name in columns]] = table
@@ -66,15 +64,11 @@ def read_qpos(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
     if np.abs(norms - 1.0).max() > 0.1 or np.abs(given[:, :3]).max() > 1e4:
         raise MsemuError(f"{path}: the root's quaternion (w, x, y, z) is not of length 1, or its position beyond 10 km")
     given[:, 3:7] = continuous_quaternions(given[:, 3:7] / norms)
-    frames = int(np.floor((time[-1] - time[0]) * fps + 1e-6)) + 1
-    if not 2 <= frames <= MAX_FRAMES:
-        raise MsemuError(f"{path} gives {frames} frames at {fps:g} Hz; 2 to {MAX_FRAMES} are accepted")
+    frames = num_frames(path, time[-1] - time[0], fps)
     qpos = CubicSpline(time - time[0], given, axis=0)(np.arange(frames) / fps)
     qpos[:, 3:7] /= np.linalg.norm(qpos[:, 3:7], axis=1, keepdims=True)
     qpos = body.couplings.project(qpos)
-    clip = pose_clip(path, body, fps, qpos, f"poses of {Path(path).name}")
-    clip.quality = assess(body, clip, sole_heights(body, qpos) < 0.01)
-    return clip
+    return pose_clip(path, body, fps, qpos, f"poses of {Path(path).name}")
 
 
 def write_csv(path: Path, clip: MotionClip) -> None:
@@ -85,35 +79,26 @@ def write_csv(path: Path, clip: MotionClip) -> None:
     """
     time = np.arange(clip.num_frames) / clip.fps
     rows = [",".join(f"{value:.10g}" for value in row) for row in np.column_stack([time, clip.qpos])]
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text("\n".join([",".join(["time", *ROOT, *clip.joint_names]), *rows]) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise MsemuError(f"cannot write {path}: {error.strerror}") from error
+    write_text(path, "\n".join([",".join(["time", *ROOT, *clip.joint_names]), *rows]) + "\n")
 
 
 def _read_npz(path: Path, body: Body) -> tuple[list[str], np.ndarray, np.ndarray]:
     present = array_names(path)
-    wanted = ("qpos", *sorted({"fps", "time", "joint_names"} & present))
-    arrays = read_arrays(path, wanted)
-    try:
-        qpos = arrays["qpos"].astype(float)
-        frames = len(qpos) if qpos.ndim == 2 else 0
-        if "time" in arrays:
-            time = arrays["time"].astype(float).reshape(frames)
-        elif "fps" in arrays and 1.0 <= float(arrays["fps"]) <= 10_000.0:
-            time = np.arange(frames) / float(arrays["fps"])
-        else:
-            raise MsemuError(f"{path} needs 'fps' (1 to 10000 Hz) or 'time' [s] beside 'qpos'")
-    except (TypeError, ValueError) as error:
+    arrays = read_numbers(path, ("qpos", *sorted({"fps", "time"} & present)))
+    qpos = arrays["qpos"]
+    if "time" in arrays:
+        time = arrays["time"].ravel()
+    elif "fps" in arrays:
+        time = np.arange(len(np.atleast_1d(qpos))) / scalar(path, "fps", arrays["fps"], *RATE_HZ)
+    else:
+        raise MsemuError(f"{path} needs 'fps' (1 to 10000 Hz) or 'time' [s] beside 'qpos'")
+    names = body.joint_names
+    if "joint_names" in present:
+        names = [str(name) for name in read_arrays(path, ("joint_names",))["joint_names"].ravel()]
+    if qpos.shape != (len(time), len(ROOT) + len(names)):
         raise MsemuError(
-            f"{path}: qpos, time or fps are not numbers that fit ({printable(str(error), 120)})"
-        ) from error
-    names = [str(name) for name in arrays["joint_names"].ravel()] if "joint_names" in arrays else list(body.joint_names)
-    if qpos.ndim != 2 or qpos.shape[1] != len(ROOT) + len(names):
-        raise MsemuError(
-            f"{path}: qpos has shape {qpos.shape}; body '{body.name}' needs [T, {body.model.nq}], or name its joints in"
-            " 'joint_names'"
+            f"{path}: qpos has shape {qpos.shape} for {len(time)} instants; body '{body.name}' needs"
+            f" [T, {body.model.nq}], or name its joints in 'joint_names'"
         )
     return [*ROOT, *names], time, qpos
 

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.models.body import Body
+from msemu.models.poses import ancestor_dofs
 
 _MAX_ITERATIONS = 60
 _TOLERANCE_RAD = 1e-7
@@ -21,18 +22,8 @@ def joints_between(body: Body, ancestor: int, descendant: int) -> np.ndarray:
         ancestor: Body id of the one segment.
         descendant: Body id of the other segment.
     """
-    model = body.model
-
-    def above(segment: int) -> set[int]:
-        found = set()
-        while segment:
-            found.add(segment)
-            segment = int(model.body_parentid[segment])
-        return found
-
-    between = above(ancestor) ^ above(descendant)
-    joints = [int(joint) for joint in body.independent_joints if model.jnt_bodyid[joint + 1] in between]
-    return np.array(joints, dtype=int)
+    between = ancestor_dofs(body.model, ancestor) ^ ancestor_dofs(body.model, descendant)
+    return body.independent_joints[between[6 + body.independent_joints]]
 
 
 def fit_rotations(
@@ -56,8 +47,6 @@ def fit_rotations(
     model, data = body.model, mujoco.MjData(body.model)
     found, columns = qpos.copy(), 7 + joints
     angular = np.empty((3, model.nv))
-    single = np.zeros((len(joints), model.nv))
-    single[np.arange(len(joints)), 6 + joints] = 1.0
     for frame in range(len(found)):
         pose = found[frame].copy()
         pose[columns] = found[max(frame - 1, 0), columns]
@@ -70,7 +59,7 @@ def fit_rotations(
                 break
             mujoco.mj_comPos(model, data)
             mujoco.mj_jacBody(model, data, None, angular, segment)
-            jacobian = angular @ body.couplings.project_velocity(pose, single).T
+            jacobian = angular @ body.couplings.reduction(pose, 6 + joints)
             step = np.linalg.lstsq(jacobian, error, rcond=1e-4)[0]
             pose[columns] += step * min(1.0, _MAX_STEP_RAD / max(np.abs(step).max(), 1e-12))
         found[frame] = body.couplings.project(pose)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import MAX_COLUMNS, MAX_FRAMES, check_table, read_text
+from msemu.files import MAX_COLUMNS, check_frames, check_table, read_text, write_text
 from msemu.motion.formats.axes import UNITS
 
 
@@ -33,8 +33,7 @@ def read_trc(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray], str | None]
         raise MsemuError(f"{path} must name 1 to {MAX_COLUMNS // 3} different markers; it names {len(names)}")
     unit = dict(zip(lines[1].split("\t"), lines[2].split("\t"), strict=False)).get("Units", "").strip().lower()
     rows = [line for line in lines[5:] if line.strip()]
-    if not 2 <= len(rows) <= MAX_FRAMES:
-        raise MsemuError(f"{path} has {len(rows)} frames; 2 to {MAX_FRAMES} are accepted")
+    check_frames(path, len(rows))
     check_table(path, len(rows), 1 + 3 * len(names))
     table = np.empty((len(rows), 1 + 3 * len(names)))
     for index, row in enumerate(rows):
@@ -74,11 +73,7 @@ def write_trc(path: Path, time: np.ndarray, markers: Mapping[str, np.ndarray]) -
         f"{index + 1}\t{instant:.6f}\t" + "\t".join(f"{value:.6f}" for value in row)
         for index, (instant, row) in enumerate(zip(time, table, strict=True))
     ]
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise MsemuError(f"cannot write {path}: {error.strerror}") from error
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _numbers(path: Path, row: str, columns: int, index: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from msemu.errors import MsemuError
+from msemu.files import write_arrays
 from msemu.models.body import LANDMARKS, Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.opensim_export import write_opensim
@@ -47,12 +47,7 @@ def write_poses(path: Path, clip: MotionClip, body: Body) -> None:
     Raises:
         MsemuError: ``path`` cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "wb") as file:
-            np.savez_compressed(file, qpos=clip.qpos, fps=clip.fps, joint_names=np.array(clip.joint_names))
-    except OSError as error:
-        raise MsemuError(f"cannot write {path}: {error.strerror}") from error
+    write_arrays(path, {"qpos": clip.qpos, "fps": clip.fps, "joint_names": np.array(clip.joint_names)})
 
 
 WRITERS: dict[str, Callable[[Path, MotionClip, Body], None]] = {

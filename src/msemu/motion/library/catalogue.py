@@ -3,16 +3,16 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
-import yaml
-
-from msemu.config import build, read_yaml
+from msemu.config import build, cfg_file, cfg_names, read_yaml
 from msemu.errors import MsemuError, suggestion
 
 CACHE_VARIABLE = "MSEMU_CACHE"
 """Environment variable that names another cache folder than ``~/.cache/msemu``."""
+
+WRITABLE_CACHE = f"set {CACHE_VARIABLE} to a folder that you may write to"
+"""What to do when the cache cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,11 @@ def catalogue() -> dict[str, Entry]:
         MsemuError: A catalogue file has an unknown or a missing key.
     """
     entries = {}
-    for resource in sorted((files("msemu.cfg") / "motion").iterdir(), key=lambda item: item.name):
-        if not resource.name.endswith(".yaml"):
-            continue
-        package = read_yaml(Path(str(resource)))
+    for file in cfg_names("motion"):
+        package = read_yaml(cfg_file("motion", file))
         for name, clip in package.pop("clips", {}).items():
             values = {"name": name, "package": package, **clip}
-            entries[name] = build(Entry, values, f"cfg/motion/{resource.name}: {name}")
+            entries[name] = build(Entry, values, f"cfg/motion/{file}.yaml: {name}")
     return entries
 
 
@@ -110,17 +108,13 @@ def clip_sets() -> dict[str, tuple[str, ...]]:
     Raises:
         MsemuError: A set names a clip that there is not.
     """
-    folder = files("msemu.cfg") / "motion" / "clip_sets"
-    entries = catalogue()
-    sets = {}
-    for resource in sorted(folder.iterdir(), key=lambda item: item.name):
-        if resource.name.endswith(".yaml"):
-            values = yaml.safe_load(resource.read_text(encoding="utf-8"))
-            unknown = [name for name in values["clips"] if name not in entries]
-            if unknown:
-                hint = suggestion(unknown[0], entries)
-                raise MsemuError(f"cfg/motion/clip_sets/{resource.name}: no clip '{unknown[0]}' in the catalogue{hint}")
-            sets[resource.name.removesuffix(".yaml")] = tuple(values["clips"])
+    entries, sets = catalogue(), {}
+    for file in cfg_names("motion/clip_sets"):
+        sets[file] = tuple(read_yaml(cfg_file("motion/clip_sets", file))["clips"])
+        unknown = [name for name in sets[file] if name not in entries]
+        if unknown:
+            hint = suggestion(unknown[0], entries)
+            raise MsemuError(f"cfg/motion/clip_sets/{file}.yaml: no clip '{unknown[0]}' in the catalogue{hint}")
     return sets | {"all": tuple(entries)}
 
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import urllib.error
@@ -13,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 from msemu.errors import MsemuError
+from msemu.files import whole_file
 from msemu.motion.library.catalogue import Package
 
 _TIMEOUT_S = 900
@@ -34,13 +34,7 @@ def _download_wheel(package: Package, folder: Path) -> Path:
     """Let pip download the wheel."""
     wanted = f"{package.package}=={package.version}"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += [
-        "--only-binary=:all:",
-        "--python-version",
-        package.python_version,
-        "--platform",
-        package.platform,
-    ]
+    command += ["--only-binary=:all:", "--python-version", package.python_version, "--platform", package.platform]
     command += ["--dest", str(folder), wanted]
     result = _run(command, wanted)
     wheels = list(folder.glob("*.whl"))
@@ -60,7 +54,6 @@ def _download_sdist(package: Package, folder: Path) -> Path:
     pip itself would run the package's build system to learn its name and version; this only reads.
     """
     name = f"{package.package}-{package.version}.tar.gz"
-    path = folder / name
     try:
         page = f"{_index().rstrip('/')}/{package.package}/"
         request = urllib.request.Request(page, headers={"Accept": f"{_JSON}, text/html;q=0.2"})
@@ -68,17 +61,19 @@ def _download_sdist(package: Package, folder: Path) -> Path:
             address = _address_of(name, page, answer.read(50 * 2**20).decode("utf-8", "replace"))
         if not address.startswith("https://"):
             raise ValueError(f"the index gives the insecure address {address[:60]}")
-        with urllib.request.urlopen(address, timeout=_STALL_S) as answer, open(path, "wb") as file:
-            shutil.copyfileobj(answer, file)
+        with urllib.request.urlopen(address, timeout=_STALL_S) as answer:
+            content = answer.read()
     except (urllib.error.URLError, TimeoutError, ValueError, LookupError, ConnectionError) as error:
         raise MsemuError(
             f"cannot download {name} ({' '.join(str(error).split())}); check the network, or download it elsewhere and"
             f" give it with: msemu-motion fetch NAME --wheel {name}"
         ) from error
-    with open(path, "rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = hashlib.sha256(content).hexdigest()
     if found != package.sdist_sha256:
         raise MsemuError(f"{name} has sha256 {found[:12]}..., the catalogue says {package.sdist_sha256[:12]}...")
+    path = folder / name
+    with whole_file(path) as unfinished:
+        unfinished.write_bytes(content)
     return path
 
 

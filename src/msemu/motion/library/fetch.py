@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msemu.errors import MsemuError
 from msemu.files import MAX_FILE_BYTES, sha256_of, whole_file
-from msemu.motion.library.catalogue import Entry, Package, cache_folder, catalogue
+from msemu.motion.library.catalogue import WRITABLE_CACHE, Entry, Package, cache_folder, catalogue
 from msemu.motion.library.download import download
 
 
@@ -32,16 +32,11 @@ def fetch(entry: Entry, wheel: Path | None = None) -> Path:
     path = folder / entry.file_name
     if path.is_file() and sha256_of(path) == entry.sha256:
         return path
-    try:
-        if wheel is not None:
-            _extract(wheel, entry.package, folder)
-        else:
-            with tempfile.TemporaryDirectory(prefix="msemu-") as temporary:
-                _extract(download(entry.package, Path(temporary)), entry.package, folder)
-    except OSError as error:
-        raise MsemuError(
-            f"cannot write to {folder} ({error.strerror}); set MSEMU_CACHE to a folder that you may write to"
-        ) from error
+    if wheel is not None:
+        _extract(wheel, entry.package, folder)
+    else:
+        with tempfile.TemporaryDirectory(prefix="msemu-") as temporary:
+            _extract(download(entry.package, Path(temporary)), entry.package, folder)
     return path
 
 
@@ -72,7 +67,7 @@ def _extract(archive: Path, package: Package, folder: Path) -> None:
     }
     contents |= {"LICENSE.txt": members[package.license_file], "SOURCE.json": json.dumps(about, indent=2).encode()}
     for name, content in contents.items():
-        with whole_file(folder / name) as unfinished:
+        with whole_file(folder / name, WRITABLE_CACHE) as unfinished:
             unfinished.write_bytes(content)
 
 

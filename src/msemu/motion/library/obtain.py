@@ -5,15 +5,15 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import whole_file
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.read import read_source
-from msemu.motion.library.catalogue import CACHE_VARIABLE, Entry, cache_folder, catalogue
+from msemu.motion.library.catalogue import WRITABLE_CACHE, Entry, cache_folder, catalogue
 from msemu.motion.library.fetch import fetch
 from msemu.motion.repair.repair import REPAIR_VERSION, repair
 from msemu.motion.retargeting.retarget import RETARGET_VERSION, RetargetCfg, retarget
@@ -22,10 +22,7 @@ from msemu.motion.source import SourceMotion
 
 
 def obtain_clip(
-    entry: Entry,
-    body: Body,
-    fps: float = 50.0,
-    on_frame: Callable[[int, int], None] = lambda done, total: None,
+    entry: Entry, body: Body, fps: float = 50.0, on_frame: Callable[[int, int], None] = lambda done, total: None
 ) -> Path:
     """Return the path of a catalogue clip on ``body``; fetch, retarget and repair it when it is not in the cache.
 
@@ -57,19 +54,9 @@ def obtain_clip(
         return path
     made = repair(body, retarget(body, load_source(entry), settings, on_frame))
     if made.flights:
-        _save_whole(made.original, path.with_suffix(".raw.npz"))
-    _save_whole(made.clip, path)
+        made.original.save(path.with_suffix(".raw.npz"), WRITABLE_CACHE)
+    made.clip.save(path, WRITABLE_CACHE)
     return path
-
-
-def _save_whole(clip: MotionClip, path: Path) -> None:
-    try:
-        with whole_file(path) as unfinished:
-            clip.save(unfinished)
-    except OSError as error:
-        raise MsemuError(
-            f"cannot write the clip {path} ({error.strerror}); set {CACHE_VARIABLE} to a folder that you may write to"
-        ) from error
 
 
 def load_source(entry: Entry) -> SourceMotion:
@@ -83,29 +70,18 @@ def load_source(entry: Entry) -> SourceMotion:
     return overground(source) if entry.treadmill else source
 
 
-def describe(source: SourceMotion) -> SourceMotion:
+Motion = TypeVar("Motion", SourceMotion, MotionClip)
+
+
+def describe(motion: Motion) -> Motion:
     """Fill in license and origin when the file is one of the catalogue, whatever it is called."""
-    found = _origin(source.sha256)
-    if found:
-        source.source, source.license = found
-    return source
-
-
-def describe_clip(clip: MotionClip) -> MotionClip:
-    """Fill in license and origin of a clip that was read from a file of the catalogue."""
-    found = _origin(clip.source_sha256)
-    if found:
-        clip.source, clip.license = found
-    return clip
-
-
-def _origin(sha256: str) -> tuple[str, str] | None:
-    """Return source and license of a file of the catalogue."""
+    sha256 = motion.sha256 if isinstance(motion, SourceMotion) else motion.source_sha256
     for entry in catalogue().values():
         if entry.sha256 == sha256:
             package = entry.package
-            return f"{package.package} {package.version}: {entry.file}; {package.origin}", package.license
-    return None
+            motion.source = f"{package.package} {package.version}: {entry.file}; {package.origin}"
+            motion.license = package.license
+    return motion
 
 
 def body_fingerprint(body: Body) -> str:

@@ -10,7 +10,7 @@ from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.read import CLIP_FORMATS, detect_format, read_clip
 from msemu.motion.library.catalogue import find_entries, find_entry
-from msemu.motion.library.obtain import describe_clip, obtain_clip
+from msemu.motion.library.obtain import describe, obtain_clip
 from msemu.motion.reference import clip_names
 from msemu.schema import TaskCfg
 
@@ -36,7 +36,7 @@ def load_clips(cfg: TaskCfg, body: Body, on_frame: OnFrame = lambda done, total:
     for motion in motions_of(cfg):
         path = Path(motion)
         if path.is_file() and detect_format(path) in CLIP_FORMATS:
-            clips.append(describe_clip(read_clip(path, body, fps)))
+            clips.append(describe(read_clip(path, body, fps)))
         elif _is_file_name(motion):
             clips.append(MotionClip.load(path))
         else:

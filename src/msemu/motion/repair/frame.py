@@ -6,8 +6,8 @@ import mujoco
 import numpy as np
 
 from msemu.models.body import LANDMARKS, Body
+from msemu.models.geoms import points_below
 from msemu.motion.flight import CONTACT_HEIGHT_M, central_velocity, momentum_of
-from msemu.motion.geometry import support_point
 
 _TOUCHING_M = 0.5 * CONTACT_HEIGHT_M
 """Height to which a point that touches the floor is brought at most, so that it is still taken to touch [m]."""
@@ -23,8 +23,6 @@ _FAR_M = 0.07
 
 _DIFFERENCE = 1e-6
 """Step of the derivative of the angular momentum by the pose [rad or m]."""
-
-_DOWN = np.array([0.0, 0.0, -1.0])
 
 
 @dataclass(frozen=True)
@@ -186,14 +184,10 @@ class FlightFrame:
 
     def _reduction(self, pose: np.ndarray) -> np.ndarray:
         """Return the derivative of all velocities by the independent ones, shape [nv, D]."""
-        return self._body.couplings.project_velocity(pose, np.eye(self._body.model.nv)[self._dofs]).T
+        return self._body.couplings.reduction(pose, self._dofs)
 
     def _below(self, height: float) -> list[tuple[int, np.ndarray]]:
-        """Return body and lowest point of the geoms that reach below a height [m] in the present pose."""
-        model, data = self._body.model, self._data
-        near = self._geoms[data.geom_xpos[self._geoms, 2] < model.geom_rbound[self._geoms] + height]
-        points = [(int(model.geom_bodyid[geom]), support_point(model, data, geom, _DOWN)) for geom in near]
-        return [(body_id, point) for body_id, point in points if point[2] < height]
+        return points_below(self._body.model, self._data, self._geoms, height)
 
 
 def _inverse_right_jacobian(turn: np.ndarray) -> np.ndarray:

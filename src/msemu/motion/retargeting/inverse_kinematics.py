@@ -14,6 +14,7 @@ import qpsolvers
 
 from msemu.errors import MsemuError
 from msemu.models.body import LANDMARKS, Body
+from msemu.models.poses import ancestor_dofs
 from msemu.motion.geometry import find_feet
 from msemu.motion.retargeting.mink_tasks import FloorLimit, JointCenterTask, StandingTask
 from msemu.motion.retargeting.targets import FrameTargets
@@ -193,7 +194,7 @@ class InverseKinematics:
         """Take one Gauss-Newton step in the free coordinates, within bounds of shape [6 + F], and return it."""
         configuration, couplings = self._configuration, self._body.couplings
         pose = configuration.q
-        reduction = couplings.project_velocity(pose, np.eye(self._body.model.nv)[self._dofs]).T
+        reduction = couplings.reduction(pose, self._dofs)
         feet = [task for task, _ in self._feet.values()]
         tasks = [self._centers, *self._trunk.values(), *feet, self._standing]
         rows, errors, _ = zip(*(task.compute_qp_residual(configuration) for task in tasks), strict=True)
@@ -236,17 +237,12 @@ class InverseKinematics:
 
     def _joints_moving(self, body_id: int) -> np.ndarray:
         """Return which independent joints move a body, also through couplings, shape [I]."""
-        model, body = self._body.model, self._body
+        body = self._body
         generic = body.neutral_qpos.copy()
         generic[7 + body.independent_joints] += 0.1
         generic = body.couplings.project(generic)
-        drives = body.couplings.project_velocity(generic, np.eye(model.nv)[6 + body.independent_joints]) != 0
-        carried = np.zeros(model.nv, dtype=bool)
-        while body_id > 0:
-            first = model.body_dofadr[body_id]
-            carried[first : first + model.body_dofnum[body_id]] = model.body_dofnum[body_id] > 0
-            body_id = model.body_parentid[body_id]
-        return (drives & carried).any(axis=1)
+        drives = body.couplings.reduction(generic, 6 + body.independent_joints).T != 0
+        return (drives & ancestor_dofs(body.model, body_id)).any(axis=1)
 
     def _limits(self) -> tuple[np.ndarray, np.ndarray]:
         model, joints = self._body.model, 1 + self.free_joints

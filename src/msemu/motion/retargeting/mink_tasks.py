@@ -4,7 +4,8 @@ import mink
 import mujoco
 import numpy as np
 
-from msemu.motion.geometry import Foot, lowest_points
+from msemu.models.geoms import lowest_points
+from msemu.motion.geometry import Foot
 
 _REACH_M = 0.05
 """Geoms that are higher than this cannot reach the floor within one step of the inverse kinematics [m]."""
@@ -41,13 +42,13 @@ class StandingTask(mink.Task):
 
     def compute_error(self, configuration: mink.Configuration) -> np.ndarray:
         """Return how far the points are from where they stand [m], shape [12]."""
-        points = np.stack([world_points(configuration.data, foot) for foot in self._feet])
+        points = np.stack([foot.world_points(configuration.data) for foot in self._feet])
         return (points - self._places).ravel()
 
     def compute_jacobian(self, configuration: mink.Configuration) -> np.ndarray:
         """Return the derivative of the positions, shape [12, nv]."""
         rows = np.empty((4, 3, self._model.nv))
-        points = [(foot.segment, point) for foot in self._feet for point in world_points(configuration.data, foot)]
+        points = [(foot.segment, point) for foot in self._feet for point in foot.world_points(configuration.data)]
         for block, (segment, point) in zip(rows, points, strict=True):
             mujoco.mj_jac(self._model, configuration.data, block, None, point, segment)
         return rows.reshape(12, -1)
@@ -74,18 +75,13 @@ class FloorLimit(mink.Limit):
         for foot, contact in zip(self._feet, self._contact, strict=True):
             swings = np.clip((1.0 - contact) / (1.0 - _LANDED), 0.0, 1.0)
             lowest = foot.heights + SWING_CLEARANCE_M * swings
-            for point, height in zip(world_points(data, foot), lowest, strict=True):
+            for point, height in zip(foot.world_points(data), lowest, strict=True):
                 if point[2] < _REACH_M:
                     rows.append((foot.segment, point, point[2] - height))
         if not rows:
             return mink.Constraint()
         jacobian = np.stack([height_jacobian(model, data, body_id, point) for body_id, point, _ in rows])
         return mink.Constraint(G=-jacobian, h=np.maximum([height for *_, height in rows], -_RISE_M))
-
-
-def world_points(data: mujoco.MjData, foot: Foot) -> np.ndarray:
-    """Return heel and ball of a foot [m], shape [2, 3]."""
-    return data.xpos[foot.segment] + foot.points @ data.xmat[foot.segment].reshape(3, 3).T
 
 
 def height_jacobian(model: mujoco.MjModel, data: mujoco.MjData, body_id: int, point: np.ndarray) -> np.ndarray:

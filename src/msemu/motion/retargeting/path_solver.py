@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from msemu.models.body import LANDMARKS, Body
-from msemu.motion.geometry import landmark_path
+from msemu.models.body import Body
+from msemu.motion.geometry import joint_centers
 from msemu.motion.quality import joint_center_errors
 from msemu.motion.retargeting.inverse_kinematics import InverseKinematics
 from msemu.motion.retargeting.targets import Targets
@@ -115,14 +115,13 @@ class PathSolver:
         """
         body, goal = self._body, self._targets.aims[0]
         pose = body.neutral_qpos.copy()
-        neutral = landmark_path(body, pose[None])[0][0]
-        hips = [LANDMARKS.index(f"hip_{side}") for side in "rl"]
-        pelvis = neutral[hips].mean(axis=0)
+        centers = joint_centers(body, pose[None])[0]
+        hips = [JOINT_CENTERS.index(f"hip_{side}") for side in "rl"]
+        pelvis = centers[hips].mean(axis=0)
         turn = Rotation.from_quat(self._targets.orientations[0, 0], scalar_first=True)
-        there = 0.5 * (goal[JOINT_CENTERS.index("hip_r")] + goal[JOINT_CENTERS.index("hip_l")])
+        there = goal[hips].mean(axis=0)
         pose[:3] = there + turn.apply(pose[:3] - pelvis)
         pose[3:7] = (turn * Rotation.from_quat(pose[3:7], scalar_first=True)).as_quat(scalar_first=True)
-        centers = neutral[[LANDMARKS.index(name) for name in JOINT_CENTERS]]
         begin = there + turn.apply(centers - pelvis)
         for share in np.linspace(0.0, 1.0, _APPROACH_STEPS):
             aims = begin + share * (goal - begin)

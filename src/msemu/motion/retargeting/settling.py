@@ -13,9 +13,9 @@ from msemu.motion.flight import (
     CONTACT_HEIGHT_M,
     GRAVITY,
     LEAST_FALL,
-    Flight,
     find_flights,
     lowest_height,
+    mean_fall,
     momentum_path,
 )
 
@@ -59,7 +59,7 @@ def settling(body: Body, qpos: np.ndarray, fps: float) -> np.ndarray:
     hovers = np.zeros(len(qpos), dtype=bool)
     for phase in phases:
         frames = slice(phase.first, phase.last + 1)
-        if _fall(center, phase, fps) < LEAST_FALL:
+        if mean_fall(center[frames], fps) < LEAST_FALL:
             hovers[frames] = fall[frames] < LEAST_FALL
         else:
             lower[frames], upper[frames] = -_STANDING_M, _STANDING_M
@@ -69,9 +69,3 @@ def settling(body: Body, qpos: np.ndarray, fps: float) -> np.ndarray:
     unit = np.eye(len(qpos))
     rows = np.vstack([np.diff(unit, n=2, axis=0), _SHIFT_SHARE * unit])
     return lsq_linear(rows, np.zeros(len(rows)), bounds=(lower, np.maximum(upper, lower + 1e-6)), method="bvls").x
-
-
-def _fall(center: np.ndarray, phase: Flight, fps: float) -> float:
-    """Return the acceleration at which the center of mass falls in a phase, as a share of gravity [-]."""
-    course = center[phase.first : phase.last + 1, 2]
-    return 2.0 * np.polyfit(np.arange(len(course)) / fps, course, 2)[0] / GRAVITY[2]

@@ -7,6 +7,7 @@ import torch
 from rsl_rl.models import MLPModel
 from torch import nn
 
+from msemu.files import whole_file
 from msemu.rl.flow.velocity import VelocityFlow
 
 
@@ -57,18 +58,18 @@ def export_sampler(actor: MLPModel, path: Path) -> None:
         path: File to write.
     """
     sampler = FlowSampler(actor).to("cpu").eval()
-    if Path(path).suffix != ".onnx":
-        torch.jit.script(sampler).save(str(path))
-        return
-    rows = torch.export.Dim("rows")
-    example = torch.zeros(2, sampler.num_observations), torch.zeros(2, sampler.num_actions)
-    torch.onnx.export(
-        sampler,
-        example,
-        str(path),
-        input_names=["obs", "noise"],
-        output_names=["actions"],
-        dynamic_shapes={"obs": {0: rows}, "noise": {0: rows}},
-        opset_version=18,
-        verbose=False,
-    )
+    with whole_file(path) as unfinished:
+        if unfinished.suffix != ".onnx":
+            torch.jit.script(sampler).save(str(unfinished))
+            return
+        rows = torch.export.Dim("rows")
+        torch.onnx.export(
+            sampler,
+            (torch.zeros(2, sampler.num_observations), torch.zeros(2, sampler.num_actions)),
+            str(unfinished),
+            input_names=["obs", "noise"],
+            output_names=["actions"],
+            dynamic_shapes={"obs": {0: rows}, "noise": {0: rows}},
+            opset_version=18,
+            verbose=False,
+        )

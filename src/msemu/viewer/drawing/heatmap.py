@@ -1,7 +1,5 @@
 """How far a clip is from the recorded movement: a picture over joint centers and time."""
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -43,18 +41,3 @@ def draw_heatmap(body: Body, clip: MotionClip) -> np.ndarray:
     figure.colorbar(image, ax=axis, label="[cm]", pad=0.01)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
-def save_heatmap(picture: np.ndarray, path: Path) -> None:
-    """Write a picture as PNG.
-
-    Raises:
-        MsemuError: The file cannot be written.
-    """
-    from matplotlib.image import imsave
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        imsave(path, picture, format="png")
-    except OSError as error:
-        raise MsemuError(f"cannot write {path}: {error.strerror or error}") from error

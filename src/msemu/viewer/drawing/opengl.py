@@ -59,11 +59,7 @@ def try_egl() -> EglTrial:
         return EglTrial(problem="libEGL is not installed")
     try:
         result = subprocess.run(
-            [sys.executable, "-c", _PROBE],
-            capture_output=True,
-            text=True,
-            timeout=_PROBE_TIMEOUT_S,
-            check=False,
+            [sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired:
         return EglTrial(problem=f"no answer within {_PROBE_TIMEOUT_S} s")
@@ -141,11 +137,7 @@ class OpenGLPane:
         right, up, forward = camera.axes()
         frame = np.stack([right, up, -forward], axis=1)
         self._add_box(
-            camera.lookat + _BACKDROP_M * forward,
-            frame,
-            np.array([20.0, 20.0, 0.01]),
-            BACKGROUND_RGB,
-            emission=1.0,
+            camera.lookat + _BACKDROP_M * forward, frame, np.array([20.0, 20.0, 0.01]), BACKGROUND_RGB, emission=1.0
         )
 
     def _add_box(self, position, frame, half_size, rgb, emission: float = 0.55) -> None:

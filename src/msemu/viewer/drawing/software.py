@@ -4,7 +4,7 @@ import numpy as np
 
 from msemu.models.body import Body
 from msemu.viewer.camera import Camera
-from msemu.viewer.drawing.canvas import QUAD, Canvas, opaque
+from msemu.viewer.drawing.canvas import Canvas, opaque, strips
 from msemu.viewer.geometry import bone_meshes
 from msemu.viewer.palette import SHADOW_RGB, activation_colors, muscle_opacity, muscle_radius_m
 from msemu.viewer.pose import Pose, Poser
@@ -97,19 +97,12 @@ class DrawnPane:
         colors = np.concatenate([activation_colors(level), opacity[:, None]], axis=1)
         first, last = camera.project(start, *self._canvas.size), camera.project(end, *self._canvas.size)
         depth = (first[:, 2] + last[:, 2]) / 2
-        along = last[:, :2] - first[:, :2]
-        along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
         pixels = radius * camera.pixels_per_m(depth, self._canvas.size[1])
-        across = np.stack([-along[:, 1], along[:, 0]], axis=1) * pixels[:, None]
-        near = (first[:, :2] - across, first[:, :2], first[:, :2] + across)
-        far = (last[:, :2] - across, last[:, :2], last[:, :2] + across)
-        strips = [(near[0], near[1], far[1], far[0]), (near[1], near[2], far[2], far[1])]
-        triangles = np.stack([np.stack(strip, axis=1)[:, QUAD] for strip in strips], axis=1).reshape(-1, 3, 2)
-        brightness = np.array([[_EDGE, 1.0, 1.0, _EDGE], [1.0, _EDGE, _EDGE, 1.0]])[:, QUAD]
-        rgb = colors[:, None, None, None, :3] * brightness[None, ..., None]
-        opacity = np.broadcast_to(colors[:, None, None, None, 3:], (*rgb.shape[:-1], 1))
+        triangles, brightness = strips(first[:, :2], last[:, :2], pixels, _EDGE)
+        rgb = colors[:, None, None, :3] * brightness[..., None]
+        opacity = np.broadcast_to(colors[:, None, None, 3:], (*rgb.shape[:-1], 1))
         return (
-            triangles,
+            triangles.reshape(-1, 3, 2),
             np.concatenate([rgb, opacity], axis=-1).reshape(-1, 3, 4),
             np.repeat(depth - _MUSCLE_IN_FRONT_M, 4),
         )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from msemu.viewer.camera import Camera
-from msemu.viewer.drawing.canvas import QUAD, Canvas, opaque
+from msemu.viewer.drawing.canvas import Canvas, opaque, strips
 from msemu.viewer.palette import SHADOW_RGB, SOURCE_RGB
 
 _RADIUS_M = 0.018
@@ -37,12 +37,6 @@ class StickPane:
         """Return four triangles for each segment, the far ones first, and the brightness of their corners."""
         ends = camera.project(segments, *self._canvas.size)
         ends = ends[np.argsort(-ends[..., 2].mean(axis=1))]
-        first, last = ends[:, 0, :2], ends[:, 1, :2]
-        along = last - first
-        along = along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
-        pixels = _RADIUS_M * camera.pixels_per_m(ends[..., 2].mean(axis=1), self._canvas.size[1])
-        across = np.stack([-along[:, 1], along[:, 0]], axis=1) * pixels[:, None]
-        halves = [(first + side * across, first, last, last + side * across) for side in (-1, 1)]
-        triangles = np.stack([np.stack(half, axis=1)[:, QUAD] for half in halves], axis=1).reshape(-1, 3, 2)
-        brightness = np.array([_EDGE, 1.0, 1.0, _EDGE])[np.array(QUAD)]
-        return triangles, np.tile(brightness, (2 * len(segments), 1))
+        width = _RADIUS_M * camera.pixels_per_m(ends[..., 2].mean(axis=1), self._canvas.size[1])
+        triangles, brightness = strips(ends[:, 0, :2], ends[:, 1, :2], width, _EDGE)
+        return triangles.reshape(-1, 3, 2), np.tile(brightness, (len(segments), 1))

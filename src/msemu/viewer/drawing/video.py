@@ -1,6 +1,5 @@
 """Videos and pictures of a recording, on machines with and without OpenGL."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -8,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from msemu.errors import MsemuError
+from msemu.files import save_image, whole_file
 from msemu.models.body import Body
 from msemu.motion.recording import Recording
 from msemu.viewer import RendererName
@@ -65,18 +65,7 @@ def write_video(
         raise MsemuError(f"a video of {fps} frames per second is not possible; use a positive number")
     frames = _Frames(recording, body, width, height, renderer, color_by)
     shown = np.arange(0, recording.num_frames, recording.fps / fps).astype(int)
-    path = Path(path)
-    unfinished = path.with_name(f".{path.stem}.unfinished.mp4")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.touch()
-        try:
-            _encode(frames, shown, unfinished, (width, height), fps, progress)
-            os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise MsemuError(f"cannot write the video {path}: {error.strerror or error}; give another path") from error
+    _encode(frames, shown, path, (width, height), fps, progress)
     return frames.renderer
 
 
@@ -105,33 +94,28 @@ def save_frame(
     Raises:
         MsemuError: As in `write_video`, or there is no such frame.
     """
-    from matplotlib.image import imsave
-
     if not 0 <= frame < recording.num_frames:
         raise MsemuError(f"there is no frame {frame}; the recording has frames 0 to {recording.num_frames - 1}")
     image = _Frames(recording, body, width, height, renderer, color_by).draw(frame)
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        imsave(path, image, format="png")
-    except OSError as error:
-        raise MsemuError(f"cannot write the picture {path}: {error.strerror}; give another path") from error
+    save_image(image, path)
 
 
 def _encode(frames: "_Frames", shown: np.ndarray, path: Path, size: tuple[int, int], fps: float, progress) -> None:
     """Draw the frames with the indices ``shown`` and write them to ``path``."""
     import imageio_ffmpeg
 
-    writer = imageio_ffmpeg.write_frames(
-        str(path), size, fps=fps, macro_block_size=2, output_params=["-movflags", "+faststart"]
-    )
-    writer.send(None)
-    try:
-        for count, frame in enumerate(shown, start=1):
-            writer.send(np.ascontiguousarray(frames.draw(frame)))
-            if progress is not None:
-                progress(count, len(shown))
-    finally:
-        writer.close()
+    with whole_file(path) as unfinished:
+        writer = imageio_ffmpeg.write_frames(
+            str(unfinished), size, fps=fps, macro_block_size=2, output_params=["-movflags", "+faststart"]
+        )
+        writer.send(None)
+        try:
+            for count, frame in enumerate(shown, start=1):
+                writer.send(np.ascontiguousarray(frames.draw(frame)))
+                if progress is not None:
+                    progress(count, len(shown))
+        finally:
+            writer.close()
 
 
 class _Frames:

@@ -24,7 +24,22 @@ _FOG_M = (10.0, 40.0)
 _WORLD = "/world"
 
 
-class MovingMeshes:
+class _Shown:
+    """What hangs on one node of the scene."""
+
+    _node: viser.SceneNodeHandle
+
+    @property
+    def visible(self) -> bool:
+        """Whether it is shown; what is hidden need not be moved."""
+        return self._node.visible
+
+    @visible.setter
+    def visible(self, visible: bool) -> None:
+        self._node.visible = visible
+
+
+class MovingMeshes(_Shown):
     """Meshes that follow the bodies of one pose.
 
     Args:
@@ -46,7 +61,7 @@ class MovingMeshes:
         visible: bool = True,
     ):
         self._meshes = meshes
-        self._group = server.scene.add_frame(f"{_WORLD}/{name}", show_axes=False, visible=visible)
+        self._node = server.scene.add_frame(f"{_WORLD}/{name}", show_axes=False, visible=visible)
         color = tuple(int(_UNDER_BRIGHT_LIGHT * channel) for channel in rgb)
         self._nodes = [
             server.scene.add_mesh_simple(
@@ -62,18 +77,9 @@ class MovingMeshes:
             for mesh in meshes
         ]
 
-    @property
-    def visible(self) -> bool:
-        """Whether the group is shown; what is hidden need not be moved."""
-        return self._group.visible
-
-    @visible.setter
-    def visible(self, visible: bool) -> None:
-        self._group.visible = visible
-
     def shift(self, offset: np.ndarray) -> None:
         """Show the group displaced by ``offset`` [m], shape [3]."""
-        self._group.position = offset
+        self._node.position = offset
 
     def move(self, pose: Pose) -> None:
         """Put every mesh where its body is."""
@@ -82,7 +88,7 @@ class MovingMeshes:
             node.wxyz = pose.quaternion[mesh.body_id]
 
 
-class MuscleLines:
+class MuscleLines(_Shown):
     """All muscle paths as one set of colored line segments.
 
     Args:
@@ -101,15 +107,6 @@ class MuscleLines:
         self._node = server.scene.add_line_segments(
             f"{_WORLD}/muscles", self._points, self._colors, thickness=_MUSCLE_WIDTH_M
         )
-
-    @property
-    def visible(self) -> bool:
-        """Whether muscles are shown."""
-        return self._node.visible
-
-    @visible.setter
-    def visible(self, visible: bool) -> None:
-        self._node.visible = visible
 
     def move(self, pose: Pose, activation: np.ndarray) -> None:
         """Draw the paths of one pose in the colors of the activation [-], shape [num_muscles].
@@ -130,7 +127,7 @@ class MuscleLines:
         self._node.colors = self._colors.copy()
 
 
-class StickFigure:
+class StickFigure(_Shown):
     """The recorded movement as sticks between its joint centers.
 
     Args:
@@ -147,15 +144,6 @@ class StickFigure:
             np.broadcast_to(color, segments.shape),
             thickness=_STICK_WIDTH_M,
         )
-
-    @property
-    def visible(self) -> bool:
-        """Whether it is shown."""
-        return self._node.visible
-
-    @visible.setter
-    def visible(self, visible: bool) -> None:
-        self._node.visible = visible
 
     def shift(self, offset: np.ndarray) -> None:
         """Show it displaced by ``offset`` [m], shape [3]."""
