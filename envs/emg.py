@@ -2,26 +2,24 @@
 
 A file is a CSV or an OpenSim storage file. Its first column is ``time`` [s], ``phase`` (0 to 1) or ``percent`` (0 to
 100) of the motion cycle; every other one is the envelope of a channel: rectified, low-pass filtered, and divided by the
-maximum voluntary contraction or scaled by `EmgCfg.peak_activation`. Storage files know ``time`` only.
+maximum voluntary contraction or scaled by `EmgOptions.peak_activation`. Storage files know ``time`` only.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from msemu.envs.action.space import Scene
+from msemu.envs.readings import Transition
+from msemu.envs.terms import Term
 from msemu.errors import MsemuError, suggestion
 from msemu.files import MAX_COLUMNS, MAX_FRAMES, check_times, parse_numbers, printable, read_text
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.maps import listed
 from msemu.motion.formats.opensim_storage import read_storage
-from msemu.motion.reference import ReferenceMotion
-from msemu.schema import EmgCfg, TaskCfg, TrainCfg
-
-TERM = "emg"
-"""Name of the reward term."""
 
 _CYCLE = {"phase": 1.0, "percent": 100.0}
 _LARGEST_GAP = 0.1
@@ -30,6 +28,30 @@ _RIPPLE = 0.05
 """Part of the range by which the ripple of a low-pass filter may leave it."""
 _SLACK_FRAMES = 2.0
 """Frames by which a file may be shorter than its clip; its first and last values then go on."""
+
+
+@dataclass
+class EmgOptions:
+    """Which measurement is followed, and how (docs/adversarial.md)."""
+
+    file: str
+    """Envelopes, CSV or .sto: first a column time [s], phase (0 to 1) or percent of the cycle, then one per channel."""
+    muscles: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Muscles that a channel was measured on, none to leave it out; by default the muscle of the channel's name."""
+    peak_activation: float | None = None
+    """Activation that the maximum of each channel stands for [-]; by default the values are activations, 0 to 1."""
+    clip_start: float | None = None
+    """Where the clip begins, in the unit of the file's first column; by default at its first time, or at phase 0."""
+    delay_s: float = 0.0
+    """Electromechanical delay: how much later than its EMG a muscle is active [s]."""
+
+    def __post_init__(self) -> None:
+        peak, start = self.peak_activation, self.clip_start
+        fits = (peak is None or 0.0 < peak <= 1.0) and (start is None or abs(start) < float("inf"))
+        if not fits or not 0.0 <= self.delay_s <= 1.0:
+            raise MsemuError(
+                "emg: peak_activation lies between 0 and 1, delay_s between 0 and 1 s, and clip_start is a number"
+            )
 
 
 @dataclass(frozen=True)
@@ -48,31 +70,31 @@ class EmgRecording:
     place: np.ndarray
     channels: dict[str, np.ndarray]
 
-    def sample(self, channel: str, clip: MotionClip, cfg: EmgCfg) -> np.ndarray:
+    def sample(self, channel: str, clip: MotionClip, options: EmgOptions) -> np.ndarray:
         """Envelope of a channel as activation in the frames of a clip [-], shape [T].
 
         Raises:
             MsemuError: The recording does not cover the clip, or its values are no activations.
         """
-        moment = np.arange(clip.num_frames) / clip.fps - cfg.delay_s
+        moment = np.arange(clip.num_frames) / clip.fps - options.delay_s
         if self.cycle is None:
-            start = self._start(clip, cfg)
+            start = self._start(clip, options)
             place = start + (moment % clip.duration_s if clip.cyclic else moment)
         else:
-            turned = (cfg.clip_start or 0.0) + moment / clip.duration_s * self.cycle - self.place[0]
+            turned = (options.clip_start or 0.0) + moment / clip.duration_s * self.cycle - self.place[0]
             place = self.place[0] + turned % self.cycle
-        return np.interp(place, self.place, self._activation(channel, cfg.peak_activation))
+        return np.interp(place, self.place, self._activation(channel, options.peak_activation))
 
-    def _start(self, clip: MotionClip, cfg: EmgCfg) -> float:
+    def _start(self, clip: MotionClip, options: EmgOptions) -> float:
         """Time of the file at which the clip begins [s]."""
         slack = _SLACK_FRAMES / clip.fps
         first, last = self.place[[0, -1]]
-        start = first if cfg.clip_start is None else cfg.clip_start
+        start = first if options.clip_start is None else options.clip_start
         covered = first - slack <= start and start + clip.duration_s <= last + slack
-        if not covered or (cfg.clip_start is None and last - first > clip.duration_s + slack):
+        if not covered or (options.clip_start is None and last - first > clip.duration_s + slack):
             raise MsemuError(
                 f"{self.path} goes from {first:g} to {last:g} s and the clip '{clip.name}' lasts {clip.duration_s:g} s:"
-                " say with env.emg.clip_start at which time of the file the clip begins, and let the file cover it"
+                " say with the option clip_start at which time of the file the clip begins, and let the file cover it"
             )
         return start
 
@@ -83,25 +105,30 @@ class EmgRecording:
         if least < -_RIPPLE * unit or greatest > (1.0 + _RIPPLE) * unit or unit <= 0.0:
             raise MsemuError(
                 f"{self.path}: the channel '{printable(channel)}' goes from {least:.3g} to {greatest:.3g}; envelopes go"
-                " from 0 to 1, or with env.emg.peak_activation from 0 to any maximum"
+                " from 0 to 1, or with the option peak_activation from 0 to any maximum"
             )
         return (values / unit).clip(0.0, 1.0) * (peak or 1.0)
 
 
-class EmgTarget:
-    """What measured muscles should do in each frame of a reference.
+class EmgError(Term):
+    """Mean squared difference of activation and measured envelopes [-].
+
+    Every muscle of a channel is compared with it, and every channel counts alike.
 
     Attributes:
         muscles: Names of the muscles that each channel drives.
     """
 
-    def __init__(self, cfg: EmgCfg, body: Body, reference: ReferenceMotion, device: torch.device):
+    Options = EmgOptions
+
+    def __init__(self, options: EmgOptions, scene: Scene):
         """Read the file and sample it at the frames of all clips.
 
         Raises:
             MsemuError: The file is damaged, or does not fit the body or the clips.
         """
-        recording = read_emg(Path(cfg.file or ""))
+        recording = read_emg(Path(options.file))
+        body, reference, device = scene.body, scene.reference, scene.sim.device
         clips = reference.clips
         if recording.cycle is None and len(clips) > 1:
             raise MsemuError(
@@ -114,48 +141,20 @@ class EmgTarget:
                     f"{recording.path} is over the phase of a cycle, and the clip '{name}' is not cyclic; give a file"
                     " over time"
                 )
-        self.muscles = _measured_muscles(cfg, recording, body)
+        self.muscles = _measured_muscles(options, recording, body)
         pairs = [(column, muscle) for column, names in enumerate(self.muscles.values()) for muscle in names]
         weights = [1.0 / (len(self.muscles) * len(names)) for names in self.muscles.values() for _ in names]
-        table = [np.column_stack([recording.sample(channel, clip, cfg) for channel in self.muscles]) for clip in clips]
+        table = [[recording.sample(channel, clip, options) for clip in clips] for channel in self.muscles]
+        envelope = np.column_stack([np.concatenate(channel) for channel in table])
         self._reference = reference
-        self._envelope = torch.as_tensor(np.concatenate(table), dtype=torch.float32, device=device)
+        self._envelope = torch.as_tensor(envelope, dtype=torch.float32, device=device)
         self._column = torch.tensor([column for column, _ in pairs], device=device)
         self._muscle = torch.tensor([body.muscle_names.index(muscle) for _, muscle in pairs], device=device)
         self._weight = torch.tensor(weights, device=device)
 
-    def error(self, activation: torch.Tensor, frame: torch.Tensor) -> torch.Tensor:
-        """Mean over the channels of the squared difference of activation and envelope [-], shape [E].
-
-        Every muscle of a channel is compared with it, and every channel counts alike.
-
-        Args:
-            activation: Of all muscles [-], shape [E, M].
-            frame: Frame numbers of the reference, shape [E].
-        """
-        wanted = self._envelope[self._reference.row(frame)][:, self._column]
-        return ((activation[:, self._muscle] - wanted).square() * self._weight).sum(1)
-
-
-def emg_target(cfg: TaskCfg, body: Body, reference: ReferenceMotion, device: torch.device) -> EmgTarget | None:
-    """What the term `emg` of a task compares with; None when nothing asks for it.
-
-    Raises:
-        MsemuError: The term has no file, a file has no term, or the file does not fit.
-    """
-    terms = set(cfg.env.rewards)
-    if isinstance(cfg, TrainCfg):
-        terms |= set(cfg.agent.algorithm.get("regularizers") or {})
-    if cfg.env.emg.file is None:
-        if TERM in terms:
-            raise MsemuError(f"the reward term '{TERM}' needs measured activity; give its file with --env.emg.file")
-        return None
-    if TERM not in terms:
-        raise MsemuError(
-            f"no reward follows {cfg.env.emg.file}; name the term, {TERM}: {{weight: -0.2}}, in the regularizers of the"
-            " agent or in env.rewards"
-        )
-    return EmgTarget(cfg.env.emg, body, reference, device)
+    def __call__(self, step: Transition) -> torch.Tensor:  # noqa: D102
+        wanted = self._envelope[self._reference.row(step.frame)][:, self._column]
+        return ((step.muscles.activation[:, self._muscle] - wanted).square() * self._weight).sum(1)
 
 
 def read_emg(path: Path) -> EmgRecording:
@@ -200,28 +199,28 @@ def _read_csv(path: Path) -> tuple[str, np.ndarray, dict[str, np.ndarray]]:
     return axis, table[:, 0], dict(zip(names[1:], table.T[1:], strict=True))
 
 
-def _measured_muscles(cfg: EmgCfg, recording: EmgRecording, body: Body) -> dict[str, tuple[str, ...]]:
+def _measured_muscles(options: EmgOptions, recording: EmgRecording, body: Body) -> dict[str, tuple[str, ...]]:
     """Names of the muscles that each channel drives, without the channels that are left out."""
-    for channel, muscles in cfg.muscles.items():
+    for channel, muscles in options.muscles.items():
         if channel not in recording.channels:
             known = [printable(name) for name in recording.channels]
             hint = suggestion(channel, known, f"known: {listed(known)}")
-            raise MsemuError(f"env.emg.muscles: {recording.path} has no channel '{channel}'{hint}")
+            raise MsemuError(f"muscles of emg: {recording.path} has no channel '{channel}'{hint}")
         for muscle in muscles:
             if muscle not in body.muscle_names:
                 hint = suggestion(muscle, body.muscle_names, f"see: msemu-model muscles {body.name}")
-                raise MsemuError(f"env.emg.muscles.{channel}: body '{body.name}' has no muscle '{muscle}'{hint}")
-    measured = {channel: cfg.muscles.get(channel, (channel,)) for channel in recording.channels}
-    unknown = [printable(name) for name in measured if name not in cfg.muscles and name not in body.muscle_names]
+                raise MsemuError(f"muscles of emg, {channel}: body '{body.name}' has no muscle '{muscle}'{hint}")
+    measured = {channel: options.muscles.get(channel, (channel,)) for channel in recording.channels}
+    unknown = [printable(name) for name in measured if name not in options.muscles and name not in body.muscle_names]
     if unknown:
         raise MsemuError(
             f"{recording.path}: the channels {listed(unknown)} are no muscles of body '{body.name}'; say in"
-            f" env.emg.muscles what they drive, {unknown[0]}: [muscle, ...], or nothing, {unknown[0]}: []"
+            f" the option muscles what they drive, {unknown[0]}: [muscle, ...], or nothing, {unknown[0]}: []"
         )
     measured = {channel: muscles for channel, muscles in measured.items() if muscles}
     driven = [muscle for muscles in measured.values() for muscle in muscles]
     twice = sorted({muscle for muscle in driven if driven.count(muscle) > 1})
     if twice or not driven:
         what = f"drives {listed(twice)} twice" if twice else "drives no muscle"
-        raise MsemuError(f"{recording.path} with env.emg.muscles {what}")
+        raise MsemuError(f"{recording.path} with the muscles of emg {what}")
     return measured

@@ -6,20 +6,20 @@ import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
-from msemu.envs import observations, tracking_error
+from msemu.envs import tracking_error
 from msemu.envs.action.space import ActionSpace, Scene, make_of_kind
 from msemu.envs.assist import AssistiveWrench
-from msemu.envs.emg import emg_target
-from msemu.envs.rewards import RewardSum, Transition
-from msemu.envs.senses import SenseReader, Senses
+from msemu.envs.observations import Observations
+from msemu.envs.readings import ObservationReader, Readings, Transition
+from msemu.envs.rewards import RewardSum
 from msemu.envs.start_sampler import StartSampler
-from msemu.envs.terminations import ForbiddenContact
+from msemu.envs.terminations import Terminations
+from msemu.envs.terms import without_prefix
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
-from msemu.motion.kinematics import Kinematics
 from msemu.motion.reference import ReferenceMotion
-from msemu.schema import TaskCfg, TrainCfg
+from msemu.schema import TaskCfg
 from msemu.sim import Simulation, make_simulation, single_threaded
 
 
@@ -27,9 +27,9 @@ class MotionTrackingEnv(VecEnv):
     """Many copies of one body, each at its own place in a reference motion, one clip or one of several.
 
     An `msemu.envs.action.space.ActionSpace` turns actions into excitations. Episodes start at a random frame
-    of the reference (reference-state initialization), preferably where they fail more often. They end early when the
-    body has strayed too far or touches the floor with a part that must not, and time out at the episode length or at
-    the end of a clip that is not cyclic. Environments that ended are reset within `step`; the observations from before
+    of the reference (reference-state initialization), preferably where they fail more often. They end early when a
+    termination term says that the body has failed, and time out at the episode length or at the end of a clip that is
+    not cyclic. Environments that ended are reset within `step`; the observations from before
     the reset are in ``extras["terminal_observations"]``.
 
     Attributes:
@@ -37,10 +37,11 @@ class MotionTrackingEnv(VecEnv):
         sim: The physics.
         reference: The motion to follow.
         sampler: Chooses where in it episodes start.
+        scene: What the action space and the terms work in.
         action_space: Turns actions into excitations.
         control_steps: Control steps that have been done in all of the training; schedules follow it.
         frame: Number of the reference frame that each environment should now be in, shape [E].
-        transition: What happened in the last step, before any reset.
+        transition: What happened in the last step, before any reset; after a restart, the state of it.
     """
 
     def __init__(self, cfg: TaskCfg, body: Body, clips: MotionClip | Sequence[MotionClip], seed: int = 0):
@@ -62,10 +63,9 @@ class MotionTrackingEnv(VecEnv):
         self.device = self.sim.device
         self.reference = ReferenceMotion(clips, body, env.control_frequency_hz, self.device)
         self.sampler = StartSampler(self.reference, env.start_sampling)
-        self._forbidden = ForbiddenContact(self.sim, env.termination.allowed_contacts)
         self.num_envs = cfg.num_envs
-        scene = Scene(body, self.sim, self.reference, self._substeps, cfg.sim.muscle, cfg.sim.num_threads)
-        self.action_space: ActionSpace = make_of_kind(env.action, scene)
+        self.scene = Scene(body, self.sim, self.reference, self._substeps, cfg.sim.muscle, cfg.sim.num_threads)
+        self.action_space: ActionSpace = make_of_kind(env.action, self.scene)
         self.num_actions = self.action_space.num_actions
         self._assist = AssistiveWrench(env.assist, body, self.sim, self.reference) if env.assist.max_force_bw else None
         self.control_steps = 0
@@ -73,15 +73,16 @@ class MotionTrackingEnv(VecEnv):
         self.episode_length_buf = torch.zeros(self.num_envs, dtype=torch.long, device=self.device)
         self.frame = torch.zeros(self.num_envs, dtype=torch.long, device=self.device)
         self._start = torch.zeros_like(self.frame)
-        self._observes_fiber = isinstance(cfg, TrainCfg) and any("fiber" in g for g in cfg.agent.obs_groups.values())
-        self._senses = SenseReader(body, self.sim, self._observes_fiber)
-        self._future = torch.tensor((0, *env.future_frames), device=self.device)
-        self._reward = RewardSum(env.rewards)
-        self._emg = emg_target(cfg, body, self.reference, self.device)
+        self._reader = ObservationReader(body, self.sim)
+        self._observe = Observations(env.observations, self.scene)
+        self._reward = RewardSum("env.rewards", env.rewards, self.scene)
+        self._terminate = Terminations(env.terminations, self.scene)
+        self._terms = (self._observe, self._reward, self._terminate)
         self._excitation = torch.zeros(self.num_envs, body.num_muscles, device=self.device)
-        self.transition: Transition | None = None
         self._generator = torch.Generator(device=self.device).manual_seed(seed)
         self.restart()
+        for terms in self._terms:
+            terms.check(self.transition)
 
     def excitation(self, actions: torch.Tensor) -> torch.Tensor:
         """Map actions to muscle excitations in [0, 1], shape [E, M]; the action space may remember the call."""
@@ -111,7 +112,8 @@ class MotionTrackingEnv(VecEnv):
             frame: Numbers of the frames of the reference to start in, shape [E]; random by default.
         """
         self._reset(torch.ones(self.num_envs, dtype=torch.bool, device=self.device), frame)
-        self._observations = self._grouped(self._observe(self._senses.read(self.frame)))
+        self.transition = self._transition(self._excitation)
+        self._observations = self._grouped(self._observe(self.transition))
         return self._observations
 
     def state_dict(self) -> dict[str, torch.Tensor]:
@@ -126,6 +128,7 @@ class MotionTrackingEnv(VecEnv):
             **{f"sampler.{key}": value for key, value in self.sampler.state_dict().items()},
             **{f"action.{key}": value for key, value in self.action_space.state_dict().items()},
             **{f"sim.{key}": value for key, value in self.sim.state_dict().items()},
+            **{f"{terms.kind}_term.{key}": value for terms in self._terms for key, value in terms.state_dict().items()},
             **{f"observations.{key}": value.clone() for key, value in self._observations.items()},
         }
 
@@ -137,10 +140,12 @@ class MotionTrackingEnv(VecEnv):
         self._excitation = state["excitation"].clone()
         self.control_steps = int(state["control_steps"])
         self._generator.set_state(state["generator"].cpu())
-        self.sampler.load_state_dict(_without_prefix(state, "sampler."))
-        self.action_space.load_state_dict(_without_prefix(state, "action."))
-        self.sim.load_state_dict(_without_prefix(state, "sim."))
-        self._observations = self._grouped(_without_prefix(state, "observations."))
+        self.sampler.load_state_dict(without_prefix(state, "sampler."))
+        self.action_space.load_state_dict(without_prefix(state, "action."))
+        self.sim.load_state_dict(without_prefix(state, "sim."))
+        for terms in self._terms:
+            terms.load_state_dict(without_prefix(state, f"{terms.kind}_term."))
+        self._observations = self._grouped(without_prefix(state, "observations."))
 
     def _step(self, actions: torch.Tensor) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict]:
         if self._assist:
@@ -151,31 +156,25 @@ class MotionTrackingEnv(VecEnv):
         self.frame += 1
         self.episode_length_buf += 1
 
-        senses = self._senses.read(self.frame)
-        state, reference = senses.state, self.reference.kinematics(self.frame)
-        self.transition = Transition(
-            state=state,
-            reference=reference,
-            excitation=self._excitation,
-            previous_excitation=previous,
-            activation=senses.activation,
-            muscle_force=senses.muscle_force,
-            muscle_velocity=senses.muscle_velocity,
-            sim=self.sim,
-            sound=senses.sound.squeeze(1),
-            emg_error=self._emg.error(senses.activation, self.frame) if self._emg else None,
-        )
+        self.transition = self._transition(previous)
+        for terms in self._terms:
+            terms.update(self.transition)
         rewards, shares = self._reward(self.transition)
-        failed = self._failed(state, reference)
+        failed = self._terminate(self.transition)
         rewards = torch.where(self.sim.unstable, 0.0, rewards)
-        rewards = rewards + torch.where(failed, self.cfg.env.termination.fall_value, 0.0)
+        rewards = rewards + torch.where(failed, self.cfg.env.fall_value, 0.0)
         time_outs = ~failed & self._timed_out()
         dones = failed | time_outs
         self.sampler.record(self._start, self.frame, failed, dones)
-        log = self._log(shares, failed, tracking_error.summary(state, reference))
-        terminal, self._observations = self._observe_around_reset(senses, dones)
+        log = self._log(shares, failed, tracking_error.summary(self.transition.state, self.transition.reference))
+        terminal, self._observations = self._observe_around_reset(self.transition, dones)
         extras = {"time_outs": time_outs, "terminal_observations": terminal, "log": log}
         return self._observations, rewards, dones.long(), extras
+
+    def _transition(self, previous_excitation: torch.Tensor) -> Transition:
+        now = self._reader.read(self.frame, self._excitation)
+        reference = self.reference.kinematics(self.frame)
+        return Transition(**vars(now), reference=reference, previous_excitation=previous_excitation)
 
     def _reset(self, mask: torch.Tensor, frame: torch.Tensor | None = None) -> None:
         if frame is None:
@@ -190,46 +189,31 @@ class MotionTrackingEnv(VecEnv):
         self.sim.reset(mask, qpos, qvel, activation)
         self._excitation = torch.where(mask.unsqueeze(1), activation.float(), self._excitation)
         self.action_space.reset(mask)
-
-    def _failed(self, state: Kinematics, reference: Kinematics) -> torch.Tensor:
-        distance = (state.landmark_position - reference.landmark_position).norm(dim=-1).mean(1)
-        # Written so that a distance that is not a number counts as a failure.
-        failed = self.sim.unstable | ~(distance < self.cfg.env.termination.body_position_deviation_m)
-        return failed | self._forbidden.touches()
+        for terms in self._terms:
+            terms.reset(mask)
 
     def _timed_out(self) -> torch.Tensor:
         return (self.episode_length_buf >= self.max_episode_length) | self.reference.has_ended(self.frame)
 
-    def _observe(self, senses: Senses) -> dict[str, torch.Tensor]:
-        future = self.reference.kinematics(senses.frame.unsqueeze(1) + self._future)
-        phase = self.reference.phase(senses.frame)
-        groups = {
-            "proprioception": observations.proprioception(senses.state, senses.contact_force),
-            "muscle": observations.muscle(
-                senses.muscle_length, senses.muscle_velocity, senses.muscle_force, senses.activation
-            ),
-            "reference": observations.reference(senses.state, future, phase),
-        }
-        if self._observes_fiber:
-            groups["fiber"] = observations.fiber(senses.fiber)
-        # A body that has blown up must not poison the policy: its numbers are set to zero until it is reset.
-        return {name: torch.where(senses.sound, values, 0.0) for name, values in groups.items()}
-
-    def _observe_around_reset(self, before: Senses, dones: torch.Tensor) -> tuple[TensorDict, TensorDict]:
+    def _observe_around_reset(self, before: Readings, dones: torch.Tensor) -> tuple[TensorDict, TensorDict]:
         """Reset what has ended, and return the observations before and after.
 
-        Both are computed in one go: on the host the number of operations counts, not their size.
+        Both are computed in one go where nothing is remembered: on the host the number of operations counts, not their
+        size.
         """
         rows = self.sim.rows(dones)
         if len(rows) == 0:
             terminal = self._grouped(self._observe(before))
             return terminal, terminal
+        remembered = self._observe.remembered(before)
         self._reset(dones)
-        groups = self._observe(before.followed_by(self._senses.read(self.frame, rows)))
-        terminal = {name: values[: self.num_envs] for name, values in groups.items()}
+        now = self._reader.read(self.frame, self._excitation, rows)
+        both = self._observe.memoryless(before.followed_by(now))
+        terminal = {name: values[: self.num_envs] for name, values in both.items()} | remembered
+        fresh = {name: values[self.num_envs :] for name, values in both.items()} | self._observe.remembered(now)
         ended = dones[rows].unsqueeze(1)
         after = {
-            name: values.index_copy(0, rows, torch.where(ended, groups[name][self.num_envs :], values[rows]))
+            name: values.index_copy(0, rows, torch.where(ended, fresh[name], values[rows]))
             for name, values in terminal.items()
         }
         return self._grouped(terminal), self._grouped(after)
@@ -240,17 +224,13 @@ class MotionTrackingEnv(VecEnv):
     def _log(
         self, shares: torch.Tensor, failed: torch.Tensor, errors: dict[str, torch.Tensor]
     ) -> dict[str, torch.Tensor]:
-        sound = ~self.sim.unstable
-        count = sound.sum().clamp(min=1)
-        log = {f"Error/{name}": torch.where(sound, value, 0.0).sum() / count for name, value in errors.items()}
-        mean_shares = torch.where(sound.unsqueeze(1), shares, 0.0).sum(0) / count
+        finite = self.transition.finite
+        count = finite.sum().clamp(min=1)
+        log = {f"Error/{name}": torch.where(finite, value, 0.0).sum() / count for name, value in errors.items()}
+        mean_shares = torch.where(finite.unsqueeze(1), shares, 0.0).sum(0) / count
         log |= {f"Reward/{name}": share for name, share in zip(self._reward.names, mean_shares, strict=True)}
         log["Episode/failures_per_step"] = failed.float().mean()
         log["Episode/blow_ups_per_step"] = self.sim.unstable.float().mean()
         if self._assist:
             log |= self._assist.log()
         return log | self.action_space.log() | self.sampler.log()
-
-
-def _without_prefix(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}

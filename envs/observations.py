@@ -1,4 +1,4 @@
-"""What the policy sees, in groups: three, and a fourth for a network that asks for it.
+"""Observation terms: what the policy sees; each term is a group that a network may ask for.
 
 Everything spatial is given in the heading frame: at the pelvis, turned with it about the vertical. The policy therefore
 acts alike wherever the body stands and whichever way it faces.
@@ -6,19 +6,26 @@ acts alike wherever the body stands and whichever way it faces.
 ``proprioception``
     pelvis height, tilt and velocities; joint angles and velocities; landmarks; contact forces (in body weights)
 ``muscle``
-    fiber length and velocity (over the optimal length), force (over the greatest isometric force), activation
+    fiber length and velocity, its tendon taken as rigid (over the optimal length), force (over the greatest isometric
+    force), activation
 ``reference``
-    pelvis pose, joint angles and landmarks of the reference now and at the future frames; phase
+    pelvis pose, joint angles and landmarks of the reference now and at future frames; phase
 ``fiber``
     length and velocity of the fibers, strain of the tendons; where tendons stretch, the path does not tell them
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
+from msemu.envs.action.space import Scene
+from msemu.envs.readings import Readings
+from msemu.envs.terms import Term, Terms
 from msemu.motion import rotation
 from msemu.motion.kinematics import Kinematics
+from msemu.schema import ObservationTermCfg
 
 VELOCITY_SCALE = 0.1
 """Joint velocities [rad/s] are multiplied by this to be of order one."""
@@ -26,20 +33,16 @@ STRAIN_SCALE = 20.0
 """Tendon strains, 0.05 at the greatest isometric force, are multiplied by this to be of order one."""
 
 
-def proprioception(state: Kinematics, contact_force: torch.Tensor) -> torch.Tensor:
-    """Sense of the body's own pose and motion.
-
-    Args:
-        state: The body, leading shape [N].
-        contact_force: Net force on each contact region [body weights], world frame, shape [N, R, 3].
-    """
+def proprioception(now: Readings) -> torch.Tensor:
+    """Sense of the body's own pose and motion."""
+    state = now.state
     to_heading = rotation.conjugate(rotation.heading(state.root_quaternion))
     vectors = torch.cat(
         (
             state.root_linear_velocity.unsqueeze(1),
             VELOCITY_SCALE * state.root_angular_velocity.unsqueeze(1),
             state.landmark_position - state.root_position.unsqueeze(1),
-            contact_force,
+            now.contact_force,
         ),
         dim=1,
     )
@@ -55,22 +58,43 @@ def proprioception(state: Kinematics, contact_force: torch.Tensor) -> torch.Tens
     )
 
 
-def muscle(length: torch.Tensor, velocity: torch.Tensor, force: torch.Tensor, activation: torch.Tensor) -> torch.Tensor:
-    """Sense of the muscles: spindles, tendon organs and activation, each [N, M] and of order one."""
-    return torch.cat((length - 1.0, VELOCITY_SCALE * velocity, force, activation), dim=1)
+def muscle(now: Readings) -> torch.Tensor:
+    """Sense of the muscles: spindles, tendon organs and activation, each of order one."""
+    m = now.muscles
+    velocity = VELOCITY_SCALE * m.rigid_fiber_velocity
+    return torch.cat((m.rigid_fiber_length - 1.0, velocity, m.force, m.activation), dim=1)
 
 
-def fiber(state: torch.Tensor) -> torch.Tensor:
-    """Sense of the fibers, each of order one.
-
-    Args:
-        state: Fiber length [L0], fiber velocity [vmax] and tendon strain [-], shape [N, 3, M].
-    """
-    length, velocity, strain = state.unbind(1)
-    return torch.cat((length - 1.0, velocity, STRAIN_SCALE * strain), dim=1)
+def fiber(now: Readings) -> torch.Tensor:
+    """Sense of the fibers, each of order one."""
+    m = now.muscles
+    return torch.cat((m.fiber_length - 1.0, m.fiber_velocity, STRAIN_SCALE * m.tendon_strain), dim=1)
 
 
-def reference(state: Kinematics, frames: Kinematics, phase: torch.Tensor) -> torch.Tensor:
+@dataclass(frozen=True)
+class ReferenceOptions:
+    """How far ahead the reference is seen."""
+
+    future_frames: tuple[int, ...] = (1, 5, 15)
+    """Frames ahead of the present one, in control steps."""
+
+
+class Reference(Term):
+    """The reference now and at some future frames, as seen from the body, and the phase."""
+
+    Options = ReferenceOptions
+
+    def __init__(self, options: ReferenceOptions, scene: Scene):
+        """Keep the reference."""
+        self._motion = scene.reference
+        self._ahead = torch.tensor((0, *options.future_frames), device=scene.sim.device)
+
+    def __call__(self, now: Readings) -> torch.Tensor:  # noqa: D102
+        frames = self._motion.kinematics(now.frame.unsqueeze(1) + self._ahead)
+        return reference_from(now.state, frames, self._motion.phase(now.frame))
+
+
+def reference_from(state: Kinematics, frames: Kinematics, phase: torch.Tensor) -> torch.Tensor:
     """The reference as seen from the body.
 
     Args:
@@ -94,3 +118,45 @@ def reference(state: Kinematics, frames: Kinematics, phase: torch.Tensor) -> tor
         ),
         dim=1,
     )
+
+
+TERMS = {"proprioception": proprioception, "muscle": muscle, "reference": Reference, "fiber": fiber}
+
+
+class Observations(Terms):
+    """The configured groups.
+
+    A body that has blown up must not poison the policy: its numbers are zero until it is reset.
+    """
+
+    kind = "observation"
+    expected = "float32 of shape [num_envs, numbers]"
+
+    def __init__(self, cfgs: dict[str, ObservationTermCfg], scene: Scene):
+        """Find and build the terms."""
+        super().__init__("env.observations", TERMS, cfgs, scene)
+        self._scales = {name: cfg.scale for name, cfg in cfgs.items()}
+        self._memoryless = {name: term for name, term in self._terms.items() if name not in self._remembering}
+
+    def __call__(self, now: Readings) -> dict[str, torch.Tensor]:
+        """Every group, shape [N, ...]."""
+        return self.memoryless(now) | self.remembered(now)
+
+    def memoryless(self, now: Readings) -> dict[str, torch.Tensor]:
+        """The groups that follow from the readings alone, of whichever environments these are."""
+        return self._values(self._memoryless, now)
+
+    def remembered(self, now: Readings) -> dict[str, torch.Tensor]:
+        """The groups that depend on what their terms remember."""
+        return self._values(self._remembering, now)
+
+    def _values(self, terms: dict[str, Callable], now: Readings) -> dict[str, torch.Tensor]:
+        finite = now.finite.unsqueeze(1)
+        return {name: torch.where(finite, self._scaled(name, term(now)), 0.0) for name, term in terms.items()}
+
+    def _scaled(self, name: str, values: torch.Tensor) -> torch.Tensor:
+        scale = self._scales[name]
+        return values if scale == 1.0 else scale * values
+
+    def _fits(self, value: torch.Tensor, num_envs: int) -> bool:
+        return value.dim() == 2 and len(value) == num_envs and value.shape[1] > 0 and value.dtype == torch.float32

@@ -1,58 +1,19 @@
 """Reward terms.
 
-A term is a function of a `Transition` that returns one number for each environment. The configuration gives its weight
-and, for an error, the sensitivity of the exponential around it. The errors are mean squares, so that a body with more
-joints or landmarks does not have a harder reward. Form of the terms after DeepMimic (doi:10.1145/3197517.3201311).
+A term gives one number for each environment. The configuration gives its weight and, for an error, the sensitivity of
+the exponential around it. The errors are mean squares, so that a body with more joints or landmarks does not have a
+harder reward. Form of the terms after DeepMimic (doi:10.1145/3197517.3201311).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-
 import torch
-from rsl_rl.utils import resolve_callable
 
+from msemu.envs.action.space import Scene
+from msemu.envs.emg import EmgError
+from msemu.envs.readings import Transition
+from msemu.envs.terms import Terms
 from msemu.envs.tracking_error import landmark_offset
-from msemu.errors import MsemuError
 from msemu.motion import rotation
-from msemu.motion.kinematics import Kinematics
 from msemu.schema import RewardTermCfg
-from msemu.sim import Simulation
-from msemu.sim.muscle_state import MuscleState
-
-
-@dataclass
-class Transition:
-    """What a reward term may look at, after a control step.
-
-    Attributes:
-        state: The body.
-        reference: Where it should be.
-        excitation: Muscle excitation of this step [-], shape [E, M].
-        previous_excitation: Muscle excitation of the step before [-], shape [E, M].
-        activation: Muscle activation [-], shape [E, M].
-        muscle_force: Muscle force over the greatest isometric force, positive when it pulls [-], shape [E, M].
-        muscle_velocity: Muscle-tendon lengthening [optimal fiber lengths/s], shape [E, M].
-        sim: The physics, for terms that need more, such as `muscles`.
-        sound: False where the simulation has blown up and the rest is meaningless, shape [E].
-        emg_error: Mean squared difference of activation and measured envelopes [-], shape [E]; None without a file.
-    """
-
-    state: Kinematics
-    reference: Kinematics
-    excitation: torch.Tensor
-    previous_excitation: torch.Tensor
-    activation: torch.Tensor
-    muscle_force: torch.Tensor
-    muscle_velocity: torch.Tensor
-    sim: Simulation
-    sound: torch.Tensor
-    emg_error: torch.Tensor | None = None
-
-    @cached_property
-    def muscles(self) -> MuscleState:
-        """State of the muscles, read from the engine when a term first asks; `sim` is reset after the rewards."""
-        return self.sim.read_muscles()
 
 
 def joint_angle(step: Transition) -> torch.Tensor:
@@ -89,12 +50,12 @@ def root_velocity(step: Transition) -> torch.Tensor:
 
 def effort(step: Transition) -> torch.Tensor:
     """Mean squared activation [-]."""
-    return step.activation.square().mean(1)
+    return step.muscles.activation.square().mean(1)
 
 
 def power(step: Transition) -> torch.Tensor:
     """Mean absolute mechanical power of the muscles, in units of F0 L0 / s."""
-    return (step.muscle_force * step.muscle_velocity).abs().mean(1)
+    return (step.muscles.force * step.muscles.rigid_fiber_velocity).abs().mean(1)
 
 
 def muscle_power(step: Transition) -> torch.Tensor:
@@ -104,45 +65,40 @@ def muscle_power(step: Transition) -> torch.Tensor:
 
 def smoothness(step: Transition) -> torch.Tensor:
     """Mean squared change of the excitation from one control step to the next [-]."""
-    return (step.excitation - step.previous_excitation).square().mean(1)
+    return (step.muscles.excitation - step.previous_excitation).square().mean(1)
 
 
-def emg(step: Transition) -> torch.Tensor:
-    """Mean squared difference of activation and measured EMG envelopes [-] (`msemu.envs.emg`)."""
-    return step.emg_error
+TERMS = {
+    term.__name__: term
+    for term in (
+        *(joint_angle, joint_velocity, body_position, root_position, root_rotation, root_velocity),
+        *(effort, power, muscle_power, smoothness),
+    )
+} | {"emg": EmgError}
 
 
-class RewardSum:
-    """The weighted sum of the configured terms.
+class RewardSum(Terms):
+    """The weighted sum of the configured terms."""
 
-    Attributes:
-        names: Names of the terms.
-    """
+    kind = "reward"
 
-    def __init__(self, terms: dict[str, RewardTermCfg]):
-        """Look the functions of the terms up.
+    def __init__(self, where: str, cfgs: dict[str, RewardTermCfg], scene: Scene):
+        """Find and build the terms.
 
-        Raises:
-            MsemuError: A term has no function.
+        Args:
+            where: What messages call the place of the configuration.
+            cfgs: Configuration of each term, by its name.
+            scene: What the terms work in.
         """
-        self.names = tuple(terms)
-        self._terms = [(_resolve(name, term), term.weight, term.sensitivity) for name, term in terms.items()]
+        super().__init__(where, TERMS, cfgs, scene)
+        self._weighted = [(term, cfgs[name].weight, cfgs[name].sensitivity) for name, term in self._terms.items()]
 
     def __call__(self, step: Transition) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the reward, shape [E], and the share of each term, shape [E, number of terms]."""
         shares = []
-        for function, weight, sensitivity in self._terms:
-            value = function(step)
+        for term, weight, sensitivity in self._weighted:
+            value = term(step)
             shares.append(weight * (torch.exp(-sensitivity * value) if sensitivity > 0 else value))
-        stacked = torch.stack(shares, dim=1) if shares else step.activation.new_zeros(len(step.activation), 0)
+        num_envs = len(step.frame)
+        stacked = torch.stack(shares, dim=1) if shares else torch.zeros(num_envs, 0, device=step.frame.device)
         return stacked.sum(1), stacked
-
-
-def _resolve(name: str, term: RewardTermCfg) -> Callable[[Transition], torch.Tensor]:
-    try:
-        return resolve_callable(term.function or f"{__name__}:{name}")
-    except (ImportError, AttributeError, ValueError) as error:
-        raise MsemuError(
-            f"reward term '{name}' has no function '{term.function or name}' ({error}); "
-            "name one of msemu.envs.rewards or give function: module:name"
-        ) from error

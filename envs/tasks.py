@@ -31,8 +31,8 @@ def motion_task(body: str, motion: str) -> TaskCfg:
     """
     cfg = load(TaskCfg, cfg_file("task", "track"))
     clip = catalogue().get(motion)
-    termination = replace(cfg.env.termination, allowed_contacts=clip.allowed_contacts if clip else ())
-    return replace(cfg, body=body, motion=motion, env=replace(cfg.env, termination=termination))
+    cfg.env.terminations["forbidden_contact"].options["allowed"] = list(clip.allowed_contacts) if clip else []
+    return replace(cfg, body=body, motion=motion)
 
 
 def _tracking_tasks(motions: dict[str, str], body: BodySpec) -> Iterator[TaskSpec]:

@@ -1,47 +1,85 @@
-"""Which parts of the body must not touch the floor."""
+"""Termination terms: when a body has failed and its episode ends early.
 
-from collections.abc import Sequence
+A term gives one number for each environment; beyond the configured limit, and where it is not a number, the body has
+failed. So it has where the simulation has blown up.
+"""
+
+from dataclasses import dataclass
 
 import torch
 
+from msemu.envs.action.space import Scene
+from msemu.envs.readings import Transition
+from msemu.envs.terms import Term, Terms
 from msemu.errors import MsemuError, suggestion
-from msemu.sim import Simulation
+from msemu.schema import TerminationTermCfg
 
 
-class ForbiddenContact:
-    """Sees when a part touches the floor that must not.
+def body_position_deviation(step: Transition) -> torch.Tensor:
+    """Mean distance of the landmarks from the reference, world frame [m]."""
+    return (step.state.landmark_position - step.reference.landmark_position).norm(dim=-1).mean(1)
+
+
+@dataclass(frozen=True)
+class AllowedContacts:
+    """Which parts may touch the floor."""
+
+    allowed: tuple[str, ...] = ()
+    """Contact regions, such as hand_r, or parts without the side, such as foot; empty allows all."""
+
+
+class ForbiddenContact(Term):
+    """Greatest force of the floor on a part that must not touch it [body weights].
 
     Attributes:
         regions: Names of the contact regions that must not.
     """
 
-    def __init__(self, sim: Simulation, allowed: Sequence[str]):
-        """Choose the regions.
+    Options = AllowedContacts
 
-        Args:
-            sim: The physics.
-            allowed: Regions that may touch the floor, or parts, without the side; empty allows all.
+    def __init__(self, options: AllowedContacts, scene: Scene):
+        """Choose the regions.
 
         Raises:
             MsemuError: The body has no such region.
         """
-        known = {*sim.contact_regions, *map(_part, sim.contact_regions)}
-        unknown = [name for name in allowed if name not in known]
-        if unknown:
-            hint = suggestion(unknown[0], sorted(known))
-            raise MsemuError(f"env.termination.allowed_contacts: the body has no contact region '{unknown[0]}'{hint}")
-        self.regions = tuple(
-            region for region in sim.contact_regions if allowed and not {region, _part(region)} & set(allowed)
-        )
-        self._sim = sim
-        indices = [sim.contact_regions.index(region) for region in self.regions]
-        self._index = torch.tensor(indices, dtype=torch.long, device=sim.device)
+        regions, allowed = scene.sim.contact_regions, set(options.allowed)
+        known = {*regions, *map(_part, regions)}
+        for name in options.allowed:
+            if name not in known:
+                hint = suggestion(name, sorted(known))
+                raise MsemuError(f"allowed contacts: the body has no contact region '{name}'{hint}")
+        self.regions = tuple(name for name in regions if allowed and not {name, _part(name)} & allowed)
+        indices = [regions.index(name) for name in self.regions]
+        self._index = torch.tensor(indices, dtype=torch.long, device=scene.sim.device)
+        self._none = torch.zeros(scene.sim.num_envs, device=scene.sim.device)
 
-    def touches(self) -> torch.Tensor | bool:
-        """Whether one of them touches the floor, shape [E]; False when all may."""
+    def __call__(self, step: Transition) -> torch.Tensor:  # noqa: D102
         if not self.regions:
-            return False
-        return (self._sim.contact_force[:, self._index] != 0.0).flatten(1).any(1)
+            return self._none
+        return step.contact_force.index_select(1, self._index).norm(dim=-1).amax(1)
+
+
+TERMS = {"body_position_deviation": body_position_deviation, "forbidden_contact": ForbiddenContact}
+
+
+class Terminations(Terms):
+    """The configured terms."""
+
+    kind = "termination"
+
+    def __init__(self, cfgs: dict[str, TerminationTermCfg], scene: Scene):
+        """Find and build the terms."""
+        super().__init__("env.terminations", TERMS, cfgs, scene)
+        self._cfgs = cfgs
+
+    def __call__(self, step: Transition) -> torch.Tensor:
+        """Which bodies have failed, shape [E], bool."""
+        failed = ~step.finite
+        for name, term in self._terms.items():
+            # Written so that a value that is not a number counts as a failure.
+            failed = failed | ~(term(step) <= self._cfgs[name].limit)
+        return failed
 
 
 def _part(region: str) -> str:

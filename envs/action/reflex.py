@@ -4,6 +4,7 @@ import torch
 
 from msemu.envs.action.prior import Prior
 from msemu.envs.action.space import Scene
+from msemu.envs.muscles import MuscleReader
 from msemu.muscle.overrides import configured_parameters
 from msemu.schema import ReflexCfg
 
@@ -26,7 +27,7 @@ class ReflexPrior(Prior):
         Raises:
             MsemuError: The body has no feet among its contact regions.
         """
-        self._sim, self._reference = scene.sim, scene.reference
+        self._reader, self._reference = MuscleReader(scene.body, scene.sim), scene.reference
         device = scene.sim.device
         fiber = configured_parameters(scene.body.model, scene.muscle).optimal_fiber_length
 
@@ -43,8 +44,8 @@ class ReflexPrior(Prior):
 
     def excitation(self, frame: torch.Tensor) -> torch.Tensor:  # noqa: D102
         row = self._reference.row(frame)
-        stretch = self._sim.muscle_length.float() - self._length[row]
-        speed = self._sim.muscle_velocity.float() - self._velocity[row]
+        muscles = self._reader.read()
+        stretch, speed = muscles.path_length - self._length[row], muscles.path_velocity - self._velocity[row]
         self._newest = (self._newest + 1) % len(self._memory)
         feedback = self._length_gain * stretch.clamp(min=0.0) + self._velocity_gain * speed.clamp(min=0.0)
         self._memory[self._newest] = feedback

@@ -5,6 +5,7 @@ the part is made, so that a table of them needs no import.
 """
 
 import importlib
+from collections.abc import Mapping
 from typing import Any
 
 from msemu.errors import MsemuError, suggestion
@@ -69,17 +70,34 @@ def resolve(role: str, name: Any, base: type = object) -> type:
         MsemuError: There is none of that name, or it is no such class; the message lists those that are known.
     """
     known = COMPONENTS[role]
-    hint = suggestion(name, known, f"known: {', '.join(known)}, or a module:Class of yours")
-    module, colon, attribute = str(known.get(name, name)).partition(":")
-    if not colon:
-        raise MsemuError(f"unknown {role} '{name}'{hint}")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise MsemuError(f"unknown {role} '{name}' ({error}){hint}") from error
+    found = find(role, name, known)
     if not (isinstance(found, type) and issubclass(found, base)):
         raise MsemuError(f"the {role} '{name}' is not a {base.__name__}; known: {', '.join(known)}")
     return found
+
+
+def find(role: str, name: Any, known: Mapping[str, Any]) -> Any:
+    """Find what a name stands for.
+
+    Args:
+        role: What the part is called.
+        name: A key of ``known``, or ``module:name``.
+        known: By short name a ``module:name``, or the part itself.
+
+    Raises:
+        MsemuError: There is none of that name; the message lists those that are known.
+    """
+    wanted = known.get(name, name)
+    if name in known and not isinstance(wanted, str):
+        return wanted
+    hint = suggestion(name, known, f"known: {', '.join(known)}, or a module:Class of yours")
+    module, colon, attribute = str(wanted).partition(":")
+    if not colon:
+        raise MsemuError(f"unknown {role} '{name}'{hint}")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise MsemuError(f"unknown {role} '{name}' ({error}){hint}") from error
 
 
 def name_of(role: str, path: str) -> str:

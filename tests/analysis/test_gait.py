@@ -184,7 +184,7 @@ def trained(legs: Body, march: MotionClip, march_once: MotionClip, tmp_path_fact
     """Runs that have hardly learned: a march of a controller that may fall, one that ends, and standing."""
     folder = tmp_path_factory.mktemp("gait")
     standing = replace(march, name="standing", qpos=np.repeat(legs.neutral_qpos[None], 50, 0), qvel=0 * march.qvel)
-    marching = ("--env.action", "joint", "--env.termination.body-position-deviation-m", "1000")
+    marching = ("--env.action", "joint", "--env.terminations.body-position-deviation.limit", "1000")
     for name, clip, more in (
         ("march", on_the_floor(legs, march), marching),
         ("once", march_once, ()),

@@ -44,7 +44,7 @@ def test_every_configuration_field_is_an_option() -> None:
         "--minutes",
         "--resume",
         "--sim.timestep-s",
-        "--env.termination.body-position-deviation-m",
+        "--env.terminations.body-position-deviation.limit",
         "--env.rewards.joint-angle.weight",
         "--env.action",
         "--agent.algorithm.learning-rate",

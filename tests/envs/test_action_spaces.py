@@ -50,7 +50,7 @@ def test_the_native_space_is_the_sigmoid_to_the_bit(tracking_cfg: TaskCfg, legs:
     env = make_env(tracking_cfg, legs, march, "excitation")
     actions = torch.randn(4, 80, generator=torch.Generator().manual_seed(0))
     env.step(actions)
-    assert torch.equal(env.transition.excitation, torch.sigmoid(5.0 * (actions - 0.5)))
+    assert torch.equal(env.transition.muscles.excitation, torch.sigmoid(5.0 * (actions - 0.5)))
     assert (env.transition.previous_excitation == env.cfg.env.reset_activation).all()
 
 
@@ -114,7 +114,7 @@ def test_a_space_of_ones_own(
     monkeypatch.syspath_prepend(tmp_path)
     env = make_env(tracking_cfg, legs, march, own_space(tmp_path, kind="my_actions:OneForAll", tone=0.25))
     env.step(torch.full((4, 1), 0.5))
-    assert env.num_actions == 1 and (env.transition.excitation == 0.75).all()
+    assert env.num_actions == 1 and (env.transition.muscles.excitation == 0.75).all()
 
 
 def test_the_controller_needs_the_engine_on_the_cpu(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
@@ -128,7 +128,7 @@ def test_the_controller_needs_the_engine_on_the_cpu(tracking_cfg: TaskCfg, legs:
 def test_a_saved_state_goes_on_to_the_bit(
     tracking_cfg: TaskCfg, legs: Body, march: MotionClip, tmp_path: Path, action: str
 ) -> None:
-    tracking_cfg.env.termination.body_position_deviation_m = 0.04  # some are reset in between
+    tracking_cfg.env.terminations["body_position_deviation"].limit = 0.04  # some are reset in between
     if action.startswith("residual"):
         fading = {"initial": 0.3, "final": 1.0, "begin": 2, "end": 30}
         action = own_space(tmp_path, base=f"action/{action}.yaml", bound=fading)
@@ -141,7 +141,7 @@ def test_a_saved_state_goes_on_to_the_bit(
     resets = 0
     for action in actions[15:]:
         first, second = env.step(action), other.step(action)
-        assert torch.equal(env.transition.excitation, other.transition.excitation)
+        assert torch.equal(env.transition.muscles.excitation, other.transition.muscles.excitation)
         assert all(torch.equal(first[0][key], second[0][key]) for key in set(first[0].keys()))
         resets += int(first[2].sum())
     assert resets and env.control_steps == other.control_steps == 30
@@ -155,7 +155,7 @@ def test_the_controller_follows_the_walk_without_learning(tracking_cfg: TaskCfg,
         env.restart(torch.tensor([2, 8, 27, 33]))
         for _ in range(15):
             log = env.step(torch.zeros(4, env.num_actions))[3]["log"]
-            assert ((env.transition.excitation >= 0.0) & (env.transition.excitation <= 1.0)).all()
+            assert ((env.transition.muscles.excitation >= 0.0) & (env.transition.muscles.excitation <= 1.0)).all()
         errors[action] = float(log["Error/joint_angle_deg"])
     assert errors["joint"] < 0.5 * errors["excitation"]
     assert 0.0 <= log["Action/missing_torque"] < 0.2 and 0.0 <= log["Action/unsolved"] <= 1.0

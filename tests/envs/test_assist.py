@@ -60,7 +60,7 @@ def test_the_wrench_pulls_to_the_reference_within_its_bound(
 ) -> None:
     env = make_env(tracking_cfg, legs, march, AssistCfg(max_force_bw=0.1, fade_begin=4, fade_end=8))
     weight = float(legs.model.body_mass.sum()) * 9.81
-    env.cfg.env.termination.body_position_deviation_m = 10.0
+    env.cfg.env.terminations["body_position_deviation"].limit = 10.0
     env.frame += 50  # the reference is a cycle, 1 m, ahead
     shares = []
     for _ in range(10):
@@ -78,7 +78,7 @@ def test_the_wrench_holds_a_body_that_would_fall(tracking_cfg: TaskCfg, legs: Bo
     for force in (0.0, 5.0):
         assist = AssistCfg(max_force_bw=force, natural_frequency_hz=2.0, fade_begin=FOREVER, fade_end=FOREVER)
         env = make_env(tracking_cfg, legs, march, assist)
-        env.cfg.env.termination.body_position_deviation_m = 10.0
+        env.cfg.env.terminations["body_position_deviation"].limit = 10.0
         for _ in range(25):
             log = env.step(torch.zeros(4, 80))[3]["log"]
         heights.append(float(log["Error/root_translation_cm"]))

@@ -1,7 +1,9 @@
 """The reward term that follows measured muscle activity, against NumPy on made-up envelopes."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,8 +15,9 @@ from small_agent import small_agent
 
 from msemu.cli.train import parse
 from msemu.cli.training import train
-from msemu.config import build
-from msemu.envs.emg import EmgTarget
+from msemu.config import build, load
+from msemu.envs.action.space import Scene
+from msemu.envs.emg import EmgError, EmgOptions
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
@@ -23,7 +26,7 @@ from msemu.motion.formats.opensim_storage import write_storage
 from msemu.motion.reference import CLIP_SPACING, ReferenceMotion
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
-from msemu.schema import EmgCfg, RewardTermCfg, TaskCfg, TrainCfg
+from msemu.schema import MuscleCfg, RewardTermCfg, TaskCfg, TrainCfg
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -55,8 +58,13 @@ def cycle_file(tmp_path: Path) -> str:
     return write_csv(tmp_path / "cycle.csv", "phase", phase, soleus_r=push_off(phase), GM=swing(phase))
 
 
-def target(cfg: EmgCfg, body: Body, *clips: MotionClip) -> EmgTarget:
-    return EmgTarget(cfg, body, ReferenceMotion(clips, body, 50.0, CPU), CPU)
+def target(cfg: EmgOptions, body: Body, *clips: MotionClip) -> EmgError:
+    sim = SimpleNamespace(device=CPU)
+    return EmgError(cfg, Scene(body, sim, ReferenceMotion(clips, body, 50.0, CPU), 10, MuscleCfg()))
+
+
+def emg_error(term: EmgError, activation: torch.Tensor, frame: torch.Tensor) -> torch.Tensor:
+    return term(SimpleNamespace(muscles=SimpleNamespace(activation=activation), frame=frame))
 
 
 def expected(body: Body, activation: torch.Tensor, wanted: dict[tuple[str, ...], np.ndarray]) -> np.ndarray:
@@ -75,12 +83,12 @@ def random_activation(body: Body, count: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.05])
 def test_the_error_over_a_cycle_is_the_formula(legs: Body, march: MotionClip, cycle_file: str, delay_s: float) -> None:
-    cfg = EmgCfg(cycle_file, {"GM": GASTROCNEMIUS}, clip_start=0.3, delay_s=delay_s)
+    cfg = EmgOptions(cycle_file, {"GM": GASTROCNEMIUS}, clip_start=0.3, delay_s=delay_s)
     frame = torch.tensor([0, 1, 17, 49, 50, 123, -1, -60])
     activation = random_activation(legs, len(frame))
     phase = (0.3 + (frame.numpy() / 50 - delay_s) / march.duration_s) % 1.0
     wanted = {("soleus_r",): push_off(phase), GASTROCNEMIUS: swing(phase)}
-    found = target(cfg, legs, march).error(activation, frame)
+    found = emg_error(target(cfg, legs, march), activation, frame)
     np.testing.assert_allclose(found, expected(legs, activation, wanted), atol=2e-6)
 
 
@@ -90,7 +98,7 @@ def test_percent_is_phase_and_a_cycle_closes(legs: Body, march: MotionClip, tmp_
     errors = []
     for axis, place in (("phase", phase), ("percent", 100 * phase)):
         path = write_csv(tmp_path / f"{axis}.csv", axis, place, soleus_r=push_off(phase))
-        errors.append(target(EmgCfg(path), legs, march).error(activation, frame))
+        errors.append(emg_error(target(EmgOptions(path), legs, march), activation, frame))
     assert torch.allclose(*errors, atol=1e-6)
     # Frame 0 lies half-way between the last row and the first.
     between = 0.5 * (push_off(phase[-1]) + push_off(phase[0]))
@@ -99,12 +107,12 @@ def test_percent_is_phase_and_a_cycle_closes(legs: Body, march: MotionClip, tmp_
 
 def test_several_cyclic_clips_share_one_cycle(legs: Body, march: MotionClip, cycle_file: str) -> None:
     fast = replace(march, qpos=march.qpos[::2], qvel=2 * march.qvel[::2], name="fast")
-    found = target(EmgCfg(cycle_file, {"GM": ()}), legs, march, fast)
+    found = target(EmgOptions(cycle_file, {"GM": ()}), legs, march, fast)
     frame = torch.tensor([3, 60, CLIP_SPACING, CLIP_SPACING + 6, CLIP_SPACING + 31])
     phase = np.array([3 / 50, 10 / 50, 0.0, 6 / 25, 6 / 25])
     activation = random_activation(legs, len(frame))
     wanted = expected(legs, activation, {("soleus_r",): push_off(phase)})
-    np.testing.assert_allclose(found.error(activation, frame), wanted, atol=2e-6)
+    np.testing.assert_allclose(emg_error(found, activation, frame), wanted, atol=2e-6)
 
 
 @pytest.mark.parametrize("ending", ["csv", "sto"])
@@ -118,7 +126,7 @@ def test_the_error_over_time_is_the_formula(legs: Body, march_once: MotionClip, 
     frame = torch.tensor([0, 5, 49, 80])
     seconds = 0.4 + frame.clamp(max=49).numpy() / 50 - 0.06
     activation = random_activation(legs, len(frame))
-    found = target(EmgCfg(str(path), clip_start=0.4, delay_s=0.06), legs, march_once).error(activation, frame)
+    found = emg_error(target(EmgOptions(str(path), clip_start=0.4, delay_s=0.06), legs, march_once), activation, frame)
     wanted = {("soleus_r",): push_off(seconds), ("tibant_l",): 0.3 * seconds / 2}
     np.testing.assert_allclose(found, expected(legs, activation, wanted), atol=2e-6)
 
@@ -127,7 +135,7 @@ def test_a_recording_of_one_cycle_begins_with_the_clip(legs: Body, march: Motion
     time = np.arange(0.0, 1.0, 0.02)
     path = write_csv(tmp_path / "emg.csv", "time", 12.5 + time, soleus_r=push_off(time))
     still = torch.zeros(4, legs.num_muscles)
-    found = target(EmgCfg(path), legs, march).error(still, torch.tensor([0, 12, 62, -38]))
+    found = emg_error(target(EmgOptions(path), legs, march), still, torch.tensor([0, 12, 62, -38]))
     np.testing.assert_allclose(found, push_off(np.array([0.0, 0.24, 0.24, 0.24])) ** 2, atol=1e-6)
 
 
@@ -136,16 +144,24 @@ def test_envelopes_of_any_scale_are_brought_to_a_peak(legs: Body, march: MotionC
     volts = {"soleus_r": 3e-4 * push_off(phase), "tibant_r": 70.0 * swing(phase) - 0.1}
     path = write_csv(tmp_path / "emg.csv", "phase", phase, **volts)
     still = torch.zeros(50, legs.num_muscles)
-    found = target(EmgCfg(path, {"tibant_r": ()}, peak_activation=0.6), legs, march).error(still, torch.arange(50))
+    found = emg_error(
+        target(EmgOptions(path, {"tibant_r": ()}, peak_activation=0.6), legs, march), still, torch.arange(50)
+    )
     assert found.max().sqrt() == pytest.approx(0.6, rel=0.01)
     # What a filter leaves below zero counts as zero.
-    found = target(EmgCfg(path, {"soleus_r": ()}, peak_activation=0.6), legs, march).error(still, torch.arange(50))
+    found = emg_error(
+        target(EmgOptions(path, {"soleus_r": ()}, peak_activation=0.6), legs, march), still, torch.arange(50)
+    )
     assert found[:20].max() == 0.0 and found.max().sqrt() == pytest.approx(0.6, rel=0.01)
 
 
+def emg_term(file: str, weight: float) -> dict:
+    return {"weight": weight, "options": {"file": file, "muscles": {"GM": list(GASTROCNEMIUS)}}}
+
+
 def emg_task(cfg: TaskCfg, file: str) -> TaskCfg:
-    rewards = {**cfg.env.rewards, "emg": RewardTermCfg(weight=-0.4)}
-    return replace(cfg, env=replace(cfg.env, rewards=rewards, emg=EmgCfg(file, {"GM": GASTROCNEMIUS})))
+    rewards = {**cfg.env.rewards, "emg": RewardTermCfg(**emg_term(file, -0.4))}
+    return replace(cfg, env=replace(cfg.env, rewards=rewards))
 
 
 def test_the_environment_pays_for_the_error(
@@ -157,33 +173,36 @@ def test_the_environment_pays_for_the_error(
         _, rewards, dones, extras = env.step(torch.rand(4, env.num_actions))
         phase = frame / 50 % 1.0
         wanted = {("soleus_r",): push_off(phase), GASTROCNEMIUS: swing(phase)}
-        error = expected(legs, env.transition.activation, wanted)
+        error = expected(legs, env.transition.muscles.activation, wanted)
         total, shares = env._reward(env.transition)
         np.testing.assert_allclose(shares[:, env._reward.names.index("emg")], -0.4 * error, atol=1e-6)
         assert torch.allclose(torch.where(dones.bool(), total, rewards), total)
         assert extras["log"]["Reward/emg"].item() == pytest.approx(-0.4 * error.mean(), abs=1e-6)
-    assert not torch.equal(env.transition.activation, env.transition.excitation), "activation lags behind"
+    muscles = env.transition.muscles
+    assert not torch.equal(muscles.activation, muscles.excitation), "activation lags behind"
     perfect = torch.zeros(4, legs.num_muscles)
-    for muscles, envelope in wanted.items():
-        for muscle in muscles:
-            perfect[:, legs.muscle_names.index(muscle)] = torch.as_tensor(envelope, dtype=torch.float32)
-    assert env._emg.error(perfect, torch.as_tensor(frame)).max() < 1e-10
+    for names, envelope in wanted.items():
+        for name in names:
+            perfect[:, legs.muscle_names.index(name)] = torch.as_tensor(envelope, dtype=torch.float32)
+    found = target(EmgOptions(cycle_file, {"GM": GASTROCNEMIUS}), legs, march)
+    assert emg_error(found, perfect, torch.as_tensor(frame)).max() < 1e-10
 
 
-def test_without_a_file_nothing_changes(legs: Body, march: MotionClip, tracking_cfg: TaskCfg, cycle_file: str) -> None:
+def test_other_terms_stay_as_they_are(legs: Body, march: MotionClip, tracking_cfg: TaskCfg, cycle_file: str) -> None:
     plain = MotionTrackingEnv(tracking_cfg, legs, march)
     measured = MotionTrackingEnv(emg_task(tracking_cfg, cycle_file), legs, march)
     for _ in range(3):
         actions = torch.rand(4, plain.num_actions)
         (_, reward, _, extras), (_, other, _, _) = plain.step(actions), measured.step(actions)
-        assert "Reward/emg" not in extras["log"] and plain.transition.emg_error is None
-        assert torch.allclose(other + 0.4 * measured.transition.emg_error, reward, atol=1e-6)
+        assert "Reward/emg" not in extras["log"]
+        _, shares = measured._reward(measured.transition)
+        assert torch.allclose(other - shares[:, -1], reward, atol=1e-6)
 
 
 def test_the_error_reads_nothing_back(legs: Body, march: MotionClip, cycle_file: str) -> None:
-    found = target(EmgCfg(cycle_file, {"GM": GASTROCNEMIUS}), legs, march, replace(march, name="again"))
+    found = target(EmgOptions(cycle_file, {"GM": GASTROCNEMIUS}), legs, march, replace(march, name="again"))
     with CountReads() as guard:
-        found.error(random_activation(legs, 3), torch.tensor([0, 70, CLIP_SPACING + 3]))
+        emg_error(found, random_activation(legs, 3), torch.tensor([0, 70, CLIP_SPACING + 3]))
     assert not guard.counts
 
 
@@ -192,17 +211,21 @@ def test_the_term_stays_outside_the_discriminator(
     legs: Body, march: MotionClip, train_cfg: TrainCfg, cycle_file: str, agent: str
 ) -> None:
     train_cfg.agent = small_agent(agent)
-    train_cfg.agent.algorithm |= {"discriminator_reward_weight": 0.5, "regularizers": {"emg": {"weight": -3.0}}}
+    train_cfg.agent.algorithm |= {
+        "discriminator_reward_weight": 0.5,
+        "regularizers": {"emg": emg_term(cycle_file, -3.0)},
+    }
     train_cfg.agent.algorithm["discriminator"] |= {"hidden_dims": [16], "replay_size": 48}
-    train_cfg.env.emg, train_cfg.env.episode_length_s = EmgCfg(cycle_file, {"GM": GASTROCNEMIUS}), 10.0
+    train_cfg.env.episode_length_s = 10.0
     env = MotionTrackingEnv(train_cfg, legs, march)
     algorithm = Runner(env, train_cfg.agent, None, "cpu").alg
-    samples, errors = [], []
+    follow = target(EmgOptions(cycle_file, {"GM": GASTROCNEMIUS}), legs, march)
+    errors = []
     with torch.inference_mode():
         for _ in range(8):
             obs, rewards, dones, extras = env.step(algorithm.act(env.get_observations()))
             algorithm.process_env_step(obs, rewards, dones, extras)
-            errors.append(env.transition.emg_error)
+            errors.append(follow(env.transition))
             assert extras["log"]["Regularizer/emg"].item() == pytest.approx(-3.0 * errors[-1].mean().item())
         samples = algorithm._samples.flatten(0, 1)
         algorithm.compute_returns(obs)
@@ -215,37 +238,56 @@ def test_the_term_stays_outside_the_discriminator(
 def test_a_run_keeps_its_measurement(train_cfg: TrainCfg, cycle_file: str) -> None:
     cfg = emg_task(train_cfg, cycle_file)
     run = RunFolder.open(train(TASK, replace(cfg, iterations=1)))
-    assert run.load_config().env.emg == cfg.env.emg
+    assert run.load_config().env.rewards["emg"] == cfg.env.rewards["emg"]
     train(TASK, replace(run.load_config(), iterations=1, resume=str(run.path)))
 
 
-def test_the_file_is_an_option(tmp_path: Path) -> None:
-    cfg = parse(
-        TASK, ["--env.emg.file", "emg.csv", "--env.emg.muscles", "GM", *GASTROCNEMIUS, "--env.emg.delay-s", "0.04"]
-    )
-    assert cfg.env.emg == EmgCfg("emg.csv", {"GM": GASTROCNEMIUS}, delay_s=0.04)
+def test_the_term_is_an_option() -> None:
+    options = {"file": "emg.csv", "muscles": {"GM": list(GASTROCNEMIUS)}, "delay_s": 0.04}
+    text = f"{{weight: -0.2, sensitivity: 3, options: {json.dumps(options)}}}"
+    cfg = parse(TASK, ["--env.rewards.emg", text, "--num-envs", "3", "--env.observations.fiber={}"])
+    assert cfg.env.rewards["emg"] == RewardTermCfg(weight=-0.2, sensitivity=3.0, options=options)
+    assert len(cfg.env.rewards) == 10 and cfg.num_envs == 3
+    assert list(cfg.env.observations) == ["proprioception", "muscle", "reference", "fiber"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{wait: 1}", "--env: rewards.emg: unknown key 'wait'; did you mean weight"),
+        ("{}", "--env: rewards.emg: the key 'weight' is missing"),
+        ("-0.2", "--env: rewards.emg: expected 'key: value' lines, not -0.2"),
+        ("{", r"--env\.rewards\.emg wants a term as in YAML"),
+    ],
+)
+def test_an_option_that_is_no_term_is_refused(text: str, message: str) -> None:
+    with pytest.raises(MsemuError, match=message):
+        parse(TASK, ["--env.rewards.emg", text])
+
+
+def test_options_are_those_of_the_term() -> None:
     values = yaml.safe_load("{file: emg.csv, muscles: {GM: [gasmed_r, gaslat_r], trigger: []}, peak_activation: 1}")
-    assert build(EmgCfg, values, "emg") == EmgCfg("emg.csv", {"GM": GASTROCNEMIUS, "trigger": ()}, 1.0)
+    assert build(EmgOptions, values, "emg") == EmgOptions("emg.csv", {"GM": GASTROCNEMIUS, "trigger": ()}, 1.0)
 
 
-def test_term_and_file_belong_together(legs: Body, march: MotionClip, train_cfg: TrainCfg, cycle_file: str) -> None:
-    with_file = replace(train_cfg, env=replace(train_cfg.env, emg=EmgCfg(cycle_file)))
-    with pytest.raises(MsemuError, match=r"no reward follows .*cycle.csv; name the term, emg"):
-        MotionTrackingEnv(with_file, legs, march)
-    with_term = emg_task(train_cfg, cycle_file)
-    with_term.env.emg = EmgCfg()
-    with pytest.raises(MsemuError, match=r"the reward term 'emg' needs measured activity; give its file with --env"):
-        MotionTrackingEnv(with_term, legs, march)
+def test_the_term_needs_a_file(legs: Body, march: MotionClip, train_cfg: TrainCfg) -> None:
+    plain = MotionTrackingEnv(train_cfg, legs, march)
+    train_cfg.env.rewards["emg"] = RewardTermCfg(weight=-0.4)
+    with pytest.raises(MsemuError, match=r"env\.rewards\.emg\.options: the key 'file' is missing"):
+        MotionTrackingEnv(train_cfg, legs, march)
     train_cfg.agent = small_agent("add")
     train_cfg.agent.algorithm["regularizers"] = {"emg": {"weight": -1.0}}
-    with pytest.raises(MsemuError, match="the reward term 'emg' needs"):
-        MotionTrackingEnv(train_cfg, legs, march)
+    with pytest.raises(MsemuError, match=r"regularizers\.emg\.options: the key 'file' is missing"):
+        Runner(plain, train_cfg.agent, None, "cpu")
 
 
 @pytest.mark.parametrize(
     ("muscles", "message"),
     [
-        ({}, r"the channels GM are no muscles of body 'myolegs'; say in env.emg.muscles what they drive, GM: \[muscle"),
+        (
+            {},
+            r"the channels GM are no muscles of body 'myolegs'; say in the option muscles what .*, GM: \[muscle",
+        ),
         ({"GM": ("gasmed",)}, "body 'myolegs' has no muscle 'gasmed'; did you mean gasmed_r or gasmed_l"),
         ({"GM": ("xyz",)}, "no muscle 'xyz'; see: msemu-model muscles myolegs"),
         ({"GM": (), "GMM": ()}, "has no channel 'GMM'; did you mean GM"),
@@ -259,7 +301,7 @@ def test_names_that_do_not_fit_are_listed(
     legs: Body, march: MotionClip, cycle_file: str, muscles: dict, message: str
 ) -> None:
     with pytest.raises(MsemuError, match=message) as caught:
-        target(EmgCfg(cycle_file, muscles), legs, march)
+        target(EmgOptions(cycle_file, muscles), legs, march)
     assert "\n" not in str(caught.value)
 
 
@@ -281,7 +323,7 @@ def test_names_that_do_not_fit_are_listed(
         ("time,soleus_r\n" + "".join(f"{i / 50},-0.3\n" for i in range(50)), "goes from -0.3 to -0.3"),
         ("time,soleus_r\n" + "".join(f"{i / 50},{i}\n" for i in range(50)), "goes from 0 to 49; .*peak_activation"),
         ("time,soleus_r\n" + "".join(f"{i / 50},0\n" for i in range(30)), "goes from 0 to 0.58 s and the clip 'march'"),
-        ("time,soleus_r\n" + "".join(f"{i / 50},0\n" for i in range(90)), "say with env.emg.clip_start"),
+        ("time,soleus_r\n" + "".join(f"{i / 50},0\n" for i in range(90)), "say with the option clip_start"),
         ("time,soleus_r\n0,0\n1,0\n", "frames lie up to 1 s apart"),
         ("time,soleus_r\n0,0\n0,0\n", "'time' does not increase"),
     ],
@@ -290,7 +332,7 @@ def test_damaged_files_are_named(legs: Body, march: MotionClip, tmp_path: Path, 
     path = tmp_path / "emg.csv"
     path.write_text(text)
     with pytest.raises(MsemuError, match=message) as caught:
-        target(EmgCfg(str(path)), legs, march)
+        target(EmgOptions(str(path)), legs, march)
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)
 
 
@@ -298,23 +340,23 @@ def test_files_that_do_not_fit_the_clips_are_named(
     legs: Body, march: MotionClip, march_once: MotionClip, cycle_file: str, tmp_path: Path
 ) -> None:
     with pytest.raises(MsemuError, match="over the phase of a cycle, and the clip 'march_2' is not cyclic"):
-        target(EmgCfg(cycle_file, {"GM": ()}), legs, march, march_once)
+        target(EmgOptions(cycle_file, {"GM": ()}), legs, march, march_once)
     time = np.arange(50) / 50
     path = write_csv(tmp_path / "emg.csv", "time", time, soleus_r=push_off(time))
     with pytest.raises(MsemuError, match="over time, which fits one clip, and the task follows 2"):
-        target(EmgCfg(path), legs, march, march)
-    with pytest.raises(MsemuError, match=r"say with env\.emg\.clip_start"):
-        target(EmgCfg(path, clip_start=0.3), legs, march)
+        target(EmgOptions(path), legs, march, march)
+    with pytest.raises(MsemuError, match="say with the option clip_start"):
+        target(EmgOptions(path, clip_start=0.3), legs, march)
     silent = write_csv(tmp_path / "silent.csv", "time", time, soleus_r=0 * time)
-    assert target(EmgCfg(silent), legs, march).error(torch.zeros(1, legs.num_muscles), torch.tensor([3])) == 0
+    assert emg_error(target(EmgOptions(silent), legs, march), torch.zeros(1, legs.num_muscles), torch.tensor([3])) == 0
     with pytest.raises(MsemuError, match="'soleus_r' goes from 0 to 0"):
-        target(EmgCfg(silent, peak_activation=1.0), legs, march)
+        target(EmgOptions(silent, peak_activation=1.0), legs, march)
     for path, message in ((tmp_path / "none.sto", "No such file"), (tmp_path, "Is a directory")):
         with pytest.raises(MsemuError, match=message):
-            target(EmgCfg(str(path)), legs, march)
+            target(EmgOptions(str(path)), legs, march)
     (tmp_path / "emg.txt").write_text("phase,soleus_r\n0,0\n")
     with pytest.raises(MsemuError, match="not an OpenSim storage file"):
-        target(EmgCfg(str(tmp_path / "emg.txt")), legs, march)
+        target(EmgOptions(str(tmp_path / "emg.txt")), legs, march)
 
 
 @pytest.mark.parametrize(
@@ -322,8 +364,8 @@ def test_files_that_do_not_fit_the_clips_are_named(
     [{"peak_activation": 0.0}, {"peak_activation": 2.0}, {"delay_s": -0.1}, {"delay_s": 50.0}, {"clip_start": np.nan}],
 )
 def test_settings_out_of_range_are_refused(values: dict) -> None:
-    with pytest.raises(MsemuError, match=r"env\.emg: peak_activation"):
-        EmgCfg("emg.csv", **values)
+    with pytest.raises(MsemuError, match="emg: peak_activation"):
+        EmgOptions("emg.csv", **values)
 
 
 def test_the_examples_of_the_guide_hold(legs: Body, march: MotionClip, tmp_path: Path) -> None:
@@ -333,10 +375,11 @@ def test_the_examples_of_the_guide_hold(legs: Body, march: MotionClip, tmp_path:
     (tmp_path / "my_add.yaml").write_text(agent)
     regularizers = parse(TASK, ["--agent", str(tmp_path / "my_add.yaml")]).agent.algorithm["regularizers"]
     assert set(regularizers) == {"effort", "power", "smoothness", "emg"}
-    env = build(TaskCfg, yaml.safe_load(task), "the guide").env
-    assert env.rewards["emg"].weight < 0
+    (tmp_path / "task.yaml").write_text(task)
+    term = load(TaskCfg, tmp_path / "task.yaml").env.rewards["emg"]
+    options = build(EmgOptions, term.options, "the guide")
     percent = np.arange(101.0)
-    channels = {name: push_off(percent / 100) for name in ("soleus_r", *env.emg.muscles)}
-    env.emg.file = write_csv(tmp_path / "emg.csv", "percent", percent, **channels)
-    wanted = {"soleus_r": ("soleus_r",), **{name: muscles for name, muscles in env.emg.muscles.items() if muscles}}
-    assert target(env.emg, legs, march).muscles == wanted
+    channels = {name: push_off(percent / 100) for name in ("soleus_r", *options.muscles)}
+    options.file = write_csv(tmp_path / "emg.csv", "percent", percent, **channels)
+    wanted = {"soleus_r": ("soleus_r",), **{name: muscles for name, muscles in options.muscles.items() if muscles}}
+    assert target(options, legs, march).muscles == wanted and term.weight < 0

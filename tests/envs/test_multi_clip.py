@@ -114,7 +114,7 @@ def test_a_saved_environment_of_several_clips_continues_exactly(
     tracking_cfg: TaskCfg, legs: Body, clips: list[MotionClip]
 ) -> None:
     # Bodies that stray are reset within a few steps, so that rates change and starts are drawn.
-    tracking_cfg.env.termination.body_position_deviation_m = 0.05
+    tracking_cfg.env.terminations["body_position_deviation"].limit = 0.05
     tracking_cfg.env.start_sampling = StartSamplingCfg(memory=2, horizon_s=0.06)
     env = MotionTrackingEnv(tracking_cfg, legs, clips, seed=3)
     actions = torch.rand(60, 4, env.num_actions, generator=torch.Generator().manual_seed(1))
@@ -181,9 +181,9 @@ def test_a_part_that_must_not_touch_the_floor_ends_the_episode(
     tracking_cfg: TaskCfg, legs: Body, march: MotionClip
 ) -> None:
     def touching(*allowed: str) -> list[bool]:
-        tracking_cfg.env.termination.allowed_contacts = allowed
+        tracking_cfg.env.terminations["forbidden_contact"].options["allowed"] = allowed
         env = MotionTrackingEnv(tracking_cfg, legs, march, seed=3)
-        env.cfg.env.termination.body_position_deviation_m = 10.0
+        env.cfg.env.terminations["body_position_deviation"].limit = 10.0
         # The second body lies on its front, the third one floats.
         qpos, qvel = env.reference.state(env.frame)
         qpos[1, 2], qpos[2, 2] = 0.12, 3.0

@@ -105,7 +105,7 @@ def test_weak_joints_are_named_with_their_frame(
         env = MotionTrackingEnv(tracking_cfg, legs, march)
     log = env.step(torch.zeros(4, env.num_actions))[3]["log"]
     assert log["Action/missing_torque"] > 0.01, "how far the closest feasible torque is"
-    assert torch.isfinite(env.transition.excitation).all()
+    assert torch.isfinite(env.transition.muscles.excitation).all()
 
 
 def test_a_clip_without_contact_is_said_to_be_one(legs: Body, march: MotionClip) -> None:
@@ -134,7 +134,7 @@ def test_the_reflex_is_its_formula(
         feedback.append(2.0 * np.maximum(stretch, 0.0) + 0.03 * np.maximum(speed, 0.0))
         env.step(torch.zeros(4, 80))
         wanted = np.clip(found.excitation[row] + feedback[-1 - delay], 0.0, 1.0)
-        np.testing.assert_allclose(env.transition.excitation.numpy(), wanted, atol=1e-5)
+        np.testing.assert_allclose(env.transition.muscles.excitation.numpy(), wanted, atol=1e-5)
     assert np.abs(feedback[-1]).max() > 0.01
 
 
@@ -146,7 +146,7 @@ def test_a_reset_forgets_what_was_felt(tracking_cfg: TaskCfg, legs: Body, march:
     before = env.frame.clone()
     env.step(torch.zeros(4, 80))
     found, row = along(legs, march), before.numpy() % 50
-    reset, other = (env.transition.excitation[index].numpy() - found.excitation[row[index]] for index in (0, 1))
+    reset, other = (env.transition.muscles.excitation[index].numpy() - found.excitation[row[index]] for index in (0, 1))
     assert np.abs(reset).max() < 1e-6 < 1e-3 < np.abs(other).max()
 
 
@@ -168,14 +168,14 @@ def test_a_residual_is_bounded_and_ends_at_native_control(
     actions = torch.randn(4, 80, generator=torch.Generator().manual_seed(0))
     first = env.step(actions)[3]["log"]
     plain.step(torch.zeros(4, 80))
-    prior = plain.transition.excitation
+    prior = plain.transition.muscles.excitation
     wanted = (prior + 0.2 * torch.tanh(actions)).clamp(0.0, 1.0)
-    torch.testing.assert_close(env.transition.excitation, wanted)
+    torch.testing.assert_close(env.transition.muscles.excitation, wanted)
     assert first["Action/residual_bound"] == pytest.approx(0.2) and first["Action/prior_share"] == 1.0
     for _ in range(3):
         last = env.step(actions)[3]["log"]
     assert last["Action/residual_bound"] == 1.0 and last["Action/prior_share"] == 0.0
-    torch.testing.assert_close(env.transition.excitation, torch.tanh(actions).clamp(min=0.0))
+    torch.testing.assert_close(env.transition.muscles.excitation, torch.tanh(actions).clamp(min=0.0))
 
 
 def test_feedback_of_stretch_keeps_the_legs_closer(
@@ -199,7 +199,7 @@ def test_a_step_on_a_device_reads_nothing_back(
     tracking_cfg.env.assist = replace(tracking_cfg.env.assist, max_force_bw=0.2)
     env = make_env(tracking_cfg, legs, march, tmp_path)
     env.step(torch.zeros(4, 80))
-    env.cfg.env.termination.body_position_deviation_m = 0.02
+    env.cfg.env.terminations["body_position_deviation"].limit = 0.02
     resets = torch.zeros(4)
     with CountReads() as guard:
         for _ in range(5):

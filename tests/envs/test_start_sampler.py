@@ -231,7 +231,7 @@ def test_environments_count_against_the_start(tracking_cfg: TaskCfg, legs: Body,
     # The last one has come to the end of the clip.
     assert episodes.tolist() == [0] * 9 + [1] and failures.sum() == 0
     assert torch.equal(env._start[:3], start[:3]) and env._start[3] == env.frame[3]
-    env.cfg.env.termination.body_position_deviation_m = 1e-6
+    env.cfg.env.terminations["body_position_deviation"].limit = 1e-6
     env.step(torch.zeros(4, env.num_actions))
     episodes, failures = env.sampler._results
     assert failures[0] == 2 and failures[4] >= 1 and failures.sum() == 4
@@ -239,7 +239,7 @@ def test_environments_count_against_the_start(tracking_cfg: TaskCfg, legs: Body,
 
 
 def test_evaluation_does_not_depend_on_the_sampling(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
-    tracking_cfg.env.termination.body_position_deviation_m = 0.05
+    tracking_cfg.env.terminations["body_position_deviation"].limit = 0.05
     results = []
     for share in (0.0, 1.0):
         tracking_cfg.env.start_sampling = StartSamplingCfg(uniform_share=share)

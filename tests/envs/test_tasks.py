@@ -88,10 +88,10 @@ def test_every_motion_and_every_set_is_a_task_on_both_whole_bodies() -> None:
 
 
 def test_what_may_touch_the_floor() -> None:
-    allowed = {spec.id: spec.load_config().env.termination.allowed_contacts for spec in OWN}
-    assert allowed["Msemu-Walk-MyoFullBody-v0"] == allowed["Msemu-Acrobatics-MyoFullBody-v0"] == ()
-    assert allowed["Msemu-Crawl-MsHuman700-v0"] == allowed["Msemu-Roll-MsHuman700-v0"] == ()
-    assert allowed["Msemu-Backflip-MsHuman700-v0"] == ("foot",)
+    allowed = {spec.id: spec.load_config().env.terminations["forbidden_contact"].options["allowed"] for spec in OWN}
+    assert allowed["Msemu-Walk-MyoFullBody-v0"] == allowed["Msemu-Acrobatics-MyoFullBody-v0"] == []
+    assert allowed["Msemu-Crawl-MsHuman700-v0"] == allowed["Msemu-Roll-MsHuman700-v0"] == []
+    assert allowed["Msemu-Backflip-MsHuman700-v0"] == ["foot"]
     assert "hand" in allowed["Msemu-Cartwheel-MyoFullBody-v0"]
     regions, _ = contact_sensors(load_body("myofullbody").model)
     parts = {region.removesuffix("_r").removesuffix("_l") for region in regions}

@@ -20,7 +20,7 @@ from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.muscle import in_numpy as reference
 from msemu.muscle.parameters import MuscleParameters
-from msemu.schema import LEVELS, MuscleCfg, RewardTermCfg, SimCfg, TaskCfg, TrainCfg
+from msemu.schema import LEVELS, MuscleCfg, ObservationTermCfg, RewardTermCfg, SimCfg, TaskCfg
 from msemu.sim import Simulation, make_simulation
 from msemu.sim.force_driven import ForceDrivenSimulation
 from msemu.viewer.muscle_coloring import COLORINGS, pick_coloring
@@ -85,18 +85,17 @@ def test_moment_arms_turn_force_into_generalized_force(legs: Body, muscle: str) 
     np.testing.assert_allclose(velocity, sim.muscle_velocity, atol=1e-5)
 
 
-def environment(cfg: TaskCfg, body: Body, clip: MotionClip, groups: list[str] | None = None) -> MotionTrackingEnv:
-    if groups is not None:
-        cfg = TrainCfg(**vars(cfg))
-        cfg.agent.obs_groups = {"actor": ["proprioception"], "critic": groups}
+def environment(cfg: TaskCfg, body: Body, clip: MotionClip, *groups: str) -> MotionTrackingEnv:
+    cfg.env.observations |= {name: ObservationTermCfg() for name in groups}
     return MotionTrackingEnv(cfg, body, clip)
 
 
-def test_fibers_are_observed_when_a_network_asks(
+def test_fibers_are_observed_when_the_task_offers_them(
     tracking_cfg: TaskCfg, legs: Body, march: MotionClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tracking_cfg.sim.muscle, tracking_cfg.sim.device = MuscleCfg(level="elastic"), "cpu"
-    env = environment(tracking_cfg, legs, march, ["muscle", "fiber"])
+    plain = environment(tracking_cfg, legs, march)
+    env = environment(tracking_cfg, legs, march, "fiber")
     observations, _, _, extras = env.step(torch.zeros(env.num_envs, env.num_actions))
     length, velocity, strain = observations["fiber"].unflatten(1, (3, legs.num_muscles)).unbind(1)
     state = env.sim.read_muscles()
@@ -105,16 +104,14 @@ def test_fibers_are_observed_when_a_network_asks(
     assert torch.equal(strain, 20.0 * state.tendon_strain)
     assert extras["terminal_observations"]["fiber"].shape == observations["fiber"].shape
 
-    plain = environment(tracking_cfg, legs, march, ["muscle"])
     monkeypatch.setattr(plain.sim, "read_muscles", lambda: pytest.fail("nobody has asked for the muscles"))
     observations, *_ = plain.step(torch.zeros(plain.num_envs, plain.num_actions))
     assert "fiber" not in observations
-    assert "fiber" not in environment(tracking_cfg, legs, march).get_observations()
 
 
 def test_fibers_after_a_reset_are_those_of_the_new_state(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
     tracking_cfg.sim.muscle, tracking_cfg.sim.device = MuscleCfg(level="elastic"), "cpu"
-    env = environment(tracking_cfg, legs, march, ["fiber"])
+    env = environment(tracking_cfg, legs, march, "fiber")
     env.episode_length_buf[1] = env.max_episode_length
     observations, _, dones, extras = env.step(torch.zeros(env.num_envs, env.num_actions))
     assert dones.bool().tolist() == [False, True, False, False]

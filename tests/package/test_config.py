@@ -25,7 +25,7 @@ def test_every_agent_file_loads(name: str) -> None:
         ({}, "the key 'body' is missing"),
         ({"body": 3}, "body: expected str, not 3"),
         ({"body": "x", "env": {"episode_length_s": "long"}}, "env: episode_length_s: expected float, not 'long'"),
-        ({"body": "x", "env": {"future_frames": [1, 2.5]}}, "future_frames: expected int, not 2.5"),
+        ({"body": "x", "sim": {"randomization": {"mass": [1, "a"]}}}, "mass: expected float, not 'a'"),
         ({"body": "x", "env": {"rewards": {"effort": {"wait": 1}}}}, "rewards.effort: unknown key 'wait'"),
         ({"body": "x", "env": 3}, "env: expected 'key: value' lines, not 3"),
         ({"body": "x", "num_envs": True}, "num_envs: expected int, not True"),
@@ -37,10 +37,10 @@ def test_a_wrong_value_is_named(values: dict, message: str) -> None:
 
 
 def test_values_override_those_of_the_base(tmp_path) -> None:
-    (tmp_path / "base.yaml").write_text("body: a\nenv: {episode_length_s: 4, future_frames: [1]}\n")
-    (tmp_path / "own.yaml").write_text("base: base.yaml\nenv: {future_frames: [2, 3]}\n")
+    (tmp_path / "base.yaml").write_text("body: a\nenv: {episode_length_s: 4, fall_value: 1}\n")
+    (tmp_path / "own.yaml").write_text("base: base.yaml\nenv: {fall_value: 2}\n")
     cfg = load(TaskCfg, tmp_path / "own.yaml")
-    assert (cfg.body, cfg.env.episode_length_s, cfg.env.future_frames) == ("a", 4.0, (2, 3))
+    assert (cfg.body, cfg.env.episode_length_s, cfg.env.fall_value) == ("a", 4.0, 2.0)
 
 
 def test_a_copy_of_an_installed_file_keeps_its_base(tmp_path) -> None:

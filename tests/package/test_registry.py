@@ -116,15 +116,18 @@ def test_an_installed_plugin_is_found_and_a_broken_one_left_out(installed_plugin
     assert "broken on purpose" in result.stderr
 
 
-def test_a_plugins_task_runs_with_its_own_reward(installed_plugin: Path, legs, march, tmp_path: Path) -> None:
+def test_a_plugins_task_runs_with_its_own_terms(installed_plugin: Path, legs, march, tmp_path: Path) -> None:
     march.save(tmp_path / "march.npz")
     code = (
         "import torch; from msemu.rl.assemble import *; from msemu.registry import get_task;"
         "cfg = get_task('Example-TiptoeWalk-MyoLegs-v0').load_config(); cfg.num_envs = 2;"
         f"cfg.motion = {str(tmp_path / 'march.npz')!r}; body = load_body(cfg.body);"
         "env = make_env('Example-TiptoeWalk-MyoLegs-v0', cfg, body, load_clips(cfg, body), 0);"
-        "log = env.step(torch.zeros(2, env.num_actions))[3]['log'];"
-        "assert 0.05 < log['Reward/ankle_height'] < 0.4, log; print('ran')"
+        "first = [env.step(torch.zeros(2, env.num_actions)) for _ in range(4)];"
+        "assert [bool(step[0]['delayed_force'].any()) for step in first] == [False, False, False, True];"
+        "assert 0.05 < first[0][3]['log']['Reward/ankle_height'] < 0.4, first[0][3]['log'];"
+        "env.cfg.env.terminations['pelvis_drop'].limit = -1.0;"
+        "assert env.step(torch.zeros(2, env.num_actions))[2].all(); print('ran')"
     )
     result = run(code, installed_plugin)
     assert result.stdout.strip() == "ran", result.stderr

@@ -1,17 +1,34 @@
 """Runs of release 0.1.0 are read: class paths by their short names, named files by their values, with a note."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from msemu.config import build, to_dict
 from msemu.errors import MsemuError
 from msemu.rl import run_folder
+from msemu.rl.earlier_runs import translate
 from msemu.rl.pretrained import PretrainedRun
 from msemu.rl.run_folder import RunFolder
-from msemu.schema import JointCfg, MuscleCfg
+from msemu.schema import JointCfg, MuscleCfg, TrainCfg
 
 EARLIER = sorted((Path(__file__).parent / "earlier_runs").glob("*.yaml"))
+
+
+OLD = """
+body: myolegs
+env:
+  future_frames: [2, 4]
+  termination: {body_position_deviation_m: 0.5, fall_value: -1.0, allowed_contacts: [foot, hand_r]}
+  rewards: {effort: {weight: -0.02, sensitivity: 0.0, function: ''}, emg: {weight: -0.1}}
+  emg: {file: emg.csv, muscles: {GM: [gasmed_r]}, peak_activation: 0.6, clip_start: null, delay_s: 0.04}
+agent:
+  obs_groups: {actor: [proprioception, fiber], critic: [muscle]}
+  algorithm: {regularizers: {emg: {weight: -2.0}}}
+"""
+EMG = {"file": "emg.csv", "muscles": {"GM": ["gasmed_r"]}, "peak_activation": 0.6, "clip_start": None, "delay_s": 0.04}
 
 
 def write_run(folder: Path, config: Path, change: tuple[str, str] = ("", "")) -> RunFolder:
@@ -59,3 +76,34 @@ def test_what_this_release_does_not_have_is_named(tmp_path: Path, old: str, new:
     with pytest.raises(MsemuError, match=message) as caught:
         write_run(tmp_path, config, (old, new)).load_config()
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def old() -> dict:
+    return yaml.safe_load(OLD)
+
+
+def test_the_words_of_earlier_releases_become_terms(old: dict) -> None:
+    assert translate(old, "the run") == []
+    cfg = build(TrainCfg, old, "the run")
+    assert list(cfg.env.observations) == ["proprioception", "muscle", "reference", "fiber"]
+    assert cfg.env.observations["reference"].options == {"future_frames": [2, 4]}
+    assert cfg.env.terminations["body_position_deviation"].limit == 0.5
+    assert cfg.env.terminations["forbidden_contact"].options == {"allowed": ["foot", "hand_r"]}
+    assert cfg.env.fall_value == -1.0
+    assert cfg.env.rewards["emg"].options == cfg.agent.algorithm["regularizers"]["emg"]["options"] == EMG
+    assert cfg.env.rewards["effort"].options == {}
+
+
+def test_an_environment_without_measurement_has_none(old: dict) -> None:
+    old["env"]["emg"], old["env"]["rewards"], old["agent"] = {"file": None, "muscles": {}}, {}, {}
+    translate(old, "the run")
+    cfg = build(TrainCfg, old, "the run")
+    assert cfg.env.rewards == {} and "fiber" not in cfg.env.observations
+
+
+def test_what_is_of_today_stays_as_it_is(train_cfg: TrainCfg) -> None:
+    saved = yaml.safe_load(yaml.safe_dump(to_dict(replace(train_cfg))))
+    again = yaml.safe_load(yaml.safe_dump(saved))
+    translate(again, "the run")
+    assert again == saved

@@ -30,10 +30,10 @@ def test_a_step_reads_nothing_back(
     several: bool, legs: Body, march: MotionClip, march_once: MotionClip, tracking_cfg: TaskCfg
 ) -> None:
     tracking_cfg.sim.engine, tracking_cfg.sim.device = "warp", "cpu"
-    tracking_cfg.env.termination.allowed_contacts = ("foot",) if several else ()
+    tracking_cfg.env.terminations["forbidden_contact"].options["allowed"] = ("foot",) if several else ()
     env = MotionTrackingEnv(tracking_cfg, legs, [march, march_once] if several else march, seed=0)
     # Bodies that stray are reset in the step, which must not wait either.
-    tracking_cfg.env.termination.body_position_deviation_m = 0.02
+    tracking_cfg.env.terminations["body_position_deviation"].limit = 0.02
     generator = torch.Generator().manual_seed(0)
     env.step(torch.zeros(env.num_envs, env.num_actions))
     resets = torch.zeros(env.num_envs)
@@ -52,7 +52,7 @@ def test_a_step_does_not_synchronize_with_cuda(
     several: bool, legs: Body, march: MotionClip, march_once: MotionClip, tracking_cfg: TaskCfg
 ) -> None:
     tracking_cfg.sim.device = "cuda"
-    tracking_cfg.env.termination.allowed_contacts = ("foot",) if several else ()
+    tracking_cfg.env.terminations["forbidden_contact"].options["allowed"] = ("foot",) if several else ()
     env = MotionTrackingEnv(tracking_cfg, legs, [march, march_once] if several else march, seed=0)
     actions = torch.zeros(env.num_envs, env.num_actions, device=env.device)
     env.step(actions)

@@ -22,10 +22,10 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 ENV_STAGES = (
     ("physics", "sim.step"),
     ("reset: physics", "sim.reset"),
-    ("senses", "_senses.read"),
+    ("readings", "_reader.read"),
     ("reference", "reference.kinematics"),
     ("rewards", "_reward"),
-    ("observations", "_observe"),
+    ("observations", "_observe.memoryless"),
     ("logging", "_log"),
     ("step: the rest", "_step"),
 )

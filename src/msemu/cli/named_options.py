@@ -1,8 +1,10 @@
 """Options that name a file of values, such as ``--env.action joint``, and options of single values in it."""
 
-from msemu.config import cfg_names, load_named, to_dict
+import yaml
+
+from msemu.config import build, cfg_names, load_named, to_dict
 from msemu.errors import MsemuError, suggestion
-from msemu.schema import ActionCfg, MuscleCfg, TaskCfg
+from msemu.schema import ActionCfg, EnvCfg, MuscleCfg, TaskCfg
 
 PARTS = {"env.action": ActionCfg, "sim.muscle": MuscleCfg}
 """Parts of a task's configuration that have files of their own in cfg/<role>."""
@@ -32,10 +34,10 @@ def take_option(arguments: list[str], option: str, role: str) -> tuple[str | Non
 
 
 def choose_parts(cfg: TaskCfg, arguments: list[str]) -> list[str]:
-    """Put the parts that the arguments name into ``cfg``, and return the arguments that are left.
+    """Put the parts and terms that the arguments name into ``cfg``, and return the arguments that are left.
 
     Raises:
-        MsemuError: There is no such part, or an option belongs to another one than is chosen.
+        MsemuError: There is no such part or term, or an option belongs to another part than is chosen.
     """
     for path, schema in PARTS.items():
         section, key = path.split(".")
@@ -43,7 +45,24 @@ def choose_parts(cfg: TaskCfg, arguments: list[str]) -> list[str]:
         if name is not None:
             setattr(getattr(cfg, section), key, load_named(schema, name))
         _check_options(path, schema.role, to_dict(getattr(getattr(cfg, section), key)), arguments)
-    return arguments
+    return _choose_terms(cfg.env, arguments)
+
+
+def _choose_terms(env: EnvCfg, arguments: list[str]) -> list[str]:
+    """Take ``--env.observations.NAME {...}`` out of the arguments: a term, written as in YAML, that ``env`` gets."""
+    words, rest = iter(arguments), []
+    for word in words:
+        option, equals, text = word.partition("=")
+        kind, _, name = option.removeprefix("--env.").partition(".")
+        if kind not in ("observations", "rewards", "terminations") or not option.startswith("--env.") or "." in name:
+            rest.append(word)
+            continue
+        try:
+            values = {kind: {name.replace("-", "_"): yaml.safe_load(text if equals else next(words, ""))}}
+        except yaml.YAMLError:
+            raise MsemuError(f"{option} wants a term as in YAML, such as '{{}}' or '{{weight: -0.1}}'") from None
+        getattr(env, kind).update(getattr(build(EnvCfg, values, "--env"), kind))
+    return rest
 
 
 def _check_options(path: str, role: str, values: dict, arguments: list[str]) -> None:

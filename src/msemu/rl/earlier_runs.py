@@ -34,6 +34,8 @@ _CLASS_PATHS = {
     "msemu.rl.adversarial.amp:AmpDiscriminator": "amp",
 }
 """How release 0.1.0 named the parts of a learner, and their short names."""
+_GROUPS = ("proprioception", "muscle", "reference")
+"""Observation groups that every environment offered."""
 
 
 def translate(train: dict[str, Any], where: str) -> list[str]:
@@ -49,9 +51,13 @@ def translate(train: dict[str, Any], where: str) -> list[str]:
     Raises:
         MsemuError: A class or a file is named that this release does not have; the message names those that it has.
     """
-    _use_short_names(train.get("agent", {}), where)
+    env, agent = train.setdefault("env", {}), train.get("agent", {})
+    _use_short_names(agent, where)
+    _name_observations(env, agent)
+    _name_terminations(env)
+    _move_emg(env, agent)
     notes = [
-        _resolve_named(train.get("env", {}), "action", ActionCfg, "env"),
+        _resolve_named(env, "action", ActionCfg, "env"),
         _resolve_named(train.get("sim", {}), "muscle", MuscleCfg, "sim"),
     ]
     return [note for note in notes if note]
@@ -80,3 +86,30 @@ def _short_name(path: str, where: str) -> str:
     if path.startswith("msemu.") and path not in _CLASS_PATHS:
         raise MsemuError(f"{where}: no class {path} in this release{suggestion(path, _CLASS_PATHS)}")
     return _CLASS_PATHS.get(path, path)
+
+
+def _name_observations(env: dict[str, Any], agent: dict[str, Any]) -> None:
+    if "observations" in env:
+        return
+    asked = {name for names in agent.get("obs_groups", {}).values() for name in names}
+    env["observations"] = {name: {} for name in (*_GROUPS, *({"fiber"} & asked))}
+    env["observations"]["reference"] = {"options": {"future_frames": env.pop("future_frames", [1, 5, 15])}}
+
+
+def _name_terminations(env: dict[str, Any]) -> None:
+    if "terminations" in env:
+        return
+    old = env.pop("termination", {})
+    env["fall_value"] = old.get("fall_value", 0.0)
+    env["terminations"] = {
+        "body_position_deviation": {"limit": old.get("body_position_deviation_m", 0.3)},
+        "forbidden_contact": {"options": {"allowed": old.get("allowed_contacts", [])}},
+    }
+
+
+def _move_emg(env: dict[str, Any], agent: dict[str, Any]) -> None:
+    """The measurement that the environment held is an option of the term that follows it."""
+    options = env.pop("emg", None)
+    for terms in (env.get("rewards", {}), agent.get("algorithm", {}).get("regularizers") or {}):
+        if options and "emg" in terms:
+            terms["emg"]["options"] = options

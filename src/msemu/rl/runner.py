@@ -25,8 +25,10 @@ from msemu.rl import checkpoint
 from msemu.rl.distributed import Team
 from msemu.rl.heads import expect_head, head_name
 from msemu.rl.progress import Iteration, ProgressLogger, StopTraining
-from msemu.schema import AgentCfg
+from msemu.schema import AgentCfg, TerminationTermCfg
 
+_FAILED_ERROR_CM = 30.0
+"""Tracking error that counts after a failure where no limit of the deviation ends an episode [cm]."""
 _LOGGER_STATE = ("tot_timesteps", "tot_time", "cur_reward_sum", "cur_episode_length", "rewbuffer", "lenbuffer")
 
 
@@ -59,6 +61,7 @@ class Runner(OnPolicyRunner):
         self._team = team or Team()
         # The environment keeps broken bodies out of what it returns; rsl-rl's check makes the host wait in every step.
         cfg = with_classes(agent) | {"check_for_nan": False}
+        _check_groups(agent.obs_groups, env)
         try:
             with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
                 super().__init__(env, cfg, str(log_dir) if log_dir else None, device)
@@ -184,7 +187,7 @@ class Runner(OnPolicyRunner):
             iteration.means["Error/body_position_cm"] + iteration.means["Error/root_translation_cm"],
             iteration.means["Episode/failures_per_step"],
             self.env.max_episode_length,
-            100.0 * self.env.cfg.env.termination.body_position_deviation_m,
+            _failed_error_cm(self.env.cfg.env.terminations),
         )
         self.logger.writer.add_scalar("Error/tracking_score_cm", score, iteration.number)
         if hasattr(self.alg, "write_curves"):
@@ -219,6 +222,23 @@ def tracking_score_cm(error_cm: float, failures_per_step: float, episode_length:
     p = failures_per_step
     alive = 1.0 if p == 0.0 else (1.0 - (1.0 - p) ** episode_length) / (episode_length * p)
     return alive * min(error_cm, failed_error_cm) + (1.0 - alive) * failed_error_cm
+
+
+def _failed_error_cm(terminations: dict[str, TerminationTermCfg]) -> float:
+    """Limit of the deviation from the reference, where the task has one [cm]."""
+    deviation = terminations.get("body_position_deviation")
+    return 100.0 * deviation.limit if deviation else _FAILED_ERROR_CM
+
+
+def _check_groups(wanted: dict[str, list[str]], env: MotionTrackingEnv) -> None:
+    offered = list(env.get_observations().keys())
+    for network, groups in wanted.items():
+        for name in groups:
+            if name not in offered:
+                raise MsemuError(
+                    f"the agent's {network} sees the observation group '{name}', and the environment offers"
+                    f" {', '.join(offered) or 'none'}; add the term to env.observations, {name}: {{}}"
+                )
 
 
 def with_classes(agent: AgentCfg) -> dict[str, Any]:

@@ -56,32 +56,52 @@ class SimCfg:
     """How bodies differ between environments."""
 
 
-@dataclass
-class RewardTermCfg:
-    """One named reward term: ``weight * exp(-sensitivity * value)``, or ``weight * value`` when sensitivity is 0."""
+@dataclass(kw_only=True)
+class TermCfg:
+    """A named term of the environment: a measure that msemu has, or one of your own (docs/plugins.md)."""
+
+    function: str = ""
+    """``module:name`` of a function or class of your own; empty takes msemu's of the term's name."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """What a term that is a class can be told."""
+
+
+@dataclass(kw_only=True)
+class ObservationTermCfg(TermCfg):
+    """One observation term, ``scale * value``; its name is the group that networks ask for."""
+
+    scale: float = 1.0
+    """Factor of the numbers [-]."""
+
+    def __post_init__(self) -> None:
+        if not abs(self.scale) < float("inf"):
+            raise MsemuError("the scale of an observation term is a finite number")
+
+
+@dataclass(kw_only=True)
+class RewardTermCfg(TermCfg):
+    """One reward term: ``weight * exp(-sensitivity * value)``, or ``weight * value`` when sensitivity is 0."""
 
     weight: float
     """Share of the term in the reward; negative for a cost."""
     sensitivity: float = 0.0
     """Slope of the exponential, in 1 over the unit of the term's value."""
-    function: str = ""
-    """``module:function`` of a term of your own; empty takes the function of the term's name in msemu.envs.rewards."""
 
     def __post_init__(self) -> None:
         if not abs(self.weight) < float("inf") or not 0.0 <= self.sensitivity < float("inf"):
             raise MsemuError("a reward term's weight is a finite number, and its sensitivity one that is not negative")
 
 
-@dataclass
-class TerminationCfg:
-    """When an episode ends early."""
+@dataclass(kw_only=True)
+class TerminationTermCfg(TermCfg):
+    """One termination term; the episode ends where its value exceeds the limit or is not a number."""
 
-    body_position_deviation_m: float = 0.3
-    """Mean distance of the landmarks from the reference, in the world frame, beyond which the body has failed [m]."""
-    fall_value: float = 0.0
-    """Return that is credited from a failure onwards, added to the reward of the failing step."""
-    allowed_contacts: tuple[str, ...] = ()
-    """Parts that may touch the floor, such as foot or hand_r; any other ends the episode. Empty allows all."""
+    limit: float = 0.0
+    """Greatest value of a body that has not failed, in the unit of the term."""
+
+    def __post_init__(self) -> None:
+        if self.limit != self.limit:
+            raise MsemuError("the limit of a termination term is a number")
 
 
 @dataclass
@@ -108,30 +128,6 @@ class StartSamplingCfg:
             )
         if not self.memory >= 1.0:
             raise MsemuError("env.start_sampling: memory is at least one episode")
-
-
-@dataclass
-class EmgCfg:
-    """Measured muscle activity that the reward term `emg` follows (docs/adversarial.md)."""
-
-    file: str | None = None
-    """Envelopes, CSV or .sto: first a column time [s], phase (0 to 1) or percent of the cycle, then one per channel."""
-    muscles: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Muscles that a channel was measured on, none to leave it out; by default the muscle of the channel's name."""
-    peak_activation: float | None = None
-    """Activation that the maximum of each channel stands for [-]; by default the values are activations, 0 to 1."""
-    clip_start: float | None = None
-    """Where the clip begins, in the unit of the file's first column; by default at its first time, or at phase 0."""
-    delay_s: float = 0.0
-    """Electromechanical delay: how much later than its EMG a muscle is active [s]."""
-
-    def __post_init__(self) -> None:
-        peak, start = self.peak_activation, self.clip_start
-        fits = (peak is None or 0.0 < peak <= 1.0) and (start is None or abs(start) < float("inf"))
-        if not fits or not 0.0 <= self.delay_s <= 1.0:
-            raise MsemuError(
-                "env.emg: peak_activation lies between 0 and 1, delay_s between 0 and 1 s, and clip_start is a number"
-            )
 
 
 @dataclass
@@ -164,18 +160,20 @@ class EnvCfg:
     """Decisions of the policy per second; also the frame rate of the reference."""
     episode_length_s: float = 10.0
     """Longest episode [s]."""
-    future_frames: tuple[int, ...] = (1, 5, 15)
-    """Reference frames ahead of the present one that the policy sees, in control steps."""
     reset_activation: float = 0.05
     """Activation of every muscle after a reset [-]."""
     action: ActionCfg = field(default_factory=ExcitationCfg)
     """In a YAML file also the name of a file in cfg/action (excitation, residual, joint ...), or of one of yours."""
     assist: AssistCfg = field(default_factory=AssistCfg)
-    termination: TerminationCfg = field(default_factory=TerminationCfg)
     start_sampling: StartSamplingCfg = field(default_factory=StartSamplingCfg)
+    fall_value: float = 0.0
+    """Return that is credited from a failure onwards, added to the reward of the failing step."""
+    observations: dict[str, ObservationTermCfg] = field(default_factory=dict)
+    """Observation terms by name: the groups that networks may ask for."""
     rewards: dict[str, RewardTermCfg] = field(default_factory=dict)
     """Reward terms by name."""
-    emg: EmgCfg = field(default_factory=EmgCfg)
+    terminations: dict[str, TerminationTermCfg] = field(default_factory=dict)
+    """Termination terms by name: when an episode ends early."""
 
 
 @dataclass

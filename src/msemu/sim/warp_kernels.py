@@ -55,12 +55,12 @@ def find_unstable(
     """Mark the environments that are not finite, too fast or too far away."""
     worldid = wp.tid()
     # Comparisons with a value that is not a number are false, so this finds those as well.
-    sound = wp.abs(qpos_in[worldid, 0]) < max_coordinate_in
+    valid = wp.abs(qpos_in[worldid, 0]) < max_coordinate_in
     for i in range(1, qpos_in.shape[1]):
-        sound = sound and wp.abs(qpos_in[worldid, i]) < max_coordinate_in
+        valid = valid and wp.abs(qpos_in[worldid, i]) < max_coordinate_in
     for i in range(qvel_in.shape[1]):
-        sound = sound and wp.abs(qvel_in[worldid, i]) < max_joint_speed_in
-    unstable_out[worldid] = not sound
+        valid = valid and wp.abs(qvel_in[worldid, i]) < max_joint_speed_in
+    unstable_out[worldid] = not valid
 
 
 @wp.kernel(enable_backward=False)

@@ -2,7 +2,7 @@
 
 import torch
 
-from msemu.envs.rewards import Transition
+from msemu.envs.readings import Transition
 from msemu.models import LANDMARKS
 
 _ANKLES = [LANDMARKS.index(f"ankle_{side}") for side in "rl"]

@@ -15,7 +15,7 @@ from msemu.cli.train import parse
 from msemu.cli.training import train
 from msemu.config import cfg_file
 from msemu.envs.motion_tracking import MotionTrackingEnv
-from msemu.envs.senses import SenseReader
+from msemu.envs.readings import ObservationReader
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion import rotation
@@ -71,7 +71,7 @@ def roll_out(runner: Runner, steps: int) -> list[dict]:
 def reference_state(env: MotionTrackingEnv, frames: list[int]) -> tuple[Kinematics, Kinematics]:
     """The body, put into frames of the reference, and the reference there."""
     env.restart(torch.tensor(frames))
-    return SenseReader(env.body, env.sim).read(env.frame).state, env.reference.kinematics(env.frame)
+    return ObservationReader(env.body, env.sim).read(env.frame).state, env.reference.kinematics(env.frame)
 
 
 @pytest.mark.parametrize("frame", ["world", "heading"])
@@ -183,7 +183,7 @@ def test_rewards_are_mixed_by_their_weights(train_cfg: TrainCfg, legs: Body, mar
             obs, rewards, dones, extras = env.step(algorithm.act(env.get_observations()))
             algorithm.process_env_step(obs, rewards, dones, extras)
             if step == 3:
-                effort = env.transition.activation.square().mean(1)
+                effort = env.transition.muscles.activation.square().mean(1)
                 sample = algorithm.discriminator.observe(env, dones.bool())
                 wanted = 3.0 * rewards - 2.0 * effort + 0.5 * algorithm.discriminator.reward(sample)
                 assert extras["log"]["Regularizer/effort"] == pytest.approx(-2.0 * effort.mean().item())
@@ -256,7 +256,7 @@ def test_the_curves_show_the_discriminator(train_cfg: TrainCfg) -> None:
 def test_rollouts_that_end_at_once_are_learned_from(
     train_cfg: TrainCfg, legs: Body, march: MotionClip, agent: str
 ) -> None:
-    train_cfg.env.termination.body_position_deviation_m = 1e-9
+    train_cfg.env.terminations["body_position_deviation"].limit = 1e-9
     runner = Runner(MotionTrackingEnv(train_cfg, legs, march), agent_cfg(agent), None, "cpu")
     for _ in range(3):
         seen = roll_out(runner, 8)
@@ -321,7 +321,7 @@ def test_wrong_values_of_the_discriminator_are_named(
     [
         ({"discriminator_reward_weight": float("nan")}, "algorithm: discriminator_reward_weight must be a number"),
         ({"task_reward_weight": "a"}, "algorithm: task_reward_weight must be a number"),
-        ({"regularizers": {"efort": {"weight": -1.0}}}, "reward term 'efort' has no function"),
+        ({"regularizers": {"efort": {"weight": -1.0}}}, "unknown reward term 'efort'; did you mean effort"),
         ({"regularizers": {"effort": {"wait": 1}}}, "regularizers.effort: unknown key 'wait'; did you mean weight"),
         ({"regularizers": {"effort": {"weight": float("nan")}}}, "weight is a finite number"),
     ],

@@ -67,7 +67,7 @@ def bench_explore(args: ExploreCfg) -> None:
     from explore.learning_protocol import bench_agent
     from msemu.rl import provenance
 
-    _require_sound(args)
+    _require_valid(args)
     for name in args.noises + args.agents:
         bench_agent(name)  # before anything is measured
     torch.set_num_threads(1)  # the tensors are small
@@ -87,7 +87,7 @@ def bench_explore(args: ExploreCfg) -> None:
         console.print(f"[bold]{name}[/]: {escape(meaning)}", highlight=False)
 
 
-def _require_sound(args: ExploreCfg) -> None:
+def _require_valid(args: ExploreCfg) -> None:
     require_positive(joints=args.joints, num_envs=args.num_envs, iterations=args.iterations)
     if not (args.tasks and args.noises and args.agents and args.seeds) or args.threshold <= 0:
         raise MsemuError("--tasks, --noises, --agents and --seeds want one at least, and --threshold is positive")

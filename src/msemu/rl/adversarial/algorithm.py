@@ -45,7 +45,7 @@ class AdversarialPPO(PPO):
         regularizers: dict[str, Any],
         **settings: Any,
     ):
-        """Build the algorithm; `attach` adds the discriminator.
+        """Build the algorithm; `attach` adds the discriminator and the regularizers.
 
         Args:
             actor: Policy network.
@@ -58,7 +58,7 @@ class AdversarialPPO(PPO):
             settings: Arguments of `PPO`.
 
         Raises:
-            MsemuError: A weight is no number or negative, or a regularizer is unknown.
+            MsemuError: A weight is no number or negative, or a regularizer has an unknown value.
         """
         super().__init__(actor, critic, storage, **settings)
         check_factors(
@@ -69,9 +69,9 @@ class AdversarialPPO(PPO):
         self._discriminator_cfg = dict(discriminator)
         self._task_weight = task_reward_weight
         self._discriminator_weight = discriminator_reward_weight
-        self._regularizers = RewardSum(
-            {name: build(RewardTermCfg, term, f"regularizers.{name}") for name, term in regularizers.items()}
-        )
+        self._regularizer_cfgs = {
+            name: build(RewardTermCfg, term, f"regularizers.{name}") for name, term in regularizers.items()
+        }
 
     @staticmethod
     def construct_algorithm(obs: TensorDict, env: VecEnv, cfg: dict, device: str) -> "AdversarialPPO":
@@ -81,15 +81,21 @@ class AdversarialPPO(PPO):
         return algorithm
 
     def attach(self, env: MotionTrackingEnv) -> None:
-        """Build the discriminator for ``env`` and the memory of one rollout."""
+        """Build discriminator and regularizers for ``env``, and the memory of one rollout.
+
+        Raises:
+            MsemuError: A regularizer is unknown or does not fit.
+        """
         settings = dict(self._discriminator_cfg)
         self.discriminator = resolve("discriminator", settings.pop("class_name", None), Discriminator)(
             env=env, device=self.device, **settings
         )
         shape = (self.storage.num_transitions_per_env, env.num_envs)
+        self._regularizers = RewardSum("regularizers", self._regularizer_cfgs, env.scene)
+        self._regularizers.check(env.transition)
         self._env = env
         self._samples = torch.zeros(*shape, self.discriminator.num_features, device=self.device)
-        self._sound = torch.zeros(shape, dtype=torch.bool, device=self.device)
+        self._valid = torch.zeros(shape, dtype=torch.bool, device=self.device)
         self._rewards = torch.zeros(shape, device=self.device)
         self._diagnostics: Diagnostics | None = None
         self._log = DiagnosticsLog()
@@ -101,25 +107,27 @@ class AdversarialPPO(PPO):
         step = self._env.transition
         with single_threaded(self._env.device):
             samples = self.discriminator.observe(self._env, dones.bool()).to(self.device)
+            self._regularizers.update(step)
             costs, shares = self._regularizers(step)
-        sound = step.sound.to(self.device) & samples.isfinite().all(1)
-        self._samples[self.storage.step] = torch.where(sound.unsqueeze(1), samples, 0.0)
-        self._sound[self.storage.step] = sound
+            self._regularizers.reset(dones.bool())
+        valid = step.finite.to(self.device) & samples.isfinite().all(1)
+        self._samples[self.storage.step] = torch.where(valid.unsqueeze(1), samples, 0.0)
+        self._valid[self.storage.step] = valid
         for name, share in zip(self._regularizers.names, shares.unbind(1), strict=True):
-            extras["log"][f"Regularizer/{name}"] = torch.where(step.sound, share, 0.0).mean()
-        costs = torch.where(sound, costs.to(self.device), 0.0)
+            extras["log"][f"Regularizer/{name}"] = torch.where(step.finite, share, 0.0).mean()
+        costs = torch.where(valid, costs.to(self.device), 0.0)
         super().process_env_step(obs, self._task_weight * rewards + costs, dones, extras)
 
     def compute_returns(self, obs: TensorDict) -> None:
         """Add the discriminator's rewards of the whole rollout, then compute returns."""
         rewards = self.discriminator.reward(self._samples.flatten(0, 1)).view_as(self._rewards)
-        self._rewards.copy_(torch.where(self._sound & rewards.isfinite(), rewards, 0.0))
+        self._rewards.copy_(torch.where(self._valid & rewards.isfinite(), rewards, 0.0))
         self.storage.rewards += (1.0 - self.gamma) * self._discriminator_weight * self._rewards.unsqueeze(2)
         super().compute_returns(obs)
 
     def update(self) -> dict[str, float]:
         """Train the discriminator on the rollout, then policy and value."""
-        self._diagnostics = self.discriminator.update(self._samples[self._sound])
+        self._diagnostics = self.discriminator.update(self._samples[self._valid])
         losses = super().update()
         if self._diagnostics is not None:
             losses["discriminator"] = self._diagnostics.loss.item()
@@ -141,12 +149,17 @@ class AdversarialPPO(PPO):
 
     def save(self) -> dict:
         """Everything that the next iteration depends on."""
-        return {**super().save(), "discriminator": self.discriminator.state_dict()}
+        return {
+            **super().save(),
+            "discriminator": self.discriminator.state_dict(),
+            "regularizers": self._regularizers.state_dict(),
+        }
 
     def load(self, loaded_dict: dict, load_cfg: dict | None, strict: bool) -> bool:
         """Continue from `save`; a part of it leaves the discriminator as it is."""
         if load_cfg is None:
             self.discriminator.load_state_dict(loaded_dict["discriminator"])
+            self._regularizers.load_state_dict(loaded_dict.get("regularizers", {}))
         return super().load(loaded_dict, load_cfg, strict)
 
     def broadcast_parameters(self) -> None:

@@ -1,0 +1,166 @@
+"""Terms: the named parts of rewards, observations and terminations, chosen in the configuration.
+
+A term is a function of one argument, the `msemu.envs.readings.Transition` or, for an observation, the
+`msemu.envs.readings.Readings`; or a `Term`, a class that is built once and may have options and a memory.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+
+from msemu.components import find
+from msemu.config import build
+from msemu.envs.action.space import Scene
+from msemu.envs.readings import Readings, Transition
+from msemu.errors import MsemuError
+from msemu.schema import TermCfg
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """Nothing to choose."""
+
+
+class Term:
+    """A term that is more than a function; it is built as ``Class(options, scene)``.
+
+    Attributes:
+        Options: Dataclass of what the configuration's ``options`` may hold.
+    """
+
+    Options: ClassVar[type] = NoOptions
+
+    def __init__(self, options: Any, scene: Scene):
+        """Prepare what the term needs."""
+
+    def __call__(self, now: Readings) -> torch.Tensor:
+        """Return the value of each environment; this changes nothing: what a term remembers, it takes in by `update`.
+
+        A remembering observation term is asked before and after a reset, then for those environments alone that
+        `Readings.rows` names.
+        """
+        raise NotImplementedError
+
+    def update(self, step: Transition) -> None:
+        """Take in a control step; called once in each, before the term is asked and before any reset."""
+
+    def reset(self, mask: torch.Tensor) -> None:
+        """Forget the past of the environments that start anew, shape [E], bool."""
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Everything that is remembered."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Continue from a `state_dict`."""
+
+
+class Terms:
+    """All terms of one kind.
+
+    Attributes:
+        kind: What the kind is called.
+        expected: What a value must be, for messages.
+        names: Names of the terms.
+    """
+
+    kind: ClassVar[str]
+    expected: ClassVar[str] = "float32 of shape [num_envs]"
+
+    def __init__(self, where: str, known: Mapping[str, Callable], cfgs: Mapping[str, TermCfg], scene: Scene):
+        """Find and build the terms.
+
+        Args:
+            where: What messages call the place of the configuration.
+            known: Functions and classes by the names that need no ``function``.
+            cfgs: Configuration of each term, by its name.
+            scene: What the terms work in.
+
+        Raises:
+            MsemuError: A term is unknown, cannot be called, or does not suit its options or the scene.
+        """
+        self.names = tuple(cfgs)
+        self._where = where
+        self._terms = {name: self._make(name, cfg, known, scene) for name, cfg in cfgs.items()}
+        self._remembering = {name: term for name, term in self._terms.items() if _remembers(term)}
+
+    def check(self, now: Readings) -> None:
+        """Ask every term once.
+
+        Raises:
+            MsemuError: What one returns is not `expected`.
+        """
+        for name, term in self._terms.items():
+            value = term(now)
+            if not (isinstance(value, torch.Tensor) and self._fits(value, len(now.frame))):
+                raise MsemuError(
+                    f"{self._where}.{name}: the {self.kind} term gives {_described(value)}; expected {self.expected}"
+                )
+
+    def update(self, step: Transition) -> None:
+        """Let the terms that remember take in a control step."""
+        for term in self._remembering.values():
+            term.update(step)
+
+    def reset(self, mask: torch.Tensor) -> None:
+        """Let them forget the environments that start anew, shape [E], bool."""
+        for term in self._remembering.values():
+            term.reset(mask)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Everything that they remember."""
+        return {
+            f"{name}.{key}": value
+            for name, term in self._remembering.items()
+            for key, value in term.state_dict().items()
+        }
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Continue from a `state_dict`."""
+        for name, term in self._remembering.items():
+            term.load_state_dict(without_prefix(state, f"{name}."))
+
+    def _fits(self, value: torch.Tensor, num_envs: int) -> bool:
+        return value.shape == (num_envs,) and value.dtype == torch.float32
+
+    def _make(self, name: str, cfg: TermCfg, known: Mapping[str, Callable], scene: Scene) -> Callable:
+        place = f"{self._where}.{name}"
+        found = find(f"{self.kind} term", cfg.function or name, known)
+        if not inspect.isclass(found):
+            if cfg.options:
+                raise MsemuError(f"{place}: the {self.kind} term is a function, which takes no options")
+            return self._callable(place, found)
+        if not issubclass(found, Term):
+            raise MsemuError(f"{place}: the class of a {self.kind} term derives from msemu.envs.terms.Term")
+        _expect_arguments(found, 2, f"{place}: the {self.kind} term must be built as Class(options, scene)")
+        return self._callable(place, found(build(found.Options, cfg.options, f"{place}.options"), scene))
+
+    def _callable(self, place: str, term: Callable) -> Callable:
+        _expect_arguments(term, 1, f"{place}: the {self.kind} term must take one argument")
+        return term
+
+
+def without_prefix(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """Entries of a state whose names begin with a prefix, without it."""
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+
+
+def _remembers(term: Callable) -> bool:
+    names = ("update", "reset", "state_dict")
+    return isinstance(term, Term) and any(getattr(type(term), name) is not getattr(Term, name) for name in names)
+
+
+def _expect_arguments(call: Callable, count: int, message: str) -> None:
+    try:
+        inspect.signature(call).bind(*range(count))
+    except TypeError as error:
+        raise MsemuError(f"{message} ({error})") from error
+
+
+def _described(value: Any) -> str:
+    if not isinstance(value, torch.Tensor):
+        return f"a {type(value).__name__}"
+    return f"{str(value.dtype).removeprefix('torch.')} of shape {list(value.shape)}"
