@@ -21,6 +21,15 @@ Rows = torch.Tensor | slice
 
 EVERYTHING = slice(None)
 
+_OF_MODEL = tuple(field.name for field in fields(MuscleState) if field.name != "activation")
+"""Quantities that the muscle model computes when it is asked."""
+QUANTITIES = (
+    *("excitation", "activation", "force"),
+    *("path_length", "path_velocity", "rigid_fiber_length", "rigid_fiber_velocity"),
+    *_OF_MODEL,
+)
+"""What can be read."""
+
 
 class Muscles:
     """The muscles of some environments at one instant; float32 of shape [N, M], read when they are first asked for.
@@ -44,28 +53,14 @@ class Muscles:
         power: Power of muscle and tendon on the skeleton [W], positive when they shorten.
     """
 
-    excitation: torch.Tensor
-    activation: torch.Tensor
-    force: torch.Tensor
-    path_length: torch.Tensor
-    path_velocity: torch.Tensor
-    rigid_fiber_length: torch.Tensor
-    rigid_fiber_velocity: torch.Tensor
-    fiber_length: torch.Tensor
-    fiber_velocity: torch.Tensor
-    tendon_strain: torch.Tensor
-    active_force: torch.Tensor
-    passive_force: torch.Tensor
-    power: torch.Tensor
-
     def __init__(self, read: Callable[[str], torch.Tensor]):
         """Take a function that reads a quantity by its name."""
         self._read = read
 
     def __getattr__(self, name: str) -> torch.Tensor:
         """Read a quantity that nobody has asked for yet."""
-        if name not in Muscles.__annotations__:
-            raise AttributeError(f"muscles have no '{name}'; known: {', '.join(Muscles.__annotations__)}")
+        if name not in QUANTITIES:
+            raise AttributeError(f"muscles have no '{name}'; known: {', '.join(QUANTITIES)}")
         value = self._read(name)
         setattr(self, name, value)
         return value
@@ -110,14 +105,14 @@ class MuscleReader:
                 return excitation[rows]
             if name in _OF_MODEL:
                 return getattr(model_state(), name)[rows].to(torch.float32, copy=True)
-            return self._of_engine(name, rows, muscles)
+            return self._of_engine(name, rows)
 
         muscles = Muscles(quantity)
         for name in tuple(self._asked):
             getattr(muscles, name)
         return muscles
 
-    def _of_engine(self, name: str, rows: Rows, muscles: Muscles) -> torch.Tensor:
+    def _of_engine(self, name: str, rows: Rows) -> torch.Tensor:
         sim = self._sim
         # Copies: an engine in single precision would hand out its own memory, which a reset overwrites.
         match name:
@@ -130,10 +125,6 @@ class MuscleReader:
             case "path_velocity":
                 return sim.muscle_velocity[rows].to(torch.float32, copy=True)
             case "rigid_fiber_length":
-                return (muscles.path_length - self._slack_length) * self._per_length
+                return (sim.muscle_length[rows].float() - self._slack_length) * self._per_length
             case _:
-                return muscles.path_velocity * self._per_length
-
-
-_OF_MODEL = {field.name for field in fields(MuscleState)} - {"activation"}
-"""Quantities that the muscle model computes when it is asked."""
+                return sim.muscle_velocity[rows].float() * self._per_length

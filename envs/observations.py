@@ -151,12 +151,9 @@ class Observations(Terms):
         return self._values(self._remembering, now)
 
     def _values(self, terms: dict[str, Callable], now: Readings) -> dict[str, torch.Tensor]:
-        finite = now.finite.unsqueeze(1)
-        return {name: torch.where(finite, self._scaled(name, term(now)), 0.0) for name, term in terms.items()}
-
-    def _scaled(self, name: str, values: torch.Tensor) -> torch.Tensor:
-        scale = self._scales[name]
-        return values if scale == 1.0 else scale * values
+        groups, finite = {name: term(now) for name, term in terms.items()}, now.finite.unsqueeze(1)
+        groups |= {name: self._scales[name] * groups[name] for name in terms if self._scales[name] != 1.0}
+        return {name: torch.where(finite, values, 0.0) for name, values in groups.items()}
 
     def _fits(self, value: torch.Tensor, num_envs: int) -> bool:
         return value.dim() == 2 and len(value) == num_envs and value.shape[1] > 0 and value.dtype == torch.float32

@@ -1,5 +1,7 @@
 """Observation, reward and termination terms: found by name and path, built once, checked once, remembered exactly."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -215,7 +217,6 @@ def test_muscles_are_those_from_before_a_reset(build: Callable, legs: Body) -> N
     assert torch.equal(muscles.excitation, torch.sigmoid(torch.full((4, env.num_actions), 5.0 * 0.3)))
     for ours, theirs in (
         (muscles.activation, env.sim.act),
-        (muscles.path_length, env.sim.muscle_length),
         (muscles.force, -env.sim.muscle_force / torch.as_tensor(model.actuator_gainprm[:, 2])),
         (muscles.power, state.power),
     ):
@@ -255,3 +256,18 @@ def test_a_regularizer_remembers_too(train_cfg: TrainCfg, legs: Body, march: Mot
     assert saved["regularizers"]["age.age"].tolist() == [8.0, 5.0, 8.0, 8.0] and seen == {0, 1}
     twin.load(saved, None, True)
     assert torch.equal(twin.save()["regularizers"]["age.age"], saved["regularizers"]["age.age"])
+
+
+def test_a_step_leaves_no_garbage(build: Callable) -> None:
+    """A tensor in a circle of references would stay until the collector comes by."""
+    env = build("rewards", "muscle_power")
+    env.step(torch.zeros(4, env.num_actions))
+    gc.collect()
+    held = weakref.ref(env.transition.muscles)
+    env.episode_length_buf[1] = env.max_episode_length
+    gc.disable()
+    try:
+        env.step(torch.zeros(4, env.num_actions))
+        assert held() is None
+    finally:
+        gc.enable()

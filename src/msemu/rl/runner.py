@@ -27,8 +27,8 @@ from msemu.rl.heads import expect_head, head_name
 from msemu.rl.progress import Iteration, ProgressLogger, StopTraining
 from msemu.schema import AgentCfg, TerminationTermCfg
 
-_FAILED_ERROR_CM = 30.0
-"""Tracking error that counts after a failure where no limit of the deviation ends an episode [cm]."""
+_DEVIATION = TerminationTermCfg(limit=0.3)
+"""What counts after a failure where no limit of the deviation ends an episode."""
 _LOGGER_STATE = ("tot_timesteps", "tot_time", "cur_reward_sum", "cur_episode_length", "rewbuffer", "lenbuffer")
 
 
@@ -187,7 +187,7 @@ class Runner(OnPolicyRunner):
             iteration.means["Error/body_position_cm"] + iteration.means["Error/root_translation_cm"],
             iteration.means["Episode/failures_per_step"],
             self.env.max_episode_length,
-            _failed_error_cm(self.env.cfg.env.terminations),
+            100.0 * self.env.cfg.env.terminations.get("body_position_deviation", _DEVIATION).limit,
         )
         self.logger.writer.add_scalar("Error/tracking_score_cm", score, iteration.number)
         if hasattr(self.alg, "write_curves"):
@@ -222,12 +222,6 @@ def tracking_score_cm(error_cm: float, failures_per_step: float, episode_length:
     p = failures_per_step
     alive = 1.0 if p == 0.0 else (1.0 - (1.0 - p) ** episode_length) / (episode_length * p)
     return alive * min(error_cm, failed_error_cm) + (1.0 - alive) * failed_error_cm
-
-
-def _failed_error_cm(terminations: dict[str, TerminationTermCfg]) -> float:
-    """Limit of the deviation from the reference, where the task has one [cm]."""
-    deviation = terminations.get("body_position_deviation")
-    return 100.0 * deviation.limit if deviation else _FAILED_ERROR_CM
 
 
 def _check_groups(wanted: dict[str, list[str]], env: MotionTrackingEnv) -> None:
