@@ -16,6 +16,7 @@ import pytest
 from places import ROOT
 
 from msemu.config import cfg_names
+from msemu.envs import observations, rewards, terminations
 from msemu.registry import list_tasks
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -36,6 +37,12 @@ WITH_SUBCOMMANDS = {"msemu-motion", "msemu-model", "msemu-analyze", "msemu-bench
 TASK = "Msemu-Walk-MyoLegs-v0"
 CHOICES = {"--agent": "agent", "--env.action": "action", "--sim.muscle": "muscle"}
 """Options of msemu-train on which it depends which others there are, and the folder of cfg that names their values."""
+TERM_OPTIONS = {
+    f"--env.{kind.__name__.rpartition('.')[2]}.{name}"
+    for kind in (observations, rewards, terminations)
+    for name in kind.TERMS
+}
+"""Options that give a task a term, in whose help only those are that it has."""
 ALL_HELP = "--help-all"
 """Option that shows every option of a command."""
 OPTION = re.compile(r"--[a-zA-Z][\w.-]*")
@@ -188,7 +195,13 @@ def wrong_calls(lines: list[list[str]]) -> Iterator[str]:
             if not pages and not code.startswith("--"):
                 continue  # an option of a program that is not msemu's
             _, arguments = called(code)
-            known = {*OPTION.findall("".join(on_line or on_page)), "--help", "--help-all", *FOREIGN_OPTIONS}
+            known = {
+                *OPTION.findall("".join(on_line or on_page)),
+                "--help",
+                "--help-all",
+                *FOREIGN_OPTIONS,
+                *TERM_OPTIONS,
+            }
             options = OPTION.findall(" ".join(arguments) if pages else code) if all(pages.values()) else []
             yield from (f"option {option} in: {code}" for option in options if option not in known)
 
