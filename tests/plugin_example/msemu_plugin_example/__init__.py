@@ -1,4 +1,4 @@
-"""Two entry points: one that registers a task with terms of its own, and one that fails."""
+"""Two entry points: one that registers a body and a task with terms of its own, and one that fails."""
 
 from pathlib import Path
 
