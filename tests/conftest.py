@@ -2,7 +2,7 @@
 
 import gc
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +74,19 @@ def march(legs: Body) -> MotionClip:
 def march_once(legs: Body) -> MotionClip:
     """A clip for the legs that ends."""
     return make_marching_clip(legs, cyclic=False)
+
+
+@pytest.fixture(scope="session")
+def standing() -> Callable[[Body], MotionClip]:
+    """Makes a clip in which a body stands still."""
+    return make_standing_clip
+
+
+def make_standing_clip(body: Body, frames: int = 10) -> MotionClip:
+    """A second's fifth of standing. For unit tests only."""
+    qpos, qvel = np.repeat(body.neutral_qpos[None], frames, axis=0), np.zeros((frames, body.model.nv))
+    still = {"cyclic": True, "name": "standing", "source": "made up", "license": "none"}
+    return MotionClip(body=body.name, joint_names=body.joint_names, fps=50.0, qpos=qpos, qvel=qvel, **still)
 
 
 @pytest.fixture

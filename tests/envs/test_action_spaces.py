@@ -12,7 +12,7 @@ import yaml
 from command_line import run
 
 from msemu.cli.training import train
-from msemu.config import cfg_names, load_named
+from msemu.config import load_named
 from msemu.control.dynamics import DynamicsReader, EngineDynamics
 from msemu.control.tracking.foot_placement import FootPlacement
 from msemu.control.tracking.springs import RootDeviation, pull
@@ -38,12 +38,6 @@ def own_space(folder: Path, **values: object) -> str:
     path = folder / "own.yaml"
     path.write_text(yaml.safe_dump(values))
     return str(path)
-
-
-def test_every_file_makes_a_space(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
-    assert set(SPACES) <= set(cfg_names("action"))
-    sizes = {name: make_env(tracking_cfg, legs, march, name).num_actions for name in cfg_names("action")}
-    assert sizes == dict.fromkeys(sizes, 80) | {"joint": 14, "joint_running": 14}
 
 
 def test_the_native_space_is_the_sigmoid_to_the_bit(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
@@ -83,15 +77,6 @@ def test_bad_values_are_named(
         make_env(tracking_cfg, legs, march, own_space(tmp_path, **values))
 
 
-def test_an_unknown_space_lists_those_that_exist(tmp_path: Path, march: MotionClip) -> None:
-    march.save(tmp_path / "march.npz")
-    outcome = run(
-        "train", TASK, "--motion", tmp_path / "march.npz", "--env.action", "telepathy", "--runs-dir", tmp_path
-    )
-    assert outcome.returncode == 2
-    assert all(name in outcome.stderr for name in SPACES) and "Traceback" not in outcome.stderr
-
-
 def test_a_space_of_ones_own(
     tracking_cfg: TaskCfg, legs: Body, march: MotionClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,29 +107,6 @@ def test_the_controller_needs_the_engine_on_the_cpu(tracking_cfg: TaskCfg, legs:
     with pytest.raises(MsemuError, match="mujoco engine only") as caught:
         make_env(tracking_cfg, legs, march, "joint")
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("action", SPACES)
-def test_a_saved_state_goes_on_to_the_bit(
-    tracking_cfg: TaskCfg, legs: Body, march: MotionClip, tmp_path: Path, action: str
-) -> None:
-    tracking_cfg.env.terminations["body_position_deviation"].limit = 0.04  # some are reset in between
-    if action.startswith("residual"):
-        fading = {"initial": 0.3, "final": 1.0, "begin": 2, "end": 30}
-        action = own_space(tmp_path, base=f"action/{action}.yaml", bound=fading)
-    env, other = (make_env(tracking_cfg, legs, march, action, seed) for seed in (0, 1))
-    actions = 0.3 * torch.randn(30, 4, env.num_actions, generator=torch.Generator().manual_seed(0))
-    for action in actions[:15]:
-        env.step(action)
-    other.step(actions[0])
-    other.load_state_dict(env.state_dict())
-    resets = 0
-    for action in actions[15:]:
-        first, second = env.step(action), other.step(action)
-        assert torch.equal(env.transition.muscles.excitation, other.transition.muscles.excitation)
-        assert all(torch.equal(first[0][key], second[0][key]) for key in set(first[0].keys()))
-        resets += int(first[2].sum())
-    assert resets and env.control_steps == other.control_steps == 30
 
 
 def test_the_controller_follows_the_walk_without_learning(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:

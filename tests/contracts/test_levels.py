@@ -292,7 +292,7 @@ def test_a_new_level_is_a_module_and_a_line_of_the_table() -> None:
     """The contract above for the level of toy_level.py, which the other process puts into the table before all else."""
     options = ["-q", "-p", "no:cacheprovider", "-p", "toy_level", "-k", "toy"]
     command = [sys.executable, "-m", "pytest", *options, __file__]
-    paths = os.pathsep.join([str(TESTS / "muscle"), os.environ.get("PYTHONPATH", "")])
+    paths = os.pathsep.join([str(TESTS / "contracts"), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": paths}
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=240)
     assert result.returncode == 0, result.stdout + result.stderr
