@@ -78,7 +78,7 @@ def _fields(kind: type) -> list[tuple[str, Any]]:
 def _names_of(option: str, hint: Any, value: Any) -> Iterator[str]:
     if dataclasses.is_dataclass(value):
         yield from option_names(type(value), value, f"{option}.")
-    elif isinstance(value, dict) and value:
+    elif isinstance(value, dict) and (value or Any in get_args(hint)):  # tyro gives an empty one no option
         for key, item in value.items():
             yield from _names_of(f"{option}.{key.replace('_', '-')}", type(item), item)
     elif not any(isinstance(kind, type) and dataclasses.is_dataclass(kind) for kind in get_args(hint)):
