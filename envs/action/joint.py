@@ -30,10 +30,7 @@ class JointSpace(ActionSpace):
     def excitation(self, actions: torch.Tensor, frame: torch.Tensor, steps: int) -> torch.Tensor:  # noqa: D102
         decoded = self._controller.decode(frame, self._offset * torch.tanh(actions).double())
         missing = (decoded.residual / self._controller.decoder.scale)[:, ROOT_DOFS:].abs().mean()
-        self._log = {
-            "Action/missing_torque": missing.float(),
-            "Action/unsolved": (~decoded.converged).float().mean(),
-        }
+        self._log = {"Action/missing_torque": missing.float(), "Action/unsolved": (~decoded.converged).float().mean()}
         return decoded.excitation
 
     def initial_activation(self, frame: torch.Tensor) -> torch.Tensor:

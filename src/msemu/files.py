@@ -231,10 +231,7 @@ def _read_array(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
         raise MsemuError(f"{path}: array '{key}' unpacks to {member.file_size >> 20} MB, which is refused")
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }
+        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         if version not in read_header:
             raise MsemuError(f"{path}: array '{key}' uses the unknown npy format {version}")
         shape, _, dtype = read_header[version](file)

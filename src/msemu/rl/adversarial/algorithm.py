@@ -62,9 +62,7 @@ class AdversarialPPO(PPO):
         """
         super().__init__(actor, critic, storage, **settings)
         check_factors(
-            "algorithm",
-            task_reward_weight=task_reward_weight,
-            discriminator_reward_weight=discriminator_reward_weight,
+            "algorithm", task_reward_weight=task_reward_weight, discriminator_reward_weight=discriminator_reward_weight
         )
         self._discriminator_cfg = dict(discriminator)
         self._task_weight = task_reward_weight

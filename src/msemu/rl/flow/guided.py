@@ -31,12 +31,7 @@ class GuidedFlowPPO(FlowPPO):
     """
 
     def __init__(
-        self,
-        actor: MLPModel,
-        critic: MLPModel,
-        storage: RolloutStorage,
-        guidance: dict[str, Any],
-        **settings: Any,
+        self, actor: MLPModel, critic: MLPModel, storage: RolloutStorage, guidance: dict[str, Any], **settings: Any
     ):
         """Build the algorithm.
 

@@ -141,11 +141,7 @@ class CrossQ:
         means = [torch.stack(values).mean() for values in self._shown.values()]
         self._shown.clear()
         *values, skipped = torch.stack([*means, self._skipped]).tolist()
-        return {
-            **dict(zip(names, values, strict=True)),
-            "skipped_updates": skipped,
-            "replay": len(self.replay),
-        }
+        return {**dict(zip(names, values, strict=True)), "skipped_updates": skipped, "replay": len(self.replay)}
 
     def get_policy(self) -> MLPModel:
         """The policy."""
