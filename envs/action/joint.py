@@ -16,11 +16,6 @@ class JointSpace(ActionSpace):
     Cfg = JointCfg
 
     def __init__(self, cfg: JointCfg, scene: Scene):
-        """Prepare the controller.
-
-        Raises:
-            MsemuError: The engine is not the mujoco one, or the body has no such contact regions.
-        """
         self._offset = cfg.offset_rad
         self._scene = scene
         self._controller = make_controller(cfg.controller, scene)

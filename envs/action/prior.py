@@ -46,11 +46,6 @@ class ControllerPrior(Prior):
     Cfg = ControllerPriorCfg
 
     def __init__(self, cfg: ControllerPriorCfg, scene: Scene):
-        """Prepare the controller.
-
-        Raises:
-            MsemuError: The engine is not the mujoco one, or the body has no such contact regions.
-        """
         self._controller = make_controller(cfg.controller, scene)
 
     def excitation(self, frame: torch.Tensor) -> torch.Tensor:  # noqa: D102
