@@ -14,8 +14,7 @@ from msemu.config import build
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.envs.rewards import RewardSum
 from msemu.rl.adversarial.diagnostics import Diagnostics, DiagnosticsLog
-from msemu.rl.adversarial.discriminator import Discriminator
-from msemu.rl.adversarial.settings import check_factors
+from msemu.rl.adversarial.discriminator import Discriminator, check_factors
 from msemu.rl.ppo import PPO
 from msemu.schema import RewardTermCfg
 from msemu.sim import single_threaded

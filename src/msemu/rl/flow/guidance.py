@@ -1,4 +1,4 @@
-"""What an action is worth, learned from rollouts, and where a better one lies."""
+"""What an action is worth, where a better one lies, and how a velocity is taught to go there."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -37,6 +37,19 @@ def ascend(
 def explained_variance(prediction: torch.Tensor, target: torch.Tensor) -> float:
     """``1 - Var(target - prediction) / Var(target)``: one is perfect, zero no better than a constant."""
     return (1.0 - (target - prediction).var() / target.var()).item()
+
+
+def point_between(source: torch.Tensor, target: torch.Tensor, time: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A point on the straight path from source to target [N, A] at times [N, 1], and the velocity there.
+
+    Conditional flow matching (arXiv:2210.02747): the point is ``(1 - t) x_0 + t x_1`` and the velocity ``x_1 - x_0``.
+    """
+    return torch.lerp(source, target, time), target - source
+
+
+def flow_matching_loss(velocity: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Mean squared error of a velocity [N, A] per action, so that one weight serves 80 and 700 muscles."""
+    return (velocity - target).square().mean()
 
 
 class TwinAdvantage(nn.Module):

@@ -10,8 +10,7 @@ from rsl_rl.storage import RolloutStorage
 from rsl_rl.utils import reduce_gradients_in_buckets
 
 from msemu.rl.flow.algorithm import FlowPPO
-from msemu.rl.flow.guidance import TwinAdvantage, ascend, explained_variance
-from msemu.rl.flow.matching import flow_matching_loss, point_between
+from msemu.rl.flow.guidance import TwinAdvantage, ascend, explained_variance, flow_matching_loss, point_between
 
 
 class GuidedFlowPPO(FlowPPO):

@@ -4,8 +4,7 @@ from typing import Any
 
 import torch
 
-from msemu.rl.flow.guidance import ascend
-from msemu.rl.flow.matching import flow_matching_loss, point_between
+from msemu.rl.flow.guidance import ascend, flow_matching_loss, point_between
 from msemu.rl.off_policy.crossq import CrossQ, Value
 from msemu.rl.off_policy.policy import SquashedFlow
 
