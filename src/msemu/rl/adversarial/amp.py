@@ -23,14 +23,7 @@ class AmpDiscriminator(Discriminator):
     penalizes_negatives = False
 
     def __init__(self, env: MotionTrackingEnv, device: str, features: dict[str, Any], window: int, **settings: Any):
-        """Build it for an environment.
-
-        Args:
-            env: The environment.
-            device: Where it learns.
-            features: ``entries`` and ``frame`` of `MotionFeatures`.
-            window: Frames in a sample.
-            settings: Arguments of `Discriminator`.
+        """Build it for an environment, as `AddDiscriminator`; a sample has ``window`` frames.
 
         Raises:
             MsemuError: The clip is shorter than a window.

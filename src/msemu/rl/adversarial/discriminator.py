@@ -133,10 +133,7 @@ class Discriminator(ABC):
         return self._objective.reward(self.logits(samples)).squeeze(1)
 
     def update(self, samples: torch.Tensor) -> Diagnostics | None:
-        """Learn from the samples of one rollout.
-
-        Args:
-            samples: Shape [N, D]. The number may differ between ranks.
+        """Learn from the samples [N, D] of one rollout; the number may differ between ranks.
 
         Returns:
             What is to be seen of it; None when a rank has no sample, and nothing was learned.
@@ -174,11 +171,7 @@ class Discriminator(ABC):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a `state_dict` of the first rank, whose memory no other rank takes over.
-
-        Raises:
-            RuntimeError: It belongs to a discriminator of another shape.
-        """
+        """Continue from a `state_dict` of the first rank, whose memory no other rank takes over."""
         self.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.normalizer.load_state_dict(state["normalizer"])
@@ -186,14 +179,10 @@ class Discriminator(ABC):
             self.replay.load_state_dict(state["replay"])
 
     def loss(self, negatives: torch.Tensor, positives: torch.Tensor) -> torch.Tensor:
-        """The discriminator's loss (MimicKit, github.com/xbpeng/MimicKit).
+        """The discriminator's loss of negatives [N, D] and positives [P, D] (MimicKit, github.com/xbpeng/MimicKit).
 
         ``(positive loss + negative loss) / 2 + w_logit |weights of the last layer|^2 + w_gp / 2 * penalty``, where the
         penalty is the sum of the mean squared gradient norms on the penalized sides, by the normalized samples.
-
-        Args:
-            negatives: Samples of policies, shape [N, D].
-            positives: Good samples, shape [P, D].
         """
         good = self.normalizer(positives).requires_grad_()
         bad = self.normalizer(negatives).requires_grad_(self.penalizes_negatives)

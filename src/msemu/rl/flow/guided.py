@@ -32,15 +32,7 @@ class GuidedFlowPPO(FlowPPO):
     def __init__(
         self, actor: MLPModel, critic: MLPModel, storage: RolloutStorage, guidance: dict[str, Any], **settings: Any
     ):
-        """Build the algorithm.
-
-        Args:
-            actor: Policy network with a flow head.
-            critic: Value network.
-            storage: Memory of one rollout.
-            guidance: Arguments of `set_up_guidance`.
-            settings: Arguments of `PPO`.
-        """
+        """Build the algorithm; ``guidance`` are arguments of `set_up_guidance`, the others those of `PPO`."""
         super().__init__(actor, critic, storage, **settings)
         self.set_up_guidance(**guidance)
 

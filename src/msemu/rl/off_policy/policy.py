@@ -23,13 +23,7 @@ class SquashedGaussian(Distribution):
     """
 
     def __init__(self, output_dim: int, action_limit: float, init_std: float):
-        """Build the head.
-
-        Args:
-            output_dim: Actions A.
-            action_limit: Greatest size of an action.
-            init_std: Deviation of u to begin with.
-        """
+        """Build the head; ``action_limit`` bounds an action, ``init_std`` is the deviation of u to begin with."""
         super().__init__(output_dim)
         self.action_limit = action_limit
         self._init_std = init_std
@@ -89,14 +83,7 @@ class SquashedFlow(SquashedGaussian):
     """
 
     def __init__(self, output_dim: int, num_steps: int, velocity_hidden_dim: int, **settings: Any):
-        """Build the head.
-
-        Args:
-            output_dim: Actions A.
-            num_steps: Euler steps K.
-            velocity_hidden_dim: Hidden units of the velocity.
-            settings: Further arguments of `SquashedGaussian`: the source.
-        """
+        """Build the head: K Euler steps, hidden units of the velocity, and the source as in `SquashedGaussian`."""
         super().__init__(output_dim, **settings)
         self.carrier = Carrier(VelocityFlow(output_dim, num_steps, velocity_hidden_dim), self.action_limit, output_dim)
 
@@ -142,7 +129,6 @@ class Carrier(nn.Module):
     center: torch.Tensor
 
     def __init__(self, flow: VelocityFlow, action_limit: float, num_actions: int):
-        """Take a flow."""
         super().__init__()
         self.flow = flow
         self.register_buffer("limits", torch.full((num_actions,), action_limit), persistent=False)
@@ -158,7 +144,6 @@ class FlowActor(MLPModel):
     """A policy network with a `SquashedFlow`, whose velocity has a network beside that of the Gaussian."""
 
     def __init__(self, *arguments: Any, hidden_dims: list[int], activation: str, **settings: Any):
-        """Build the networks; the arguments are those of rsl-rl's MLPModel."""
         super().__init__(*arguments, hidden_dims=hidden_dims, activation=activation, **settings)
         context_dim = self.distribution.carrier.flow.hidden_dim
         source = MLP(self.obs_dim, self.distribution.input_dim - context_dim, hidden_dims, activation)
@@ -170,7 +155,6 @@ class SideBySide(nn.Module):
     """Two networks of the same input, whose outputs make one row."""
 
     def __init__(self, first: nn.Module, second: nn.Module):
-        """Take the networks."""
         super().__init__()
         self.first, self.second = first, second
 

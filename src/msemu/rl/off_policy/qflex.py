@@ -21,14 +21,7 @@ class Qflex(CrossQ):
     head = SquashedFlow
 
     def __init__(self, *arguments: Any, ascent_steps: int, ascent_step_size: float, **settings: Any):
-        """Build the algorithm.
-
-        Args:
-            arguments: Positional arguments of `CrossQ`.
-            ascent_steps: Steps of the ascent.
-            ascent_step_size: Its step size for small gradients.
-            settings: Further arguments of `CrossQ`.
-        """
+        """Build the algorithm: steps of the ascent, its step size for small gradients, and `CrossQ`."""
         super().__init__(*arguments, **settings)
         self._ascent = {"num_steps": ascent_steps, "step_size": ascent_step_size}
 

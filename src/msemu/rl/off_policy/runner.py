@@ -28,11 +28,7 @@ class OffPolicyRunner(Runner):
 
     @classmethod
     def check_team(cls, team: Team) -> None:
-        """Refuse several processes.
-
-        Raises:
-            MsemuError: There are several.
-        """
+        """Refuse several processes."""
         if team.size > 1:
             raise MsemuError(
                 f"an off-policy agent learns in one process, not in {team.size}; start it without torchrun, "
