@@ -75,12 +75,8 @@ def measure_episodes(
 ) -> TrackingErrors:
     """Run one episode in each environment, started at evenly spaced frames of one clip of the reference.
 
-    Args:
-        env: The environment; the episode length of its configuration must not be below ``steps``.
-        policy: Deterministic policy.
-        steps: Control steps.
-        on_step: Called after every step with the number of steps done and in all.
-        clip: Index of the clip.
+    The episode length of the environment's configuration must not be below ``steps`` control steps; the policy is
+    deterministic. ``on_step`` is called after every step with the number of steps done and in all.
     """
     followed = env.reference.clips[clip]
     starts = followed.num_frames if followed.cyclic else max(1, followed.num_frames - steps)
@@ -110,16 +106,7 @@ def record(
     start_frame: int = 0,
     on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> Recording:
-    """Play the first environment and keep what can be seen; a failed body starts again.
-
-    Args:
-        env: The environment.
-        policy: Deterministic policy.
-        steps: Control steps.
-        title: Title of the recording.
-        start_frame: Frame of the reference to start in.
-        on_step: Called after every step with the number of steps done and in all.
-    """
+    """Play the first environment from a frame of the reference and keep what is seen; a failed body starts again."""
     frames: list[dict[str, torch.Tensor]] = []
     strength = torch.from_numpy(MuscleParameters.of(env.body.model).max_isometric_force).to(env.device)
 
