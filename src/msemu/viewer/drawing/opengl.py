@@ -101,7 +101,7 @@ class OpenGLPane:
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._render)
 
     def draw(self, qpos: np.ndarray, activation: np.ndarray | None, camera: Camera) -> np.ndarray:
-        """Return the picture of one pose; see `msemu.viewer.drawing.software.DrawnPane.draw`."""
+        """Return the picture of a pose [nq]; see `msemu.viewer.drawing.video.PaneRenderer.draw`."""
         self._option.flags[mujoco.mjtVisFlag.mjVIS_TENDON] = activation is not None
         if activation is not None:
             opacity = muscle_opacity(activation)[:, None]

@@ -46,16 +46,7 @@ class DrawnPane:
         self._vertex_body = np.repeat([mesh.body_id for mesh in meshes], np.diff(first))
 
     def draw(self, qpos: np.ndarray, activation: np.ndarray | None, camera: Camera) -> np.ndarray:
-        """Return the picture of one pose.
-
-        Args:
-            qpos: Pose, shape [nq].
-            activation: Muscle activation [-], shape [num_muscles]; None leaves the muscles out.
-            camera: Where to look from.
-
-        Returns:
-            Red, green and blue, shape [height, width, 3], uint8.
-        """
+        """Return the picture of a pose [nq]; see `msemu.viewer.drawing.video.PaneRenderer.draw`."""
         pose = self._poser.pose(qpos)
         rotation = pose.rotation[self._vertex_body]
         vertices = np.einsum("vij,vj->vi", rotation, self._vertices) + pose.position[self._vertex_body]

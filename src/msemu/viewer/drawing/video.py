@@ -79,17 +79,7 @@ def save_frame(
     renderer: RendererName = "auto",
     color_by: str = "activation",
 ) -> None:
-    """Write one frame of the recording as PNG, in the layout of the video.
-
-    Args:
-        recording: What to show.
-        body: The body of the recording.
-        frame: Index of the frame.
-        path: Where to write.
-        width: Width [pixel].
-        height: Height [pixel].
-        renderer: As in `write_video`.
-        color_by: As in `write_video`.
+    """Write one frame of the recording as PNG, in the layout of the video; see `write_video`.
 
     Raises:
         MsemuError: As in `write_video`, or there is no such frame.

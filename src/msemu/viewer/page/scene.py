@@ -218,15 +218,9 @@ class BodyScene:
         follow: bool,
         source_segments: np.ndarray | None = None,
     ) -> None:
-        """Show one frame.
+        """Show one frame: poses [nq], activation [num_muscles] [-] and sticks of the recorded movement [S, 2, 3] [m].
 
-        Args:
-            qpos: Pose, shape [nq].
-            reference_qpos: Pose of the reference, shape [nq].
-            activation: Muscle activation [-], shape [num_muscles].
-            follow: Keep the body in the middle. The world moves under it, so the view that the user has
-                turned to stays as it is.
-            source_segments: Bones of the recorded movement [m], shape [S, 2, 3].
+        To follow keeps the body in the middle: the world moves under it, so the view that the user has turned to stays.
         """
         pose = self._poser.pose(qpos)
         with self._server.atomic():
