@@ -13,18 +13,8 @@ from msemu.control.static_optimization import StaticOptimization
 from msemu.files import save_figure
 
 _LEG_MUSCLES = (
-    "soleus",
-    "gasmed",
-    "tibant",
-    "vaslat",
-    "recfem",
-    "bflh",
-    "semimem",
-    "glmax1",
-    "glmed1",
-    "iliacus",
-    "addlong",
-    "perlong",
+    *("soleus", "gasmed", "tibant", "vaslat", "recfem", "bflh"),
+    *("semimem", "glmax1", "glmed1", "iliacus", "addlong", "perlong"),
 )
 _LEG_JOINTS = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle", "subtalar_angle")
 _SIDES = {"r": ("right", "#d55e00"), "l": ("left", "#0072b2")}
