@@ -93,7 +93,7 @@ class Runner(OnPolicyRunner):
             self.learn(iterations, init_at_random_ep_len=fresh)
         except StopTraining:
             if self._team.is_rank_zero:
-                self.save(str(Path(self.logger.log_dir) / f"model_{self.current_learning_iteration}.pt"))
+                self.save(self._checkpoint_path())
         if self._team.is_rank_zero:
             self.logger.writer.flush()
 
@@ -152,6 +152,9 @@ class Runner(OnPolicyRunner):
         """The policy without exploration noise, from observations to actions on the environment's device."""
         actor = self.get_inference_policy(self.device)
         return lambda observations: actor(observations.to(self.device)).to(self.env.device)
+
+    def _checkpoint_path(self) -> str:
+        return str(Path(self.logger.log_dir) / f"model_{self.current_learning_iteration}.pt")
 
     def _configure_multi_gpu(self) -> None:
         """Tell rsl-rl of the other processes, which are connected already; by itself it knows NCCL only."""

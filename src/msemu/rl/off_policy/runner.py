@@ -96,6 +96,3 @@ class OffPolicyRunner(Runner):
             self.alg.process_env_step(following, rewards, dones, extras)
             self.logger.process_env_step(rewards, dones, extras)
         return following
-
-    def _checkpoint_path(self) -> str:
-        return str(Path(self.logger.log_dir) / f"model_{self.current_learning_iteration}.pt")
