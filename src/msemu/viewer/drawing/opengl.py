@@ -70,16 +70,10 @@ def try_egl() -> EglTrial:
 
 
 class OpenGLPane:
-    """Draws one body in a picture with MuJoCo's renderer.
+    """Draws one body in a picture with MuJoCo's renderer; see `msemu.viewer.drawing.software.DrawnPane`.
 
     ``mujoco.Renderer`` picks its OpenGL platform from an environment variable when mujoco is first imported,
     too early for a program that may turn out to have no EGL. The context is therefore made here.
-
-    Args:
-        body: The body.
-        width: Width of the picture [pixel].
-        height: Height of the picture [pixel].
-        bone_rgb: Color of the bones.
     """
 
     def __init__(self, body: Body, width: int, height: int, bone_rgb: np.ndarray):

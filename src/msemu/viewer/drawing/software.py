@@ -25,14 +25,7 @@ _MUSCLE_IN_FRONT_M = 0.01
 
 
 class DrawnPane:
-    """Draws one body in a picture.
-
-    Args:
-        body: The body.
-        width: Width of the picture [pixel].
-        height: Height of the picture [pixel].
-        bone_rgb: Color of the bones.
-    """
+    """Draws one body in a picture of some width and height [pixel], its bones in a color."""
 
     def __init__(self, body: Body, width: int, height: int, bone_rgb: np.ndarray):
         self._canvas = Canvas(width, height)

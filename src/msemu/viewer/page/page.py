@@ -23,14 +23,7 @@ _SOURCE_BESIDE_M = 1.3
 
 
 class Page:
-    """A running page.
-
-    Args:
-        server: The server of the page.
-        recording: What to show.
-        body: The body of the recording.
-        picture: A picture to show below the controls, shape [H, W, 3], uint8.
-    """
+    """A running page; ``picture``, shape [H, W, 3], uint8, is shown below the controls."""
 
     def __init__(self, server: viser.ViserServer, recording: Recording, body: Body, picture: np.ndarray | None = None):
         self._server = server
