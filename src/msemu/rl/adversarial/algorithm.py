@@ -26,9 +26,6 @@ class AdversarialPPO(PPO):
     Samples for the discriminator are taken in each step from `MotionTrackingEnv.transition`, which is from before any
     reset. Their rewards are computed all at once when the rollout is complete; then the discriminator learns from them,
     then PPO. A simulation that has blown up gives no sample and no reward, and neither does a discriminator that has.
-
-    Attributes:
-        discriminator: The discriminator.
     """
 
     discriminator: Discriminator

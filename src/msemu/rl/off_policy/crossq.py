@@ -50,7 +50,6 @@ class CrossQ:
         critic: The Qs.
         replay: What is learned from.
         learning_rate: Of all networks.
-        skipped_updates: Updates left out so far.
     """
 
     head: ClassVar[type[SquashedGaussian]] = SquashedGaussian

@@ -67,8 +67,8 @@ class SquashedGaussian(Distribution):
             return self.draw()[0]
 
     def deterministic_output(self, mlp_output: torch.Tensor) -> torch.Tensor:
-        """Action at the mean, shape [N, A]."""
-        return self.action_limit * mlp_output[:, : self.output_dim].tanh()
+        """Action at the mean, or where the flow carries it, shape [N, A]."""
+        return self.as_deterministic_output_module()(mlp_output)
 
     def as_deterministic_output_module(self) -> nn.Module:
         """The same as a module of its own, for export."""
@@ -107,13 +107,9 @@ class SquashedFlow(SquashedGaussian):
         carrier = self.carrier
         return carrier.flow.velocity(actions, time, carrier.center, carrier.limits, self._context)
 
-    def deterministic_output(self, mlp_output: torch.Tensor) -> torch.Tensor:
-        """Where the flow carries the action at the source's mean, shape [N, A]."""
-        return self.carrier(super().deterministic_output(mlp_output), mlp_output[:, 2 * self.output_dim :])
-
     def as_deterministic_output_module(self) -> nn.Module:
         """The same as a module of its own, for export."""
-        return _CarriedActionAtMean(self.carrier, self.action_limit, self.output_dim)
+        return _CarriedActionAtMean(super().as_deterministic_output_module(), self.carrier, 2 * self.output_dim)
 
 
 class Carrier(nn.Module):
@@ -173,10 +169,9 @@ class _ActionAtMean(nn.Module):
 
 
 class _CarriedActionAtMean(nn.Module):
-    def __init__(self, carrier: Carrier, action_limit: float, num_actions: int):
+    def __init__(self, source: nn.Module, carrier: Carrier, context_column: int):
         super().__init__()
-        self.carrier, self.action_limit, self.num_actions = carrier, action_limit, num_actions
+        self.source, self.carrier, self.context_column = source, carrier, context_column
 
     def forward(self, mlp_output: torch.Tensor) -> torch.Tensor:
-        source = self.action_limit * mlp_output[:, : self.num_actions].tanh()
-        return self.carrier(source, mlp_output[:, 2 * self.num_actions :])
+        return self.carrier(self.source(mlp_output), mlp_output[:, self.context_column :])
