@@ -160,7 +160,7 @@ class MotionTrackingEnv(VecEnv):
         time_outs = ~failed & timed_out
         dones = failed | time_outs
         self.sampler.record(self._start, self.frame, failed, dones)
-        log = self._log(shares, failed, tracking_error.summary(self.transition.state, self.transition.reference))
+        log = self._log(shares, failed)
         terminal, self._observations = self._observe_around_reset(self.transition, dones)
         extras = {"time_outs": time_outs, "terminal_observations": terminal, "log": log}
         return self._observations, rewards, dones.long(), extras
@@ -212,9 +212,8 @@ class MotionTrackingEnv(VecEnv):
     def _grouped(self, groups: dict[str, torch.Tensor]) -> TensorDict:
         return TensorDict(groups, batch_size=[self.num_envs])
 
-    def _log(
-        self, shares: torch.Tensor, failed: torch.Tensor, errors: dict[str, torch.Tensor]
-    ) -> dict[str, torch.Tensor]:
+    def _log(self, shares: torch.Tensor, failed: torch.Tensor) -> dict[str, torch.Tensor]:
+        errors = tracking_error.summary(self.transition.state, self.transition.reference)
         finite = self.transition.finite
         count = finite.sum().clamp(min=1)
         log = {f"Error/{name}": torch.where(finite, value, 0.0).sum() / count for name, value in errors.items()}

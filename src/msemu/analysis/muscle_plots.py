@@ -231,10 +231,8 @@ def _isolated(
 
 def _isometric_forces(parameters: MuscleParameters, length: np.ndarray) -> dict[str, np.ndarray]:
     """Return the force [N] of one fully active muscle that is held at each length [m], by level."""
-    lengths, still = length[:, None], np.zeros((len(length), 1))
-    return {
-        name: level.functions.in_numpy(parameters, 1.0, lengths, still).force[:, 0] for name, level in LEVELS.items()
-    }
+    held, still = length[:, None], np.zeros((len(length), 1))
+    return {name: level.functions.in_numpy(parameters, 1.0, held, still).force[:, 0] for name, level in LEVELS.items()}
 
 
 def _lengths_and_forces(model: mujoco.MjModel, poses: np.ndarray, muscle: int) -> tuple[np.ndarray, np.ndarray]:

@@ -60,7 +60,5 @@ def measure_env(env: MotionTrackingEnv, rounds: int, steps: int) -> dict[str, An
         return seconds(step_physics), seconds(step_env)
 
     physics, whole = steps * env.num_envs / in_rounds(measure_pair, rounds).T
-    figures = {"num_envs": env.num_envs, "substeps": substeps, "body": env.body.name, "rounds": rounds}
-    return figures | named_summary(
-        physics_only_steps_per_s=physics, env_steps_per_s=whole, physics_ratio=whole / physics
-    )
+    facts = {"num_envs": env.num_envs, "substeps": substeps, "body": env.body.name, "rounds": rounds}
+    return facts | named_summary(physics_only_steps_per_s=physics, env_steps_per_s=whole, physics_ratio=whole / physics)

@@ -27,11 +27,11 @@ class Command(NamedTuple):
 
 _BENCH, _ANALYZE = "msemu.bench.options", "msemu.cli.analyze.options"
 _MOTION, _MODEL = "msemu.cli.motion.options", "msemu.cli.model.options"
-_POLICY = "run pretrained checkpoint clip"
+_RUN = "run pretrained checkpoint clip"
 
 COMMANDS = {
-    "play": Command("msemu.cli.options:PlayCfg", "msemu.cli.play:play", f"{_POLICY} seconds video"),
-    "eval": Command("msemu.cli.options:EvalCfg", "msemu.cli.eval:evaluate", f"{_POLICY} episodes seconds json plots"),
+    "play": Command("msemu.cli.options:PlayCfg", "msemu.cli.play:play", f"{_RUN} seconds video"),
+    "eval": Command("msemu.cli.options:EvalCfg", "msemu.cli.eval:evaluate", f"{_RUN} episodes seconds json plots"),
     "motion fetch": Command(f"{_MOTION}:FetchCfg", "msemu.cli.motion.fetch:fetch"),
     "motion import": Command(
         f"{_MOTION}:ImportCfg",
@@ -51,9 +51,7 @@ COMMANDS = {
     "analyze static-optimization": Command(
         f"{_ANALYZE}:ExplainClipCfg", "msemu.cli.analyze.static_optimization:static_optimization"
     ),
-    "analyze gait": Command(
-        f"{_ANALYZE}:GaitCfg", "msemu.cli.analyze.gait:analyze_gait", f"{_POLICY} episodes json plot"
-    ),
+    "analyze gait": Command(f"{_ANALYZE}:GaitCfg", "msemu.cli.analyze.gait:analyze_gait", f"{_RUN} episodes json plot"),
     "bench capacity": Command(f"{_BENCH}:CapacityBenchCfg", "msemu.bench.capacity:bench_capacity"),
     "bench decoder": Command(f"{_BENCH}:DecoderBenchCfg", "msemu.bench.decoder:bench_decoder"),
     "bench env": Command(f"{_BENCH}:EnvBenchCfg", "msemu.bench.env:bench_env"),

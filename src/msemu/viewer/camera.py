@@ -41,10 +41,8 @@ class Camera:
 
     def axes(self) -> np.ndarray:
         """Return the unit vectors to the right, up and forward as rows, shape [3, 3]."""
-        azimuth, elevation = np.radians(self.azimuth_deg), np.radians(ELEVATION_DEG)
-        forward = np.array(
-            [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]
-        )
+        azimuth, pitch = np.radians(self.azimuth_deg), np.radians(ELEVATION_DEG)
+        forward = np.array([np.cos(pitch) * np.cos(azimuth), np.cos(pitch) * np.sin(azimuth), np.sin(pitch)])
         right = np.array([np.sin(azimuth), -np.cos(azimuth), 0.0])
         return np.stack([right, np.cross(right, forward), forward])
 

@@ -1,6 +1,5 @@
 """What a static optimization found, in figures and in files."""
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +50,7 @@ def write_files(result: StaticOptimization, time: np.ndarray, name: str, folder:
     instants are ``time`` [s], shape [T]; files' names begin with ``name``.
     """
     muscles, dofs = np.nonzero(np.abs(result.moment_arm).max(axis=0) > 0)
-    arrays = {
-        field.name: np.asarray(getattr(result, field.name)) for field in fields(result) if field.name != "moment_arm"
-    }
+    arrays = {name: np.asarray(values) for name, values in vars(result).items() if name != "moment_arm"}
     arrays |= {
         "time": time,
         "moment_arm": result.moment_arm[:, muscles, dofs].astype(np.float32),

@@ -192,10 +192,8 @@ class Discriminator(ABC):
             penalty = penalty + gradient_penalty(bad_logits, bad)
         classification = self._objective.positive_loss(good_logits).mean()
         classification = classification + self._objective.negative_loss(bad_logits).mean()
-        regularization = self.network[-1].weight.square().sum()
-        return (
-            0.5 * classification + self._logit_regularization * regularization + 0.5 * self._gradient_penalty * penalty
-        )
+        regularization = self._logit_regularization * self.network[-1].weight.square().sum()
+        return 0.5 * classification + regularization + 0.5 * self._gradient_penalty * penalty
 
     def _record(self, samples: torch.Tensor, positives: torch.Tensor) -> None:
         """Take samples into the statistics."""

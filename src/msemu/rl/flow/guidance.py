@@ -59,7 +59,7 @@ class TwinAdvantage(nn.Module):
         self.networks = nn.ModuleList(MLP(columns, 1, hidden_dims, activation) for _ in range(2))
 
     def forward(self, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
-        """Both estimates [N, 2], of actions [N, A] in units of the noise about the policy's mean."""
+        """Both estimates [N, 2] by normalized observations and actions [N, A] in units of the noise about the mean."""
         inputs = torch.cat((observations, actions), dim=1)
         return torch.cat([network(inputs) for network in self.networks], dim=1)
 

@@ -5,8 +5,6 @@ from itertools import chain
 from typing import Any
 
 import torch
-from rsl_rl.models import MLPModel
-from rsl_rl.storage import RolloutStorage
 from rsl_rl.utils import reduce_gradients_in_buckets
 
 from msemu.rl.flow.algorithm import FlowPPO
@@ -29,11 +27,9 @@ class GuidedFlowPPO(FlowPPO):
         trust: Share of the guidance's weight that counts, from 0 to 1.
     """
 
-    def __init__(
-        self, actor: MLPModel, critic: MLPModel, storage: RolloutStorage, guidance: dict[str, Any], **settings: Any
-    ):
+    def __init__(self, *arguments: Any, guidance: dict[str, Any], **settings: Any):
         """Build the algorithm; ``guidance`` are arguments of `set_up_guidance`, the others those of `PPO`."""
-        super().__init__(actor, critic, storage, **settings)
+        super().__init__(*arguments, **settings)
         self.set_up_guidance(**guidance)
 
     def set_up_guidance(

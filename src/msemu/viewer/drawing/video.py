@@ -142,12 +142,8 @@ class _Frames:
     def draw(self, frame: int) -> np.ndarray:
         """Return frame ``frame`` of the recording as an image, shape [height, width, 3], uint8."""
         muscles = None if self._levels is None else self._levels[frame]
-        pictures = [
-            pane.draw(poses[frame], level, cameras[frame])
-            for pane, poses, cameras, level in zip(
-                self._panes, self._poses, self._cameras, (muscles, None), strict=False
-            )
-        ]
+        views = zip(self._panes, self._poses, self._cameras, (muscles, None), strict=False)
+        pictures = [pane.draw(poses[frame], level, cameras[frame]) for pane, poses, cameras, level in views]
         if self._source_pane is not None:
             pictures.append(self._source_pane.draw(self._source[frame], self._cameras[-1][frame]))
         caption = ""
@@ -166,10 +162,8 @@ def _chosen(renderer: RendererName) -> str:
 
     if renderer == "auto":
         return "egl" if try_egl().in_hardware else "lines"
-    if try_egl().problem:
-        raise MsemuError(
-            f"EGL does not work here ({try_egl().problem}); use the renderer 'lines', which needs no OpenGL"
-        )
+    if problem := try_egl().problem:
+        raise MsemuError(f"EGL does not work here ({problem}); use the renderer 'lines', which needs no OpenGL")
     return renderer
 
 
