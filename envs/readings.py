@@ -66,7 +66,7 @@ class ObservationReader:
     def read(
         self, frame: torch.Tensor, excitation: torch.Tensor | None = None, rows: torch.Tensor | None = None
     ) -> Readings:
-        """Read some environments, all by default; ``frame`` [E] and ``excitation`` [E, M] are of all."""
+        """Read some environments, all by default; reference frames [E] and excitation [E, M] are those of all."""
         sim, picked = self._sim, EVERYTHING if rows is None else rows
         arrays = (sim.qpos, sim.qvel, sim.body_position, sim.body_quaternion, sim.body_velocity, sim.center_of_mass)
         return Readings(

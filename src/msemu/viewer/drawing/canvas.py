@@ -55,8 +55,14 @@ class Canvas:
 def strips(first: np.ndarray, last: np.ndarray, width: np.ndarray, edge: float) -> tuple[np.ndarray, np.ndarray]:
     """Return four triangles for each segment, two on either side of its middle line, which make it look round.
 
-    Segments go from ``first`` to ``last`` [pixel], shape [S, 2]; ``width`` is half of theirs, shape [S], and ``edge``
-    the brightness there against the middle. Returned are corners, [S, 4, 3, 2], and the brightness of each, [4, 3].
+    Args:
+        first: Where the segments begin [pixel], shape [S, 2].
+        last: Where they end, shape [S, 2].
+        width: Half of their width [pixel], shape [S].
+        edge: Brightness at the edge against the middle.
+
+    Returns:
+        Corners [pixel], shape [S, 4, 3, 2], and the brightness of each, shape [4, 3].
     """
     along = last - first
     along = along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
