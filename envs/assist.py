@@ -3,7 +3,6 @@
 import torch
 
 from msemu.control.tracking.springs import RootDeviation, bounded, pull
-from msemu.envs.schedule import Schedule
 from msemu.models.body import Body
 from msemu.motion.reference import ReferenceMotion
 from msemu.schema import AssistCfg, ScheduleCfg, SpringCfg
@@ -21,21 +20,15 @@ class AssistiveWrench:
     """
 
     def __init__(self, cfg: AssistCfg, body: Body, sim: Simulation, reference: ReferenceMotion):
-        """Prepare gains and limits."""
         self._sim, self._reference = sim, reference
         self._spring = SpringCfg(cfg.natural_frequency_hz, cfg.damping_ratio)
-        self._schedule = Schedule(ScheduleCfg(1.0, 0.0, cfg.fade_begin, cfg.fade_end))
+        self._schedule = ScheduleCfg(1.0, 0.0, cfg.fade_begin, cfg.fade_end)
         self._mass, self._weight = body.mass, body.weight
         self._max_force = cfg.max_force_bw * self._weight
         self._log: dict[str, torch.Tensor] = {}
 
     def apply(self, frame: torch.Tensor, steps: int) -> None:
-        """Set the root's force for the next control step.
-
-        Args:
-            frame: Number of the reference frame that each body should now be in, shape [E].
-            steps: Control steps of the training so far.
-        """
+        """Set the root's force for a control step at frames [E] of the reference, after ``steps`` steps of training."""
         sim, share = self._sim, self._schedule.at(steps)
         root = RootDeviation.between(sim.qpos, sim.qvel, *self._states(frame))
         force = self._mass * pull(self._spring, root.position, root.linear_velocity)

@@ -93,10 +93,7 @@ class MotionTrackingEnv(VecEnv):
         return self._observations
 
     def step(self, actions: torch.Tensor) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict]:
-        """Advance by one control step and reset what has ended.
-
-        Args:
-            actions: Shape [E, A].
+        """Advance by one control step of actions [E, A] and reset what has ended.
 
         Returns:
             Observations after any reset, rewards [E], dones [E] and extras: ``time_outs`` [E],
@@ -106,11 +103,7 @@ class MotionTrackingEnv(VecEnv):
             return self._step(actions)
 
     def restart(self, frame: torch.Tensor | None = None) -> TensorDict:
-        """Start a new episode everywhere and return the observations.
-
-        Args:
-            frame: Numbers of the frames of the reference to start in, shape [E]; random by default.
-        """
+        """Start a new episode everywhere, at frames [E] or random ones, and return the observations."""
         self._reset(torch.ones(self.num_envs, dtype=torch.bool, device=self.device), frame)
         self.transition = self._transition(self._excitation)
         self._observations = self._grouped(self._observe(self.transition))
@@ -163,10 +156,11 @@ class MotionTrackingEnv(VecEnv):
         failed = self._terminate(self.transition)
         rewards = torch.where(self.sim.unstable, 0.0, rewards)
         rewards = rewards + torch.where(failed, self.cfg.env.fall_value, 0.0)
-        time_outs = ~failed & self._timed_out()
+        timed_out = (self.episode_length_buf >= self.max_episode_length) | self.reference.has_ended(self.frame)
+        time_outs = ~failed & timed_out
         dones = failed | time_outs
         self.sampler.record(self._start, self.frame, failed, dones)
-        log = self._log(shares, failed, tracking_error.summary(self.transition.state, self.transition.reference))
+        log = self._log(shares, failed)
         terminal, self._observations = self._observe_around_reset(self.transition, dones)
         extras = {"time_outs": time_outs, "terminal_observations": terminal, "log": log}
         return self._observations, rewards, dones.long(), extras
@@ -191,9 +185,6 @@ class MotionTrackingEnv(VecEnv):
         self.action_space.reset(mask)
         for terms in self._terms:
             terms.reset(mask)
-
-    def _timed_out(self) -> torch.Tensor:
-        return (self.episode_length_buf >= self.max_episode_length) | self.reference.has_ended(self.frame)
 
     def _observe_around_reset(self, before: Readings, dones: torch.Tensor) -> tuple[TensorDict, TensorDict]:
         """Reset what has ended, and return the observations before and after.
@@ -221,9 +212,8 @@ class MotionTrackingEnv(VecEnv):
     def _grouped(self, groups: dict[str, torch.Tensor]) -> TensorDict:
         return TensorDict(groups, batch_size=[self.num_envs])
 
-    def _log(
-        self, shares: torch.Tensor, failed: torch.Tensor, errors: dict[str, torch.Tensor]
-    ) -> dict[str, torch.Tensor]:
+    def _log(self, shares: torch.Tensor, failed: torch.Tensor) -> dict[str, torch.Tensor]:
+        errors = tracking_error.summary(self.transition.state, self.transition.reference)
         finite = self.transition.finite
         count = finite.sum().clamp(min=1)
         log = {f"Error/{name}": torch.where(finite, value, 0.0).sum() / count for name, value in errors.items()}

@@ -54,7 +54,6 @@ class Muscles:
     """
 
     def __init__(self, read: Callable[[str], torch.Tensor]):
-        """Take a function that reads a quantity by its name."""
         self._read = read
 
     def __getattr__(self, name: str) -> torch.Tensor:
@@ -78,8 +77,6 @@ class MuscleReader:
     """
 
     def __init__(self, body: Body, sim: Simulation):
-        """Prepare the scales of ``body`` for ``sim``."""
-
         def tensor(array: np.ndarray) -> torch.Tensor:
             return torch.as_tensor(array, dtype=torch.float32, device=sim.device)
 
@@ -91,12 +88,7 @@ class MuscleReader:
         self._per_pull = tensor(-1.0 / parameters.max_isometric_force)
 
     def read(self, excitation: torch.Tensor | None = None, rows: Rows = EVERYTHING) -> Muscles:
-        """Read the present muscles of some environments.
-
-        Args:
-            excitation: Excitation of every environment, shape [E, M]; None where nobody asks for it.
-            rows: Which environments.
-        """
+        """Read the present muscles of some environments; ``excitation`` [E, M] is of all, if it is asked for."""
         model_state = cache(self._sim.read_muscles)
 
         def quantity(name: str) -> torch.Tensor:

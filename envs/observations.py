@@ -85,7 +85,6 @@ class Reference(Term):
     Options = ReferenceOptions
 
     def __init__(self, options: ReferenceOptions, scene: Scene):
-        """Keep the reference."""
         self._motion = scene.reference
         self._ahead = torch.tensor((0, *options.future_frames), device=scene.sim.device)
 
@@ -95,13 +94,7 @@ class Reference(Term):
 
 
 def reference_from(state: Kinematics, frames: Kinematics, phase: torch.Tensor) -> torch.Tensor:
-    """The reference as seen from the body.
-
-    Args:
-        state: The body, leading shape [N].
-        frames: Reference at the present and at future frames, leading shape [N, F].
-        phase: Position within the clip in [0, 1), shape [N].
-    """
+    """The reference now and at future frames, leading shape [N, F], and its phase [N], as seen from bodies [N]."""
     to_heading = rotation.conjugate(rotation.heading(state.root_quaternion)).unsqueeze(1)
     offset = frames.root_position - state.root_position.unsqueeze(1)
     landmarks = frames.landmark_position - frames.root_position.unsqueeze(2)
@@ -133,7 +126,6 @@ class Observations(Terms):
     expected = "float32 of shape [num_envs, numbers]"
 
     def __init__(self, cfgs: dict[str, ObservationTermCfg], scene: Scene):
-        """Find and build the terms."""
         super().__init__("env.observations", TERMS, cfgs, scene)
         self._scales = {name: cfg.scale for name, cfg in cfgs.items()}
         self._memoryless = {name: term for name, term in self._terms.items() if name not in self._remembering}

@@ -57,7 +57,6 @@ class ObservationReader:
     """Reads `Readings` off a simulation."""
 
     def __init__(self, body: Body, sim: Simulation):
-        """Prepare the scales of ``body`` for ``sim``."""
         self._sim = sim
         self._landmarks = LandmarkModel(body, sim.device)
         self._muscles = MuscleReader(body, sim)
@@ -67,13 +66,7 @@ class ObservationReader:
     def read(
         self, frame: torch.Tensor, excitation: torch.Tensor | None = None, rows: torch.Tensor | None = None
     ) -> Readings:
-        """Read the present state of some environments.
-
-        Args:
-            frame: Number of the reference frame of every environment, shape [E].
-            excitation: Muscle excitation of every environment, shape [E, M]; None where no term asks for it.
-            rows: Indices of the environments; all by default.
-        """
+        """Read some environments, all by default; reference frames [E] and excitation [E, M] are those of all."""
         sim, picked = self._sim, EVERYTHING if rows is None else rows
         arrays = (sim.qpos, sim.qvel, sim.body_position, sim.body_quaternion, sim.body_velocity, sim.center_of_mass)
         return Readings(

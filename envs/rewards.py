@@ -83,13 +83,6 @@ class RewardSum(Terms):
     kind = "reward"
 
     def __init__(self, where: str, cfgs: dict[str, RewardTermCfg], scene: Scene):
-        """Find and build the terms.
-
-        Args:
-            where: What messages call the place of the configuration.
-            cfgs: Configuration of each term, by its name.
-            scene: What the terms work in.
-        """
         super().__init__(where, TERMS, cfgs, scene)
         self._weighted = [(term, cfgs[name].weight, cfgs[name].sensitivity) for name, term in self._terms.items()]
 

@@ -23,12 +23,7 @@ def register() -> None:
 
 
 def motion_task(body: str, motion: str) -> TaskCfg:
-    """The tracking task of a body with a motion of the catalogue.
-
-    Args:
-        body: Name of the body.
-        motion: Name of a clip or of a set of clips; empty to leave it open.
-    """
+    """The tracking task of a body with a clip, or a set of clips, of the catalogue; an empty name leaves it open."""
     cfg = load(TaskCfg, cfg_file("task", "track"))
     clip = catalogue().get(motion)
     cfg.env.terminations["forbidden_contact"].options["allowed"] = list(clip.allowed_contacts) if clip else []

@@ -69,7 +69,6 @@ class Terminations(Terms):
     kind = "termination"
 
     def __init__(self, cfgs: dict[str, TerminationTermCfg], scene: Scene):
-        """Find and build the terms."""
         super().__init__("env.terminations", TERMS, cfgs, scene)
         self._cfgs = cfgs
 

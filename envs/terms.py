@@ -13,7 +13,7 @@ import torch
 
 from msemu.components import find
 from msemu.config import build
-from msemu.envs.action.space import Scene
+from msemu.envs.action.space import Memory, Scene
 from msemu.envs.readings import Readings, Transition
 from msemu.errors import MsemuError
 from msemu.schema import TermCfg
@@ -24,7 +24,7 @@ class NoOptions:
     """Nothing to choose."""
 
 
-class Term:
+class Term(Memory):
     """A term that is more than a function; it is built as ``Class(options, scene)``.
 
     Attributes:
@@ -46,16 +46,6 @@ class Term:
 
     def update(self, step: Transition) -> None:
         """Take in a control step; called once in each, before the term is asked and before any reset."""
-
-    def reset(self, mask: torch.Tensor) -> None:
-        """Forget the past of the environments that start anew, shape [E], bool."""
-
-    def state_dict(self) -> dict[str, torch.Tensor]:
-        """Everything that is remembered."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Continue from a `state_dict`."""
 
 
 class Terms:

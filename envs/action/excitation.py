@@ -12,7 +12,6 @@ class ExcitationSpace(ActionSpace):
     Cfg = ExcitationCfg
 
     def __init__(self, cfg: ExcitationCfg, scene: Scene):
-        """One action for each muscle of the body."""
         self.num_actions = scene.body.num_muscles
         self._cfg = cfg
 

@@ -16,11 +16,6 @@ class JointSpace(ActionSpace):
     Cfg = JointCfg
 
     def __init__(self, cfg: JointCfg, scene: Scene):
-        """Prepare the controller.
-
-        Raises:
-            MsemuError: The engine is not the mujoco one, or the body has no such contact regions.
-        """
         self._offset = cfg.offset_rad
         self._scene = scene
         self._controller = make_controller(cfg.controller, scene)
@@ -30,10 +25,7 @@ class JointSpace(ActionSpace):
     def excitation(self, actions: torch.Tensor, frame: torch.Tensor, steps: int) -> torch.Tensor:  # noqa: D102
         decoded = self._controller.decode(frame, self._offset * torch.tanh(actions).double())
         missing = (decoded.residual / self._controller.decoder.scale)[:, ROOT_DOFS:].abs().mean()
-        self._log = {
-            "Action/missing_torque": missing.float(),
-            "Action/unsolved": (~decoded.converged).float().mean(),
-        }
+        self._log = {"Action/missing_torque": missing.float(), "Action/unsolved": (~decoded.converged).float().mean()}
         return decoded.excitation
 
     def initial_activation(self, frame: torch.Tensor) -> torch.Tensor:

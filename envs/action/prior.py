@@ -6,11 +6,11 @@ from typing import ClassVar
 import torch
 
 from msemu.envs.action.joint import make_controller
-from msemu.envs.action.space import Scene
+from msemu.envs.action.space import Memory, Scene
 from msemu.schema import ControllerPriorCfg, PriorCfg
 
 
-class Prior(ABC):
+class Prior(Memory, ABC):
     """Excitations that make a body follow its reference, more or less.
 
     A class of your own is named and built like an `ActionSpace`; its values derive from `PriorCfg`.
@@ -29,16 +29,6 @@ class Prior(ABC):
             frame: Number of the reference frame that each body should now be in, shape [E].
         """
 
-    def reset(self, mask: torch.Tensor) -> None:  # noqa: B027  (a prior may remember nothing)
-        """Forget the past of the environments that start anew, shape [E], bool."""
-
-    def state_dict(self) -> dict[str, torch.Tensor]:
-        """Everything that the next call depends on, beside its argument and the simulation."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:  # noqa: B027
-        """Continue from a `state_dict`."""
-
 
 class ControllerPrior(Prior):
     """The model-based controller of the action space ``joint`` at an action of zero."""
@@ -46,11 +36,6 @@ class ControllerPrior(Prior):
     Cfg = ControllerPriorCfg
 
     def __init__(self, cfg: ControllerPriorCfg, scene: Scene):
-        """Prepare the controller.
-
-        Raises:
-            MsemuError: The engine is not the mujoco one, or the body has no such contact regions.
-        """
         self._controller = make_controller(cfg.controller, scene)
 
     def excitation(self, frame: torch.Tensor) -> torch.Tensor:  # noqa: D102

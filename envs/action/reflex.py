@@ -22,11 +22,6 @@ class ReflexPrior(Prior):
     Cfg = ReflexCfg
 
     def __init__(self, cfg: ReflexCfg, scene: Scene):
-        """Bring the tables to the device.
-
-        Raises:
-            MsemuError: The body has no feet among its contact regions.
-        """
         self._reader, self._reference = MuscleReader(scene.body, scene.sim), scene.reference
         device = scene.sim.device
         fiber = configured_parameters(scene.body.model, scene.muscle).optimal_fiber_length

@@ -4,7 +4,6 @@ import torch
 
 from msemu.envs.action.prior import Prior
 from msemu.envs.action.space import ActionSpace, Scene, make_of_kind
-from msemu.envs.schedule import Schedule
 from msemu.schema import ResidualCfg
 
 
@@ -14,13 +13,8 @@ class ResidualSpace(ActionSpace):
     Cfg = ResidualCfg
 
     def __init__(self, cfg: ResidualCfg, scene: Scene):
-        """Make the prior.
-
-        Raises:
-            MsemuError: The prior is unknown, or does not suit the scene.
-        """
         self.num_actions = scene.body.num_muscles
-        self._bound, self._share = Schedule(cfg.bound), Schedule(cfg.prior_share)
+        self._bound, self._share = cfg.bound, cfg.prior_share
         self._scene = scene
         self._prior: Prior = make_of_kind(cfg.prior, scene)
         self._log: dict[str, torch.Tensor] = {}

@@ -64,7 +64,21 @@ class Scene:
         return torch.as_tensor(self.muscles.activation, device=self.sim.device)
 
 
-class ActionSpace(ABC):
+class Memory:
+    """What is remembered from one control step to the next: by default nothing."""
+
+    def reset(self, mask: torch.Tensor) -> None:
+        """Forget the past of the environments that start anew, shape [E], bool."""
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Everything that the next call depends on, beside its arguments and the simulation."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Continue from a `state_dict`."""
+
+
+class ActionSpace(Memory, ABC):
     """Turns the policy's output into muscle excitation, once in each control step.
 
     A class of your own is named in a YAML file as ``kind: "module:Class"``; the other keys are the fields of its `Cfg`,
@@ -92,19 +106,9 @@ class ActionSpace(ABC):
         """Return the activation that bodies start with at a frame, shape [E, M]; None for `EnvCfg.reset_activation`."""
         return None
 
-    def reset(self, mask: torch.Tensor) -> None:  # noqa: B027  (most spaces remember nothing)
-        """Forget the past of the environments that start anew, shape [E], bool."""
-
     def log(self) -> dict[str, torch.Tensor]:
         """Curves of the last control step: numbers on the device."""
         return {}
-
-    def state_dict(self) -> dict[str, torch.Tensor]:
-        """Everything that the next call depends on, beside its arguments and the simulation."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:  # noqa: B027
-        """Continue from a `state_dict`."""
 
 
 def make_of_kind(cfg: ActionCfg | PriorCfg, scene: Scene) -> Any:

@@ -59,12 +59,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
 
 
 def resolve(role: str, name: Any, base: type = object) -> type:
-    """Find the class of a part.
-
-    Args:
-        role: A key of `COMPONENTS`.
-        name: Short name, or ``module:Class``.
-        base: What the class must derive from.
+    """Find the class of a part, which must derive from ``base``, by its short name or ``module:Class``.
 
     Raises:
         MsemuError: There is none of that name, or it is no such class; the message lists those that are known.
@@ -98,8 +93,3 @@ def find(role: str, name: Any, known: Mapping[str, Any]) -> Any:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise MsemuError(f"unknown {role} '{name}' ({error}){hint}") from error
-
-
-def name_of(role: str, path: str) -> str:
-    """Short name of a class path, or the path of a third party's as it is."""
-    return next((name for name, known in COMPONENTS[role].items() if known == path), path)

@@ -62,11 +62,9 @@ def load(schema: type[Config], path: Path) -> Config:
 
 
 def load_named(schema: type[Config], name: str) -> Config:
-    """Read a part of a configuration that has files of its own.
+    """Read a part of a configuration that has files of its own: a dataclass with a ``role``, such as `MuscleCfg`.
 
-    Args:
-        schema: A dataclass with a ``role``, such as `MuscleCfg`.
-        name: Name of a file in the folder ``cfg/<role>``, or the path of a YAML file.
+    ``name`` is that of a file in the folder ``cfg/<role>``, or the path of a YAML file.
 
     Raises:
         MsemuError: There is no such file, or its values do not fit; the message names what is known.
@@ -79,11 +77,8 @@ def load_named(schema: type[Config], name: str) -> Config:
 def build(schema: type[Config], values: dict[str, Any], where: str, default: Config | None = None) -> Config:
     """Make an instance of ``schema`` from nested mappings.
 
-    Args:
-        schema: A dataclass.
-        values: Values by field name; fields that are missing, at any depth, keep their defaults.
-        where: What an error message calls the place of the values.
-        default: Instance that the defaults are taken from.
+    Fields that are missing, at any depth, have the value of the instance ``default``, or their own default.
+    ``where`` is what an error message calls the place of the values.
 
     Raises:
         MsemuError: A key is unknown, a required one is missing, or a value has the wrong type.

@@ -33,12 +33,7 @@ JsonFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help="Also write
 
 @contextlib.contextmanager
 def progress(label: str, transient: bool = False) -> Iterator[Advance]:
-    """Show a progress bar; the value is a function to call with the number of steps done and in all.
-
-    Args:
-        label: What is under way.
-        transient: Whether the bar disappears at the end.
-    """
+    """Show a progress bar; the value is a function to call with the number of steps done and in all."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, transient=transient) as bar:
         task = bar.add_task(label, total=None)
@@ -57,21 +52,13 @@ def with_progress(load: "Callable[[TaskCfg, Body, Advance], Motion]") -> "Callab
 
 
 def require_seconds(seconds: float | None) -> None:
-    """Refuse a length of time that is not positive, no number or over an hour; None is the task's own.
-
-    Raises:
-        MsemuError: It is.
-    """
+    """Refuse a length of time that is not positive, no number or over an hour; None is the task's own."""
     if seconds is not None and not 0.0 < seconds <= 3600.0:
         raise MsemuError("--seconds must be positive and at most 3600")
 
 
 def require_positive(**values: int | tuple[int, ...]) -> None:
-    """Refuse options that count something and are not positive.
-
-    Raises:
-        MsemuError: One is zero, negative, or an empty list.
-    """
+    """Refuse options that count something and are not positive, or are an empty list."""
     for name, value in values.items():
         numbers = value if isinstance(value, tuple) else (value,)
         if not numbers or min(numbers) < 1:
@@ -79,21 +66,13 @@ def require_positive(**values: int | tuple[int, ...]) -> None:
 
 
 def require_suffix(option: str, path: Path | None, *suffixes: str) -> None:
-    """Refuse a file whose name does not end as its content asks for.
-
-    Raises:
-        MsemuError: It does not.
-    """
+    """Refuse a file whose name does not end as its content asks for."""
     if path and path.suffix not in suffixes:
         raise MsemuError(f"{option} {path} must end in {suffixes[0]}")
 
 
 def make_folders(*folders: Path) -> None:
-    """Make the folders that results go to, before long work is done for them.
-
-    Raises:
-        MsemuError: One cannot be made.
-    """
+    """Make the folders that results go to, before long work is done for them."""
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -119,11 +98,7 @@ def findings_table(title: str, findings: Sequence[Finding]) -> Table:
 
 
 def write_json(path: Path, figures: dict[str, Any]) -> None:
-    """Write figures; a value that is not a number becomes null.
-
-    Raises:
-        MsemuError: The file cannot be written.
-    """
+    """Write figures; a value that is not a number becomes null."""
     from msemu.files import write_text  # brings NumPy, which takes longer to import than all of this module
 
     write_text(path, json.dumps(_finite(figures), indent=2) + "\n")

@@ -75,11 +75,7 @@ def read_text(path: Path) -> str:
 
 
 def check_table(path: Path, rows: int, columns: int) -> None:
-    """Refuse a table that would take more memory than a file may hold.
-
-    Raises:
-        MsemuError: It has more than `MAX_FRAMES` rows or `MAX_FILE_BYTES` bytes.
-    """
+    """Refuse a table of more than `MAX_FRAMES` rows or `MAX_FILE_BYTES` bytes."""
     if rows > MAX_FRAMES or 8 * rows * columns > MAX_FILE_BYTES:
         raise MsemuError(
             f"{path} holds {rows} frames of {columns} numbers; at most {MAX_FRAMES} frames and"
@@ -88,32 +84,20 @@ def check_table(path: Path, rows: int, columns: int) -> None:
 
 
 def check_frames(path: Path, frames: int, reason: str = "") -> None:
-    """Refuse a recording that is too short or too long; ``reason`` follows the number of frames in the message.
-
-    Raises:
-        MsemuError: It has fewer than 2 or more than `MAX_FRAMES` frames.
-    """
+    """Refuse a recording of fewer than 2 or more than `MAX_FRAMES` frames; the message gives the ``reason``."""
     if not 2 <= frames <= MAX_FRAMES:
         raise MsemuError(f"{path} has {frames} frames{reason}; 2 to {MAX_FRAMES} are accepted")
 
 
 def check_finite(path: Path, label: str, values: np.ndarray) -> None:
-    """Refuse values that are not finite.
-
-    Raises:
-        MsemuError: There is one; the message names the first frame.
-    """
+    """Refuse values that are not finite; the message names the first frame."""
     bad = np.argwhere(~np.isfinite(np.atleast_1d(values)))
     if len(bad):
         raise MsemuError(f"{path}: {label} holds {len(bad)} values that are not finite, first in frame {bad[0][0]}")
 
 
 def scalar(path: Path, label: str, value: np.ndarray, low: float, high: float) -> float:
-    """Return an array that is one number.
-
-    Raises:
-        MsemuError: It is none, or not between ``low`` and ``high``.
-    """
+    """Return an array that is one number between ``low`` and ``high``, and refuse any other."""
     if value.size != 1 or not low <= value.item() <= high:
         found = f"{value.item():g}" if value.size == 1 else f"of shape {value.shape}"
         raise MsemuError(f"{path}: {label} is {found}; expected {low:g} to {high:g}")
@@ -121,11 +105,7 @@ def scalar(path: Path, label: str, value: np.ndarray, low: float, high: float) -
 
 
 def check_times(path: Path, time: np.ndarray) -> None:
-    """Refuse instants that are no recording of joint angles.
-
-    Raises:
-        MsemuError: They do not increase, lie more than `MAX_STEP_S` apart or span over `MAX_DURATION_S`.
-    """
+    """Refuse instants that do not increase, lie more than `MAX_STEP_S` apart or span over `MAX_DURATION_S`."""
     steps = np.diff(time)
     if not np.isfinite(time).all() or not (steps > 0).all():
         raise MsemuError(f"{path}: the column 'time' does not increase")
@@ -140,13 +120,7 @@ def parse_numbers(path: Path, lines: Sequence[str], num_columns: int, first_row:
     """Return the table that lines of numbers hold, shape [len(lines), num_columns].
 
     Numbers are separated by blanks, tabs or commas; memory is taken for what is there, not for what a header
-    declares.
-
-    Args:
-        path: File, for messages.
-        lines: Rows of the table.
-        num_columns: Numbers in each row.
-        first_row: Number of lines of the file before the first row.
+    declares. The file and its ``first_row`` lines before the table are for messages.
 
     Raises:
         MsemuError: A row with another number of columns, text, or a value that is not finite.
@@ -171,11 +145,7 @@ def parse_numbers(path: Path, lines: Sequence[str], num_columns: int, first_row:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits.
-
-    Raises:
-        MsemuError: As `read_bytes`.
-    """
+    """Return the SHA-256 of a file as hexadecimal digits."""
     return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
@@ -231,10 +201,7 @@ def _read_array(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
         raise MsemuError(f"{path}: array '{key}' unpacks to {member.file_size >> 20} MB, which is refused")
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }
+        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         if version not in read_header:
             raise MsemuError(f"{path}: array '{key}' uses the unknown npy format {version}")
         shape, _, dtype = read_header[version](file)
@@ -253,12 +220,8 @@ def whole_file(path: Path, remedy: str = "give another path") -> Iterator[Path]:
     So ``path`` holds either the old or the new content whole, whenever the process or the machine stops. The folder is
     made where there is none, the name ends as that of ``path``. A device or a pipe is written as it is.
 
-    Args:
-        path: The file.
-        remedy: What the message about a failure ends with.
-
     Raises:
-        MsemuError: The file cannot be written.
+        MsemuError: The file cannot be written; the message ends with the ``remedy``.
     """
     path = Path(path)
     try:
@@ -280,9 +243,9 @@ def whole_file(path: Path, remedy: str = "give another path") -> Iterator[Path]:
         raise MsemuError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error
 
 
-def write_text(path: Path, text: str, remedy: str = "give another path") -> None:
+def write_text(path: Path, text: str) -> None:
     """Write a text (UTF-8) as `whole_file` does."""
-    with whole_file(path, remedy) as unfinished:
+    with whole_file(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
 
 

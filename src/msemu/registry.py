@@ -98,11 +98,7 @@ def register_task(spec: TaskSpec) -> None:
 
 
 def register_body(recipe: Path, origin: str = "msemu") -> None:
-    """Make a body known by the name of its recipe's file, and its tasks.
-
-    Args:
-        recipe: The recipe, a YAML file.
-        origin: Distribution that brings it.
+    """Make a body known by the name of its recipe's file (YAML), and its tasks; ``origin`` is the distribution.
 
     Raises:
         MsemuError: The recipe has no title, names an unknown motion, or name or title are taken.

@@ -17,7 +17,6 @@ from msemu.control.dynamics import DynamicsReader, EngineDynamics
 from msemu.control.tracking.foot_placement import FootPlacement
 from msemu.control.tracking.springs import RootDeviation, pull
 from msemu.envs.motion_tracking import MotionTrackingEnv
-from msemu.envs.schedule import Schedule
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
@@ -182,9 +181,9 @@ def test_a_spring_oscillates_at_its_frequency() -> None:
 
 
 def test_a_schedule_goes_from_one_value_to_another() -> None:
-    fade = Schedule(ScheduleCfg(0.2, 1.0, 10, 20))
+    fade = ScheduleCfg(0.2, 1.0, 10, 20)
     assert [fade.at(step) for step in (0, 10, 15, 20, 99)] == pytest.approx([0.2, 0.2, 0.6, 1.0, 1.0])
-    assert Schedule(ScheduleCfg(0.3, 0.5)).at(0) == 0.5
+    assert ScheduleCfg(0.3, 0.5).at(0) == 0.5
 
 
 def test_feet_go_where_the_body_falls(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:

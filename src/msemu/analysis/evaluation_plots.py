@@ -12,17 +12,7 @@ from msemu.files import save_figure
 
 
 def plot_evaluation(evaluation: Evaluation, errors: TrackingErrors, fps: float, folder: Path) -> list[Path]:
-    """Draw the errors over time, the error of each joint, and what the muscles do over time.
-
-    Args:
-        evaluation: The summary.
-        errors: The errors behind it.
-        fps: Control steps per second [Hz].
-        folder: Where the PNG files go.
-
-    Returns:
-        Their paths.
-    """
+    """Draw errors and muscles over time and the error of each joint; return the paths of the PNG files."""
     return [
         _plot_over_time(errors, fps, folder / "errors_over_time.png"),
         _plot_by_joint(evaluation, folder / "error_by_joint.png"),

@@ -63,22 +63,10 @@ class JointSweep:
 def plot_muscles(
     body: Body, parameters: MuscleParameters, muscles: Sequence[int], limit: int | None, folder: Path
 ) -> list[Path]:
-    """Draw the curves of some muscles, and their force and moment arm over the joint about which they act most.
+    """Draw curves of muscles, and their force and moment arm over the joint about which they act most; return paths.
 
-    Muscles without any moment arm have curves only; figures of more than 12 muscles are split.
-
-    Args:
-        body: The body.
-        parameters: The table of its muscles.
-        muscles: Indices of the muscles.
-        limit: Greatest number of muscles whose force and moment arm are drawn; None for all of them.
-        folder: Where the PNG files go.
-
-    Returns:
-        Their paths.
-
-    Raises:
-        MsemuError: The files cannot be written.
+    Muscles without any moment arm have curves only; figures of more than 12 muscles are split. Force and moment arm are
+    drawn of at most ``limit`` muscles.
     """
     joints = main_joints(body)
     moving = [index for index in muscles if joints[index] >= 0][:limit]
@@ -97,8 +85,7 @@ def plot_muscles(
 def main_joints(body: Body) -> np.ndarray:
     """Return for each muscle the hinge about which its mean moment arm over random poses is greatest.
 
-    Returns:
-        Indices into ``body.joint_names``, -1 for a muscle without any moment arm, shape [M].
+    It is an index into ``body.joint_names``, or -1 for a muscle without any moment arm, shape [M].
     """
     poses = random_poses(body.model, _NUM_POSES, seed=0)
     hinges = body.independent_joints[body.is_hinge[body.independent_joints]]
@@ -108,14 +95,7 @@ def main_joints(body: Body) -> np.ndarray:
 
 
 def sweep_joint(body: Body, parameters: MuscleParameters, muscle: int, joint: int) -> JointSweep:
-    """Move one joint of a body through its range and look at one muscle.
-
-    Args:
-        body: The body.
-        parameters: The table of its muscles.
-        muscle: Index of the muscle.
-        joint: Index into ``body.joint_names`` of an independent hinge.
-    """
+    """Move an independent hinge, an index into ``body.joint_names``, through its range and look at one muscle."""
     low, high = body.model.jnt_range[scalar_joints(body.model)[joint]]
     angles = np.linspace(low, high, _NUM_ANGLES)
 
@@ -237,12 +217,8 @@ def _isolated(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the active and the passive force [F0] of fibers without pennation and damping, shape [N, M].
 
-    Args:
-        functions: The level.
-        parameters: The table; MuJoCo's passive force has the lengths and the maximum of the active one.
-        activation: Activation [-].
-        fiber: Fiber length [L0], shape [N].
-        speed: Its velocity [vmax], shape [N].
+    Their lengths [L0] and velocities [vmax] have the shape [N]; MuJoCo's passive force has the lengths and the maximum
+    of the active one.
     """
     none = np.zeros(len(parameters))
     p = replace(parameters, pennation_angle=none, fiber_damping=none)
@@ -255,10 +231,8 @@ def _isolated(
 
 def _isometric_forces(parameters: MuscleParameters, length: np.ndarray) -> dict[str, np.ndarray]:
     """Return the force [N] of one fully active muscle that is held at each length [m], by level."""
-    lengths, still = length[:, None], np.zeros((len(length), 1))
-    return {
-        name: level.functions.in_numpy(parameters, 1.0, lengths, still).force[:, 0] for name, level in LEVELS.items()
-    }
+    held, still = length[:, None], np.zeros((len(length), 1))
+    return {name: level.functions.in_numpy(parameters, 1.0, held, still).force[:, 0] for name, level in LEVELS.items()}
 
 
 def _lengths_and_forces(model: mujoco.MjModel, poses: np.ndarray, muscle: int) -> tuple[np.ndarray, np.ndarray]:

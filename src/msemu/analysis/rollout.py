@@ -75,19 +75,15 @@ def measure_episodes(
 ) -> TrackingErrors:
     """Run one episode in each environment, started at evenly spaced frames of one clip of the reference.
 
-    Args:
-        env: The environment; the episode length of its configuration must not be below ``steps``.
-        policy: Deterministic policy.
-        steps: Control steps.
-        on_step: Called after every step with the number of steps done and in all.
-        clip: Index of the clip.
+    The episode length of the environment's configuration must not be below ``steps`` control steps; the policy is
+    deterministic. ``on_step`` is called after every step with the number of steps done and in all.
     """
     followed = env.reference.clips[clip]
     starts = followed.num_frames if followed.cyclic else max(1, followed.num_frames - steps)
     frame = clip * CLIP_SPACING + torch.arange(env.num_envs, device=env.device) * starts // env.num_envs
     alive = torch.ones(env.num_envs, dtype=torch.bool, device=env.device)
     failed_at = torch.full((env.num_envs,), steps, device=env.device)
-    rows: list[tuple[torch.Tensor, ...]] = []
+    rows: list[list[torch.Tensor]] = []
     with torch.inference_mode():
         observations = env.restart(frame)
         for step in range(steps):
@@ -95,7 +91,7 @@ def measure_episodes(
             failed = dones.bool() & ~extras["time_outs"]
             failed_at = torch.where(alive & failed, step, failed_at)
             alive = alive & ~failed
-            rows.append(_errors(env, alive) + _muscle_use(env, alive))
+            rows.append(_measured(env, alive))
             alive = alive & ~dones.bool()
             on_step(step + 1, steps)
     series = [torch.stack(values).cpu().numpy() for values in zip(*rows, strict=True)]
@@ -110,16 +106,7 @@ def record(
     start_frame: int = 0,
     on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> Recording:
-    """Play the first environment and keep what can be seen; a failed body starts again.
-
-    Args:
-        env: The environment.
-        policy: Deterministic policy.
-        steps: Control steps.
-        title: Title of the recording.
-        start_frame: Frame of the reference to start in.
-        on_step: Called after every step with the number of steps done and in all.
-    """
+    """Play the first environment from a frame of the reference and keep what is seen; a failed body starts again."""
     frames: list[dict[str, torch.Tensor]] = []
     strength = torch.from_numpy(MuscleParameters.of(env.body.model).max_isometric_force).to(env.device)
 
@@ -147,25 +134,17 @@ def record(
     return Recording(body=env.body.name, fps=env.cfg.env.control_frequency_hz, title=title, **stacked)
 
 
-def _errors(env: MotionTrackingEnv, alive: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    state, reference = env.transition.state, env.transition.reference
-    errors = (
+def _measured(env: MotionTrackingEnv, alive: torch.Tensor) -> list[torch.Tensor]:
+    """Errors and use of the muscles in the order of their fields; not a number where an episode has ended."""
+    state, reference, muscles = env.transition.state, env.transition.reference, env.sim.read_muscles()
+    is_elastic = muscles.tendon_strain != 0.0
+    values = (
+        tracking_error.joint_angle_error_deg(state, reference),
         tracking_error.root_rotation_error_deg(state, reference),
         tracking_error.body_position_error_cm(state, reference).mean(1),
         tracking_error.root_translation_error_cm(state, reference),
-    )
-    joint = tracking_error.joint_angle_error_deg(state, reference)
-    nan = torch.tensor(float("nan"), device=env.device)
-    return torch.where(alive.unsqueeze(1), joint, nan), *(torch.where(alive, error, nan) for error in errors)
-
-
-def _muscle_use(env: MotionTrackingEnv, alive: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    muscles = env.sim.read_muscles()
-    is_elastic = muscles.tendon_strain != 0.0
-    use = (
         muscles.power.clamp(min=0.0).sum(1),
         muscles.activation.mean(1),
         muscles.tendon_strain.clamp(min=0.0).sum(1) / is_elastic.sum(1).clamp(min=1),
     )
-    nan = torch.tensor(float("nan"), device=env.device)
-    return tuple(torch.where(alive, value, nan) for value in use)
+    return [torch.where(alive.unsqueeze(1) if value.dim() > 1 else alive, value, torch.nan) for value in values]

@@ -46,15 +46,7 @@ def measure_decoder(
     """Let decoded muscles follow a clip from every frame, and time decoder and physics in each control step.
 
     The wanted acceleration is the clip's plus a critically damped pull of the joints towards it; the root is free, so
-    bodies drift and fall. They start anew from the clip in each round.
-
-    Args:
-        body: The body.
-        clip: A clip of it.
-        num_envs: Environments.
-        rounds: Timings; the medians count.
-        steps: Control steps of each timing.
-        threads: Threads of engine and solver; 0 uses every core.
+    bodies drift and fall. They start anew from the clip in each round of ``steps`` control steps.
 
     Returns:
         Medians and quartiles of the times of a control step of all environments [ms] and of ``decoder_ratio``, the

@@ -31,15 +31,10 @@ def bench_env(args: EnvBenchCfg) -> None:
 
 
 def measure_env(env: MotionTrackingEnv, rounds: int, steps: int) -> dict[str, Any]:
-    """Time control steps of ``env`` and the same physics without it, in turn.
+    """Time ``steps`` control steps of ``env`` and the same physics without it, in turn.
 
     The excitation is the weak tone of an untrained policy with its noise, so that the bodies move, fall and are reset
     as in training. The raw physics starts each timing from the states that the environment is in.
-
-    Args:
-        env: The environment.
-        rounds: Pairs of timings.
-        steps: Control steps per timing.
 
     Returns:
         Medians and quartiles; ``physics_ratio`` is the median of the paired ratios.
@@ -65,7 +60,5 @@ def measure_env(env: MotionTrackingEnv, rounds: int, steps: int) -> dict[str, An
         return seconds(step_physics), seconds(step_env)
 
     physics, whole = steps * env.num_envs / in_rounds(measure_pair, rounds).T
-    figures = {"num_envs": env.num_envs, "substeps": substeps, "body": env.body.name, "rounds": rounds}
-    return figures | named_summary(
-        physics_only_steps_per_s=physics, env_steps_per_s=whole, physics_ratio=whole / physics
-    )
+    facts = {"num_envs": env.num_envs, "substeps": substeps, "body": env.body.name, "rounds": rounds}
+    return facts | named_summary(physics_only_steps_per_s=physics, env_steps_per_s=whole, physics_ratio=whole / physics)

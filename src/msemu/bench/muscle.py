@@ -76,14 +76,8 @@ def measure_muscles(body: Body, num_envs: int, rounds: int, steps: int) -> list[
     The paths move by 10 % of the optimal fiber length about the standing pose at 1 Hz, each with a phase of its own;
     excitations are uniform in 0 to 1. Timed is the whole of a step, with the conversion of the engine's numbers.
 
-    Args:
-        body: The body.
-        num_envs: Environments.
-        rounds: Timings of each level; the medians count.
-        steps: Physics steps of each timing.
-
     Returns:
-        For each level the median and the quartiles of the time per muscle and step [ns].
+        For each level the median and the quartiles of the time per muscle and physics step [ns].
     """
     parameters = MuscleParameters.of(body.model)
     random = np.random.default_rng(0)
@@ -116,13 +110,6 @@ def measure_step_ratio(body: Body, num_envs: int, rounds: int, steps: int, threa
     """Time physics steps with each level over those with the engine's own muscle, in pairs, the order taking turns.
 
     Each timing starts from the standing pose with random joint speeds, under the same weak random excitation.
-
-    Args:
-        body: The body.
-        num_envs: Environments.
-        rounds: Pairs of timings of each level; the medians count.
-        steps: Physics steps of each timing.
-        threads: Threads of engine and muscles; 0 uses every core.
 
     Returns:
         For each level the median and the quartiles of the paired ratios.

@@ -117,14 +117,9 @@ def measure_step(env: MotionTrackingEnv, rounds: int, steps: int) -> tuple[dict[
 
     The actions are those of an untrained policy, so bodies move, fall and are reset as in training.
 
-    Args:
-        env: The environment.
-        rounds: Timings; the medians of their shares count.
-        steps: Control steps of each.
-
     Returns:
-        ``env_stages`` and ``physics_stages``, the share of each stage in its step, and ``step_ms``; and the clock with
-        every call of the last round.
+        ``env_stages`` and ``physics_stages``, the median share of each stage in its step, and ``step_ms``; and the
+        clock with every call of the last round.
     """
     clock = StageClock(env.device)
     generator = torch.Generator().manual_seed(0)
@@ -148,11 +143,7 @@ def measure_step(env: MotionTrackingEnv, rounds: int, steps: int) -> tuple[dict[
 
 
 def chrome_trace(events: list[tuple[str, float, float]]) -> dict[str, Any]:
-    """Calls as a trace that chrome://tracing and ui.perfetto.dev show.
-
-    Args:
-        events: (stage, start, duration) [s].
-    """
+    """Calls, (stage, start, duration) [s], as a trace that chrome://tracing and ui.perfetto.dev show."""
     origin = min((start for _, start, _ in events), default=0.0)
     return {
         "displayTimeUnit": "ms",

@@ -29,16 +29,10 @@ def synchronize(device: torch.device | str) -> None:
 
 
 def in_rounds(measure: Callable[[int], ArrayLike], rounds: int) -> np.ndarray:
-    """Measure several times, after a round that warms caches and threads up and is dropped.
+    """Measure several times, after a round that warms caches and threads up and is dropped, shape [rounds, ...].
 
-    What a round measures in turn is compared within it, so that ratios hold on a busy machine.
-
-    Args:
-        measure: Takes the number of the round, and returns figures.
-        rounds: How often.
-
-    Returns:
-        The figures, shape [rounds, ...].
+    What a round measures in turn is compared within it, so that ratios hold on a busy machine. ``measure`` takes the
+    number of the round.
     """
     return np.array([measure(number) for number in range(rounds + 1)][1:])
 

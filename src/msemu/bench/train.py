@@ -98,7 +98,6 @@ class TrainingClock:
     """
 
     def __init__(self, env: MotionTrackingEnv, runner: OnPolicyRunner):
-        """Start the clock."""
         self._env = env
         self._storage = runner.alg.storage
         self._substeps = round(1.0 / (env.cfg.env.control_frequency_hz * env.cfg.sim.timestep_s))
@@ -136,12 +135,7 @@ class TrainingClock:
 
 
 def measure_training(env: MotionTrackingEnv, runner: OnPolicyRunner, rounds: int) -> dict[str, Any]:
-    """Time iterations of training and the physics alone, in turn.
-
-    Args:
-        env: The environment.
-        runner: Its runner, with a run folder.
-        rounds: Iterations; one more comes first, to warm up.
+    """Time iterations of training, after one to warm up, and the physics alone, in turn.
 
     Returns:
         The figures of `DEFINITIONS`, medians with quartiles where they are timed.
@@ -173,12 +167,7 @@ def measure_training(env: MotionTrackingEnv, runner: OnPolicyRunner, rounds: int
 
 
 def plot_training(rows: list[dict[str, Any]], path: Path) -> None:
-    """Draw the rates over the number of environments, a pair of curves for each body, engine and agent.
-
-    Args:
-        rows: Results of `measure_training` with ``body``, ``engine``, ``agent`` and ``num_envs``.
-        path: PNG file.
-    """
+    """Draw the rates in rows of `bench_train` over the number of environments, a pair of curves for each subject."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     axis = figure.subplots()
     for subject in dict.fromkeys((row["body"], row["engine"], row["agent"]) for row in rows):

@@ -15,17 +15,10 @@ from msemu.sim.warp_simulation import WarpSimulation
 def measure_on_device(
     body: Body, num_envs: int, rounds: int, steps: int, device: str
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Time the muscles and the physics steps with them, each level in turn.
+    """Time the muscles and the physics steps with them, each level in turn, of a body that names a capacity.
 
     Each timing starts from the standing pose with random joint speeds, under the same weak random excitation. Both the
     muscles alone and the whole step run as captured graphs, and the device is waited for at both ends.
-
-    Args:
-        body: The body; it must name a capacity.
-        num_envs: Environments.
-        rounds: Timings of each level; the medians count.
-        steps: Physics steps of each timing.
-        device: Device of the warp engine.
 
     Returns:
         For each level median and quartiles of the time per muscle and step [ns], and of the ratio of a physics step to

@@ -25,15 +25,13 @@ class Command(NamedTuple):
     first: str = ""
 
 
-_BENCH, _MOTION, _MODEL = "msemu.bench.options", "msemu.cli.motion.options", "msemu.cli.model.options"
+_BENCH, _ANALYZE = "msemu.bench.options", "msemu.cli.analyze.options"
+_MOTION, _MODEL = "msemu.cli.motion.options", "msemu.cli.model.options"
+_RUN = "run pretrained checkpoint clip"
 
 COMMANDS = {
-    "play": Command("msemu.cli.options:PlayCfg", "msemu.cli.play:play", "run pretrained checkpoint clip seconds video"),
-    "eval": Command(
-        "msemu.cli.options:EvalCfg",
-        "msemu.cli.eval:evaluate",
-        "run pretrained checkpoint clip episodes seconds json plots",
-    ),
+    "play": Command("msemu.cli.options:PlayCfg", "msemu.cli.play:play", f"{_RUN} seconds video"),
+    "eval": Command("msemu.cli.options:EvalCfg", "msemu.cli.eval:evaluate", f"{_RUN} episodes seconds json plots"),
     "motion fetch": Command(f"{_MOTION}:FetchCfg", "msemu.cli.motion.fetch:fetch"),
     "motion import": Command(
         f"{_MOTION}:ImportCfg",
@@ -51,13 +49,9 @@ COMMANDS = {
     "model check": Command(f"{_MODEL}:CheckCfg", "msemu.cli.model.bodies:check"),
     "model muscles": Command(f"{_MODEL}:MusclesCfg", "msemu.cli.model.muscles:muscles"),
     "analyze static-optimization": Command(
-        "msemu.cli.analyze.options:ExplainClipCfg", "msemu.cli.analyze.static_optimization:static_optimization"
+        f"{_ANALYZE}:ExplainClipCfg", "msemu.cli.analyze.static_optimization:static_optimization"
     ),
-    "analyze gait": Command(
-        "msemu.cli.analyze.options:GaitCfg",
-        "msemu.cli.analyze.gait:analyze_gait",
-        "run pretrained checkpoint clip episodes json plot",
-    ),
+    "analyze gait": Command(f"{_ANALYZE}:GaitCfg", "msemu.cli.analyze.gait:analyze_gait", f"{_RUN} episodes json plot"),
     "bench capacity": Command(f"{_BENCH}:CapacityBenchCfg", "msemu.bench.capacity:bench_capacity"),
     "bench decoder": Command(f"{_BENCH}:DecoderBenchCfg", "msemu.bench.decoder:bench_decoder"),
     "bench env": Command(f"{_BENCH}:EnvBenchCfg", "msemu.bench.env:bench_env"),

@@ -69,10 +69,6 @@ def evaluate(args: EvalCfg) -> None:
             console.print(f"plot: {path}", soft_wrap=True)
 
 
-def _table_of_clips(evaluations: dict[str, Evaluation], title: str) -> Table:
-    return tabulate(evaluations, _CLIP_FIGURES, "clip", title, "mean of the clips")
-
-
 def _table(evaluation: Evaluation, title: str) -> Table:
     table = Table("measure", "value", "unit", title=title)
     rows = (

@@ -11,12 +11,9 @@ PARTS = {"env.action": ActionCfg, "sim.muscle": MuscleCfg}
 
 
 def take_option(arguments: list[str], option: str, role: str) -> tuple[str | None, list[str]]:
-    """Take ``--option NAME`` out of the arguments, and return the name that comes last, if any, and the rest.
+    """Take ``--option NAME`` out of the arguments; return the name that comes last, if any, and the rest.
 
-    Args:
-        arguments: Words of the command line.
-        option: Name of the option.
-        role: Folder of cfg whose files it names.
+    It names a file in the folder ``role`` of cfg, or a YAML file.
 
     Raises:
         MsemuError: No name follows.

@@ -55,13 +55,7 @@ class TrainingDisplay:
     """A live bar on a terminal, and a line every ten seconds where there is none."""
 
     def __init__(self, console: Console, iterations: int, minutes: float | None):
-        """Prepare the bar.
-
-        Args:
-            console: Where to print.
-            iterations: Iterations of this call.
-            minutes: Its time budget [min]; the bar then follows the time.
-        """
+        """Prepare the bar, which follows the time if there is a budget of it [min], else the iterations."""
         self._console = console
         self._minutes = minutes
         self._iterations = iterations

@@ -28,11 +28,7 @@ def make_env(
 
 
 def find_runner(agent: AgentCfg) -> type[Runner]:
-    """The class that trains an agent.
-
-    Raises:
-        MsemuError: It does not exist; the message lists those that do.
-    """
+    """The class that trains an agent."""
     return resolve("runner", agent.runner, Runner)
 
 
@@ -41,12 +37,7 @@ def prepare(
 ) -> tuple[RunFolder, MotionTrackingEnv]:
     """Make, or open, the run folder and build this process's environment.
 
-    Args:
-        task: Id of the task.
-        cfg: The run.
-        team: The processes of the run; the first one makes the folder and finds the clips, the others take both from
-            it.
-        find_clips: Finds the clips of a new run.
+    The first process of the team makes the folder and finds the clips; the others take both from it.
 
     Raises:
         MsemuError: The configuration, the body and the clips do not fit together, or the folder cannot be used.
@@ -75,13 +66,7 @@ def open_policy(
 ) -> tuple[MotionTrackingEnv, Runner]:
     """Load a trained policy beside an environment of its task, without any assistive wrench.
 
-    Args:
-        run: The run.
-        checkpoint: Which of its checkpoints.
-        num_envs: Number of environments.
-        device: Device of the networks.
-        seed: Seed of the environment.
-        clips: What to follow; all clips of the run by default.
+    It follows all clips of the run unless some are given; ``device`` is that of the networks.
     """
     cfg: TrainCfg = replace(run.load_config(), num_envs=num_envs)
     cfg.env.assist = AssistCfg()

@@ -78,12 +78,7 @@ class CorrelatedGaussian(GaussianDistribution, ABC):
         return entropy.expand(len(self.mean))
 
     def kl_divergence(self, old_params: tuple[torch.Tensor, ...], new_params: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """KL(old || new) between the policy of the last rollout and the present one, shape [N].
-
-        Args:
-            old_params: `params` of the rollout.
-            new_params: `params` now.
-        """
+        """KL(old || new) of the policy of the last rollout and the present one, from their `params`, shape [N]."""
         old = self._rollout_factor
         spread = _whitened(self._factor, old).square().sum()
         shift = _whitened(self._factor, (new_params[0] - old_params[0]).t()).square().sum(dim=0)
@@ -97,22 +92,11 @@ class LatticeGaussian(CorrelatedGaussian):
     """
 
     def __init__(self, output_dim: int, latent_dim: int, init_latent_std: float, **settings: Any):
-        """Build the head.
-
-        Args:
-            output_dim: Actions A.
-            latent_dim: Units of the last hidden layer.
-            init_latent_std: Deviation of their noise to begin with.
-            settings: Further arguments of rsl-rl's Gaussian: the noise of each action alone.
-        """
+        """Build the head for ``latent_dim`` units of the last hidden layer; the rest is as in `CorrelatedGaussian`."""
         super().__init__(output_dim, latent_dim, init_latent_std, **settings)
 
     def init_mlp_weights(self, mlp: nn.Sequential) -> None:
-        """Find the last layer.
-
-        Raises:
-            TypeError: The last hidden layer has another size.
-        """
+        """Find the last layer, which has ``latent_dim`` inputs."""
         if mlp[-1].in_features != len(self.log_shared_std):
             raise TypeError(f"latent_dim must be the last of actor.hidden_dims, {mlp[-1].in_features}")
         self._last_layer = (mlp[-1],)  # in a tuple, since the layer is the network's and not this module's
@@ -132,14 +116,7 @@ class GroupGaussian(CorrelatedGaussian):
     membership: torch.Tensor
 
     def __init__(self, output_dim: int, muscles_per_group: float, init_group_std: float, **settings: Any):
-        """Build the head.
-
-        Args:
-            output_dim: Actions A, one for each muscle.
-            muscles_per_group: Mean size of a group.
-            init_group_std: Deviation of the shared noise to begin with.
-            settings: Further arguments of rsl-rl's Gaussian: the noise of each action alone.
-        """
+        """Build the head; a group has ``muscles_per_group`` on average, the rest is as in `CorrelatedGaussian`."""
         num_groups = max(1, round(output_dim / muscles_per_group))
         super().__init__(output_dim, num_groups, init_group_std, **settings)
         self.register_buffer("membership", torch.zeros(output_dim, num_groups))

@@ -39,11 +39,7 @@ _GROUPS = ("proprioception", "muscle", "reference")
 
 
 def translate(train: dict[str, Any], where: str) -> list[str]:
-    """Bring the values of a training to today's form, in place.
-
-    Args:
-        train: What ``config.yaml`` holds below ``train``.
-        where: The file, for messages.
+    """Bring what ``config.yaml`` holds below ``train`` to today's form, in place.
 
     Returns:
         Lines that name the values which the run did not hold and which are today's defaults.

@@ -14,12 +14,7 @@ def head_name(actor: MLPModel) -> str:
 
 
 def expect_head(actor: MLPModel, stored: str | None, path: str) -> None:
-    """Refuse a checkpoint of another head.
-
-    Args:
-        actor: The actor that shall be loaded.
-        stored: `head_name` in the checkpoint; none in those of before there were several.
-        path: The checkpoint, for the message.
+    """Refuse a checkpoint at ``path`` of another head than the actor's; old ones did not name theirs.
 
     Raises:
         MsemuError: The heads differ; the message names both.
@@ -42,7 +37,6 @@ class PolicyNetwork(MLPModel):
     """
 
     def __init__(self, *arguments: Any, **settings: Any):
-        """Take the arguments of rsl-rl's MLP."""
         super().__init__(*arguments, **settings)
         with torch.no_grad():
             self.mlp[-1].weight.mul_(_LAST_LAYER_SCALE)

@@ -27,30 +27,15 @@ class ShuffledRollout(RolloutStorage):
         """Yield the same mini-batches as rsl-rl."""
         size = self.num_envs * self.num_transitions_per_env // num_mini_batches
         order = torch.randperm(num_mini_batches * size, device=self.device)
-        everything = RolloutStorage.Batch(
-            observations=self.observations.flatten(0, 1)[order],
-            actions=self.actions.flatten(0, 1)[order],
-            values=self.values.flatten(0, 1)[order],
-            advantages=self.advantages.flatten(0, 1)[order],
-            returns=self.returns.flatten(0, 1)[order],
-            old_actions_log_prob=self.actions_log_prob.flatten(0, 1)[order],
-            old_distribution_params=tuple(each.flatten(0, 1)[order] for each in self.distribution_params),
-        )
+        held = {name: getattr(self, name) for name in ("observations", "actions", "values", "advantages", "returns")}
+        held["old_actions_log_prob"] = self.actions_log_prob
+        shuffled = {name: values.flatten(0, 1)[order] for name, values in held.items()}
+        params = [values.flatten(0, 1)[order] for values in self.distribution_params]
         for _ in range(num_epochs):
             for start in range(0, len(order), size):
-                yield _rows(everything, slice(start, start + size))
-
-
-def _rows(batch: RolloutStorage.Batch, rows: slice) -> RolloutStorage.Batch:
-    return RolloutStorage.Batch(
-        observations=batch.observations[rows],
-        actions=batch.actions[rows],
-        values=batch.values[rows],
-        advantages=batch.advantages[rows],
-        returns=batch.returns[rows],
-        old_actions_log_prob=batch.old_actions_log_prob[rows],
-        old_distribution_params=tuple(each[rows] for each in batch.old_distribution_params),
-    )
+                rows = slice(start, start + size)
+                batch = {name: values[rows] for name, values in shuffled.items()}
+                yield RolloutStorage.Batch(**batch, old_distribution_params=tuple(each[rows] for each in params))
 
 
 class PPO(BasePPO):

@@ -55,24 +55,12 @@ class PretrainedRun(RunFolder):
 
 
 def find_run(name: str, runs_dir: Path, pretrained: bool) -> RunFolder:
-    """Open the policy of a task that comes with msemu, or a run as `RunFolder.find` does.
-
-    Raises:
-        MsemuError: There is no such policy or run.
-    """
+    """Open the policy of a task that comes with msemu, or a run as `RunFolder.find` does."""
     return PretrainedRun.of(name) if pretrained else RunFolder.find(name, runs_dir)
 
 
 def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:
-    """Copy what is needed to use a policy, without optimizer, clips and the paths of this machine.
-
-    Args:
-        run: Where it was trained.
-        checkpoint: ``best``, ``last`` or the path of one.
-        folder: Where the policies of all tasks lie.
-
-    Returns:
-        The policy's own folder.
+    """Copy what is needed to use a policy, without optimizer, clips and the paths of this machine, and return where to.
 
     Raises:
         MsemuError: A clip is a file of the user's, which msemu cannot obtain elsewhere.

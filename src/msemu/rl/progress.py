@@ -111,11 +111,7 @@ class ProgressLogger(Logger):
             super().init_logging_writer()
 
     def process_env_step(
-        self,
-        rewards: torch.Tensor,
-        dones: torch.Tensor,
-        extras: dict,
-        intrinsic_rewards: torch.Tensor | None = None,
+        self, rewards: torch.Tensor, dones: torch.Tensor, extras: dict, intrinsic_rewards: torch.Tensor | None = None
     ) -> None:
         """Note a step; unlike rsl-rl, leave everything on the device until `log`, so that nothing waits for it."""
         if self.writer is None:

@@ -121,10 +121,7 @@ class RunFolder:
         return [MotionClip.load(path) for path in several or [self.path / "motion.npz"]]
 
     def load_body(self, cfg: TrainCfg) -> Body:
-        """Make the body by the recipe that the run holds.
-
-        Args:
-            cfg: The run's configuration; its ``body_path`` says where the model is now.
+        """Make the body by the recipe that the run holds; ``cfg.body_path`` says where its model is now.
 
         Raises:
             MsemuError: Another body is asked for, or its model is not installed.
@@ -165,11 +162,7 @@ class RunFolder:
             raise MsemuError(f"cannot write into the run folder {self.path}: {error.strerror}") from error
 
     def note_resumption(self) -> None:
-        """Add the command that goes on with the run to its provenance.
-
-        Raises:
-            MsemuError: The folder cannot be written.
-        """
+        """Add the command that goes on with the run to its provenance."""
         provenance = read_yaml(self.path / "provenance.yaml")
         entry = {"iteration": self.next_iteration(), "command": sys.argv, "git": git_state()}
         provenance["resumed"] = [*provenance.get("resumed", []), entry]
@@ -184,14 +177,7 @@ class RunFolder:
         return 1 + max((_iteration(path) for path in self.checkpoints()), default=-1)
 
     def checkpoint(self, name: str) -> Path:
-        """Path of a checkpoint.
-
-        Args:
-            name: ``best`` (least tracking error), ``last`` (to continue from), or a path.
-
-        Raises:
-            MsemuError: There is none.
-        """
+        """Path of a checkpoint: ``best`` (least tracking error), ``last`` (to continue from), or any by its path."""
         if name not in ("best", "last"):
             return Path(name)
         best = self.path / "best.pt"

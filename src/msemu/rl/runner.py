@@ -78,14 +78,7 @@ class Runner(OnPolicyRunner):
 
     @classmethod
     def check_team(cls, team: Team) -> None:
-        """Find out, before anything is made, whether the processes can train together.
-
-        Args:
-            team: The processes.
-
-        Raises:
-            MsemuError: They cannot.
-        """
+        """Refuse, before anything is made, processes that cannot train together with an `MsemuError`."""
 
     def train(self, iterations: int, fresh: bool) -> None:
         """Learn until ``iterations`` are done or the logger's `ProgressLogger.stop` says so, and save.
@@ -100,7 +93,7 @@ class Runner(OnPolicyRunner):
             self.learn(iterations, init_at_random_ep_len=fresh)
         except StopTraining:
             if self._team.is_rank_zero:
-                self.save(str(Path(self.logger.log_dir) / f"model_{self.current_learning_iteration}.pt"))
+                self.save(self._checkpoint_path())
         if self._team.is_rank_zero:
             self.logger.writer.flush()
 
@@ -109,7 +102,8 @@ class Runner(OnPolicyRunner):
         state = self._learned()
         state["env"] = self.env.state_dict()
         state["random"] = _random_state()
-        state["logger"] = {name: _plain(getattr(self.logger, name)) for name in _LOGGER_STATE}
+        logged = {name: getattr(self.logger, name) for name in _LOGGER_STATE}
+        state["logger"] = {name: list(value) if isinstance(value, deque) else value for name, value in logged.items()}
         checkpoint.write(Path(path), state)
 
     def load(
@@ -128,7 +122,7 @@ class Runner(OnPolicyRunner):
         try:
             self.alg.load(state, load_cfg, strict)
             if self._team.is_rank_zero:
-                self.env.load_state_dict(_to(state["env"], self.env.device))
+                self.env.load_state_dict({key: value.to(self.env.device) for key, value in state["env"].items()})
         except (KeyError, RuntimeError, ValueError) as error:
             raise _misfit(path, error) from error
         self.env.control_steps = state.get("control_steps", 0)
@@ -158,6 +152,9 @@ class Runner(OnPolicyRunner):
         """The policy without exploration noise, from observations to actions on the environment's device."""
         actor = self.get_inference_policy(self.device)
         return lambda observations: actor(observations.to(self.device)).to(self.env.device)
+
+    def _checkpoint_path(self) -> str:
+        return str(Path(self.logger.log_dir) / f"model_{self.current_learning_iteration}.pt")
 
     def _configure_multi_gpu(self) -> None:
         """Tell rsl-rl of the other processes, which are connected already; by itself it knows NCCL only."""
@@ -207,17 +204,11 @@ class Runner(OnPolicyRunner):
 
 
 def tracking_score_cm(error_cm: float, failures_per_step: float, episode_length: int, failed_error_cm: float) -> float:
-    """Expected tracking error over an episode in which the time after a failure counts as failed.
+    """Expected tracking error [cm] over an episode in which the time after a failure counts as failed.
 
     The error of visited states alone would flatter a policy that falls at once: each reset puts it back on the
-    reference. With failure probability p per step, an episode of N steps is alive for the share
+    reference. With failure probability p per step, an episode of N control steps is alive for the share
     (1 - (1 - p)^N) / (N p) of its time.
-
-    Args:
-        error_cm: Mean error of the states that were visited [cm].
-        failures_per_step: Failures per control step and environment [-].
-        episode_length: Longest episode N [control steps].
-        failed_error_cm: Error that counts after a failure [cm].
     """
     p = failures_per_step
     alive = 1.0 if p == 0.0 else (1.0 - (1.0 - p) ** episode_length) / (episode_length * p)
@@ -236,11 +227,7 @@ def _check_groups(wanted: dict[str, list[str]], env: MotionTrackingEnv) -> None:
 
 
 def with_classes(agent: AgentCfg) -> dict[str, Any]:
-    """Plain values of an agent with the classes that its names stand for, which is what rsl-rl takes.
-
-    Raises:
-        MsemuError: A name is unknown.
-    """
+    """Plain values of an agent with the classes that its names stand for, which is what rsl-rl takes."""
     cfg = to_dict(agent)
     for part, role in (("algorithm", "algorithm"), ("actor", "network"), ("critic", "network")):
         cfg[part]["class_name"] = resolve(role, cfg[part].get("class_name"))
@@ -260,14 +247,6 @@ def _set_random_state(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["torch"].cpu())
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"].cpu())
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, deque) else value
-
-
-def _to(state: dict[str, torch.Tensor], device: torch.device) -> dict[str, torch.Tensor]:
-    return {key: value.to(device) for key, value in state.items()}
 
 
 def _misfit(path: Path | str, error: Exception) -> MsemuError:

@@ -43,6 +43,15 @@ class ScheduleCfg:
         if not 0 <= self.begin <= self.end:
             raise MsemuError(f"a schedule ends after it begins, and not before step 0: {self.begin} to {self.end}")
 
+    def at(self, step: int) -> float:
+        """Return the value at a control step."""
+        if step >= self.end:
+            return self.final
+        if step <= self.begin:
+            return self.initial
+        share = (step - self.begin) / (self.end - self.begin)
+        return self.initial + share * (self.final - self.initial)
+
 
 @dataclass(frozen=True)
 class ExcitationCfg(ActionCfg):

@@ -41,10 +41,8 @@ class Camera:
 
     def axes(self) -> np.ndarray:
         """Return the unit vectors to the right, up and forward as rows, shape [3, 3]."""
-        azimuth, elevation = np.radians(self.azimuth_deg), np.radians(ELEVATION_DEG)
-        forward = np.array(
-            [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]
-        )
+        azimuth, pitch = np.radians(self.azimuth_deg), np.radians(ELEVATION_DEG)
+        forward = np.array([np.cos(pitch) * np.cos(azimuth), np.cos(pitch) * np.sin(azimuth), np.sin(pitch)])
         right = np.array([np.sin(azimuth), -np.cos(azimuth), 0.0])
         return np.stack([right, np.cross(right, forward), forward])
 
@@ -54,13 +52,7 @@ class Camera:
         return self.lookat - self.distance_m * self.axes()[2]
 
     def project(self, points: np.ndarray, width: int, height: int) -> np.ndarray:
-        """Return the column and row [pixel] and the depth [m] of points, shape [..., 3].
-
-        Args:
-            points: Positions in the world [m], shape [..., 3].
-            width: Width of the picture [pixel].
-            height: Height of the picture [pixel]; row 0 is the top.
-        """
+        """Return column and row [pixel] (row 0 is the top) and depth [m] of points [..., 3] [m], shape [..., 3]."""
         local = (points - self.lookat) @ self.axes().T
         depth = local[..., 2] + self.distance_m
         scale = self.pixels_per_m(np.maximum(depth, 0.05), height)
@@ -74,14 +66,9 @@ class Camera:
 def following_cameras(
     qpos: np.ndarray, fps: float, episode_start: np.ndarray, body: Body, heading_deg: float
 ) -> list[Camera]:
-    """Return a camera for every frame that follows the root smoothly and never turns.
+    """Return a camera for every pose [T, nq] that follows the root smoothly, never turns, and jumps between episodes.
 
-    Args:
-        qpos: Poses, shape [T, nq].
-        fps: Frames per second [Hz].
-        episode_start: True where a new episode begins, and the camera jumps, shape [T] or [0].
-        body: The body; its standing height decides the distance.
-        heading_deg: Direction that the body faces at first.
+    The body faces ``heading_deg`` at first; ``episode_start``, shape [T] or [0], is true where a new episode begins.
     """
     root = qpos[:, :3].astype(float)
     cuts = [0, *(np.flatnonzero(episode_start[1:]) + 1), len(root)]

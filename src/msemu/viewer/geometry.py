@@ -33,9 +33,7 @@ class BodyMesh:
 def bone_meshes(model: mujoco.MjModel, cell_m: float) -> list[BodyMesh]:
     """Return the visible meshes of every moving body, simplified.
 
-    Args:
-        model: The model.
-        cell_m: Size of the smallest detail to keep on a thick bone [m]; thin bones keep down to a third.
+    The smallest detail to keep on a thick bone is ``cell_m`` [m]; thin bones keep down to a third.
     """
     visible = (
         (model.geom_type == mujoco.mjtGeom.mjGEOM_MESH)
@@ -46,12 +44,7 @@ def bone_meshes(model: mujoco.MjModel, cell_m: float) -> list[BodyMesh]:
 
 
 def contact_meshes(model: mujoco.MjModel, geoms: np.ndarray) -> list[BodyMesh]:
-    """Return the shapes of contact geoms, grouped by moving body; meshes among them are bones and left out.
-
-    Args:
-        model: The model.
-        geoms: Geom ids, shape [G].
-    """
+    """Return the shapes of contact geoms, by moving body; meshes among them are bones and left out."""
     kinds = {geom: mujoco.mjtGeom(model.geom_type[geom]) for geom in geoms}
     solid = [geom for geom, kind in kinds.items() if kind in _PRIMITIVES]
     return _by_body(model, solid, lambda geom: _PRIMITIVES[kinds[geom]](model.geom_size[geom]))

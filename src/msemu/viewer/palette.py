@@ -17,14 +17,7 @@ _MUSCLE_OPACITY = (0.55, 1.0)
 
 
 def activation_colors(activation: np.ndarray) -> np.ndarray:
-    """Return a color for each activation: dark blue-gray at rest to red at full activation.
-
-    Args:
-        activation: Muscle activation [-], any shape; values outside [0, 1] are clipped.
-
-    Returns:
-        Red, green and blue in [0, 1], shape [..., 3].
-    """
+    """Return a color in [0, 1] for each activation, shape [..., 3]: dark blue-gray at rest, red at full activation."""
     clipped = np.clip(activation, 0.0, 1.0)
     return np.stack([np.interp(clipped, _ACTIVATION_STOPS, channel) for channel in _ACTIVATION_RGB.T], axis=-1)
 

@@ -36,10 +36,7 @@ class Pose:
 
 
 class Poser:
-    """Computes `Pose` from joint coordinates.
-
-    Args:
-        model: The model; its muscles are the actuators that pull on a tendon.
+    """Computes `Pose` from joint coordinates; muscles are the actuators that pull on a tendon.
 
     Attributes:
         max_segments: No pose has more segments than this.

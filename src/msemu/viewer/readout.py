@@ -8,11 +8,7 @@ from msemu.motion.recording import Recording
 
 
 def check_recording(recording: Recording, body: Body) -> None:
-    """Refuse a recording that does not belong to the body.
-
-    Raises:
-        MsemuError: Another body, no frames, arrays of the wrong size, or values that are not finite.
-    """
+    """Refuse a recording of another body, without frames, or with arrays of a wrong size or not finite."""
     if recording.body != body.name:
         raise MsemuError(f"the recording shows body '{recording.body}', not '{body.name}'; load that body to view it")
     if recording.num_frames == 0:

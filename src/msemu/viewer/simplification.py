@@ -11,18 +11,10 @@ _SINGULAR = 0.05
 
 
 def simplify(vertices: np.ndarray, faces: np.ndarray, cell_m: float) -> tuple[np.ndarray, np.ndarray]:
-    """Merge all vertices that share a cell of a cubic grid.
+    """Merge all vertices that share a cell of a cubic grid; return the vertices [V, 3] [m] and triangles [F, 3] left.
 
     The merged vertex is where the planes of the cell's triangles come closest to meeting, which keeps edges
     and ridges that a mere average would wear off.
-
-    Args:
-        vertices: Vertex positions [m], shape [V, 3].
-        faces: Vertex indices of each triangle, shape [F, 3].
-        cell_m: Edge of a grid cell [m].
-
-    Returns:
-        The remaining vertices [m], shape [V', 3], and triangles, shape [F', 3].
     """
     cells = np.floor((vertices - vertices.min(0)) / cell_m).astype(np.int64)
     _, cluster = np.unique(cells, axis=0, return_inverse=True)

@@ -202,8 +202,11 @@ def test_a_rollout_without_samples_is_skipped() -> None:
     assert torch.isfinite(discriminator.reward(torch.randn(3, 4))).all()
 
 
-def test_a_collapse_is_named_once(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    log, writer = DiagnosticsLog(collapsed_after=3), SummaryWriter(str(tmp_path))
+def test_a_collapse_is_named_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("msemu.rl.adversarial.diagnostics.COLLAPSED_AFTER", 3)
+    log, writer = DiagnosticsLog(), SummaryWriter(str(tmp_path))
     sure = Diagnostics(
         torch.tensor(0.1),
         torch.tensor([-4.0, -5.0]),

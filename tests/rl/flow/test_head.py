@@ -12,7 +12,7 @@ from tensordict import TensorDict
 
 from msemu.rl.flow.algorithm import FlowPPO
 from msemu.rl.flow.distribution import FlowDistribution
-from msemu.rl.flow.matching import flow_matching_loss, point_between
+from msemu.rl.flow.guidance import flow_matching_loss, point_between
 from msemu.rl.flow.velocity import VelocityFlow
 from msemu.rl.ppo import PPO
 

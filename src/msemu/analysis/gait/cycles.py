@@ -38,14 +38,7 @@ class GaitCycle:
         return (self.foot_off - self.strike) / (self.next_strike - self.strike)
 
     def resample(self, values: np.ndarray) -> np.ndarray:
-        """Interpolate a signal at the instants `PERCENT` of the cycle.
-
-        Args:
-            values: Shape [T, K].
-
-        Returns:
-            Shape [101, K].
-        """
+        """Interpolate a signal [T, K] at the instants `PERCENT` of the cycle, shape [101, K]."""
         samples = np.arange(self.strike, self.next_strike + 1)
         instants = np.linspace(self.strike, self.next_strike, len(PERCENT))
         return np.stack([np.interp(instants, samples, column) for column in values[samples].T], axis=1)
@@ -75,12 +68,7 @@ def find_strikes(stands: np.ndarray, cyclic: bool = False) -> np.ndarray:
 
 
 def find_cycles(touches: np.ndarray, fps: float, duration_s: float) -> tuple[list[GaitCycle], int]:
-    """Find the cycles of a foot.
-
-    Args:
-        touches: Whether it touches the floor, shape [T].
-        fps: Samples per second [Hz].
-        duration_s: How long a cycle should last [s].
+    """Find the cycles of a foot that touches the floor [T] which last about ``duration_s`` [s].
 
     Returns:
         The cycles, and the number of others that are left out because they are over 30 % shorter or longer, as after

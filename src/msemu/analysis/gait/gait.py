@@ -84,15 +84,8 @@ def measure_gait(
 ) -> GaitActivity:
     """Let a policy walk, and cut what the muscles do into gait cycles by the floor's force on each foot.
 
-    The first second is left out, and everything from a failure on.
-
-    Args:
-        env: The environment; the episode length of its configuration must not be below ``steps``.
-        policy: Deterministic policy.
-        steps: Control steps.
-        timing: The channels.
-        clip: Index of the clip.
-        on_step: Called after every step with the number of steps done and in all.
+    The first second is left out, and everything from a failure on. As for `measure_episodes`, the environment's
+    episodes must not be shorter.
 
     Raises:
         MsemuError: The clip is no gait, the muscles have other names, or a leg finishes no cycle.

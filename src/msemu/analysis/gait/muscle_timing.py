@@ -49,11 +49,7 @@ class TextbookTiming:
         return load(cls, cfg_file("emg", name))
 
     def weights(self, body: Body, side: str) -> np.ndarray:
-        """Weights with which the muscles of a body give the channels of one leg, shape [M, K].
-
-        Args:
-            body: The body.
-            side: ``r`` or ``l``.
+        """Weights with which the muscles of a body give the channels of the leg ``r`` or ``l``, shape [M, K].
 
         Raises:
             MsemuError: The muscles of the body have other names.
@@ -97,12 +93,7 @@ class Agreement:
 
     @classmethod
     def of(cls, activation: np.ndarray, is_on: np.ndarray) -> "Agreement":
-        """Compare an activation with bursts.
-
-        Args:
-            activation: At each of `PERCENT` [-], shape [101].
-            is_on: Whether the textbook has the muscle active, shape [101].
-        """
+        """Compare an activation [-] with whether the textbook has the muscle active, both at `PERCENT`, shape [101]."""
         course, on = activation[:-1], is_on[:-1]
         by_shift = correlation_by_shift(activation, is_on)
         return cls(
@@ -133,12 +124,7 @@ class OverallAgreement:
 
     @classmethod
     def of(cls, activation: np.ndarray, timing: TextbookTiming) -> "OverallAgreement":
-        """Compare the activation of every channel with the textbook.
-
-        Args:
-            activation: Of each channel at each of `PERCENT` [-], shape [101, K].
-            timing: The textbook.
-        """
+        """Compare the activation of every channel at each of `PERCENT` [-], shape [101, K], with the textbook."""
         channels = zip(activation.T, timing.channels.values(), strict=True)
         courses = np.stack([correlation_by_shift(course, channel.is_on) for course, channel in channels])
         changing = courses[np.isfinite(courses).all(1)]
@@ -153,14 +139,9 @@ class OverallAgreement:
 
 
 def correlation_by_shift(activation: np.ndarray, is_on: np.ndarray) -> np.ndarray:
-    """Pearson's coefficient of an activation with bursts, after moving it to later by 0 to 99 % of the cycle.
+    """Pearson's coefficient of an activation with bursts, after moving it to later by 0 to 99 % of the cycle, [100].
 
-    Args:
-        activation: At each of `PERCENT` [-], shape [101].
-        is_on: Whether the textbook has the muscle active, shape [101].
-
-    Returns:
-        Shape [100]; not numbers for a muscle that never changes.
+    Both are at `PERCENT`, as in `Agreement.of`; there are no numbers for a muscle that never changes.
     """
     course = activation[:-1] - activation[:-1].mean()  # 100 % is the 0 % of the next cycle
     bursts = is_on[:-1] - is_on[:-1].mean()

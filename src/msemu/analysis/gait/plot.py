@@ -25,15 +25,7 @@ _LEAST_RANGE = 0.1
 def plot_gait(
     activity: GaitActivity, timing: TextbookTiming, agreements: dict[str, Agreement], title: str, path: Path
 ) -> None:
-    """Draw mean and standard deviation over the cycles, one panel for each channel.
-
-    Args:
-        activity: What was measured.
-        timing: The textbook.
-        agreements: How they go together, by channel.
-        title: Who walks.
-        path: Where the PNG file goes.
-    """
+    """Draw mean and standard deviation over the cycles, a panel for each channel; ``title`` says who walks."""
     rows = -(-(len(timing.channels) + 1) // _COLUMNS)  # the key takes the last place
     figure = Figure(figsize=(2.8 * _COLUMNS, 1.75 * rows + 0.8), layout="constrained")
     axes = list(figure.subplots(rows, _COLUMNS, squeeze=False).flat)

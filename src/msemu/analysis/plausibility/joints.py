@@ -10,12 +10,9 @@ _AT_LIMIT_SHARE = 0.01
 
 
 def joints_at_limit(body: Body, pose: np.ndarray, center: str) -> list[str]:
-    """Return the independent joints of a joint center's limb and of the trunk that are at a limit.
+    """Return the independent joints of a joint center's limb and of the trunk that are at a limit in a pose [nq].
 
-    Args:
-        body: The body.
-        pose: Pose, shape [nq].
-        center: Joint center such as ``knee_r``; its whole leg or arm counts, down to the toes or the wrist.
+    The whole leg or arm of a center such as ``knee_r`` counts, down to the toes or the wrist.
     """
     model, (joint, side) = body.model, center.split("_")
     end = f"{'toe' if joint in ('hip', 'knee', 'ankle') else 'wrist'}_{side}"

@@ -20,17 +20,11 @@ _SNAP_SHARE = 0.5
 
 
 def snapping_geom(body: Body, muscle: int, before: np.ndarray, after: np.ndarray, jump: float) -> str | None:
-    """Return the wrapping geom over which a muscle jumps between two frames; None when it only moves fast.
+    """Return the wrapping geom over which a muscle jumps between two poses [nq]; None when it only moves fast.
 
     Joints move evenly between the frames. A path that takes another way round a geom changes its length within one of
-    many small parts of the step, and would do so however slowly a body passes the pose.
-
-    Args:
-        body: The body.
-        muscle: Index of the muscle.
-        before: Pose of the first frame, shape [nq].
-        after: Pose of the second frame, shape [nq].
-        jump: The change of length that the moment arms do not explain, over the optimal fiber length [-].
+    many small parts of the step, and would do so however slowly a body passes the pose. The ``jump`` is the change of
+    length that the moment arms do not explain, over the optimal fiber length [-].
     """
     model, data = body.model, mujoco.MjData(body.model)
     tendon = model.actuator_trnid[muscle, 0]
@@ -52,17 +46,10 @@ def snapping_geom(body: Body, muscle: int, before: np.ndarray, after: np.ndarray
 
 
 def tendon_jumps(body: Body, path: np.ndarray) -> np.ndarray:
-    """Return how far each length changes between frames beyond what the moment arms explain, over the fiber's [-].
+    """Return how far each length changes along poses [T, nq] beyond what the moment arms explain, shape [T - 1, M].
 
-    Where a tendon moves smoothly over its wrapping surfaces this vanishes with the cube of the time between frames;
-    where it snaps over one, it is the size of the snap.
-
-    Args:
-        body: The body.
-        path: Poses, shape [T, nq].
-
-    Returns:
-        Shares of the optimal fiber length, shape [T - 1, M].
+    The unit is the optimal fiber length [-]. Where a tendon moves smoothly over its wrapping surfaces this vanishes
+    with the cube of the time between frames; where it snaps over one, it is the size of the snap.
     """
     pairs = zip(steps_between(body, path), pairwise(paths_along(body.model, path)), strict=True)
     jumps = [after - before - 0.5 * (arms + later) @ step for step, ((before, arms), (after, later)) in pairs]

@@ -53,15 +53,10 @@ class Strength:
 
 
 def strength(body: Body, path: np.ndarray, fps: float) -> Strength:
-    """Compare required and available torques in the frames of a path that have neighbors.
+    """Compare required and available torques in the frames of a path [F + 2, nq] that have neighbors.
 
     Each joint is judged by itself: a muscle counts with all its force at every joint that it crosses, so that a ratio
     above 1 proves that the clip is too demanding, and one below 1 does not prove that it can be followed.
-
-    Args:
-        body: The body.
-        path: Poses, shape [F + 2, nq].
-        fps: Frame rate [Hz].
     """
     capacity = MuscleCapacity(MuscleParameters.of(body.model))
     needed, passive, low, high = [], [], [], []
@@ -86,13 +81,9 @@ def strength(body: Body, path: np.ndarray, fps: float) -> Strength:
 
 
 def _beside_floor(body: Body, data: mujoco.MjData, forces: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Return what is left of generalized forces when the floor gives what it can, shape [D].
+    """Return what is left of generalized forces in a pose when the floor gives what it can, shape [D].
 
-    Args:
-        body: The body.
-        data: The pose.
-        forces: Generalized forces that the movement needs, shape [D].
-        scale: What each joint can give [Nm or N], shape [D - 6].
+    The ``scale`` is what each joint can give [Nm or N], shape [D - 6].
     """
     pushes = body.weight * _pushes(body, data)
     weight = np.concatenate([np.ones(6) / body.weight, _JOINT_WEIGHT / scale])

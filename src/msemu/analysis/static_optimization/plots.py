@@ -13,30 +13,18 @@ from msemu.control.static_optimization import StaticOptimization
 from msemu.files import save_figure
 
 _LEG_MUSCLES = (
-    "soleus",
-    "gasmed",
-    "tibant",
-    "vaslat",
-    "recfem",
-    "bflh",
-    "semimem",
-    "glmax1",
-    "glmed1",
-    "iliacus",
-    "addlong",
-    "perlong",
+    *("soleus", "gasmed", "tibant", "vaslat", "recfem", "bflh"),
+    *("semimem", "glmax1", "glmed1", "iliacus", "addlong", "perlong"),
 )
 _LEG_JOINTS = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle", "subtalar_angle")
 _SIDES = {"r": ("right", "#d55e00"), "l": ("left", "#0072b2")}
 
 
 def gait_cycles(result: StaticOptimization, fps: float, cyclic: bool) -> dict[str, list[np.ndarray]]:
-    """Return the frames of each gait cycle of either side, from one foot strike to the next.
+    """Return the frames of each gait cycle of either side, ``r`` and ``l``, from one foot strike to the next.
 
-    The one cycle of a cyclic clip is turned round to begin with the strike.
-
-    Returns:
-        Arrays of frames by side, ``r`` and ``l``; no cycles for a foot that does not strike (twice, without a cycle).
+    The one cycle of a cyclic clip is turned round to begin with the strike. A foot that does not strike (twice, without
+    a cycle) has none.
     """
     forces = region_forces(result)
     cycles: dict[str, list[np.ndarray]] = {}
@@ -56,15 +44,7 @@ def plot_static_optimization(
 ) -> list[Path]:
     """Draw activations, joint torques and contact forces, each over the gait cycle of its side where there is one.
 
-    Args:
-        result: The solution.
-        time: Instants [s], shape [T].
-        cyclic: Whether the clip repeats.
-        title: What was optimized.
-        folder: Where the PNG files go; it is made.
-
-    Returns:
-        Their paths.
+    The clip's instants are ``time`` [s], shape [T]. The PNG files' paths are returned.
     """
     cycles = gait_cycles(result, 1.0 / (time[1] - time[0]), cyclic)
     muscles, bars = _plot_sides(_LEG_MUSCLES, result.muscle_names, [(result.activation, {})], time, cycles)

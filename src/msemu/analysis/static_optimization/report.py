@@ -1,6 +1,5 @@
 """What a static optimization found, in figures and in files."""
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -45,26 +44,13 @@ def region_forces(result: StaticOptimization) -> dict[str, np.ndarray]:
 
 
 def write_files(result: StaticOptimization, time: np.ndarray, name: str, folder: Path) -> list[Path]:
-    """Write everything as ``.npz`` and the activations, forces and torques as OpenSim storage files.
+    """Write everything as ``.npz``, and activations, forces and torques as OpenSim storage files; return their paths.
 
-    The moment arms are stored sparsely: ``moment_arm_muscle``, ``moment_arm_dof`` [P] and ``moment_arm`` [T, P].
-
-    Args:
-        result: The solution.
-        time: Instants [s], shape [T].
-        name: First part of the files' names.
-        folder: Where they go; it is made.
-
-    Returns:
-        Their paths.
-
-    Raises:
-        MsemuError: A file cannot be written.
+    The moment arms are stored sparsely: ``moment_arm_muscle``, ``moment_arm_dof`` [P] and ``moment_arm`` [T, P]. The
+    instants are ``time`` [s], shape [T]; files' names begin with ``name``.
     """
     muscles, dofs = np.nonzero(np.abs(result.moment_arm).max(axis=0) > 0)
-    arrays = {
-        field.name: np.asarray(getattr(result, field.name)) for field in fields(result) if field.name != "moment_arm"
-    }
+    arrays = {name: np.asarray(values) for name, values in vars(result).items() if name != "moment_arm"}
     arrays |= {
         "time": time,
         "moment_arm": result.moment_arm[:, muscles, dofs].astype(np.float32),

@@ -54,9 +54,7 @@ def muscles(args: MusclesCfg) -> None:
     findings = [finding for finding in findings if finding.subject in names]
     if args.json:
         rows = [_muscle_row(table, index) for index in chosen]
-        write_json(
-            args.json, {"body": args.body, "muscles": rows, "findings": [finding.facts() for finding in findings]}
-        )
+        write_json(args.json, {"body": args.body, "muscles": rows, "findings": [each.facts() for each in findings]})
     console = Console()
     console.print(_muscles_table(args.body, table, chosen))
     console.print(findings_table("Implausible", findings))
@@ -82,9 +80,7 @@ def _muscle_row(table: MuscleParameters, index: int) -> dict[str, Any]:
 
 def _muscles_table(body: str, table: MuscleParameters, chosen: list[int]) -> Table:
     quantities = {"F0": "N", "L0": "cm", "slack": "cm", "pennation": "deg", "vmax": "L0/s", "tau+": "ms", "tau-": "ms"}
-    columns = [
-        Column(escape(f"{quantity}\n[{unit}]"), justify="right", no_wrap=True) for quantity, unit in quantities.items()
-    ]
+    columns = [Column(escape(f"{name}\n[{unit}]"), justify="right", no_wrap=True) for name, unit in quantities.items()]
     rigid = int(table.has_rigid_tendon[chosen].sum())
     caption = (
         "tau+, tau-: time constants of activation and deactivation;"

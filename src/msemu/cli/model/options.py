@@ -15,8 +15,8 @@ class ListCfg:
 
 
 @dataclass
-class InfoCfg:
-    """Describe a body: where it comes from, its size, joints, muscles, contact regions and landmarks."""
+class BodyCfg:
+    """A body, and where its figures go."""
 
     body: Annotated[BodyName, tyro.conf.Positional]
     body_path: BodyPath = None
@@ -24,7 +24,12 @@ class InfoCfg:
 
 
 @dataclass
-class CheckCfg:
+class InfoCfg(BodyCfg):
+    """Describe a body: where it comes from, its size, joints, muscles, contact regions and landmarks."""
+
+
+@dataclass
+class CheckCfg(BodyCfg):
     """Validate a body and name what is wrong with it.
 
     Checked are left against right (masses, joint ranges and axes, muscle paths, parameters and moment arms),
@@ -34,13 +39,9 @@ class CheckCfg:
     and notes do not count.
     """
 
-    body: Annotated[BodyName, tyro.conf.Positional]
-    body_path: BodyPath = None
-    json: JsonFile = None
-
 
 @dataclass
-class MusclesCfg:
+class MusclesCfg(BodyCfg):
     """Show the parameters of a body's muscles and what is implausible about them.
 
     Checked over random poses are the slack length of the tendon, the length of the fiber, that fiber and
@@ -51,12 +52,9 @@ class MusclesCfg:
     moment arm is greatest.
     """
 
-    body: Annotated[BodyName, tyro.conf.Positional]
-    body_path: BodyPath = None
     parameters: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Values of your own by muscle, .yaml or .csv, see docs/muscle_model.md."""
     name: Annotated[str, tyro.conf.arg(metavar="SUBSTRING")] = ""
     """Only the muscles whose name contains this."""
-    json: JsonFile = None
     plot: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Draw curves, forces and moment arms to PNG files in this folder."""

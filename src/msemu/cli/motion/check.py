@@ -76,9 +76,7 @@ def _repair_table(result: Repair) -> Table:
     if result.left_alone:
         why = "at the ends, too close to others, supported or beyond repair"
         caption += f"; {len(result.left_alone)} flight(s) were left alone: {why}"
-    table = Table(
-        *("frames", "force without contact", "drift of angular momentum", "change", "timing"), caption=caption
-    )
+    table = Table("frames", "force without contact", "drift of angular momentum", "change", "timing", caption=caption)
     for flight in result.flights:
         before, after = flight.before, flight.after
         table.add_row(

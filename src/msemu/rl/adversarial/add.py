@@ -16,14 +16,7 @@ class AddDiscriminator(Discriminator):
     penalizes_negatives = True
 
     def __init__(self, env: MotionTrackingEnv, device: str, features: dict[str, Any], **settings: Any):
-        """Build it for an environment.
-
-        Args:
-            env: The environment.
-            device: Where it learns.
-            features: ``entries`` and ``frame`` of `MotionFeatures`.
-            settings: Arguments of `Discriminator`.
-        """
+        """Build it for an environment; ``features`` are ``entries`` and ``frame`` of `MotionFeatures`."""
         self._features = MotionFeatures(env.body, env.device, **features)
         normalizer = MeanAbsoluteNormalizer(self._features.num_features, device)
         super().__init__(self._features.parts, normalizer, device, **settings)

@@ -14,8 +14,7 @@ from msemu.config import build
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.envs.rewards import RewardSum
 from msemu.rl.adversarial.diagnostics import Diagnostics, DiagnosticsLog
-from msemu.rl.adversarial.discriminator import Discriminator
-from msemu.rl.adversarial.settings import check_factors
+from msemu.rl.adversarial.discriminator import Discriminator, check_factors
 from msemu.rl.ppo import PPO
 from msemu.schema import RewardTermCfg
 from msemu.sim import single_threaded
@@ -27,9 +26,6 @@ class AdversarialPPO(PPO):
     Samples for the discriminator are taken in each step from `MotionTrackingEnv.transition`, which is from before any
     reset. Their rewards are computed all at once when the rollout is complete; then the discriminator learns from them,
     then PPO. A simulation that has blown up gives no sample and no reward, and neither does a discriminator that has.
-
-    Attributes:
-        discriminator: The discriminator.
     """
 
     discriminator: Discriminator
@@ -62,9 +58,7 @@ class AdversarialPPO(PPO):
         """
         super().__init__(actor, critic, storage, **settings)
         check_factors(
-            "algorithm",
-            task_reward_weight=task_reward_weight,
-            discriminator_reward_weight=discriminator_reward_weight,
+            "algorithm", task_reward_weight=task_reward_weight, discriminator_reward_weight=discriminator_reward_weight
         )
         self._discriminator_cfg = dict(discriminator)
         self._task_weight = task_reward_weight

@@ -8,11 +8,9 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.motion.kinematics import Kinematics
 from msemu.motion.reference import ReferenceMotion
-from msemu.rl.adversarial.discriminator import Discriminator
+from msemu.rl.adversarial.discriminator import Discriminator, check_counts, is_rank_zero
 from msemu.rl.adversarial.features import MotionFeatures
 from msemu.rl.adversarial.normalizer import MeanStdNormalizer
-from msemu.rl.adversarial.ranks import is_rank_zero
-from msemu.rl.adversarial.settings import check_counts
 
 
 class AmpDiscriminator(Discriminator):
@@ -25,19 +23,12 @@ class AmpDiscriminator(Discriminator):
     penalizes_negatives = False
 
     def __init__(self, env: MotionTrackingEnv, device: str, features: dict[str, Any], window: int, **settings: Any):
-        """Build it for an environment.
-
-        Args:
-            env: The environment.
-            device: Where it learns.
-            features: ``entries`` and ``frame`` of `MotionFeatures`.
-            window: Frames in a sample.
-            settings: Arguments of `Discriminator`.
+        """Build it for an environment, as `AddDiscriminator`; a sample has ``window`` frames.
 
         Raises:
             MsemuError: The clip is shorter than a window.
         """
-        check_counts("discriminator", window=window)
+        check_counts(window=window)
         frames = min((clip.num_frames for clip in env.reference.clips if not clip.cyclic), default=window)
         if frames < window:
             raise MsemuError(f"the clip has {frames} frames and the discriminator's window {window}; lower its window")

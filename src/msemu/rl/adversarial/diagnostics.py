@@ -9,6 +9,10 @@ from torch.utils.tensorboard import SummaryWriter
 COLLAPSED_AFTER = 50
 """Iterations of perfect accuracy after which the discriminator counts as collapsed."""
 
+_DIVERGED = (
+    "the discriminator's logits are not finite, and it gives no reward any more: lower learning_rate in the agent's"
+    " discriminator and start again"
+)
 _PARTS_SHOWN = 10
 _PARTS_INTERVAL = 50
 
@@ -50,13 +54,7 @@ class Diagnostics:
 class DiagnosticsLog:
     """Writes the diagnostics of each iteration, and warns when the discriminator has nothing to teach any more."""
 
-    def __init__(self, collapsed_after: int = COLLAPSED_AFTER):
-        """Start counting.
-
-        Args:
-            collapsed_after: Iterations of perfect accuracy after which to warn.
-        """
-        self._collapsed_after = collapsed_after
+    def __init__(self):
         self._perfect = 0
         self._diverged = False
 
@@ -78,7 +76,9 @@ class DiagnosticsLog:
             self._warn(writer, iteration, "every simulation of the rollout blew up: the discriminator did not learn")
             return
         if not seen.is_finite():
-            self._watch_divergence(writer, iteration)
+            if not self._diverged:
+                self._warn(writer, iteration, _DIVERGED)
+            self._diverged = True
             return
         positive, negative = seen.accuracy()
         writer.add_scalar("Discriminator/accuracy_positive", positive, iteration)
@@ -97,24 +97,13 @@ class DiagnosticsLog:
         self, writer: SummaryWriter, iteration: int, positive: float, negative: float, reward: torch.Tensor
     ) -> None:
         self._perfect = self._perfect + 1 if positive == negative == 1.0 else 0
-        if self._perfect == self._collapsed_after:
-            self._warn(
-                writer,
-                iteration,
+        if self._perfect == COLLAPSED_AFTER:
+            text = (
                 f"the discriminator has told every sample right for {self._perfect} iterations and the policy gets a "
                 f"reward of {reward.mean().item():.2g} +- {reward.std().item():.2g}: where that hardly varies, raise "
-                "gradient_penalty or lower learning_rate in the agent's discriminator",
+                "gradient_penalty or lower learning_rate in the agent's discriminator"
             )
-
-    def _watch_divergence(self, writer: SummaryWriter, iteration: int) -> None:
-        if not self._diverged:
-            self._diverged = True
-            self._warn(
-                writer,
-                iteration,
-                "the discriminator's logits are not finite, and it gives no reward any more: lower learning_rate in "
-                "the agent's discriminator and start again",
-            )
+            self._warn(writer, iteration, text)
 
     def _warn(self, writer: SummaryWriter, iteration: int, text: str) -> None:
         writer.add_text("Discriminator/warning", text, iteration)

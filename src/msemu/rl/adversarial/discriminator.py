@@ -1,5 +1,6 @@
 """A discriminator as a component of its own: network, objective, optimizer, statistics, memory, training."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -13,9 +14,7 @@ from msemu.errors import MsemuError, suggestion
 from msemu.rl.adversarial.diagnostics import Diagnostics
 from msemu.rl.adversarial.normalizer import MeanAbsoluteNormalizer, MeanStdNormalizer
 from msemu.rl.adversarial.objective import OBJECTIVES, Objective, gradient_penalty
-from msemu.rl.adversarial.ranks import is_rank_zero, min_over_ranks
 from msemu.rl.adversarial.replay import ReplayBuffer
-from msemu.rl.adversarial.settings import check_counts, check_factors
 
 _DIAGNOSED_SAMPLES = 512
 _BUCKET_MB = 25.0
@@ -80,7 +79,6 @@ class Discriminator(ABC):
             MsemuError: The objective is unknown, or a number is out of its range.
         """
         check_counts(
-            "discriminator",
             hidden_dims=list(hidden_dims),
             num_learning_epochs=num_learning_epochs,
             num_mini_batches=num_mini_batches,
@@ -135,15 +133,12 @@ class Discriminator(ABC):
         return self._objective.reward(self.logits(samples)).squeeze(1)
 
     def update(self, samples: torch.Tensor) -> Diagnostics | None:
-        """Learn from the samples of one rollout.
-
-        Args:
-            samples: Shape [N, D]. The number may differ between ranks.
+        """Learn from the samples [N, D] of one rollout; the number may differ between ranks.
 
         Returns:
             What is to be seen of it; None when a rank has no sample, and nothing was learned.
         """
-        size = min_over_ranks(len(samples), samples.device)
+        size = _min_over_ranks(len(samples), samples.device)
         if size == 0:
             return None
         positives = self.positives(len(samples))
@@ -163,10 +158,8 @@ class Discriminator(ABC):
 
     def synchronize(self) -> None:
         """Give every rank the network and the statistics of the first."""
-        statistics = self.normalizer.state_dict()
-        for tensor in (*self.network.state_dict().values(), *statistics.values()):
+        for tensor in (*self.network.state_dict().values(), *self.normalizer.buffers()):
             torch.distributed.broadcast(tensor, src=0)
-        self.normalizer.load_state_dict(statistics)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next update depends on."""
@@ -178,11 +171,7 @@ class Discriminator(ABC):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a `state_dict` of the first rank, whose memory no other rank takes over.
-
-        Raises:
-            RuntimeError: It belongs to a discriminator of another shape.
-        """
+        """Continue from a `state_dict` of the first rank, whose memory no other rank takes over."""
         self.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.normalizer.load_state_dict(state["normalizer"])
@@ -190,14 +179,10 @@ class Discriminator(ABC):
             self.replay.load_state_dict(state["replay"])
 
     def loss(self, negatives: torch.Tensor, positives: torch.Tensor) -> torch.Tensor:
-        """The discriminator's loss (MimicKit, github.com/xbpeng/MimicKit).
+        """The discriminator's loss of negatives [N, D] and positives [P, D] (MimicKit, github.com/xbpeng/MimicKit).
 
         ``(positive loss + negative loss) / 2 + w_logit |weights of the last layer|^2 + w_gp / 2 * penalty``, where the
         penalty is the sum of the mean squared gradient norms on the penalized sides, by the normalized samples.
-
-        Args:
-            negatives: Samples of policies, shape [N, D].
-            positives: Good samples, shape [P, D].
         """
         good = self.normalizer(positives).requires_grad_()
         bad = self.normalizer(negatives).requires_grad_(self.penalizes_negatives)
@@ -207,10 +192,8 @@ class Discriminator(ABC):
             penalty = penalty + gradient_penalty(bad_logits, bad)
         classification = self._objective.positive_loss(good_logits).mean()
         classification = classification + self._objective.negative_loss(bad_logits).mean()
-        regularization = self.network[-1].weight.square().sum()
-        return (
-            0.5 * classification + self._logit_regularization * regularization + 0.5 * self._gradient_penalty * penalty
-        )
+        regularization = self._logit_regularization * self.network[-1].weight.square().sum()
+        return 0.5 * classification + regularization + 0.5 * self._gradient_penalty * penalty
 
     def _record(self, samples: torch.Tensor, positives: torch.Tensor) -> None:
         """Take samples into the statistics."""
@@ -243,3 +226,32 @@ class Discriminator(ABC):
             gradient_norm=gradient.norm(dim=1).mean(),
             punished={name: punished[columns].sum() for name, columns in self.parts.items()},
         )
+
+
+def check_counts(**counts: Any) -> None:
+    """Refuse settings of a discriminator that are not whole numbers of at least 1, or lists of them."""
+    for name, value in counts.items():
+        values = value if isinstance(value, list) else [value]
+        if not values or not all(type(item) is int and item >= 1 for item in values):
+            raise MsemuError(f"discriminator: {name} must be a whole number of at least 1, not {value!r}")
+
+
+def check_factors(where: str, **factors: Any) -> None:
+    """Refuse settings that are not finite numbers of at least 0; ``where`` is the place of them in the message."""
+    for name, value in factors.items():
+        if type(value) not in (int, float) or not 0.0 <= value < math.inf:
+            raise MsemuError(f"{where}: {name} must be a number that is not negative, not {value!r}")
+
+
+def is_rank_zero() -> bool:
+    """Whether this process is the one that writes the checkpoints."""
+    return not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
+
+
+def _min_over_ranks(number: int, device: torch.device) -> int:
+    """Least of the numbers of all ranks; each must ask."""
+    if not torch.distributed.is_initialized():
+        return number
+    least = torch.tensor(number, device=device)
+    torch.distributed.all_reduce(least, op=torch.distributed.ReduceOp.MIN)
+    return int(least)

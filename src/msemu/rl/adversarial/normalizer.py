@@ -5,96 +5,69 @@ defaults are those of MimicKit (github.com/xbpeng/MimicKit).
 """
 
 import torch
+from torch import nn
 
 MAX_COUNT = 100_000_000
+_CLIP = 10.0
+_FLOOR = 1e-4
 
 
-class MeanAbsoluteNormalizer:
-    """Divides by the mean absolute value: a zero stays zero (ADD, arXiv:2505.04961).
+class MeanAbsoluteNormalizer(nn.Module):
+    """Divides samples [N, D] by the mean absolute value: a zero stays zero (ADD, arXiv:2505.04961).
 
     Attributes:
         scale: Mean absolute value, shape [D]; 1 until something is recorded.
     """
 
-    def __init__(self, num_features: int, device: str | torch.device, floor: float = 1e-4):
-        """Start with a scale of one.
+    scale: torch.Tensor
+    count: torch.Tensor
 
-        Args:
-            num_features: Number of columns D.
-            device: Device of the samples.
-            floor: Least divisor.
-        """
-        self.scale = torch.ones(num_features, device=device)
-        self._count = torch.zeros((), dtype=torch.float64, device=device)
-        self._floor = floor
+    def __init__(self, num_features: int, device: str | torch.device):
+        super().__init__()
+        self.register_buffer("scale", torch.ones(num_features, device=device))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64, device=device))
 
     def record(self, samples: torch.Tensor) -> None:
         """Take the samples [N, D] of every rank into the mean."""
         size, count = _mean_over_ranks(samples.abs())
-        weight = _weight_of_new(self._count, count)
+        weight = _weight_of_new(self.count, count)
         self.scale += weight * (size - self.scale)
-        self._count += count
+        self.count += count
 
-    def __call__(self, samples: torch.Tensor) -> torch.Tensor:
-        """Scale samples, shape [N, D]."""
-        return samples / self.scale.clamp(min=self._floor)
-
-    def state_dict(self) -> dict[str, torch.Tensor]:
-        """The statistics."""
-        return {"scale": self.scale.clone(), "count": self._count.clone()}
-
-    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Take the statistics over."""
-        self.scale.copy_(state["scale"])
-        self._count.copy_(state["count"])
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:  # noqa: D102
+        return samples / self.scale.clamp(min=_FLOOR)
 
 
-class MeanStdNormalizer:
-    """Shifts and scales to zero mean and unit deviation, then clips.
+class MeanStdNormalizer(nn.Module):
+    """Shifts and scales samples [N, D] to zero mean and unit deviation, then clips.
 
     Attributes:
         mean: Mean, shape [D].
         variance: Mean squared distance from it, shape [D].
     """
 
-    def __init__(self, num_features: int, device: str | torch.device, clip: float = 10.0, floor: float = 1e-4):
-        """Start with mean 0 and variance 1.
+    mean: torch.Tensor
+    variance: torch.Tensor
+    count: torch.Tensor
 
-        Args:
-            num_features: Number of columns D.
-            device: Device of the samples.
-            clip: Greatest absolute value of the result.
-            floor: Least divisor.
-        """
-        self.mean = torch.zeros(num_features, device=device)
-        self.variance = torch.ones(num_features, device=device)
-        self._count = torch.zeros((), dtype=torch.float64, device=device)
-        self._clip = clip
-        self._floor = floor
+    def __init__(self, num_features: int, device: str | torch.device):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(num_features, device=device))
+        self.register_buffer("variance", torch.ones(num_features, device=device))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64, device=device))
 
     def record(self, samples: torch.Tensor) -> None:
         """Take the samples [N, D] of every rank into the statistics."""
         mean, count = _mean_over_ranks(samples)
         variance, _ = _mean_over_ranks((samples - mean).square())
-        weight = _weight_of_new(self._count, count)
+        weight = _weight_of_new(self.count, count)
         distance = mean - self.mean
         self.mean += weight * distance
         self.variance += weight * (variance - self.variance + (1.0 - weight) * distance.square())
-        self._count += count
+        self.count += count
 
-    def __call__(self, samples: torch.Tensor) -> torch.Tensor:
-        """Normalize samples, shape [N, D]."""
-        return ((samples - self.mean) / self.variance.sqrt().clamp(min=self._floor)).clamp(-self._clip, self._clip)
-
-    def state_dict(self) -> dict[str, torch.Tensor]:
-        """The statistics."""
-        return {"mean": self.mean.clone(), "variance": self.variance.clone(), "count": self._count.clone()}
-
-    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Take the statistics over."""
-        self.mean.copy_(state["mean"])
-        self.variance.copy_(state["variance"])
-        self._count.copy_(state["count"])
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:  # noqa: D102
+        return ((samples - self.mean) / self.variance.sqrt().clamp(min=_FLOOR)).clamp(-_CLIP, _CLIP)
 
 
 def _mean_over_ranks(samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

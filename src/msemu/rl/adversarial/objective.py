@@ -48,11 +48,6 @@ OBJECTIVES = {
 
 
 def gradient_penalty(logits: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-    """Mean squared norm of the logit's gradient by its input, differentiable in turn.
-
-    Args:
-        logits: Shape [N, 1].
-        inputs: What they were computed from, with ``requires_grad``, shape [N, D].
-    """
+    """Mean squared norm of the gradient of logits [N, 1] by their inputs [N, D], differentiable in turn."""
     (gradient,) = torch.autograd.grad(logits.sum(), inputs, create_graph=True)
     return gradient.square().sum(1).mean()

@@ -11,14 +11,7 @@ class ReplayBuffer:
     """
 
     def __init__(self, capacity: int, samples_per_rollout: int, num_features: int, device: str | torch.device):
-        """Make an empty ring.
-
-        Args:
-            capacity: Number of samples it holds.
-            samples_per_rollout: Samples that one rollout may replace once the ring is full.
-            num_features: Columns D of a sample.
-            device: Where it lies.
-        """
+        """Make an empty ring for samples with D features; a rollout may replace a few of them once it is full."""
         self._samples = torch.zeros(capacity, num_features, device=device)
         self._samples_per_rollout = samples_per_rollout
         self._size = 0
@@ -47,10 +40,6 @@ class ReplayBuffer:
         return {"samples": self._samples[: self._size].clone(), "next": self._next}
 
     def load_state_dict(self, state: dict[str, torch.Tensor | int]) -> None:
-        """Take the content of another ring of the same size.
-
-        Raises:
-            RuntimeError: The ring is smaller, or its samples have other features.
-        """
+        """Take the content of another ring of the same size."""
         self._size, self._next = len(state["samples"]), state["next"]
         self._samples[: self._size] = state["samples"]

@@ -92,12 +92,7 @@ class FlowDistribution(GaussianDistribution):
         return self.mean, self.std, self._carried, self.residual_std.expand_as(self._carried)
 
     def kl_divergence(self, old_params: tuple[torch.Tensor, ...], new_params: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """KL(old || new) of the pair, given the source points that the old policy drew, shape [N].
-
-        Args:
-            old_params: `params` when the actions were taken.
-            new_params: `params` after `log_prob` of the same pairs.
-        """
+        """KL(old || new) of the pair from their `params`, given the source points that the old one drew, shape [N]."""
         source = super().kl_divergence(old_params[:2], new_params[:2])
         return source + super().kl_divergence(old_params[2:], new_params[2:])
 

@@ -15,12 +15,7 @@ class MeanOfFlow(nn.Module):
     """From a network's output to the action that the mean of the source is carried to."""
 
     def __init__(self, flow: VelocityFlow, std: torch.Tensor):
-        """Copy a flow.
-
-        Args:
-            flow: The flow.
-            std: Deviation of its source, shape [A].
-        """
+        """Copy a flow, and the deviation of its source, shape [A]."""
         super().__init__()
         self.flow = copy.deepcopy(flow)
         self.sizes = [len(std), flow.hidden_dim]
@@ -51,12 +46,7 @@ class FlowSampler(nn.Module):
 
 
 def export_sampler(actor: MLPModel, path: Path) -> None:
-    """Write the sampler as ONNX (``.onnx``, any number of rows) or as TorchScript (any other suffix).
-
-    Args:
-        actor: Policy with a flow head.
-        path: File to write.
-    """
+    """Write the sampler of a policy with a flow head as ONNX (``.onnx``, any number of rows) or else as TorchScript."""
     sampler = FlowSampler(actor).to("cpu").eval()
     with whole_file(path) as unfinished:
         if unfinished.suffix != ".onnx":

@@ -5,13 +5,10 @@ from itertools import chain
 from typing import Any
 
 import torch
-from rsl_rl.models import MLPModel
-from rsl_rl.storage import RolloutStorage
 from rsl_rl.utils import reduce_gradients_in_buckets
 
 from msemu.rl.flow.algorithm import FlowPPO
-from msemu.rl.flow.guidance import TwinAdvantage, ascend, explained_variance
-from msemu.rl.flow.matching import flow_matching_loss, point_between
+from msemu.rl.flow.guidance import TwinAdvantage, ascend, explained_variance, flow_matching_loss, point_between
 
 
 class GuidedFlowPPO(FlowPPO):
@@ -30,24 +27,9 @@ class GuidedFlowPPO(FlowPPO):
         trust: Share of the guidance's weight that counts, from 0 to 1.
     """
 
-    def __init__(
-        self,
-        actor: MLPModel,
-        critic: MLPModel,
-        storage: RolloutStorage,
-        guidance: dict[str, Any],
-        **settings: Any,
-    ):
-        """Build the algorithm.
-
-        Args:
-            actor: Policy network with a flow head.
-            critic: Value network.
-            storage: Memory of one rollout.
-            guidance: Arguments of `set_up_guidance`.
-            settings: Arguments of `PPO`.
-        """
-        super().__init__(actor, critic, storage, **settings)
+    def __init__(self, *arguments: Any, guidance: dict[str, Any], **settings: Any):
+        """Build the algorithm; ``guidance`` are arguments of `set_up_guidance`, the others those of `PPO`."""
+        super().__init__(*arguments, **settings)
         self.set_up_guidance(**guidance)
 
     def set_up_guidance(

@@ -54,28 +54,14 @@ class TwinCritic(nn.Module):
         return torch.cat([obs[name] for name in self.obs_groups], dim=1)
 
     def forward(self, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
-        """Both estimates by statistics of these rows, which the running ones then take in.
-
-        Args:
-            observations: `columns`, shape [N, O].
-            actions: Shape [N, A].
-
-        Returns:
-            Shape [N, 2].
-        """
+        """Both estimates [N, 2] at `columns` and actions [N, A], by their statistics, which the running ones join."""
         rows = torch.cat((observations, actions), dim=1)
         return torch.cat([network(rows) for network in self.networks], dim=1)
 
     def at(self, observations: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
-        """The less of both estimates at fixed observations, by running statistics.
+        """The less of both estimates at fixed observations (`columns`), by running statistics: from [N, A] to [N, 1].
 
         It passes gradients to the actions only. What does not depend on them is computed here, once.
-
-        Args:
-            observations: `columns`, shape [N, O].
-
-        Returns:
-            From actions [N, A] to values [N, 1].
         """
         values = [network.at(observations) for network in self.networks]
         return lambda actions: torch.minimum(*(value(actions) for value in values))

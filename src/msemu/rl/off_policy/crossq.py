@@ -1,5 +1,6 @@
 """Off-policy learning with batch-renormalized critics: CrossQ."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -8,15 +9,34 @@ from rsl_rl.env import VecEnv
 from rsl_rl.models import MLPModel
 from rsl_rl.utils import resolve_class, resolve_obs_groups
 from tensordict import TensorDict
+from torch import nn
 
 from msemu.rl.heads import head_name
 from msemu.rl.off_policy.critic import TwinCritic
 from msemu.rl.off_policy.policy import SquashedGaussian
 from msemu.rl.off_policy.replay import Batch, Replay
-from msemu.rl.off_policy.temperature import Temperature
 
 Value = Callable[[torch.Tensor], torch.Tensor]
 """From actions [N, A] to values [N, 1], at fixed observations."""
+
+
+class Temperature(nn.Module):
+    """A factor of the entropy that is learned such that the policy keeps a wanted one (SAC, arXiv:1812.05905)."""
+
+    def __init__(self, num_actions: int, init_temperature: float, target_per_action: float):
+        """Start at a factor; ``target_per_action`` is the entropy wanted, per action [nat]."""
+        super().__init__()
+        self.log_value = nn.Parameter(torch.tensor(math.log(init_temperature)))
+        self._target = target_per_action * num_actions
+
+    @property
+    def value(self) -> torch.Tensor:
+        """The factor, without gradient."""
+        return self.log_value.detach().exp()
+
+    def loss(self, log_prob: torch.Tensor) -> torch.Tensor:
+        """What its update makes less, by the log-densities [N, 1] of the policy's actions."""
+        return -self.log_value.exp() * (log_prob + self._target).mean()
 
 
 class CrossQ:
@@ -30,7 +50,6 @@ class CrossQ:
         critic: The Qs.
         replay: What is learned from.
         learning_rate: Of all networks.
-        skipped_updates: Updates left out so far.
     """
 
     head: ClassVar[type[SquashedGaussian]] = SquashedGaussian
@@ -141,11 +160,7 @@ class CrossQ:
         means = [torch.stack(values).mean() for values in self._shown.values()]
         self._shown.clear()
         *values, skipped = torch.stack([*means, self._skipped]).tolist()
-        return {
-            **dict(zip(names, values, strict=True)),
-            "skipped_updates": skipped,
-            "replay": len(self.replay),
-        }
+        return {**dict(zip(names, values, strict=True)), "skipped_updates": skipped, "replay": len(self.replay)}
 
     def get_policy(self) -> MLPModel:
         """The policy."""
@@ -185,12 +200,7 @@ class CrossQ:
         return True
 
     def policy_loss(self, head: SquashedGaussian, value: Value) -> torch.Tensor:
-        """What the policy's update makes less; it begins with a draw from ``head``.
-
-        Args:
-            head: The policy at the observations.
-            value: The lesser Q there.
-        """
+        """What the update of the policy makes less, at observations whose Q is ``value``; it begins with a draw."""
         actions, log_prob = head.draw()
         values = value(actions)
         self.show(policy_value=values.mean(), saturation=(actions.abs() > 0.95 * head.action_limit).float().mean())

@@ -23,13 +23,7 @@ class SquashedGaussian(Distribution):
     """
 
     def __init__(self, output_dim: int, action_limit: float, init_std: float):
-        """Build the head.
-
-        Args:
-            output_dim: Actions A.
-            action_limit: Greatest size of an action.
-            init_std: Deviation of u to begin with.
-        """
+        """Build the head; ``action_limit`` bounds an action, ``init_std`` is the deviation of u to begin with."""
         super().__init__(output_dim)
         self.action_limit = action_limit
         self._init_std = init_std
@@ -73,8 +67,8 @@ class SquashedGaussian(Distribution):
             return self.draw()[0]
 
     def deterministic_output(self, mlp_output: torch.Tensor) -> torch.Tensor:
-        """Action at the mean, shape [N, A]."""
-        return self.action_limit * mlp_output[:, : self.output_dim].tanh()
+        """Action at the mean, or where the flow carries it, shape [N, A]."""
+        return self.as_deterministic_output_module()(mlp_output)
 
     def as_deterministic_output_module(self) -> nn.Module:
         """The same as a module of its own, for export."""
@@ -89,14 +83,7 @@ class SquashedFlow(SquashedGaussian):
     """
 
     def __init__(self, output_dim: int, num_steps: int, velocity_hidden_dim: int, **settings: Any):
-        """Build the head.
-
-        Args:
-            output_dim: Actions A.
-            num_steps: Euler steps K.
-            velocity_hidden_dim: Hidden units of the velocity.
-            settings: Further arguments of `SquashedGaussian`: the source.
-        """
+        """Build the head: K Euler steps, hidden units of the velocity, and the source as in `SquashedGaussian`."""
         super().__init__(output_dim, **settings)
         self.carrier = Carrier(VelocityFlow(output_dim, num_steps, velocity_hidden_dim), self.action_limit, output_dim)
 
@@ -120,13 +107,9 @@ class SquashedFlow(SquashedGaussian):
         carrier = self.carrier
         return carrier.flow.velocity(actions, time, carrier.center, carrier.limits, self._context)
 
-    def deterministic_output(self, mlp_output: torch.Tensor) -> torch.Tensor:
-        """Where the flow carries the action at the source's mean, shape [N, A]."""
-        return self.carrier(super().deterministic_output(mlp_output), mlp_output[:, 2 * self.output_dim :])
-
     def as_deterministic_output_module(self) -> nn.Module:
         """The same as a module of its own, for export."""
-        return _CarriedActionAtMean(self.carrier, self.action_limit, self.output_dim)
+        return _CarriedActionAtMean(super().as_deterministic_output_module(), self.carrier, 2 * self.output_dim)
 
 
 class Carrier(nn.Module):
@@ -142,7 +125,6 @@ class Carrier(nn.Module):
     center: torch.Tensor
 
     def __init__(self, flow: VelocityFlow, action_limit: float, num_actions: int):
-        """Take a flow."""
         super().__init__()
         self.flow = flow
         self.register_buffer("limits", torch.full((num_actions,), action_limit), persistent=False)
@@ -158,7 +140,6 @@ class FlowActor(MLPModel):
     """A policy network with a `SquashedFlow`, whose velocity has a network beside that of the Gaussian."""
 
     def __init__(self, *arguments: Any, hidden_dims: list[int], activation: str, **settings: Any):
-        """Build the networks; the arguments are those of rsl-rl's MLPModel."""
         super().__init__(*arguments, hidden_dims=hidden_dims, activation=activation, **settings)
         context_dim = self.distribution.carrier.flow.hidden_dim
         source = MLP(self.obs_dim, self.distribution.input_dim - context_dim, hidden_dims, activation)
@@ -170,7 +151,6 @@ class SideBySide(nn.Module):
     """Two networks of the same input, whose outputs make one row."""
 
     def __init__(self, first: nn.Module, second: nn.Module):
-        """Take the networks."""
         super().__init__()
         self.first, self.second = first, second
 
@@ -189,10 +169,9 @@ class _ActionAtMean(nn.Module):
 
 
 class _CarriedActionAtMean(nn.Module):
-    def __init__(self, carrier: Carrier, action_limit: float, num_actions: int):
+    def __init__(self, source: nn.Module, carrier: Carrier, context_column: int):
         super().__init__()
-        self.carrier, self.action_limit, self.num_actions = carrier, action_limit, num_actions
+        self.source, self.carrier, self.context_column = source, carrier, context_column
 
     def forward(self, mlp_output: torch.Tensor) -> torch.Tensor:
-        source = self.action_limit * mlp_output[:, : self.num_actions].tanh()
-        return self.carrier(source, mlp_output[:, 2 * self.num_actions :])
+        return self.carrier(self.source(mlp_output), mlp_output[:, self.context_column :])

@@ -4,8 +4,7 @@ from typing import Any
 
 import torch
 
-from msemu.rl.flow.guidance import ascend
-from msemu.rl.flow.matching import flow_matching_loss, point_between
+from msemu.rl.flow.guidance import ascend, flow_matching_loss, point_between
 from msemu.rl.off_policy.crossq import CrossQ, Value
 from msemu.rl.off_policy.policy import SquashedFlow
 
@@ -22,14 +21,7 @@ class Qflex(CrossQ):
     head = SquashedFlow
 
     def __init__(self, *arguments: Any, ascent_steps: int, ascent_step_size: float, **settings: Any):
-        """Build the algorithm.
-
-        Args:
-            arguments: Positional arguments of `CrossQ`.
-            ascent_steps: Steps of the ascent.
-            ascent_step_size: Its step size for small gradients.
-            settings: Further arguments of `CrossQ`.
-        """
+        """Build the algorithm: steps of the ascent, its step size for small gradients, and `CrossQ`."""
         super().__init__(*arguments, **settings)
         self._ascent = {"num_steps": ascent_steps, "step_size": ascent_step_size}
 

@@ -125,11 +125,7 @@ class Replay:
         return {"next": self._next, **held}
 
     def load_state_dict(self, state: dict[str, torch.Tensor | int]) -> None:
-        """Take the content of another ring of the same size.
-
-        Raises:
-            RuntimeError: The ring is smaller or of another number of environments.
-        """
+        """Take the content of another ring of the same size."""
         columns = {name: values for name, values in state.items() if name != "next"}
         self._allocate(columns)
         self._size = len(columns["rewards"])

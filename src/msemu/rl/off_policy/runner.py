@@ -28,11 +28,7 @@ class OffPolicyRunner(Runner):
 
     @classmethod
     def check_team(cls, team: Team) -> None:
-        """Refuse several processes.
-
-        Raises:
-            MsemuError: There are several.
-        """
+        """Refuse several processes."""
         if team.size > 1:
             raise MsemuError(
                 f"an off-policy agent learns in one process, not in {team.size}; start it without torchrun, "
@@ -100,6 +96,3 @@ class OffPolicyRunner(Runner):
             self.alg.process_env_step(following, rewards, dones, extras)
             self.logger.process_env_step(rewards, dones, extras)
         return following
-
-    def _checkpoint_path(self) -> str:
-        return str(Path(self.logger.log_dir) / f"model_{self.current_learning_iteration}.pt")

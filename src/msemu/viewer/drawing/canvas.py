@@ -18,11 +18,7 @@ _SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
 
 
 class Canvas:
-    """Paints triangles one over the other.
-
-    Args:
-        width: Width of the picture [pixel].
-        height: Height of the picture [pixel].
+    """Paints triangles one over the other, in a picture of some width and height [pixel].
 
     Attributes:
         size: Width and height that is painted on, before it is averaged down [pixel].

@@ -9,14 +9,7 @@ _RADIUS_M = 3.0
 
 
 def floor_tiles(lookat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the tiles near a point and their colors.
-
-    Args:
-        lookat: The point [m], shape [3].
-
-    Returns:
-        The lower corner of each tile [m], shape [N, 2], and its color before any fading, shape [N, 3].
-    """
+    """Return the lower corners [m] of the tiles near a point, shape [N, 2], and their colors, shape [N, 3]."""
     reach = int(_RADIUS_M / TILE_M)
     middle = np.floor(lookat[:2] / TILE_M).astype(int)
     tile = middle + np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * 2), axis=-1).reshape(-1, 2)
@@ -24,12 +17,6 @@ def floor_tiles(lookat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def faded(colors: np.ndarray, ground: np.ndarray, lookat: np.ndarray) -> np.ndarray:
-    """Blend floor colors into the background with distance from the point looked at.
-
-    Args:
-        colors: Colors, shape [..., 3].
-        ground: Where on the floor they are [m], shape [..., 2].
-        lookat: The point looked at [m], shape [3].
-    """
+    """Blend floor colors [..., 3] into the background with distance [m] of ``ground`` [..., 2] from ``lookat`` [3]."""
     nearness = np.clip(1.0 - np.linalg.norm(ground - lookat[:2], axis=-1) / _RADIUS_M, 0.0, 1.0)
     return BACKGROUND_RGB + (colors - BACKGROUND_RGB) * nearness[..., None] ** 0.7

@@ -7,14 +7,7 @@ SUPERSAMPLING = 2
 
 
 def averaged_down(image: np.ndarray) -> np.ndarray:
-    """Return the mean over blocks of `SUPERSAMPLING` squared pixels.
-
-    Args:
-        image: Red, green and blue, shape [SUPERSAMPLING * height, SUPERSAMPLING * width, 3], uint8.
-
-    Returns:
-        The smaller image, shape [height, width, 3], uint8.
-    """
+    """Return the mean over blocks of `SUPERSAMPLING` squared pixels, shape [height, width, 3], uint8."""
     sums = np.zeros((image.shape[0] // SUPERSAMPLING, image.shape[1] // SUPERSAMPLING, 3), np.uint16)
     for row in range(SUPERSAMPLING):
         for column in range(SUPERSAMPLING):

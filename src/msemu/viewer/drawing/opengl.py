@@ -70,16 +70,10 @@ def try_egl() -> EglTrial:
 
 
 class OpenGLPane:
-    """Draws one body in a picture with MuJoCo's renderer.
+    """Draws one body in a picture with MuJoCo's renderer; see `msemu.viewer.drawing.software.DrawnPane`.
 
     ``mujoco.Renderer`` picks its OpenGL platform from an environment variable when mujoco is first imported,
     too early for a program that may turn out to have no EGL. The context is therefore made here.
-
-    Args:
-        body: The body.
-        width: Width of the picture [pixel].
-        height: Height of the picture [pixel].
-        bone_rgb: Color of the bones.
     """
 
     def __init__(self, body: Body, width: int, height: int, bone_rgb: np.ndarray):
@@ -101,7 +95,7 @@ class OpenGLPane:
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._render)
 
     def draw(self, qpos: np.ndarray, activation: np.ndarray | None, camera: Camera) -> np.ndarray:
-        """Return the picture of one pose; see `msemu.viewer.drawing.software.DrawnPane.draw`."""
+        """Return the picture of a pose [nq]; see `msemu.viewer.drawing.video.PaneRenderer.draw`."""
         self._option.flags[mujoco.mjtVisFlag.mjVIS_TENDON] = activation is not None
         if activation is not None:
             opacity = muscle_opacity(activation)[:, None]

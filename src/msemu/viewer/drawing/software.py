@@ -25,14 +25,7 @@ _MUSCLE_IN_FRONT_M = 0.01
 
 
 class DrawnPane:
-    """Draws one body in a picture.
-
-    Args:
-        body: The body.
-        width: Width of the picture [pixel].
-        height: Height of the picture [pixel].
-        bone_rgb: Color of the bones.
-    """
+    """Draws one body in a picture of some width and height [pixel], its bones in a color."""
 
     def __init__(self, body: Body, width: int, height: int, bone_rgb: np.ndarray):
         self._canvas = Canvas(width, height)
@@ -46,16 +39,7 @@ class DrawnPane:
         self._vertex_body = np.repeat([mesh.body_id for mesh in meshes], np.diff(first))
 
     def draw(self, qpos: np.ndarray, activation: np.ndarray | None, camera: Camera) -> np.ndarray:
-        """Return the picture of one pose.
-
-        Args:
-            qpos: Pose, shape [nq].
-            activation: Muscle activation [-], shape [num_muscles]; None leaves the muscles out.
-            camera: Where to look from.
-
-        Returns:
-            Red, green and blue, shape [height, width, 3], uint8.
-        """
+        """Return the picture of a pose [nq]; see `msemu.viewer.drawing.video.PaneRenderer.draw`."""
         pose = self._poser.pose(qpos)
         rotation = pose.rotation[self._vertex_body]
         vertices = np.einsum("vij,vj->vi", rotation, self._vertices) + pose.position[self._vertex_body]

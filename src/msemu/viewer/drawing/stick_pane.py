@@ -12,12 +12,7 @@ _EDGE = 0.7
 
 
 class StickPane:
-    """Draws a stick figure in a picture.
-
-    Args:
-        width: Width of the picture [pixel].
-        height: Height of the picture [pixel].
-    """
+    """Draws a stick figure in a picture of some width and height [pixel]."""
 
     def __init__(self, width: int, height: int):
         self._canvas = Canvas(width, height)

@@ -79,17 +79,7 @@ def save_frame(
     renderer: RendererName = "auto",
     color_by: str = "activation",
 ) -> None:
-    """Write one frame of the recording as PNG, in the layout of the video.
-
-    Args:
-        recording: What to show.
-        body: The body of the recording.
-        frame: Index of the frame.
-        path: Where to write.
-        width: Width [pixel].
-        height: Height [pixel].
-        renderer: As in `write_video`.
-        color_by: As in `write_video`.
+    """Write one frame of the recording as PNG, in the layout of the video; see `write_video`.
 
     Raises:
         MsemuError: As in `write_video`, or there is no such frame.
@@ -152,12 +142,8 @@ class _Frames:
     def draw(self, frame: int) -> np.ndarray:
         """Return frame ``frame`` of the recording as an image, shape [height, width, 3], uint8."""
         muscles = None if self._levels is None else self._levels[frame]
-        pictures = [
-            pane.draw(poses[frame], level, cameras[frame])
-            for pane, poses, cameras, level in zip(
-                self._panes, self._poses, self._cameras, (muscles, None), strict=False
-            )
-        ]
+        views = zip(self._panes, self._poses, self._cameras, (muscles, None), strict=False)
+        pictures = [pane.draw(poses[frame], level, cameras[frame]) for pane, poses, cameras, level in views]
         if self._source_pane is not None:
             pictures.append(self._source_pane.draw(self._source[frame], self._cameras[-1][frame]))
         caption = ""
@@ -176,10 +162,8 @@ def _chosen(renderer: RendererName) -> str:
 
     if renderer == "auto":
         return "egl" if try_egl().in_hardware else "lines"
-    if try_egl().problem:
-        raise MsemuError(
-            f"EGL does not work here ({try_egl().problem}); use the renderer 'lines', which needs no OpenGL"
-        )
+    if problem := try_egl().problem:
+        raise MsemuError(f"EGL does not work here ({problem}); use the renderer 'lines', which needs no OpenGL")
     return renderer
 
 

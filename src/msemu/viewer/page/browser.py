@@ -23,18 +23,9 @@ def serve(
     block: bool = True,
     picture: np.ndarray | None = None,
 ) -> Page:
-    """Show a recording in a browser page.
+    """Show a recording in a browser page, with a picture [H, W, 3], uint8, below the controls if there is one.
 
-    Args:
-        recording: What to show.
-        body: The body of the recording.
-        host: Address to listen on; the default is reachable from this machine only.
-        port: Port to listen on.
-        block: Return only after Ctrl-C; otherwise at once, and `Page.stop` ends it.
-        picture: A picture about the recording to show below the controls, shape [H, W, 3], uint8.
-
-    Returns:
-        The page.
+    It returns after Ctrl-C, or without ``block`` at once: `Page.stop` then ends the page.
 
     Raises:
         MsemuError: The recording does not fit the body, or the port cannot be had.

@@ -12,12 +12,7 @@ from msemu.viewer.palette import activation_colors
 def muscle_list(names: Sequence[str], level: np.ndarray, shown: np.ndarray, length: int, coloring: Coloring) -> str:
     """Return the muscles highest on the color scale as bars with their names and values, the highest first.
 
-    Args:
-        names: Names of the muscles.
-        level: Place of each muscle on the scale [-], shape [num_muscles].
-        shown: Which muscles to consider, shape [num_muscles].
-        length: How many to list at most.
-        coloring: What the scale is of.
+    Levels are places on the scale [-]; levels and ``shown``, the muscles to consider, have the shape [num_muscles].
     """
     candidates = np.flatnonzero(shown)
     if not len(candidates):

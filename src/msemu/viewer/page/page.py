@@ -23,14 +23,7 @@ _SOURCE_BESIDE_M = 1.3
 
 
 class Page:
-    """A running page.
-
-    Args:
-        server: The server of the page.
-        recording: What to show.
-        body: The body of the recording.
-        picture: A picture to show below the controls, shape [H, W, 3], uint8.
-    """
+    """A running page; ``picture``, shape [H, W, 3], uint8, is shown below the controls."""
 
     def __init__(self, server: viser.ViserServer, recording: Recording, body: Body, picture: np.ndarray | None = None):
         self._server = server
@@ -93,8 +86,8 @@ class Page:
         self._readout = gui.add_markdown("")
         self._play = gui.add_button("Pause")
         self._scrub = gui.add_slider("Frame", 0, max(self._recording.num_frames - 1, 1), 1, 0)
-        speed = gui.add_slider("Speed", 0.1, 2.0, 0.1, playback.speed)
-        loop = gui.add_checkbox("Loop", playback.loop)
+        self._bind(gui.add_slider("Speed", 0.1, 2.0, 0.1, playback.speed), playback, "speed")
+        self._bind(gui.add_checkbox("Loop", playback.loop), playback, "loop")
 
         @self._play.on_click
         def _(_) -> None:
@@ -109,14 +102,6 @@ class Page:
                 playback.playing = False
                 playback.seek(self._scrub.value)
 
-        @speed.on_update
-        def _(_) -> None:
-            playback.speed = speed.value
-
-        @loop.on_update
-        def _(_) -> None:
-            playback.loop = loop.value
-
     def _add_view_controls(self) -> None:
         gui, scene = self._server.gui, self._scene
         with gui.add_folder("View"):
@@ -130,20 +115,17 @@ class Page:
                 ("Contact shapes", scene.contacts),
             ):
                 if group is not None:
-                    self._add_toggle(label, group)
+                    self._bind(gui.add_checkbox(label, group.visible), group, "visible")
             if scene.ghost is not None:
                 beside = gui.add_checkbox("Reference beside", False)
+                beside.on_update(lambda _: scene.ghost.shift(_BESIDE_M * self._sideways * beside.value))
 
-                @beside.on_update
-                def _(_) -> None:
-                    scene.ghost.shift(_BESIDE_M * self._sideways * beside.value)
+    def _bind(self, control: viser.GuiInputHandle, target: object, name: str) -> None:
+        """Let a control set an attribute."""
 
-    def _add_toggle(self, label: str, group) -> None:
-        checkbox = self._server.gui.add_checkbox(label, group.visible)
-
-        @checkbox.on_update
+        @control.on_update
         def _(_) -> None:
-            group.visible = checkbox.value
+            setattr(target, name, control.value)
             self._redraw()
 
     def _add_muscle_panel(self) -> None:
@@ -154,10 +136,7 @@ class Page:
             search = self._server.gui.add_text("Name has", "", hint="Shows only muscles whose name contains this.")
             self._list = self._server.gui.add_html("")
 
-        @color.on_update
-        def _(_) -> None:
-            self._color_by(color.value)
-            self._redraw()
+        color.on_update(lambda _: self._color_by(color.value))
 
         @search.on_update
         def _(_) -> None:
@@ -169,6 +148,7 @@ class Page:
         """Choose the quantity that the muscles show."""
         self._coloring = self._colorings.get(label)
         self._levels = None if self._coloring is None else self._coloring.levels(self._recording)
+        self._redraw()
 
     def _redraw(self) -> None:
         """Show the present frame again, because what is to be seen of it has changed."""

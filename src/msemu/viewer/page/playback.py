@@ -2,11 +2,7 @@
 
 
 class Playback:
-    """Keeps the place in a recording.
-
-    Args:
-        num_frames: Number of frames.
-        fps: Frames per second [Hz].
+    """Keeps the place in a recording of so many frames and frames per second [Hz].
 
     Attributes:
         playing: Whether time runs.

@@ -89,12 +89,7 @@ class MovingMeshes(_Shown):
 
 
 class MuscleLines(_Shown):
-    """All muscle paths as one set of colored line segments.
-
-    Args:
-        server: The page.
-        capacity: Largest number of segments in any pose.
-        num_muscles: Number of muscles.
+    """All muscle paths as one set of colored line segments, at most ``capacity`` in any pose.
 
     Attributes:
         shown: Which muscles to draw, shape [num_muscles].
@@ -128,12 +123,7 @@ class MuscleLines(_Shown):
 
 
 class StickFigure(_Shown):
-    """The recorded movement as sticks between its joint centers.
-
-    Args:
-        server: The page.
-        segments: Sticks of any frame [m], shape [S, 2, 3]; their number stays.
-    """
+    """The recorded movement as sticks between its joint centers [m], shape [S, 2, 3]; their number stays."""
 
     def __init__(self, server: viser.ViserServer, segments: np.ndarray):
         self._offset = np.zeros(3)
@@ -162,18 +152,11 @@ def _linear(rgb: np.ndarray) -> np.ndarray:
 class BodyScene:
     """A body, its muscles, its contact shapes and the reference on a floor grid.
 
-    Args:
-        server: The page.
-        body: The body.
-        with_muscles: Whether there is activation to show.
-        with_reference: Whether there is a reference to show as a ghost.
-        source_segments: Sticks of any frame of the recorded movement [m], shape [S, 2, 3]; None when there is none.
-
     Attributes:
         bones: The skeleton.
         muscles: The muscle paths, or None.
         ghost: The skeleton of the reference, or None.
-        source: The recorded movement, or None.
+        source: The recorded movement, sticks [m], shape [S, 2, 3], or None.
         contacts: The shapes that touch the floor, hidden at first.
     """
 
@@ -218,15 +201,9 @@ class BodyScene:
         follow: bool,
         source_segments: np.ndarray | None = None,
     ) -> None:
-        """Show one frame.
+        """Show one frame: poses [nq], activation [num_muscles] [-] and sticks of the recorded movement [S, 2, 3] [m].
 
-        Args:
-            qpos: Pose, shape [nq].
-            reference_qpos: Pose of the reference, shape [nq].
-            activation: Muscle activation [-], shape [num_muscles].
-            follow: Keep the body in the middle. The world moves under it, so the view that the user has
-                turned to stays as it is.
-            source_segments: Bones of the recorded movement [m], shape [S, 2, 3].
+        To follow keeps the body in the middle: the world moves under it, so the view that the user has turned to stays.
         """
         pose = self._poser.pose(qpos)
         with self._server.atomic():
