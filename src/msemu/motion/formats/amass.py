@@ -5,10 +5,9 @@ translation [m], z up, ``mocap_framerate`` or ``mocap_frame_rate`` the rate [Hz]
 The first 22 joints are the same in all three bodies. In the zero pose the person stands with arms spread
 sideways in axes x left, y up, z forward (doi:10.1145/2816795.2818013).
 
-The retargeting takes directions and orientations, so the lengths of the bones matter little; without a body
-model they are the mean proportions of Winter (2009, Biomechanics and Motor Control of Human Movement, 4th ed.,
-figure 4.1) at a height of 1.70 m. The model files of SMPL are not needed and not distributed; who has one in
-npz form may give it.
+The retargeting takes directions and orientations, so the lengths of the bones matter little; without a body model they
+are the mean proportions of Winter (2009, Biomechanics and Motor Control of Human Movement, 4th ed., figure 4.1) at a
+height of 1.70 m. The model files of SMPL are not needed and not distributed; who has one in npz form may give it.
 """
 
 from pathlib import Path

@@ -1,10 +1,9 @@
 """Reader of DeepMimic motion files (JSON).
 
-A frame is a row of 44 numbers: duration [s], root position (x, y up, z) [m], root quaternion (w, x, y, z),
-then the local rotation of each joint in the order of `_JOINTS`: a quaternion for a ball joint, an angle about
-z [rad] for a knee or an elbow. The skeleton's dimensions are those of DeepMimic's
-``data/characters/humanoid3d.txt`` (Peng et al. 2018, doi:10.1145/3197517.3201311): x forward, y up, z to the
-right.
+A frame is a row of 44 numbers: duration [s], root position (x, y up, z) [m], root quaternion (w, x, y, z), then the
+local rotation of each joint in the order of `_JOINTS`: a quaternion for a ball joint, an angle about z [rad] for a knee
+or an elbow. The skeleton's dimensions are those of DeepMimic's ``data/characters/humanoid3d.txt`` (Peng et al. 2018,
+doi:10.1145/3197517.3201311): x forward, y up, z to the right.
 """
 
 import json

@@ -67,8 +67,7 @@ def free_root(coordinates: np.ndarray) -> np.ndarray:
     """Return the pose of the pelvis as position and quaternion (w, x, y, z), shape [T, 7].
 
     Args:
-        coordinates: pelvis_tz, pelvis_ty, pelvis_tx [m], pelvis_tilt, pelvis_list, pelvis_rotation [rad],
-            shape [T, 6].
+        coordinates: pelvis_tz, pelvis_ty, pelvis_tx [m], pelvis_tilt, pelvis_list, pelvis_rotation [rad], shape [T, 6].
     """
     position = _PELVIS_ORIGIN + _PELVIS_TURN.apply(coordinates[:, [2, 1, 0]])
     rotation = _PELVIS_TURN * Rotation.from_euler("ZXY", coordinates[:, 3:])
@@ -93,9 +92,8 @@ def _check(path: Path, arrays: dict[str, np.ndarray], body: Body) -> None:
 def _verify(path: Path, body: Body, qpos: np.ndarray, recorded: np.ndarray) -> float:
     """Compare the positions of all bodies with the recorded ones, in the frame of the pelvis.
 
-    The gait was made with a release of the model whose sacrum sits elsewhere on the pelvis, so a displacement
-    that is the same in all frames is accepted and returned [m]; any change of it over time above 1 mm is
-    refused.
+    The gait was made with a release of the model whose sacrum sits elsewhere on the pelvis, so a displacement that is
+    the same in all frames is accepted and returned [m]; any change of it over time above 1 mm is refused.
     """
     pelvis = body.model.body("pelvis").id
     frames = zip(posed(body.model, qpos), recorded, strict=True)

@@ -82,8 +82,7 @@ def detect_format(path: Path) -> str:
 def read_source(path: Path, options: ReadOptions | None = None) -> SourceMotion:
     """Read a recorded movement for retargeting; the format is found from the content.
 
-    Joint angles (.mot, .sto) are brought onto the default whole body first, whose landmarks are then the
-    recording.
+    Joint angles (.mot, .sto) are brought onto the default whole body first, whose landmarks are then the recording.
 
     Raises:
         MsemuError: The file is missing, of an unknown format, damaged, or in coordinates of one body.

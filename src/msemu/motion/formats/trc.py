@@ -1,9 +1,8 @@
 """TRC files: marker positions over time, as OpenSim and Motion Analysis write them.
 
-Line 3 holds the rate and the unit, line 4 the marker names, line 5 the axes, then a row a frame: number, time
-and three coordinates a marker; blank fields and NaN stand for markers that were not seen (OpenSim
-documentation, "Marker (.trc) Files"). The declared numbers of frames and markers are often wrong in published
-files; what is there counts.
+Line 3 holds the rate and the unit, line 4 the marker names, line 5 the axes, then a row a frame: number, time and three
+coordinates a marker; blank fields and NaN stand for markers that were not seen (OpenSim documentation, "Marker (.trc)
+Files"). The declared numbers of frames and markers are often wrong in published files; what is there counts.
 """
 
 from collections.abc import Mapping

@@ -18,8 +18,7 @@ from msemu.motion.library.download import download
 def fetch(entry: Entry, wheel: Path | None = None) -> Path:
     """Return the file of a catalogue clip; obtain it when it is not in the cache.
 
-    All clips of a package are kept at once, so that it is downloaded once. License and source are
-    written beside them.
+    All clips of a package are kept at once, so that it is downloaded once. License and source are written beside them.
 
     Args:
         entry: Clip of the catalogue.

@@ -27,9 +27,8 @@ def obtain_clip(
     """Return the path of a catalogue clip on ``body``; fetch, retarget and repair it when it is not in the cache.
 
     Flight phases are made free flights (`msemu.motion.repair.repair`); the clip before that lies beside it, as
-    ``.raw.npz``.
-    The file's name carries a hash of everything the clip depends on: the source, the body, the settings and the
-    versions of retargeting and repair.
+    ``.raw.npz``. The file's name carries a hash of everything the clip depends on: the source, the body, the settings
+    and the versions of retargeting and repair.
 
     Args:
         entry: Clip of the catalogue.

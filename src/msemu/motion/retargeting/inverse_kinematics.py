@@ -58,9 +58,8 @@ class Costs:
         contact: Height of a heel or ball that stands on the floor [1/m].
         hold: Horizontal position of a heel or ball that stands [1/m].
         posture: Distance from the neutral pose [1/rad or 1/m].
-        shoulder_posture: The same for the plane of elevation of the shoulder (``elv_angle``), which has no
-            effect when the arm hangs and would sweep freely, and for the rotation of the forearm, which no joint
-            center shows.
+        shoulder_posture: The same for the plane of elevation of the shoulder (``elv_angle``), which has no effect when
+            the arm hangs and would sweep freely, and for the rotation of the forearm, which no joint center shows.
         continuity: Distance from a given pose, such as that of the frame before [1/rad or 1/m].
         shoulder_continuity: The same for the plane of elevation and the rotation of the shoulder, which turn
             against each other when the arm hangs.

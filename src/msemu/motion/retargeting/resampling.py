@@ -13,9 +13,8 @@ from msemu.motion.source import SourceMotion
 def resample(source: SourceMotion, fps: float) -> SourceMotion:
     """Return the motion at ``fps`` frames per second by cubic splines.
 
-    Quaternions are interpolated componentwise with continuous signs and normalized, which is smooth to the
-    second derivative; spherical linear interpolation would put a kink into the angular velocity at each
-    source frame.
+    Quaternions are interpolated componentwise with continuous signs and normalized, which is smooth to the second
+    derivative; spherical linear interpolation would put a kink into the angular velocity at each source frame.
 
     Args:
         source: Motion with any frame times.
@@ -28,9 +27,8 @@ def resample(source: SourceMotion, fps: float) -> SourceMotion:
 def resample_cycle(source: SourceMotion, displacement: np.ndarray | None, fps: float) -> SourceMotion:
     """Return one period at ``fps`` frames per second by periodic cubic splines.
 
-    The period is rounded to a whole number of frames: the movement becomes faster or slower by less than half
-    a frame per period. The last frame of ``source``, which stands for the first of the next period, is
-    dropped.
+    The period is rounded to a whole number of frames: the movement becomes faster or slower by less than half a frame
+    per period. The last frame of ``source``, which stands for the first of the next period, is dropped.
 
     Args:
         source: One cycle, its last frame one period after the first.

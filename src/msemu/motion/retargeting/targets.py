@@ -16,9 +16,8 @@ from msemu.motion.geometry import find_feet, landmark_path
 from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 TRUNK_PIVOT = 0.49
-"""Where thorax and pelvis turn against each other, as a share of the way from the hips to the shoulders; this
-is the height of the chest joint of the DeepMimic humanoid, 0.236 m of 0.480 m
-(doi:10.1145/3197517.3201311)."""
+"""Where thorax and pelvis turn against each other, as a share of the way from the hips to the shoulders; this is the
+height of the chest joint of the DeepMimic humanoid, 0.236 m of 0.480 m (doi:10.1145/3197517.3201311)."""
 
 CONTACT_HEIGHT_M = (0.015, 0.035)
 CONTACT_SPEED_M_S = (0.4, 1.2)
