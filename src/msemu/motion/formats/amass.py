@@ -44,11 +44,7 @@ _MIDDLE = {0: 0.040, 3: 0.100, 6: 0.165, 9: 0.200, 12: 0.310, 15: 0.360}
 
 
 def read_amass(path: Path, body_model: Path | None = None) -> SourceMotion:
-    """Read an AMASS motion.
-
-    Args:
-        path: The npz file.
-        body_model: SMPL, SMPL+H or SMPL-X model of the person in npz form; the mean proportions when None.
+    """Read an AMASS motion with the SMPL, SMPL+H or SMPL-X model of the person (npz), or with the mean proportions.
 
     Raises:
         MsemuError: A file is missing, too large, pickled, or holds impossible values.

@@ -40,11 +40,8 @@ _STILL_M_S = 0.4
 def frame(first: str, along: np.ndarray, second: str, near: np.ndarray) -> Rotation:
     """Return the rotations whose x axis points forward, y left and z up, from two directions, shape [T, 3] each.
 
-    Args:
-        first: ``forward``, ``left`` or ``up``: the axis that lies along the first direction.
-        along: First direction.
-        second: The axis that lies as near to the second direction as it can.
-        near: Second direction.
+    The axis ``first`` (``forward``, ``left`` or ``up``) lies ``along`` one direction, ``second`` as ``near`` to the
+    other as it can.
 
     Raises:
         MsemuError: The two directions are parallel in some frame.

@@ -29,11 +29,7 @@ def to_z_up(points: np.ndarray, up: str) -> np.ndarray:
 
 
 def check_upright(path: Path, points: Mapping[str, np.ndarray], up: str) -> None:
-    """Refuse a recording in which hips are above ankles along another axis than ``up``.
-
-    Raises:
-        MsemuError: The message names the option that says otherwise.
-    """
+    """Refuse a recording in which hips are above ankles along another axis than ``up``; the error names the option."""
     hips = 0.5 * (points["hip_r"] + points["hip_l"]) - 0.5 * (points["ankle_r"] + points["ankle_l"])
     mean = hips.mean(axis=0)
     found = "xyz"[int(np.argmax(np.abs(mean)))]
@@ -47,13 +43,8 @@ def check_upright(path: Path, points: Mapping[str, np.ndarray], up: str) -> None
 def unit_length(path: Path, unit: str | None, leg_length: float) -> float:
     """Return the unit of length [m]: the one given, otherwise the one in which the legs are as long as legs are.
 
-    Args:
-        path: File, for messages.
-        unit: Key of `UNITS`, or None.
-        leg_length: Thigh plus shank in the file.
-
     Raises:
-        MsemuError: An unknown unit, or legs that fit none.
+        MsemuError: A unit that is none of `UNITS`, or legs that fit none.
     """
     if unit is not None:
         if unit not in UNITS:

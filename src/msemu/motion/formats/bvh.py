@@ -45,13 +45,7 @@ class Joint:
 
 
 def read_bvh(path: Path, names: str | None = None, up: str | None = None, unit: str | None = None) -> SourceMotion:
-    """Read a BVH file.
-
-    Args:
-        path: The file.
-        names: Name map; by default the one that fits.
-        up: Vertical axis of the file, ``x``, ``y`` or ``z``; y by default.
-        unit: Unit of length; by default the one in which the legs are as long as a person's.
+    """Read a BVH file; the options are those of `msemu.motion.formats.read.ReadOptions`.
 
     Raises:
         MsemuError: The file is missing, damaged, of another format, or of a skeleton that no map knows.

@@ -23,14 +23,10 @@ _HEEL_AND_BALL = np.array([[-0.0435, 0.0, -0.05], [0.1335, 0.0, -0.05]])
 def source_from_humanoid(
     path: Path, time_s: np.ndarray, centers: np.ndarray, orientations: np.ndarray, **more: Any
 ) -> SourceMotion:
-    """Return the movement of the humanoid.
+    """Return the movement of the humanoid, with ``more`` fields.
 
-    Args:
-        path: The file.
-        time_s: Instants [s], shape [T].
-        centers: Joint centers in the order of `JOINT_CENTERS`, z up [m], shape [T, 12, 3].
-        orientations: Segments in the order of `SEGMENTS` (w, x, y, z), shape [T, 5, 4].
-        more: Other fields of the motion.
+    Centers are in the order of `JOINT_CENTERS`, z up [m], shape [T, 12, 3], orientations in that of `SEGMENTS` (w, x,
+    y, z), shape [T, 5, 4].
     """
     ankles = [f"ankle_{side}" for side in "rl"]
     feet = orientations[:, [SEGMENTS.index(name) for name in ankles]]

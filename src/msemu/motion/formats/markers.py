@@ -52,17 +52,10 @@ def source_from_markers(
     up: str | None = None,
     unit: str | None = None,
 ) -> SourceMotion:
-    """Return the source motion of a set of markers.
+    """Return the source motion of markers in the file's axes and unit, shape [T, 3] each, NaN where not seen.
 
-    Args:
-        path: File they come from.
-        time_s: Instants [s], shape [T].
-        markers: Positions in the file's axes and unit, shape [T, 3] each; NaN where not seen.
-        file_unit: Unit that the file states; None takes the one in which legs are as long as legs are.
-        usual_up: Vertical axis that the format has by custom.
-        names: Marker map; by default the one that fits.
-        up: Vertical axis of the file, where it is another.
-        unit: Unit of length, where the file states a wrong one.
+    The format has its ``usual_up`` axis by custom; names, axis and unit are those of
+    `msemu.motion.formats.read.ReadOptions`.
 
     Raises:
         MsemuError: Unknown markers, gaps that are too long, or a person who stands along another axis.

@@ -31,12 +31,7 @@ _MAX_DEVIATION_M = 1e-3
 
 
 def read_msgym_gait(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
-    """Read the gait as a cyclic clip of MS-Human-700.
-
-    Args:
-        path: The npz file.
-        body: The body ``ms_human_700``.
-        fps: Wanted frame rate [Hz]; the period is rounded to a whole number of frames.
+    """Read the gait as a cyclic clip of MS-Human-700 at ``fps`` [Hz], the period rounded to a whole number of frames.
 
     Raises:
         MsemuError: Another body, or a file that is not the gait of this model.
@@ -66,8 +61,8 @@ def read_msgym_gait(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
 def free_root(coordinates: np.ndarray) -> np.ndarray:
     """Return the pose of the pelvis as position and quaternion (w, x, y, z), shape [T, 7].
 
-    Args:
-        coordinates: pelvis_tz, pelvis_ty, pelvis_tx [m], pelvis_tilt, pelvis_list, pelvis_rotation [rad], shape [T, 6].
+    The coordinates, shape [T, 6], are pelvis_tz, pelvis_ty, pelvis_tx [m], pelvis_tilt, pelvis_list, pelvis_rotation
+    [rad].
     """
     position = _PELVIS_ORIGIN + _PELVIS_TURN.apply(coordinates[:, [2, 1, 0]])
     rotation = _PELVIS_TURN * Rotation.from_euler("ZXY", coordinates[:, 3:])

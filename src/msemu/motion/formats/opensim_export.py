@@ -30,9 +30,6 @@ def write_opensim(path: Path, clip: MotionClip, body: Body) -> None:
     """Write a clip as joint angles under the names of the Rajagopal model, in degrees for .mot, radians for .sto.
 
     Joints of the body that the model does not have follow under their own names where they leave their neutral angle.
-
-    Raises:
-        MsemuError: The clip is of another body, or the file cannot be written.
     """
     clip.check_matches(body.name, body.joint_names)
     in_degrees = path.suffix.lower() == ".mot"

@@ -38,16 +38,10 @@ _REQUIRED = (*PELVIS, *TRANSLATION, *(f"{joint}_{side}" for joint in LEG[:5] for
 
 
 def read_opensim(path: Path, body: Body, fps: float = 50.0, names: str | None = None) -> MotionClip:
-    """Read joint angles as a clip, exactly as they are.
+    """Read joint angles of a whole trial (.mot, .sto) as a clip, exactly as they are, by cubic splines at ``fps`` [Hz].
 
     Only the height is changed: the standing soles are put on the floor. Columns of no joint are left out;
-    the clip's source names them.
-
-    Args:
-        path: A .mot or .sto file with the coordinates of a whole trial.
-        body: The body.
-        fps: Frame rate of the clip [Hz]; the file is interpolated by cubic splines.
-        names: Map of the coordinates' names; by default the one that fits.
+    the clip's source names them. ``names`` is a map of the coordinates' names; by default the one that fits.
 
     Raises:
         MsemuError: The file is damaged, or does not hold the coordinates of a gait model.

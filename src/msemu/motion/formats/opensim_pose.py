@@ -33,11 +33,7 @@ MIRROR = {"r": np.array([1.0, 1.0, 1.0]), "l": np.array([1.0, -1.0, -1.0])}
 
 @dataclass(frozen=True)
 class Segments:
-    """Where a body's pelvis, thorax and upper arms are.
-
-    Attributes:
-        body: The body.
-    """
+    """Where a body's pelvis, thorax and upper arms are."""
 
     body: Body
 

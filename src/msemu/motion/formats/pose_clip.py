@@ -17,15 +17,9 @@ _STANDING_HEIGHT_M = 0.01
 
 
 def pose_clip(path: Path, body: Body, fps: float, qpos: np.ndarray, source: str, **more: Any) -> MotionClip:
-    """Make a clip of poses, with their velocities, their quality and the hash of the file that they come from.
+    """Make a clip of poses, shape [T, nq], that fulfill the couplings, with velocities, quality and the file's hash.
 
-    Args:
-        path: The file; by default the clip is called after it.
-        body: The body.
-        fps: Frame rate [Hz].
-        qpos: Poses that fulfill the couplings, shape [T, nq].
-        source: Where the poses come from, for people.
-        more: Other fields of the clip.
+    ``source`` says where they come from, for people. ``more`` are other fields; the name is by default the file's.
     """
     named = {"name": Path(path).stem} | more
     clip = MotionClip(

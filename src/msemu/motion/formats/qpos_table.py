@@ -34,14 +34,9 @@ ROOT = ("root_x", "root_y", "root_z", "root_qw", "root_qx", "root_qy", "root_qz"
 
 
 def read_qpos(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
-    """Read poses of a body, as they are, interpolated to a frame rate.
+    """Read poses of a body (npz, csv), as they are, interpolated to ``fps`` [Hz].
 
     Joints that the file does not name stay neutral; coupled joints follow their drivers.
-
-    Args:
-        path: An npz or csv file.
-        body: The body.
-        fps: Frame rate of the clip [Hz].
 
     Raises:
         MsemuError: The file is damaged, or names joints that the body does not have.
@@ -72,11 +67,7 @@ def read_qpos(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
 
 
 def write_csv(path: Path, clip: MotionClip) -> None:
-    """Write a clip as `read_qpos` reads it.
-
-    Raises:
-        MsemuError: ``path`` cannot be written.
-    """
+    """Write a clip as `read_qpos` reads it."""
     time = np.arange(clip.num_frames) / clip.fps
     rows = [",".join(f"{value:.10g}" for value in row) for row in np.column_stack([time, clip.qpos])]
     write_text(path, "\n".join([",".join(["time", *ROOT, *clip.joint_names]), *rows]) + "\n")

@@ -115,13 +115,9 @@ _SOURCE_READERS: dict[str, Callable[[Path, ReadOptions], SourceMotion]] = {
 
 
 def read_clip(path: Path, body: Body, fps: float = 50.0, names: str | None = None) -> MotionClip:
-    """Read joint angles as a clip of a body, without retargeting.
+    """Read joint angles, in a file of one of `CLIP_FORMATS`, as a clip of a body at ``fps`` [Hz], without retargeting.
 
-    Args:
-        path: A file of one of `CLIP_FORMATS`.
-        body: The body.
-        fps: Frame rate of the clip [Hz].
-        names: Map of OpenSim's coordinate names; by default the one that fits.
+    ``names`` is a map of OpenSim's coordinate names; by default the one that fits.
 
     Raises:
         MsemuError: The file is damaged, of another format, or for another body.

@@ -49,13 +49,7 @@ def read_trc(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray], str | None]
 def write_trc(path: Path, time: np.ndarray, markers: Mapping[str, np.ndarray]) -> None:
     """Write markers as OpenSim reads them: meters, y up, x forward, z to the right.
 
-    Args:
-        path: File to write.
-        time: Instants [s], evenly spaced, shape [T].
-        markers: Positions with z up [m], shape [T, 3] each.
-
-    Raises:
-        MsemuError: ``path`` cannot be written.
+    The markers are given with z up [m], shape [T, 3] each, at evenly spaced instants [s], shape [T].
     """
     rate, frames = 1.0 / float(np.median(np.diff(time))), len(time)
     table = np.concatenate([values[:, [0, 2, 1]] * [1.0, 1.0, -1.0] for values in markers.values()], axis=1)

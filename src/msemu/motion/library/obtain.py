@@ -28,13 +28,8 @@ def obtain_clip(
 
     Flight phases are made free flights (`msemu.motion.repair.repair`); the clip before that lies beside it, as
     ``.raw.npz``. The file's name carries a hash of everything the clip depends on: the source, the body, the settings
-    and the versions of retargeting and repair.
-
-    Args:
-        entry: Clip of the catalogue.
-        body: The body.
-        fps: Frame rate [Hz].
-        on_frame: Called with the number of frames done and in all while retargeting.
+    and the versions of retargeting and repair. ``on_frame`` gets the number of frames done and in all while
+    retargeting.
 
     Raises:
         MsemuError: The clip cannot be obtained.

@@ -72,13 +72,10 @@ class FlightOptimization:
         self._joints, self._longest_move = 7 + joints, _SPEED[0] * pace / fps
 
     def solve(self, window: np.ndarray, first: int, last: int, joined: tuple[bool, bool] = (True, True)) -> np.ndarray:
-        """Return the changed window, shape [F, nq].
+        """Return the changed window: poses of the flight and of the frames before and after it, shape [F, nq].
 
-        Args:
-            window: Poses of the flight and of the frames before and after it, shape [F, nq].
-            first: First frame of the window without contact.
-            last: Last frame of the window without contact.
-            joined: Whether the path goes on before and after the window; its pose may not change there.
+        ``first`` and ``last`` are its frames without contact; ``joined`` says whether the path goes on before and after
+        the window: its pose may not change there.
         """
         for bend in _BEND:
             problem = self._pose_problem(window, max(first, 1), min(last, len(window) - 2), joined, bend)

@@ -95,11 +95,8 @@ class InverseKinematics:
     def __init__(self, body: Body, costs: Costs, hands: bool = False) -> None:
         """Set up the tasks for ``body``.
 
-        Args:
-            body: The body.
-            costs: Weights.
-            hands: Whether the hands may touch the floor: wrists and fingers then give way and stay above it.
-                Otherwise they stay in the neutral pose, which takes half the time.
+        Where the ``hands`` may touch the floor, wrists and fingers give way and stay above it. Otherwise they stay in
+        the neutral pose, which takes half the time.
         """
         self._body, self._costs = body, costs
         self._configuration = mink.Configuration(body.model, body.neutral_qpos)

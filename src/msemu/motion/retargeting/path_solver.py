@@ -47,16 +47,13 @@ class PathSolver:
         """Return the path, shape [T, nq].
 
         The first pass goes from frame to frame and stays close to the pose before; the second starts from the
-        smoothed result and stays close to it, so that what the targets leave open, such as the plane of
+        result that ``guide`` smooths and stays close to it, so that what the targets leave open, such as the plane of
         elevation of a hanging arm, follows the smooth course instead of the history. The root follows it
         closely: where it jerks by millimeters, forces of a body weight would be needed. Of a cycle, the first
-        pass repeats the first half at its end, so that the first frame, too, has a past.
+        pass repeats the first half at its end, so that the first frame, too, has a past. ``smooth`` smooths the result.
 
-        Args:
-            iterations: Gauss-Newton steps per frame of the first and the second pass.
-            guide: Smoothing of the path that the second pass stays close to, shape [T, nq].
-            smooth: Smoothing of the result, shape [T, nq].
-            on_frame: Called with the number of frames done and in all.
+        The two ``iterations`` are Gauss-Newton steps per frame of the passes; ``on_frame`` gets the frames done and in
+        all.
         """
         frames = len(self._targets.positions)
         path = np.empty((frames, self._body.model.nq))

@@ -67,14 +67,9 @@ def retarget(
 ) -> MotionClip:
     """Bring a recorded movement onto a body.
 
-    ``quality`` of the clip holds two errors of the joint centers: ``error_*`` against the targets that were
-    tracked (loop closed, floor corrected) and ``recorded_error_*`` against the recording as it is.
-
-    Args:
-        body: The body.
-        source: The movement.
-        settings: Choices; the defaults when None.
-        on_frame: Called with the number of frames done and in all.
+    ``quality`` of the clip holds two errors of the joint centers: ``error_*`` against the targets that were tracked
+    (loop closed, floor corrected) and ``recorded_error_*`` against the recording as it is. ``on_frame`` gets the number
+    of frames done and in all.
 
     Raises:
         MsemuError: The loop shall be closed but the movement does not repeat.

@@ -38,13 +38,9 @@ _SHIFT_SHARE = 1e-3
 def settling(body: Body, qpos: np.ndarray, fps: float) -> np.ndarray:
     """Return by how much a body rises in each frame (mostly below zero), with the least acceleration [m], shape [T].
 
-    Phases without contact in which the center of mass falls, on average, as in a flight stay as they are. In the others
-    the lowest point comes to the floor wherever the center of mass does not fall.
-
-    Args:
-        body: The body.
-        qpos: Poses of a movement that is not cyclic, shape [T, nq].
-        fps: Frame rate [Hz].
+    The movement, shape [T, nq] at ``fps`` [Hz], is not cyclic. Phases without contact in which the center of mass
+    falls, on average, as in a flight stay as they are. In the others the lowest point comes to the floor wherever the
+    center of mass does not fall.
     """
     height = lowest_height(body, qpos)
     phases = find_flights(height, cyclic=False)

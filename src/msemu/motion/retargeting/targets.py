@@ -85,14 +85,10 @@ class Targets:
 
 
 def make_targets(body: Body, source: SourceMotion, displacement: np.ndarray | None = None) -> Targets:
-    """Return the targets of each frame of ``source`` for ``body``.
+    """Return the targets of each frame of ``source``, at the control rate, for ``body``.
 
-    The height is set so that a foot that stands flat in the source stands flat on the floor z = 0.
-
-    Args:
-        body: The body.
-        source: Movement at the control rate.
-        displacement: Translation of the source over one cycle [m], shape [3]; None when it is not cyclic.
+    The height is set so that a foot that stands flat in the source stands flat on the floor z = 0. ``displacement`` is
+    the source's over one cycle [m], shape [3]; None when it is not cyclic.
     """
     neutral = dict(zip(LANDMARKS, landmark_path(body, body.neutral_qpos[None])[0][0], strict=True))
     legs = [np.linalg.norm(neutral[f"{a}_{s}"] - neutral[f"{b}_{s}"]) for a, b in _LEG for s in "rl"]
@@ -150,12 +146,9 @@ _ARM = (("shoulder", "elbow"), ("elbow", "wrist"))
 def _held(path: np.ndarray, stands: np.ndarray, course: np.ndarray | None) -> np.ndarray:
     """Return a horizontal path that does not move where its point stands and is kept elsewhere [m], shape [T, 2].
 
-    It minimizes the squared distance from the path plus, times `HOLD`, that between its neighboring frames.
-
-    Args:
-        path: Horizontal path [m], shape [T, 2].
-        stands: How certainly the point stands, 0 to 1, shape [T].
-        course: Translation over one cycle [m], shape [3]; None when the path is not cyclic.
+    It minimizes the squared distance from the path plus, times `HOLD`, that between its neighboring frames. ``stands``
+    says how certainly the point stands, 0 to 1, shape [T]; ``course`` is the displacement over one cycle [m], shape
+    [3], or None.
     """
     frames = len(path)
     if course is not None:
