@@ -63,15 +63,7 @@ class IndependentDofs:
         return slopes
 
     def reduce(self, force: torch.Tensor, slopes: torch.Tensor) -> torch.Tensor:
-        """Return ``G^T force``.
-
-        Args:
-            force: Generalized forces or moment arms, shape [E, ..., nv].
-            slopes: From `slopes`, shape [E, nv].
-
-        Returns:
-            Shape [E, ..., D].
-        """
+        """Return ``G^T force``, shape [E, ..., D], of forces or moment arms, [E, ..., nv], by their `slopes`."""
         slopes = slopes.reshape(len(slopes), *(1,) * (force.ndim - 2), -1)
         reduced = force.new_zeros(*force.shape[:-1], len(self))
         return reduced.index_add_(force.ndim - 1, self.owner, force * slopes)

@@ -52,14 +52,7 @@ class MuscleReference:
     def along(
         cls, body: Body, clips: Sequence[MotionClip], muscle: MuscleCfg, substeps: int, timestep_s: float
     ) -> "MuscleReference":
-        """Optimize along clips whose frames are control steps; results are kept in the cache.
-
-        Args:
-            body: The body.
-            clips: Its clips.
-            muscle: Level and activation dynamics of its muscles.
-            substeps: Physics steps of a control step.
-            timestep_s: Physics time step [s].
+        """Optimize along clips whose frames are control steps of so many physics steps; the cache keeps the results.
 
         Raises:
             MsemuError: The body has no feet among its contact regions.

@@ -130,14 +130,7 @@ def optimize(
 
     All frames are independent problems and are solved together. When a joint is too weak, or the movement needs a root
     force that the contacts cannot give, the solution is the closest in the sense of `TorqueBalance` and the residual
-    says how far it is.
-
-    Args:
-        body: The body.
-        movement: The movement, see `msemu.control.inverse_dynamics.differentiate`.
-        settings: Objective and tolerances.
-        parameters: The body's muscles; by default those of its model.
-        on_frame: Called with the number of frames done and in all.
+    says how far it is. The muscles are by default those of the model; ``on_frame`` gets the frames done and in all.
 
     Raises:
         MsemuError: The body lacks feet among its contact regions.

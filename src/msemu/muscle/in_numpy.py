@@ -142,15 +142,10 @@ def elastic_step(
     dt: float,
     previous_fiber: np.ndarray,
 ) -> ReferenceState:
-    """One backward Euler step of the fiber on an elastic tendon, solved by bisection.
+    """One backward Euler step ``dt`` [s] of the fiber from its previous length [L0], solved by bisection.
 
-    Args:
-        parameters: The table; tendons that are too short to be elastic are rigid.
-        activation: Activation at the end of the step [-].
-        length: Muscle-tendon length at the end of the step [m].
-        velocity: Muscle-tendon lengthening speed at the end of the step [m/s].
-        dt: Step [s].
-        previous_fiber: Fiber length at its start [L0].
+    Activation, muscle-tendon length [m] and speed [m/s] are those at the end of the step; tendons that are too short to
+    be elastic are rigid.
     """
 
     def fiber_velocity(fiber: np.ndarray) -> np.ndarray:

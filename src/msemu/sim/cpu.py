@@ -36,12 +36,9 @@ class CpuSimulation(Simulation):
     ):
         """Make the simulations, all in the model's default pose.
 
-        Args:
-            model: A model whose root is a free joint and whose actuators are muscles.
-            num_envs: Number of environments.
-            num_threads: Threads of the engine; 0 uses every core.
-            max_joint_speed: Speed [rad/s or m/s] beyond which an environment has blown up.
-            variation: How the bodies differ; None makes them alike.
+        The root of the model is a free joint, its actuators are muscles. ``num_threads`` of 0 uses every core. An
+        environment faster than ``max_joint_speed`` [rad/s or m/s] has blown up. Without a ``variation`` the bodies are
+        alike.
         """
         self.model = model
         self.num_envs = num_envs

@@ -19,13 +19,7 @@ class RowThreads:
     """
 
     def __init__(self, num_rows: int, num_threads: int = 0, device: str = "cpu"):
-        """Cut the rows into ranges.
-
-        Args:
-            num_rows: Number of rows.
-            num_threads: Number of threads on the CPU; 0 takes one for every core. Another device gets a single range.
-            device: Warp's name of the device.
-        """
+        """Cut the rows into ranges, one for each thread; ``num_threads`` of 0 takes one for every core."""
         count = num_threads or available_cores() if device == "cpu" else 1
         self.ranges = [slice(rows.start, rows.stop) for rows in split(num_rows, count)]
         self._pool = ThreadPoolExecutor(len(self.ranges) - 1, "rows") if len(self.ranges) > 1 else None

@@ -27,13 +27,7 @@ class SparseLeastSquares:
     """
 
     def __init__(self, pattern: torch.Tensor, num_problems: int, device: str = "cpu"):
-        """Allocate everything.
-
-        Args:
-            pattern: Where the matrices may be different from zero, bool, shape [D, N].
-            num_problems: Number of problems B.
-            device: Warp's name of the device.
-        """
+        """Allocate everything for matrices that may be different from zero in a pattern, bool, shape [D, N]."""
         num_rows, num_columns = pattern.shape
         mask = pattern.flip(0).cpu().numpy()
         column, row = np.nonzero(mask.T)
@@ -75,19 +69,10 @@ class SparseLeastSquares:
         tolerance: float,
         margin: float = 0.05,
     ) -> Solution:
-        """Do a fixed number of iterations. All numbers are float64; shapes as in `BoundedLeastSquares`.
+        """Do a fixed number of iterations; all numbers are float64, arguments and shapes those of the dense solver.
 
-        Args:
-            values: Entries of the matrices at rows `row` and columns `column`, shape [B, P].
-            target: Shape [B, D].
-            quadratic: Positive, shape [B, N].
-            lower: Shape [B, N].
-            upper: Shape [B, N].
-            is_open: Unknowns that are solved for; the others are `lower`, and it must be zero there, bool, [B, N].
-            start: A guess, shape [B, N].
-            iterations: Number of iterations.
-            tolerance: Relative gap at which a problem counts as converged.
-            margin: Least distance of the start from the bounds, over their distance.
+        ``values`` are the entries of the matrices at rows `row` and columns `column`, shape [B, P]. Only the unknowns
+        that ``is_open``, bool, [B, N], are solved for; the others are ``lower``, and it must be zero there.
         """
         inputs = [values, target.flip(1), quadratic, lower, upper, is_open.double()]
         inputs = [wp.from_torch(tensor.contiguous()) for tensor in inputs]

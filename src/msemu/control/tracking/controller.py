@@ -37,16 +37,9 @@ class TrackingController:
         muscle: MuscleCfg,
         num_threads: int = 0,
     ):
-        """Differentiate the reference and prepare the decoder.
+        """Differentiate the reference and prepare the decoder for ``muscle``, that of ``sim``.
 
-        Args:
-            body: The body.
-            sim: Its simulations.
-            reference: What they follow.
-            cfg: Gains.
-            substeps: Physics steps of a control step.
-            muscle: The muscle of ``sim``.
-            num_threads: Threads of the solver; 0 uses every core.
+        A control step has ``substeps`` physics steps; ``num_threads`` of 0 uses every core.
 
         Raises:
             MsemuError: The body lacks a contact region.
@@ -76,11 +69,9 @@ class TrackingController:
         self._joints = self.dofs.index[ROOT_DOFS:]
 
     def decode(self, frame: torch.Tensor, offset: torch.Tensor | float = 0.0) -> Decoded:
-        """Find the excitations of the next control step.
+        """Find the excitations that lead to a frame of the reference, shape [E], in the next control step.
 
-        Args:
-            frame: Number of the reference frame that each body should be in, shape [E].
-            offset: What is added to the joint angles of the reference [rad or m], shape [E, J].
+        ``offset`` is added to the joint angles of the reference [rad or m], shape [E, J].
         """
         sim = self._sim
         target = self._smoothed.target(frame, self._cfg.lookahead)

@@ -67,19 +67,9 @@ class MuscleDecoder:
         num_threads: int = 0,
         device: str = "cpu",
     ):
-        """Prepare E bodies.
+        """Prepare E bodies, whose states ``reader`` reads, for control steps of ``substeps`` physics steps.
 
-        Args:
-            body: The body.
-            reader: What reads the states that are decoded.
-            num_envs: Number of bodies E.
-            substeps: Physics steps of a control step.
-            timestep_s: Physics time step [s].
-            muscle: Level and activation dynamics of the muscles.
-            settings: Weights and iterations.
-            parameters: The body's muscles; by default those of its model.
-            num_threads: Threads on the CPU; 0 uses every core.
-            device: Device of all tensors.
+        The muscles are by default MuJoCo's with the parameters of the model; ``num_threads`` of 0 uses every core.
         """
         muscle = muscle or MuscleCfg()
         parameters = parameters or MuscleParameters.of(body.model)
@@ -105,12 +95,7 @@ class MuscleDecoder:
         self.solution = self.solution.masked_fill(mask.unsqueeze(1), _WEAK_TONE)
 
     def decode(self, state: DynamicsState, activation: torch.Tensor) -> Decoded:
-        """Find excitations for the next control step.
-
-        Args:
-            state: The equation of motion at the present state with the wanted acceleration.
-            activation: Present activation, shape [E, M].
-        """
+        """Find excitations at a state with the wanted acceleration and the present activation, shape [E, M]."""
         active, passive = self._capacity.forces(state.muscle_length, state.muscle_velocity)
         values = self._balance.entries(state, active, self._places)
         target = self._balance.target(state, passive)

@@ -37,7 +37,7 @@ class Storage:
 def write_storage(
     path: Path, name: str, time: np.ndarray, columns: Mapping[str, np.ndarray], in_degrees: bool = False
 ) -> None:
-    """Write columns over time [s], shape [T] each, as OpenSim reads them; the header states whether angles are in degrees.
+    """Write columns over time [s], shape [T] each, as OpenSim reads them; the header states the unit of the angles.
 
     Raises:
         MsemuError: Columns of other lengths, values that are not finite, labels with blanks, or a path that

@@ -63,7 +63,7 @@ class FlightCourse:
         return cls(center, _integral(momentum @ axis / inertia, np.arange(len(window)) / fps), inertia, airborne)
 
     def departure(self, time: np.ndarray) -> np.ndarray:
-        """Return by how much free flight would displace the body if the path were run through at other times [s], shape [F].
+        """Return by how much free flight would displace the body if the path had other instants [s], shape [F].
 
         That is the distance of the center of mass from the closest parabola, and of a point beside the axis from where
         a constant angular momentum has it [m], shape [A, 4].
