@@ -98,18 +98,12 @@ class ActivationInverse:
     """Activation dynamics of M muscles over one control step of constant excitation, forwards and backwards."""
 
     def __init__(
-        self,
-        parameters: MuscleParameters,
-        steps: int,
-        timestep_s: float,
-        activation_dynamics: str = "mujoco",
-        device: str = "cpu",
+        self, parameters: MuscleParameters, steps: int, timestep_s: float, activation_dynamics: str = "mujoco"
     ):
         """Prepare control steps of ``steps`` physics steps, with one of `msemu.schema.ACTIVATION_DYNAMICS`."""
         self._constants = [ACTIVATION_DYNAMICS.index(activation_dynamics), steps, timestep_s]
-        self._muscles = muscle_array(parameters, device)
-        self._device = device
-        compile_now(_reach, device)
+        self._muscles = muscle_array(parameters, "cpu")
+        compile_now(_reach)
 
     def reachable(self, activation: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the least and the greatest activation at the end of the step, float32, shape [E, M] each."""
@@ -134,5 +128,5 @@ class ActivationInverse:
             dim=tuple(inputs[0].shape),
             inputs=[self._muscles, *self._constants, *(wp.from_torch(tensor) for tensor in inputs)],
             outputs=[wp.from_torch(tensor) for tensor in outputs],
-            device=self._device,
+            device="cpu",
         )

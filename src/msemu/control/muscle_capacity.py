@@ -49,12 +49,11 @@ class MuscleCapacity:
     the tendon's stretch changes little (walking; not sprinting).
     """
 
-    def __init__(self, parameters: MuscleParameters, level: str = "mujoco", device: str = "cpu"):
+    def __init__(self, parameters: MuscleParameters, level: str = "mujoco"):
         """Prepare the kernel of one of `msemu.muscle.levels.LEVELS`."""
         self.level = level
-        self._device = device
-        self._muscles = muscle_array(parameters, device)
-        compile_now(_KERNELS[level], device)
+        self._muscles = muscle_array(parameters, "cpu")
+        compile_now(_KERNELS[level])
 
     def forces(self, length: torch.Tensor, velocity: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Compute the two forces along the tendon, in single precision, at length [m] and speed [m/s], shape [E, M].
@@ -69,7 +68,7 @@ class MuscleCapacity:
             dim=tuple(length.shape),
             inputs=[self._muscles, *(wp.from_torch(tensor) for tensor in inputs)],
             outputs=[wp.from_torch(tensor) for tensor in outputs],
-            device=self._device,
+            device="cpu",
         )
         return outputs[0].to(length.dtype), outputs[1].to(length.dtype)
 

@@ -50,21 +50,14 @@ class TorqueBalance:
         body_weight: Weight of the body [N].
     """
 
-    def __init__(
-        self,
-        body: Body,
-        parameters: MuscleParameters,
-        dofs: IndependentDofs,
-        contact: ContactCfg,
-        device: torch.device | str = "cpu",
-    ):
+    def __init__(self, body: Body, dofs: IndependentDofs, contact: ContactCfg):
         """Measure the scales."""
         self.contact = contact
         self.body_weight = body.weight
         poses = torch.from_numpy(random_poses(body.model, _NUM_POSES, seed=0))
-        arms = torch.from_numpy(moment_arms(body.model, poses.numpy())).to(device)
-        arms = dofs.reduce(arms, dofs.slopes(poses.to(device)))
-        force = torch.as_tensor(MuscleParameters.of(body.model).max_isometric_force, device=device)
+        arms = torch.from_numpy(moment_arms(body.model, poses.numpy()))
+        arms = dofs.reduce(arms, dofs.slopes(poses))
+        force = torch.from_numpy(MuscleParameters.of(body.model).max_isometric_force)
         capacity = (arms * force.unsqueeze(-1)).square().sum(1).mean(0).sqrt().clamp(min=_LEAST_CAPACITY)
         capacity[:3] = self.body_weight
         capacity[3:6] = self.body_weight * _ROOT_LEVER_M

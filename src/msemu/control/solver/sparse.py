@@ -26,13 +26,13 @@ class SparseLeastSquares:
         column: Their columns, ascending, shape [P].
     """
 
-    def __init__(self, pattern: torch.Tensor, num_problems: int, device: str = "cpu"):
+    def __init__(self, pattern: torch.Tensor, num_problems: int):
         """Allocate everything for matrices that may be different from zero in a pattern, bool, shape [D, N]."""
         num_rows, num_columns = pattern.shape
-        mask = pattern.flip(0).cpu().numpy()
+        mask = pattern.flip(0).numpy()
         column, row = np.nonzero(mask.T)
-        self.row = torch.from_numpy(num_rows - 1 - row).to(device)
-        self.column = torch.from_numpy(column).to(device)
+        self.row = torch.from_numpy(num_rows - 1 - row)
+        self.column = torch.from_numpy(column)
         first = _envelope(mask)
         length = np.arange(num_rows) - first + 1
         tables = {
@@ -43,18 +43,17 @@ class SparseLeastSquares:
         }
         self._pattern = Pattern()
         for name, table in tables.items():
-            setattr(self._pattern, name, wp.array(table, dtype=int, device=device))
+            setattr(self._pattern, name, wp.array(table, dtype=int, device="cpu"))
         groups = -(-num_problems // LANES)
         self._work = Work()
-        self._work.num_open = wp.zeros(groups, dtype=int, device=device)
-        self._work.open_column = wp.zeros((groups, num_columns), dtype=int, device=device)
+        self._work.num_open = wp.zeros(groups, dtype=int, device="cpu")
+        self._work.open_column = wp.zeros((groups, num_columns), dtype=int, device="cpu")
         sizes = {"value": len(row), "target": num_rows, "change": num_rows, "factor": int(length.sum())}
         for name in Work.vars.keys() - {"num_open", "open_column"}:
             shape = (groups, sizes.get(name, num_columns))
-            setattr(self._work, name, wp.zeros(shape, dtype=Lanes, device=device))
-        self._device = device
+            setattr(self._work, name, wp.zeros(shape, dtype=Lanes, device="cpu"))
         self._num_groups = groups
-        compile_now(solve, device)
+        compile_now(solve)
 
     def solve(
         self,
@@ -84,7 +83,7 @@ class SparseLeastSquares:
             dim=self._num_groups,
             inputs=[self._pattern, iterations, margin, *inputs, self._work],
             outputs=outputs,
-            device=self._device,
+            device="cpu",
         )
         gap = gap.squeeze(1)
         return Solution(x, residual.flip(1), gap, gap <= tolerance)
