@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from msemu.motion.clip import MotionClip
+from msemu.motion.source import ARM_BONES, LEG_BONES
 
 
 @dataclass
@@ -55,7 +56,6 @@ class Recording:
         return cls(body=clip.body, fps=clip.fps, qpos=qpos, source_segments=source, title=clip.name)
 
 
-_LIMBS = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
 _GIRDLES = ("hip", "shoulder")
 
 
@@ -67,7 +67,7 @@ def stick_figure(clip: MotionClip) -> np.ndarray | None:
     if clip.joint_centers is None:
         return None
     centers = dict(zip(clip.joint_center_names, np.moveaxis(clip.joint_centers, 1, 0), strict=True))
-    bones = [(f"{near}_{side}", f"{far}_{side}") for near, far in _LIMBS for side in "rl"]
+    bones = [(f"{near}_{side}", f"{far}_{side}") for near, far in (*LEG_BONES, *ARM_BONES) for side in "rl"]
     bones += [(f"{girdle}_r", f"{girdle}_l") for girdle in _GIRDLES]
     segments = [(centers[near], centers[far]) for near, far in bones if near in centers and far in centers]
     middles = [

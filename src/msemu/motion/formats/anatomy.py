@@ -11,7 +11,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
-from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
+from msemu.motion.source import JOINT_CENTERS, LEG_BONES, SEGMENTS, SourceMotion
 
 ANKLE_HEIGHT = 0.079
 """Height of the ankle above the sole over the length of thigh plus shank: 0.039 of 0.491 body heights
@@ -92,7 +92,7 @@ def source_from_points(
         if not np.isfinite(values).all():
             raise MsemuError(f"{path}: the path of {name} holds values that are not finite")
     points, rotations = dict(points), dict(rotations)
-    leg = _leg_length(points)
+    leg = leg_length(points)
     if leg < 1e-3:
         raise MsemuError(f"{path}: the legs have no length; are the joint centers in the file?")
     trunk = rotations.get("thorax", _upright(rotations["pelvis"]))
@@ -121,8 +121,9 @@ def source_from_points(
     )
 
 
-def _leg_length(points: Mapping[str, np.ndarray]) -> float:
-    bones = [(f"{a}_{side}", f"{b}_{side}") for a, b in (("hip", "knee"), ("knee", "ankle")) for side in "rl"]
+def leg_length(points: Mapping[str, np.ndarray]) -> float:
+    """Return the mean length of thigh plus shank, in the unit of the points."""
+    bones = [(f"{a}_{side}", f"{b}_{side}") for a, b in LEG_BONES for side in "rl"]
     return float(sum(np.linalg.norm(points[a] - points[b], axis=1).mean() for a, b in bones) / 2)
 
 

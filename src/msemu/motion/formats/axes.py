@@ -1,6 +1,7 @@
-"""Units and axes of recordings that do not state them."""
+"""What recordings do not state: units and axes."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,23 @@ _Z_UP = {"x": (2, 1, 0), "y": (0, 2, 1), "z": (0, 1, 2)}
 _SIGN = {"x": (-1.0, 1.0, 1.0), "y": (1.0, -1.0, 1.0), "z": (1.0, 1.0, 1.0)}
 _LEG_M = 0.8
 _LEG_TOLERANCE = 1.5
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What a file does not say about itself.
+
+    Attributes:
+        names: Name map in ``cfg/motion``, or path of a YAML file; by default the one that fits.
+        up: Vertical axis, ``x``, ``y`` or ``z``, of a BVH, TRC or C3D file; by default the format's custom.
+        unit: Unit of length of a BVH, TRC or C3D file; by default what the file says or the legs tell.
+        smpl_model: SMPL model (npz) of the person of an AMASS file; mean proportions when None.
+    """
+
+    names: str | None = None
+    up: str | None = None
+    unit: str | None = None
+    smpl_model: Path | None = None
 
 
 def to_z_up(points: np.ndarray, up: str) -> np.ndarray:

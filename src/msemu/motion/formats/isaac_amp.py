@@ -16,18 +16,12 @@ from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 KEYS = ("fps", "body_positions", "body_rotations", "dof_positions")
 
-_SIDES = {"r": "right", "l": "left"}
+_JOINTS = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
+_BODIES = ("thigh", "shin", "foot", "upper_arm", "lower_arm", "hand")
 _BODY_OF = {"pelvis": "pelvis", "thorax": "torso", "head": "head"} | {
-    f"{joint}_{side}": f"{word}_{body}"
-    for side, word in _SIDES.items()
-    for joint, body in {
-        "hip": "thigh",
-        "knee": "shin",
-        "ankle": "foot",
-        "shoulder": "upper_arm",
-        "elbow": "lower_arm",
-        "wrist": "hand",
-    }.items()
+    f"{joint}_{side[0]}": f"{side}_{body}"
+    for side in ("right", "left")
+    for joint, body in zip(_JOINTS, _BODIES, strict=True)
 }
 
 

@@ -20,6 +20,7 @@ thumb forward [rad]."""
 
 PELVIS = ("pelvis_tilt", "pelvis_list", "pelvis_rotation")
 TRANSLATION = ("pelvis_tx", "pelvis_ty", "pelvis_tz")
+ROOT = (*PELVIS, *TRANSLATION)
 LUMBAR = ("lumbar_extension", "lumbar_bending", "lumbar_rotation")
 LEG = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle", "subtalar_angle", "mtp_angle")
 ARM = ("arm_flex", "arm_add", "arm_rot")

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from msemu.files import array_names, printable, read_bytes
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.amass import RATES, read_amass
+from msemu.motion.formats.axes import ReadOptions
 from msemu.motion.formats.bvh import read_bvh
 from msemu.motion.formats.c3d import is_c3d, read_c3d
 from msemu.motion.formats.clip_source import source_from_angles
@@ -30,23 +30,6 @@ _FORMATS = "DeepMimic JSON, Isaac AMP npz, AMASS npz, BVH, TRC, C3D, OpenSim .mo
 
 CLIP_FORMATS = ("storage", "msgym", "qpos_npz", "qpos_csv")
 """Formats that hold joint angles and become a clip as they are."""
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """What a file does not say about itself.
-
-    Attributes:
-        names: Name map in ``cfg/motion``, or path of a YAML file; by default the one that fits.
-        up: Vertical axis, ``x``, ``y`` or ``z``, of a BVH, TRC or C3D file; by default the format's custom.
-        unit: Unit of length of a BVH, TRC or C3D file; by default what the file says or the legs tell.
-        smpl_model: SMPL model (npz) of the person of an AMASS file; mean proportions when None.
-    """
-
-    names: str | None = None
-    up: str | None = None
-    unit: str | None = None
-    smpl_model: Path | None = None
 
 
 def detect_format(path: Path) -> str:
@@ -103,13 +86,9 @@ _SOURCE_READERS: dict[str, Callable[[Path, ReadOptions], SourceMotion]] = {
     "deepmimic": lambda path, options: read_deepmimic(path),
     "isaac_amp": lambda path, options: read_isaac_amp(path),
     "amass": lambda path, options: read_amass(path, options.smpl_model),
-    "bvh": lambda path, options: read_bvh(path, options.names, options.up, options.unit),
-    "trc": lambda path, options: source_from_markers(
-        path, *read_trc(path), "y", options.names, options.up, options.unit
-    ),
-    "c3d": lambda path, options: source_from_markers(
-        path, *read_c3d(path), "z", options.names, options.up, options.unit
-    ),
+    "bvh": read_bvh,
+    "trc": lambda path, options: source_from_markers(path, *read_trc(path), "y", options),
+    "c3d": lambda path, options: source_from_markers(path, *read_c3d(path), "z", options),
     "storage": lambda path, options: source_from_angles(path, options.names),
 }
 

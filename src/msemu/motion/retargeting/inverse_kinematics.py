@@ -17,18 +17,12 @@ from msemu.models.body import LANDMARKS, Body
 from msemu.models.poses import ancestor_dofs
 from msemu.motion.geometry import find_feet
 from msemu.motion.retargeting.mink_tasks import FloorLimit, JointCenterTask, StandingTask
-from msemu.motion.retargeting.targets import FrameTargets
-from msemu.motion.source import JOINT_CENTERS, SEGMENTS
+from msemu.motion.retargeting.targets import Targets
+from msemu.motion.source import ARM_BONES, JOINT_CENTERS, LEG_BONES, SEGMENTS
 
 _PARENT = {"thorax": "pelvis", "head": "thorax"} | {
     f"{far}_{side}": near if near == "pelvis" else f"{near}_{side}"
-    for near, far in (
-        ("hip", "knee"),
-        ("knee", "ankle"),
-        ("pelvis", "shoulder"),
-        ("shoulder", "elbow"),
-        ("elbow", "wrist"),
-    )
+    for near, far in (*LEG_BONES, ("pelvis", "shoulder"), *ARM_BONES)
     for side in "rl"
 }
 _CONVERGED = 1e-4
@@ -146,7 +140,7 @@ class InverseKinematics:
     def solve(
         self,
         start: np.ndarray,
-        targets: FrameTargets,
+        targets: Targets,
         near: np.ndarray,
         iterations: int,
         before: np.ndarray | None = None,
