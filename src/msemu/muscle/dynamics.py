@@ -109,8 +109,7 @@ class MuscleDynamics:
             force: Where to write the actuator force; by default `force`.
         """
         wp.launch(
-            **self._step_launch(excitation, muscle_length, muscle_velocity, activation, act_dot, force),
-            dim=self._shape,
+            **self._step_launch(excitation, muscle_length, muscle_velocity, activation, act_dot, force), dim=self._shape
         )
 
     def record_step(
