@@ -28,12 +28,8 @@ def support_points(
 ) -> np.ndarray:
     """Return the point of each convex geom that lies furthest in a direction [m], shape [..., G, 3].
 
-    Args:
-        model: The model.
-        geoms: Ids of the geoms, shape [G].
-        position: Their centers in the world [m], shape [..., G, 3].
-        rotation: Their axes in the world, shape [..., G, 3, 3].
-        direction: Unit vector in the world, shape [3].
+    The centers of the geoms [m], shape [..., G, 3], their axes, shape [..., G, 3, 3], and the direction, a unit vector
+    of shape [3], are those in the world.
 
     Raises:
         MsemuError: A geom is a plane or a height field.

@@ -28,11 +28,7 @@ def correct_wraps(
     radii: dict[str, float],
     quaternions: dict[str, tuple[float, float, float, float]],
 ) -> None:
-    """Move sites within their bodies [m] and set radii [m] and orientations (w, x, y, z) of wrapping geoms.
-
-    Raises:
-        MsemuError: The model has no such site or geom.
-    """
+    """Move sites within their bodies [m] and set radii [m] and orientations (w, x, y, z) of wrapping geoms."""
     for name, position in sites.items():
         element(spec, "site", name).pos = position
     for name, radius in radii.items():
@@ -47,9 +43,6 @@ def replace_wraps(spec: mujoco.MjSpec, tendons: tuple[str, ...], model: mujoco.M
     Each tendon has two sites with a cylinder between. The polygon through the points is shorter than the arc; the
     muscle's length range is moved by as much, so that its fiber is as long as before. The model is compiled from
     ``spec``, and ``data`` holds its neutral pose.
-
-    Raises:
-        MsemuError: A tendon is missing or takes another path.
     """
     mujoco.mj_tendon(model, data)
     for name in tendons:
@@ -67,9 +60,6 @@ def straighten_wraps(spec: mujoco.MjSpec, tendons: tuple[str, ...], model: mujoc
 
     Both ends are on one bone: such a muscle moves no joint. Its length range is moved by what it becomes shorter in the
     neutral pose. The arguments are those of `replace_wraps`.
-
-    Raises:
-        MsemuError: A tendon is missing, takes another path, or its ends are on two bones.
     """
     mujoco.mj_tendon(model, data)
     for name in tendons:

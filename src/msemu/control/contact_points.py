@@ -123,9 +123,8 @@ class ContactPoints:
         self.names = tuple(model.geom(geom).name for geom in geoms)
         floor = model.geom_friction[model.geom_type == _GEOM.mjGEOM_PLANE, 0].max(initial=0.0)
         self.friction = np.maximum(model.geom_friction[geoms, 0], floor)
-        edges = np.array([[[m, 0, 1], [-m, 0, 1], [0, m, 1], [0, -m, 1]] for m in self.friction]).reshape(
-            -1, NUM_EDGES, 3
-        )
+        edges = np.array([[[m, 0, 1], [-m, 0, 1], [0, m, 1], [0, -m, 1]] for m in self.friction])
+        edges = edges.reshape(-1, NUM_EDGES, 3)
 
         moves = [ancestor_dofs(model, body_id) for body_id in model.geom_bodyid[geoms]]
         moves = np.array(moves).reshape(-1, model.nv)
@@ -134,12 +133,8 @@ class ContactPoints:
         self._acts = np.zeros((len(dofs), len(geoms)), dtype=bool)
         self._acts[owner[dof], point] = True
         self._table = _PointTable()
-        for name, indices in (
-            ("geom", geoms),
-            ("dof_start", np.concatenate([[0], np.cumsum(moves.sum(axis=1))])),
-            ("dof", dof),
-            ("owner", owner),
-        ):
+        dof_start = np.concatenate([[0], np.cumsum(moves.sum(axis=1))])
+        for name, indices in {"geom": geoms, "dof_start": dof_start, "dof": dof, "owner": owner}.items():
             setattr(self._table, name, wp.array(indices, dtype=int, device="cpu"))
         for name, vectors in (("offset", offsets), ("axes", axes)):
             array = wp.array(np.array(vectors).reshape(-1, 3), dtype=wp.vec3d, device="cpu")

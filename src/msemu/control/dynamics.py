@@ -49,9 +49,6 @@ class EngineDynamics:
 
         ``field`` gives the engine's arrays by MuJoCo's names, such as `msemu.sim.CpuSimulation.field`; its position and
         velocity stages have been computed. The contact of ``contact_regions`` with the floor counts.
-
-        Raises:
-            MsemuError: The body lacks a contact region.
         """
         model = body.model
         self.dofs = IndependentDofs(body)

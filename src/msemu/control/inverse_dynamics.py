@@ -36,9 +36,6 @@ def differentiate(body: Body, clip: MotionClip, smoothing_s: float) -> Movement:
 
     The standard deviation of the Gaussian over the path [s] halves amplitudes at 0.19 / smoothing_s [Hz]. Zero takes
     the clip's own poses and velocities.
-
-    Raises:
-        MsemuError: The clip belongs to another body.
     """
     clip.check_matches(body.name, body.joint_names)
     displacement = clip.cycle_displacement if clip.cyclic else None
@@ -65,9 +62,6 @@ def dynamics_along(
     """Yield the equation of motion along a movement, many frames at once, and its reader.
 
     ``contact_regions`` are those of the body whose contact with the floor counts.
-
-    Raises:
-        MsemuError: The body lacks a contact region.
     """
     reader_of = cache(lambda count: DynamicsReader(body, count, contact_regions))
     for start in range(0, len(movement.qpos), _FRAMES_AT_ONCE):

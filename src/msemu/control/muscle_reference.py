@@ -52,11 +52,7 @@ class MuscleReference:
     def along(
         cls, body: Body, clips: Sequence[MotionClip], muscle: MuscleCfg, substeps: int, timestep_s: float
     ) -> "MuscleReference":
-        """Optimize along clips whose frames are control steps of so many physics steps; the cache keeps the results.
-
-        Raises:
-            MsemuError: The body has no feet among its contact regions.
-        """
+        """Optimize along clips whose frames are control steps of so many physics steps; the cache keeps the results."""
         parameters = configured_parameters(body.model, muscle)
         inverse = ActivationInverse(parameters, substeps, timestep_s, muscle.activation_dynamics)
         common = _digest_of_body(body.model, parameters, muscle, substeps, timestep_s)

@@ -127,9 +127,6 @@ def optimize(
     All frames are independent problems and are solved together. When a joint is too weak, or the movement needs a root
     force that the contacts cannot give, the solution is the closest in the sense of `TorqueBalance` and the residual
     says how far it is. The muscles are by default those of the model; ``on_frame`` gets the frames done and in all.
-
-    Raises:
-        MsemuError: The body lacks feet among its contact regions.
     """
     settings = settings or StaticOptimizationCfg()
     parameters = parameters or MuscleParameters.of(body.model)

@@ -52,7 +52,7 @@ def require_simulable(parameters: MuscleParameters) -> None:
 
 
 def find_implausible(
-    parameters: MuscleParameters, muscle_lengths: np.ndarray, mirrored: dict[str, str] | None = None
+    parameters: MuscleParameters, muscle_lengths: np.ndarray, mirrored: dict[str, str]
 ) -> list[Finding]:
     """List what is implausible about each muscle.
 
@@ -63,7 +63,7 @@ def find_implausible(
         *_negative_slack(parameters),
         *fiber_range(parameters, muscle_lengths),
         *_equilibrium(parameters, muscle_lengths),
-        *asymmetry(parameters, mirrored or {}),
+        *asymmetry(parameters, mirrored),
     ]
 
 

@@ -49,9 +49,8 @@ class BatchTeam:
 
     def forward(self, ids: np.ndarray | None = None) -> None:
         """Compute every stage of some simulations, by default of all."""
-        everything = np.arange(len(self.state)) if ids is None else ids
-
-        chosen = [everything[(everything >= own.start) & (everything < own.stop)] - own.start for own in self.ranges]
+        ids = np.arange(len(self.state)) if ids is None else ids
+        chosen = [ids[(ids >= own.start) & (ids < own.stop)] - own.start for own in self.ranges]
         self._run(lambda index: self.parts[index].forward(chosen[index]), chosen)
 
     def get_data(self, sim: int, data: mujoco.MjData) -> mujoco.MjData:

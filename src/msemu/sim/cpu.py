@@ -136,16 +136,13 @@ class CpuSimulation(Simulation):
     def _finish_step(self) -> None:
         """Look at what the last physics step has left behind."""
         self.contact_force.copy_(self._measured_contact)
-        self.unstable = self._find_unstable()
-
-    def _find_unstable(self) -> torch.Tensor:
         # MuJoCo resets a simulation with bad values by itself and counts a warning: the state alone would look valid.
         warnings_of_step = self._batch.warning[:, _UNSTABLE_WARNINGS]
         warned = torch.from_numpy(warnings_of_step[..., 1].any(1))
         warnings_of_step[:] = 0
         # Comparisons with a value that is not a number are false, so this finds those as well.
         valid = (self.qvel.abs().amax(1) < self._max_joint_speed) & (self.qpos.abs().amax(1) < FAR_AWAY)
-        return warned | ~valid
+        self.unstable = warned | ~valid
 
 
 def make_batch(model: mujoco.MjModel, num_sims: int, num_threads: int, variation: Variation | None) -> Batch:

@@ -75,16 +75,10 @@ class SparseLeastSquares:
         """
         inputs = [values, target.flip(1), quadratic, lower, upper, is_open.double()]
         inputs = [wp.from_torch(tensor.contiguous()) for tensor in inputs]
+        inputs = [self._pattern, iterations, margin, *inputs, self._work]
         x, residual, gap = start.clone(), torch.empty_like(target), target.new_empty(len(target), 1)
         outputs = [wp.from_torch(tensor) for tensor in (x, residual, gap)]
-
-        wp.launch(
-            solve,
-            dim=self._num_groups,
-            inputs=[self._pattern, iterations, margin, *inputs, self._work],
-            outputs=outputs,
-            device="cpu",
-        )
+        wp.launch(solve, dim=self._num_groups, inputs=inputs, outputs=outputs, device="cpu")
         gap = gap.squeeze(1)
         return Solution(x, residual.flip(1), gap, gap <= tolerance)
 

@@ -40,28 +40,18 @@ class TrackingController:
         """Differentiate the reference and prepare the decoder for ``muscle``, that of ``sim``.
 
         A control step has ``substeps`` physics steps; ``num_threads`` of 0 uses every core.
-
-        Raises:
-            MsemuError: The body lacks a contact region.
         """
         self._sim = sim
         self._reference = reference
         self._cfg = cfg
         self._dynamics = EngineDynamics(body, sim.field, cfg.contact_regions)
         self.dofs = self._dynamics.dofs
+        timestep_s, parameters = sim.model.opt.timestep, configured_parameters(body.model, muscle)
         self.decoder = MuscleDecoder(
-            body,
-            self._dynamics,
-            sim.num_envs,
-            substeps,
-            sim.model.opt.timestep,
-            muscle,
-            cfg.decoder,
-            configured_parameters(body.model, muscle),
-            num_threads,
+            body, self._dynamics, sim.num_envs, substeps, timestep_s, muscle, cfg.decoder, parameters, num_threads
         )
         self._smoothed = SmoothedReference(body, reference, self.dofs, cfg.smoothing_s)
-        self._ahead_s = cfg.ahead * substeps * sim.model.opt.timestep
+        self._ahead_s = cfg.ahead * substeps * timestep_s
         self._feet = FootPlacement(self._dynamics.points, cfg.contact_regions, cfg.foot_placement)
         self._foot_position = torch.cat([self._feet_along(body, movement) for movement in self._smoothed.movements])
         self._load = [sim.contact_regions.index(region) for region in cfg.contact_regions]
