@@ -56,11 +56,8 @@ def _angles(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def error_figures(errors: np.ndarray, prefix: str) -> dict[str, float]:
     """Return mean, 95th percentile and maximum of errors given in meters [cm]."""
-    return {
-        f"{prefix}_mean_cm": 100 * float(errors.mean()),
-        f"{prefix}_p95_cm": 100 * float(np.percentile(errors, 95)),
-        f"{prefix}_max_cm": 100 * float(errors.max()),
-    }
+    values = {"mean": errors.mean(), "p95": np.percentile(errors, 95), "max": errors.max()}
+    return {f"{prefix}_{name}_cm": 100 * float(value) for name, value in values.items()}
 
 
 def floor_figures(body: Body, qpos: np.ndarray, standing: np.ndarray) -> dict[str, float]:

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
-from msemu.files import RATE_HZ, array_names, check_frames, printable, read_numbers, scalar, sha256_of
+from msemu.files import RATE_HZ, array_names, check_frames, printable, read_numbers, scalar
 from msemu.motion.formats.anatomy import source_from_points
 from msemu.motion.source import SourceMotion
 
@@ -71,7 +71,6 @@ def read_amass(path: Path, body_model: Path | None = None) -> SourceMotion:
         {name: positions[joint] for name, joint in _LANDMARKS.items()},
         {name: rotations[joint] * _FROM_SMPL for name, joint in _SEGMENTS.items()},
         f"AMASS motion {Path(path).name} on {'mean proportions' if body_model is None else Path(body_model).name}",
-        sha256_of(path),
     )
 
 

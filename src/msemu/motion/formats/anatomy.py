@@ -11,6 +11,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
+from msemu.files import sha256_of
 from msemu.motion.source import JOINT_CENTERS, LEG_BONES, SEGMENTS, SourceMotion
 
 ANKLE_HEIGHT = 0.079
@@ -63,7 +64,6 @@ def source_from_points(
     points: Mapping[str, np.ndarray],
     rotations: Mapping[str, Rotation],
     source: str,
-    sha256: str,
     head: Rotation | None = None,
     trunk_lean_rad: float = 0.0,
 ) -> SourceMotion:
@@ -77,7 +77,6 @@ def source_from_points(
         rotations: Orientation of the pelvis, and of other segments where it is known; the identity stands for
             upright and facing +x.
         source: Where the recording comes from.
-        sha256: Hash of the file.
         head: Axes fixed in the head in an unknown way: on average the head is taken to be in line with the thorax.
         trunk_lean_rad: How far the line from hips to shoulders leans back in an upright person [rad].
 
@@ -117,7 +116,7 @@ def source_from_points(
         sole_points=np.stack(soles, axis=1),
         ankle_height_m=ANKLE_HEIGHT * leg,
         source=source,
-        sha256=sha256,
+        sha256=sha256_of(path),
     )
 
 

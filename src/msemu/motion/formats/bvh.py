@@ -11,7 +11,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
-from msemu.files import check_table, parse_numbers, printable, read_text, sha256_of
+from msemu.files import check_table, parse_numbers, printable, read_text
 from msemu.motion.formats.anatomy import frame, leg_length, source_from_points
 from msemu.motion.formats.axes import ReadOptions, check_upright, to_z_up, unit_length
 from msemu.motion.formats.maps import choose_map
@@ -69,7 +69,6 @@ def read_bvh(path: Path, options: ReadOptions) -> SourceMotion:
         {name: values for name, values in centers.items() if name not in ("pelvis", "head")},
         {"pelvis": vertical * rotations[found["pelvis"]] * _pelvis_axes(joints, found)},
         f"BVH file {Path(path).name}, names of '{mapping.name}'",
-        sha256_of(path),
         vertical * rotations[found["head"]] if "head" in found else None,
     )
 

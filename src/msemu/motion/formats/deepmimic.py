@@ -57,15 +57,8 @@ def read_deepmimic(path: Path) -> SourceMotion:
     quaternions = np.stack([orientations[name].as_quat(scalar_first=True) for name in SEGMENTS], axis=1)
     quaternions[..., 1:] = to_z_up(quaternions[..., 1:], "y")
     centers = to_z_up(np.stack([positions[name] for name in JOINT_CENTERS], axis=1), "y")
-    return humanoid_foot.source_from_humanoid(
-        path,
-        time_s,
-        centers,
-        quaternions,
-        name=Path(path).stem.removeprefix("humanoid3d_"),
-        cyclic=cyclic,
-        source=f"DeepMimic motion file {Path(path).name}",
-    )
+    name, source = Path(path).stem.removeprefix("humanoid3d_"), f"DeepMimic motion file {Path(path).name}"
+    return humanoid_foot.source_from_humanoid(path, time_s, centers, quaternions, name, source, cyclic)
 
 
 def _parse(content: bytes, path: Path) -> tuple[np.ndarray, bool]:

@@ -54,14 +54,9 @@ def read_isaac_amp(path: Path) -> SourceMotion:
     def columns(landmarks: tuple[str, ...]) -> list[int]:
         return [names.index(_BODY_OF[landmark]) for landmark in landmarks]
 
-    return humanoid_foot.source_from_humanoid(
-        path,
-        np.arange(len(positions)) / fps,
-        positions[:, columns(JOINT_CENTERS)],
-        quaternions[:, columns(SEGMENTS)],
-        name=Path(path).stem.removeprefix("humanoid_"),
-        source=f"Isaac Lab AMP motion file {Path(path).name}",
-    )
+    time_s, centers, turns = np.arange(len(positions)) / fps, columns(JOINT_CENTERS), columns(SEGMENTS)
+    name, source = Path(path).stem.removeprefix("humanoid_"), f"Isaac Lab AMP motion file {Path(path).name}"
+    return humanoid_foot.source_from_humanoid(path, time_s, positions[:, centers], quaternions[:, turns], name, source)
 
 
 def _once(positions: np.ndarray, quaternions: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray, float]:

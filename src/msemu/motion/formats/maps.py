@@ -31,11 +31,7 @@ class NameMap:
 
 
 def list_maps(kind: str) -> dict[str, dict[str, Any]]:
-    """Return the maps of a kind, ``bvh``, ``markers`` or ``opensim``, by name.
-
-    Raises:
-        MsemuError: A file in ``cfg/motion`` is not a map.
-    """
+    """Return the maps of a kind, ``bvh``, ``markers`` or ``opensim``, by name."""
     folder = f"motion/{kind}"
     return {name: _checked(read_yaml(cfg_file(folder, name)), name) for name in cfg_names(folder)}
 

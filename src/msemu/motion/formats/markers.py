@@ -12,7 +12,7 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
-from msemu.files import printable, sha256_of
+from msemu.files import printable
 from msemu.motion.formats.anatomy import frame, source_from_points
 from msemu.motion.formats.axes import ReadOptions, check_upright, to_z_up, unit_length
 from msemu.motion.formats.maps import choose_map, listed
@@ -80,7 +80,8 @@ def source_from_markers(
     _add_hips(points, plane)
     _add_centers(points, plane)
     if options.up is None:
-        check_upright(path, {name: _as_in_file(values, usual_up) for name, values in points.items()}, usual_up)
+        in_file = to_z_up(np.eye(3), usual_up).T
+        check_upright(path, {name: values @ in_file for name, values in points.items()}, usual_up)
     pelvis = plane * Rotation.from_euler("y", -PELVIS_PLANE_TILT_RAD)
     rotations, head = {"pelvis": pelvis}, None
     if "shoulder_r" not in points and {"trunk_top", "trunk_bottom"} <= set(points):
@@ -91,16 +92,8 @@ def source_from_markers(
         head = frame("left", left - right, "forward", front - back)
     kept = ("hip", "knee", "ankle", "toe", "heel", "shoulder", "elbow", "wrist")
     centers = {name: values for name, values in points.items() if name[:-2] in kept}
-    return source_from_points(
-        path,
-        time,
-        centers,
-        rotations,
-        f"markers of {Path(path).name}, names of '{mapping.name}'",
-        sha256_of(path),
-        head,
-        TRUNK_LEAN_RAD,
-    )
+    source = f"markers of {Path(path).name}, names of '{mapping.name}'"
+    return source_from_points(path, time, centers, rotations, source, head, TRUNK_LEAN_RAD)
 
 
 def _leg_length(points: Mapping[str, np.ndarray]) -> float:
@@ -110,11 +103,6 @@ def _leg_length(points: Mapping[str, np.ndarray]) -> float:
         knee, ankle = (points.get(f"{name}_{side}", points.get(f"{name}_lateral_{side}")) for name in ("knee", "ankle"))
         lengths.append(np.linalg.norm(points[f"asis_{side}"] - knee, axis=1) + np.linalg.norm(knee - ankle, axis=1))
     return float(np.mean(lengths))
-
-
-def _as_in_file(points: np.ndarray, up: str) -> np.ndarray:
-    """Undo `to_z_up`."""
-    return points @ to_z_up(np.eye(3), up).T
 
 
 def _pelvis_plane(points: Mapping[str, np.ndarray]) -> Rotation:

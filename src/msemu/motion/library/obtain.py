@@ -54,11 +54,7 @@ def obtain_clip(
 
 
 def load_source(entry: Entry) -> SourceMotion:
-    """Return the source motion of a catalogue clip; fetch it when needed.
-
-    Raises:
-        MsemuError: The clip cannot be obtained.
-    """
+    """Return the source motion of a catalogue clip; fetch it when needed."""
     source = describe(read_source(fetch(entry)))
     source.name = entry.name
     return overground(source) if entry.treadmill else source

@@ -68,11 +68,7 @@ def load_clip(cfg: TaskCfg, body: Body, on_frame: OnFrame = lambda done, total: 
 
 
 def find_clip(clips: Sequence[MotionClip], name: str | None) -> tuple[int, MotionClip]:
-    """Return index and clip of a name (see `msemu.motion.reference.clip_names`); by default of the first one.
-
-    Raises:
-        MsemuError: None of them has this name.
-    """
+    """Return index and clip of a name (see `msemu.motion.reference.clip_names`); by default of the first one."""
     names = clip_names(clips)
     if name is not None and name not in names:
         raise MsemuError(f"there is no clip '{name}' here{suggestion(name, names)}")

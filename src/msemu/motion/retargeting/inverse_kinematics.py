@@ -131,15 +131,15 @@ class InverseKinematics:
 
         spine = (moves["thorax"] & ~moves["pelvis"])[used]
         self.pace = np.where(spine, SPINE_PACE, 1.0)
-        costs_of = self._joint_costs
-        self._posture_cost = costs_of(costs.posture, costs.shoulder_posture, ("elv_angle", "pro_sup"))
+        self._posture_cost = self._joint_costs(costs.posture, costs.shoulder_posture, ("elv_angle", "pro_sup"))
         self._posture_cost[6:][spine] = costs.spine_posture
-        self._continuity_cost = costs_of(costs.continuity, costs.shoulder_continuity, ("elv_angle", "shoulder_rot"))
+        self._continuity_cost = self._joint_costs(
+            costs.continuity, costs.shoulder_continuity, ("elv_angle", "shoulder_rot")
+        )
         self._root_cost = np.repeat([costs.root_position, costs.root_rotation], 3)
 
     def solve(
         self,
-        start: np.ndarray,
         targets: Targets,
         near: np.ndarray,
         iterations: int,
@@ -150,16 +150,15 @@ class InverseKinematics:
         """Return the pose that fits the targets best, shape [nq].
 
         Args:
-            start: Pose to start from, shape [nq].
             targets: Targets of the frame.
-            near: Pose that the joints shall stay close to, shape [nq].
+            near: Pose to start from, which the joints shall stay close to, shape [nq].
             iterations: Largest number of Gauss-Newton steps.
             before: Pose of the frame before, shape [nq]; None when the pose may be any.
             longest_move: Largest distance of a joint from the frame before [rad or m]; less for the spine, see `pace`.
             follow_root: Whether the root, too, shall stay close to ``near``.
         """
         lower, upper = self._lower.copy(), self._upper.copy()
-        start = start.copy()
+        start = near.copy()
         if before is not None:
             index = 7 + self.free_joints
             lower[6:] = np.maximum(lower[6:], before[index] - longest_move * self.pace)
