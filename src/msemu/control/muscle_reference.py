@@ -72,8 +72,7 @@ def _cached(
         digest.update(np.ascontiguousarray(values, dtype=float).tobytes())
     path = cache_folder() / "muscles" / f"{body.name}_{digest.hexdigest()[:16]}.npz"
     try:
-        found = read_arrays(path, tuple(entry.name for entry in fields(MuscleReference)))
-        return MuscleReference(**found)
+        return MuscleReference(**read_arrays(path, tuple(entry.name for entry in fields(MuscleReference))))
     except MsemuError:  # not there, or damaged
         made = _optimized(body, clip, level, parameters, inverse)
     # A cache that cannot be written costs time only.

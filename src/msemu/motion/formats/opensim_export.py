@@ -48,11 +48,10 @@ def coordinates(clip: MotionClip, body: Body) -> tuple[dict[str, np.ndarray], di
     angles = _euler(opensim.PELVIS, rows["pelvis"])
     if len(segments.spine()):
         angles |= _euler(opensim.LUMBAR, rows["lumbar"])
+    covered = set(segments.spine().tolist())
     for side in arms:
+        covered |= set(segments.shoulder(side).tolist())
         angles |= _euler([f"{name}_{side}" for name in opensim.ARM], rows[side], opensim.MIRROR[side])
-    covered = {int(joint) for joint in segments.spine()}
-    for side in arms:
-        covered |= {int(joint) for joint in segments.shoulder(side)}
     for name, (joint, zero) in opensim.direct_joints(body).items():
         angles[name] = clip.qpos[:, 7 + joint] + zero
         covered.add(joint)
