@@ -26,12 +26,8 @@ class MuscleDynamics:
         activation: Activation [-], when the engine keeps none.
         act_dot: Rate of activation [1/s].
         force: Actuator force [N], negative when it pulls.
-        fiber_length: Fiber length [L0].
-        fiber_velocity: Fiber velocity [vmax], positive when it lengthens.
-        tendon_strain: Tendon strain [-]; zero for a rigid tendon.
-        active_force: Active force along the tendon [N].
-        passive_force: Elastic and damping force along the tendon [N].
-        power: Power of the muscle and its tendon on the skeleton [W].
+        fiber_length: With ``fiber_velocity``, ``tendon_strain``, ``active_force``, ``passive_force`` and ``power`` what
+            `msemu.sim.muscle_state.MuscleState` says of them.
         strength: Factor of all forces of an environment [-], shape [E].
         fatigued: Share of fatigued motor units [-], or None without fatigue.
     """
