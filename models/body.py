@@ -38,10 +38,9 @@ class Body:
         landmark_bodies: Body id of each of `LANDMARKS`, shape [L].
         landmark_positions: Landmark origin in its body's frame [m], shape [L, 3].
         landmark_quaternions: Landmark orientation in its body's frame (w, x, y, z), shape [L, 4].
-        contact_regions: Ids of the geoms that can touch the floor, by region: ``foot_*``, ``shank_*``,
-            ``thigh_*``, ``pelvis``, ``trunk``, ``head``, and on whole bodies ``upper_arm_*``, ``forearm_*``,
-            ``hand_*``. The net force of the floor on a region is the sensor ``contact/<region>`` [N], in the
-            world frame.
+        contact_regions: Ids of the geoms that can touch the floor, by region: ``foot_*``, ``shank_*``, ``thigh_*``,
+            ``pelvis``, ``trunk``, ``head``, and on whole bodies ``upper_arm_*``, ``forearm_*``, ``hand_*``. The net
+            force of the floor on a region is the sensor ``contact/<region>`` [N], in the world frame.
         capacity: Capacity of the warp engine that suits the body, where it was measured.
         provenance: Where the model comes from: package or path, version, license, sha256 of the model files.
     """

@@ -65,12 +65,7 @@ class Couplings:
         return qvel
 
     def reduction(self, qpos: np.ndarray, dofs: np.ndarray) -> np.ndarray:
-        """Return the derivative of all velocities by those of the D degrees of freedom ``dofs``, shape [nv, D].
-
-        Args:
-            qpos: The pose, shape [nq].
-            dofs: Indices into ``qvel``, shape [D].
-        """
+        """Return the derivative of all velocities by those of the degrees of freedom ``dofs`` [D], shape [nv, D]."""
         return self.project_velocity(qpos, np.eye(len(self.reference) - 1)[dofs]).T
 
     def _offset(self, qpos: np.ndarray) -> np.ndarray:

@@ -28,12 +28,8 @@ def support_points(
 ) -> np.ndarray:
     """Return the point of each convex geom that lies furthest in a direction [m], shape [..., G, 3].
 
-    Args:
-        model: The model.
-        geoms: Ids of the geoms, shape [G].
-        position: Their centers in the world [m], shape [..., G, 3].
-        rotation: Their axes in the world, shape [..., G, 3, 3].
-        direction: Unit vector in the world, shape [3].
+    The centers of the geoms [m], shape [..., G, 3], their axes, shape [..., G, 3, 3], and the direction, a unit vector
+    of shape [3], are those in the world.
 
     Raises:
         MsemuError: A geom is a plane or a height field.
@@ -73,14 +69,6 @@ def ellipsoids(model: mujoco.MjModel, geom: int) -> tuple[np.ndarray, np.ndarray
     )
 
 
-def _of_sphere(size: np.ndarray, towards: np.ndarray) -> np.ndarray:
-    return size[:, :1] * towards
-
-
-def _of_capsule(size: np.ndarray, towards: np.ndarray) -> np.ndarray:
-    return _of_sphere(size, towards) + _to_end(size, towards)
-
-
 def _of_ellipsoid(size: np.ndarray, towards: np.ndarray) -> np.ndarray:
     stretched = size * towards
     return size * stretched / np.linalg.norm(stretched, axis=-1, keepdims=True)
@@ -88,13 +76,8 @@ def _of_ellipsoid(size: np.ndarray, towards: np.ndarray) -> np.ndarray:
 
 def _of_cylinder(size: np.ndarray, towards: np.ndarray) -> np.ndarray:
     radial = towards * [1.0, 1.0, 0.0]
-    return size[:, :1] * radial / np.maximum(np.linalg.norm(radial, axis=-1, keepdims=True), 1e-12) + _to_end(
-        size, towards
-    )
-
-
-def _of_box(size: np.ndarray, towards: np.ndarray) -> np.ndarray:
-    return np.sign(towards) * size
+    length = np.maximum(np.linalg.norm(radial, axis=-1, keepdims=True), 1e-12)
+    return size[:, :1] * radial / length + _to_end(size, towards)
 
 
 def _to_end(size: np.ndarray, towards: np.ndarray) -> np.ndarray:
@@ -109,10 +92,10 @@ def _of_mesh(model: mujoco.MjModel, geom: int, towards: np.ndarray) -> np.ndarra
 
 
 _LOCAL = {
-    _GEOM.mjGEOM_SPHERE: _of_sphere,
-    _GEOM.mjGEOM_CAPSULE: _of_capsule,
+    _GEOM.mjGEOM_SPHERE: lambda size, towards: size[:, :1] * towards,
+    _GEOM.mjGEOM_CAPSULE: lambda size, towards: size[:, :1] * towards + _to_end(size, towards),
     _GEOM.mjGEOM_ELLIPSOID: _of_ellipsoid,
     _GEOM.mjGEOM_CYLINDER: _of_cylinder,
-    _GEOM.mjGEOM_BOX: _of_box,
+    _GEOM.mjGEOM_BOX: lambda size, towards: np.sign(towards) * size,
 }
 """Furthest point in the frame of a geom, of sizes [G, 3] and directions [..., G, 3]."""

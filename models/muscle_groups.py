@@ -23,17 +23,10 @@ def length_correlation(body: Body) -> np.ndarray:
 
 
 def group_by_length(body: Body, num_groups: int) -> np.ndarray:
-    """Divide the muscles into groups whose lengths go together.
+    """Divide the muscles into groups whose lengths go together; return the number of each one's group, shape [M].
 
     DynSyn (arXiv:2407.11472) clusters the same correlations by K-medoids; here it is agglomeration by mean distance
     ``1 - correlation``, which needs no random start. Antagonists are far apart.
-
-    Args:
-        body: The body.
-        num_groups: Number of groups, at most one for each muscle.
-
-    Returns:
-        Number of each muscle's group, shape [M].
     """
     distance = np.clip(1.0 - length_correlation(body), 0.0, 2.0)
     tree = linkage(squareform(distance, checks=False), method="average")

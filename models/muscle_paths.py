@@ -12,22 +12,12 @@ _THRESHOLD_M = 1e-6
 
 
 def muscle_lengths(model: mujoco.MjModel, poses: np.ndarray) -> np.ndarray:
-    """Return the length of each muscle with its tendon [m], shape [N, nu].
-
-    Args:
-        model: A model whose actuators are muscles.
-        poses: ``qpos`` of each pose, shape [N, nq].
-    """
+    """Return the length of each muscle with its tendon [m] in poses, shape [N, nq], as shape [N, nu]."""
     return np.stack([lengths for lengths, _ in paths_along(model, poses)])
 
 
 def moment_arms(model: mujoco.MjModel, poses: np.ndarray) -> np.ndarray:
-    """Return the moment arm of each muscle about each degree of freedom [m], shape [N, nu, nv].
-
-    Args:
-        model: A model whose actuators are muscles.
-        poses: ``qpos`` of each pose, shape [N, nq].
-    """
+    """Return the moment arm of each muscle about each degree of freedom [m] in poses, [N, nq], as shape [N, nu, nv]."""
     return np.stack([arms for _, arms in paths_along(model, poses)])
 
 

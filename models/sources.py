@@ -60,10 +60,7 @@ class Source:
         return replace(self, path=str((recipe.parent / self.path).resolve())) if self.path else self
 
     def find(self, path: str | Path | None = None) -> tuple[Path, str]:
-        """Return the main MJCF file and a description of its origin.
-
-        Args:
-            path: A folder with the main file, or the file itself; None for the installed model.
+        """Return the main MJCF file, of a file or folder or else of the installed model, and what its origin is.
 
         Raises:
             MsemuError: The model is not there.
@@ -119,16 +116,11 @@ def _distribution(package: str) -> str:
 
 
 def read_mjcf(file: Path) -> tuple[mujoco.MjSpec, str]:
-    """Read an MJCF model without its sensors and keyframes.
+    """Read an MJCF model without its sensors and keyframes; return the specification and the sha256 of its XML files.
 
-    The includes are resolved here, for two reasons: the hash covers every XML file that makes up the model,
-    and MuJoCo takes 10 ms to delete each sensor from a specification, over a second for MyoFullBody.
-
-    Args:
-        file: Main MJCF file.
-
-    Returns:
-        The specification, and the sha256 over the XML files in the order of inclusion.
+    The includes are resolved here, for two reasons: the hash covers every XML file that makes up the model, in the
+    order of inclusion, and MuJoCo takes 10 ms to delete each sensor from a specification, over a second for
+    MyoFullBody.
 
     Raises:
         MsemuError: A file is missing or is not MJCF.

@@ -53,18 +53,14 @@ def _joint_ranges(model: mujoco.MjModel, data: mujoco.MjData) -> list[Finding]:
         image = ranges[partner] if sign > 0 else -ranges[partner][::-1]
         gap = float(np.abs(ranges[index] - image).max())
         if partner > index and gap > _RANGE:
-            message = f"has the range {ranges[partner].round(3)}, {_other_range(name, ranges[index], sign)}"
+            sense = " in the opposite sense" if sign < 0 else ""
+            message = f"has the range {ranges[partner].round(3)}, {name} {ranges[index].round(3)}{sense}"
             findings.append(Finding("warning", "joint range", other, message, gap))
         angle = float(np.rad2deg(mirror.misalignment[index]))
         if partner > index and angle > 1:
             message = f"its axis is {angle:.1f} degrees from the mirror image of the axis of {name}"
             findings.append(Finding("error", "joint axis", other, message, angle))
     return findings
-
-
-def _other_range(name: str, limits: np.ndarray, sign: float) -> str:
-    """Describe the range of the other side, with its sense of rotation."""
-    return f"{name} {limits.round(3)}" + (" in the opposite sense" if sign < 0 else "")
 
 
 def _paths(body: Body, data: mujoco.MjData) -> list[Finding]:

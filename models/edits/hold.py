@@ -24,16 +24,10 @@ class _RigidBody:
 def hold_subtree(spec: mujoco.MjSpec, body_name: str, model: mujoco.MjModel, data: mujoco.MjData) -> None:
     """Freeze the joint of a body and all joints below it in the pose of ``data``.
 
-    The subtree is deleted, and MuJoCo deletes with it whatever refers to it: tendons with a path point on it,
-    their muscles, couplings, explicit contact pairs. Then a copy is attached that has the same bodies,
-    masses, bone meshes and contact geoms, each body at its pose relative to its parent. Muscles between the
-    moving and the held part are gone as well; those that lie on the moving part only stay.
-
-    Args:
-        spec: Specification to edit.
-        body_name: Topmost body to hold.
-        model: The model that ``spec`` compiles to now.
-        data: Kinematics of ``model`` in the pose to hold.
+    The subtree is deleted, and MuJoCo deletes with it whatever refers to it: tendons with a path point on it, their
+    muscles, couplings, explicit contact pairs. Then a copy is attached that has the same bodies, masses, bone meshes
+    and contact geoms, each body at its pose relative to its parent. Muscles between the moving and the held part are
+    gone as well; those that lie on the moving part only stay. ``model`` is what ``spec`` compiles to now.
     """
     body = spec.body(body_name)
     parent = body.parent

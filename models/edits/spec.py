@@ -42,11 +42,7 @@ def element(spec: mujoco.MjSpec, kind: str, name: str) -> Any:
 
 
 def apply_settings(spec: mujoco.MjSpec, recipe: Recipe) -> None:
-    """Set timestep, integrator, solver, excitation range, and the corrected inertias and joint ranges.
-
-    Raises:
-        MsemuError: The model lacks a joint that the recipe names.
-    """
+    """Set timestep, integrator, solver, excitation range, and the corrected inertias and joint ranges."""
     spec.option.timestep = recipe.timestep_s
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_EULER
     spec.option.solver = mujoco.mjtSolver.mjSOL_NEWTON

@@ -28,11 +28,7 @@ def correct_wraps(
     radii: dict[str, float],
     quaternions: dict[str, tuple[float, float, float, float]],
 ) -> None:
-    """Move sites within their bodies [m] and set radii [m] and orientations (w, x, y, z) of wrapping geoms.
-
-    Raises:
-        MsemuError: The model has no such site or geom.
-    """
+    """Move sites within their bodies [m] and set radii [m] and orientations (w, x, y, z) of wrapping geoms."""
     for name, position in sites.items():
         element(spec, "site", name).pos = position
     for name, radius in radii.items():
@@ -44,17 +40,9 @@ def correct_wraps(
 def replace_wraps(spec: mujoco.MjSpec, tendons: tuple[str, ...], model: mujoco.MjModel, data: mujoco.MjData) -> None:
     """Lead tendons through points of the body that carries their wrapping cylinder, instead of over it.
 
-    The polygon through the points is shorter than the arc; the muscle's length range is moved by as much, so that its
-    fiber is as long as before.
-
-    Args:
-        spec: The specification to edit.
-        tendons: Names of the tendons; each has two sites with a cylinder between.
-        model: The model compiled from ``spec``.
-        data: The neutral pose, with its kinematics computed.
-
-    Raises:
-        MsemuError: A tendon is missing or takes another path.
+    Each tendon has two sites with a cylinder between. The polygon through the points is shorter than the arc; the
+    muscle's length range is moved by as much, so that its fiber is as long as before. The model is compiled from
+    ``spec``, and ``data`` holds its neutral pose.
     """
     mujoco.mj_tendon(model, data)
     for name in tendons:
@@ -72,9 +60,6 @@ def straighten_wraps(spec: mujoco.MjSpec, tendons: tuple[str, ...], model: mujoc
 
     Both ends are on one bone: such a muscle moves no joint. Its length range is moved by what it becomes shorter in the
     neutral pose. The arguments are those of `replace_wraps`.
-
-    Raises:
-        MsemuError: A tendon is missing, takes another path, or its ends are on two bones.
     """
     mujoco.mj_tendon(model, data)
     for name in tendons:
@@ -87,11 +72,7 @@ def straighten_wraps(spec: mujoco.MjSpec, tendons: tuple[str, ...], model: mujoc
 
 
 def _path_over_cylinder(spec: mujoco.MjSpec, name: str) -> tuple[mujoco.MjsSite, mujoco.MjsGeom, mujoco.MjsSite]:
-    """Return the site, the cylinder and the site of a tendon.
-
-    Raises:
-        MsemuError: The tendon is missing or takes another path.
-    """
+    """Return the site, the cylinder and the site of a tendon."""
     tendon = element(spec, "tendon", name)
     path = [tendon.path[index] for index in range(len(tendon.path))]
     if [wrap.type for wrap in path] != [_WRAP.mjWRAP_SITE, _WRAP.mjWRAP_CYLINDER, _WRAP.mjWRAP_SITE]:
@@ -103,14 +84,10 @@ def _path_over_cylinder(spec: mujoco.MjSpec, name: str) -> tuple[mujoco.MjsSite,
 
 
 def _points_on_arc(model: mujoco.MjModel, data: mujoco.MjData, tendon: str, geom: str) -> tuple[np.ndarray, float]:
-    """Return points on the part of a tendon that lies on its cylinder and by how much their polygon is shorter.
+    """Return points on the part of a tendon that lies on its cylinder and by how much their polygon is shorter [m].
 
-    Returns:
-        Points in the frame of the body that carries the cylinder [m], shape [N, 3], the places where the tendon comes
-        and goes included, and the difference [m].
-
-    Raises:
-        MsemuError: The tendon does not touch the cylinder.
+    The points, shape [N, 3], are in the frame of the body that carries the cylinder [m], the places where the tendon
+    comes and goes included.
     """
     tendon_id, geom_id = model.tendon(tendon).id, model.geom(geom).id
     start, count = data.ten_wrapadr[tendon_id], data.ten_wrapnum[tendon_id]

@@ -27,7 +27,7 @@ def make_problem(body: Body, effort: float) -> BoundedLeastSquares:
     qvel = torch.zeros(NUM_PROBLEMS, body.model.nv, dtype=torch.float64)
     state = reader.read(qpos, qvel, torch.zeros(NUM_PROBLEMS, len(reader.dofs), dtype=torch.float64))
     parameters = MuscleParameters.of(body.model)
-    balance = TorqueBalance(body, parameters, reader.dofs, ContactCfg())
+    balance = TorqueBalance(body, reader.dofs, ContactCfg())
     active = torch.from_numpy(parameters.max_isometric_force).expand(NUM_PROBLEMS, -1)
     zeros = torch.zeros_like(active)
     problem = balance.problem(

@@ -98,26 +98,12 @@ class ActivationInverse:
     """Activation dynamics of M muscles over one control step of constant excitation, forwards and backwards."""
 
     def __init__(
-        self,
-        parameters: MuscleParameters,
-        steps: int,
-        timestep_s: float,
-        activation_dynamics: str = "mujoco",
-        device: str = "cpu",
+        self, parameters: MuscleParameters, steps: int, timestep_s: float, activation_dynamics: str = "mujoco"
     ):
-        """Put the table on a device.
-
-        Args:
-            parameters: The parameter table.
-            steps: Physics steps of a control step.
-            timestep_s: Physics time step [s].
-            activation_dynamics: One of `msemu.schema.ACTIVATION_DYNAMICS`.
-            device: Warp's name of the device.
-        """
+        """Prepare control steps of ``steps`` physics steps, with one of `msemu.schema.ACTIVATION_DYNAMICS`."""
         self._constants = [ACTIVATION_DYNAMICS.index(activation_dynamics), steps, timestep_s]
-        self._muscles = muscle_array(parameters, device)
-        self._device = device
-        compile_now(_reach, device)
+        self._muscles = muscle_array(parameters, "cpu")
+        compile_now(_reach)
 
     def reachable(self, activation: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the least and the greatest activation at the end of the step, float32, shape [E, M] each."""
@@ -128,13 +114,9 @@ class ActivationInverse:
     def excitation(
         self, activation: torch.Tensor, lower: torch.Tensor, upper: torch.Tensor, target: torch.Tensor
     ) -> torch.Tensor:
-        """Return the excitation in [0, 1] that leads closest to an activation.
+        """Return the excitation in [0, 1] that leads from an activation closest to a target at the end of the step.
 
-        Args:
-            activation: Activation at the start of the step, float32, here and below, shape [E, M].
-            lower: Least reachable activation, from `reachable`, shape [E, M].
-            upper: Greatest reachable activation, shape [E, M].
-            target: Wanted activation at its end, shape [E, M].
+        All are float32, shape [E, M]; ``lower`` and ``upper`` come from `reachable`.
         """
         excitation = torch.empty_like(activation)
         self._launch(_invert, [activation, lower, upper, target], [excitation])
@@ -146,5 +128,5 @@ class ActivationInverse:
             dim=tuple(inputs[0].shape),
             inputs=[self._muscles, *self._constants, *(wp.from_torch(tensor) for tensor in inputs)],
             outputs=[wp.from_torch(tensor) for tensor in outputs],
-            device=self._device,
+            device="cpu",
         )

@@ -99,7 +99,7 @@ class ContactPoints:
         edges: Directions of the edges, shape [C, 4, 3].
     """
 
-    def __init__(self, body: Body, regions: Sequence[str], dofs: IndependentDofs, device: torch.device | str = "cpu"):
+    def __init__(self, body: Body, regions: Sequence[str], dofs: IndependentDofs):
         """Prepare the points of some contact regions.
 
         Raises:
@@ -123,29 +123,24 @@ class ContactPoints:
         self.names = tuple(model.geom(geom).name for geom in geoms)
         floor = model.geom_friction[model.geom_type == _GEOM.mjGEOM_PLANE, 0].max(initial=0.0)
         self.friction = np.maximum(model.geom_friction[geoms, 0], floor)
-        edges = np.array([[[m, 0, 1], [-m, 0, 1], [0, m, 1], [0, -m, 1]] for m in self.friction]).reshape(
-            -1, NUM_EDGES, 3
-        )
+        edges = np.array([[[m, 0, 1], [-m, 0, 1], [0, m, 1], [0, -m, 1]] for m in self.friction])
+        edges = edges.reshape(-1, NUM_EDGES, 3)
 
         moves = [ancestor_dofs(model, body_id) for body_id in model.geom_bodyid[geoms]]
         moves = np.array(moves).reshape(-1, model.nv)
         point, dof = np.nonzero(moves)
-        owner = dofs.owner.cpu().numpy()
+        owner = dofs.owner.numpy()
         self._acts = np.zeros((len(dofs), len(geoms)), dtype=bool)
         self._acts[owner[dof], point] = True
         self._table = _PointTable()
-        for name, indices in (
-            ("geom", geoms),
-            ("dof_start", np.concatenate([[0], np.cumsum(moves.sum(axis=1))])),
-            ("dof", dof),
-            ("owner", owner),
-        ):
-            setattr(self._table, name, wp.array(indices, dtype=int, device=str(device)))
+        dof_start = np.concatenate([[0], np.cumsum(moves.sum(axis=1))])
+        for name, indices in {"geom": geoms, "dof_start": dof_start, "dof": dof, "owner": owner}.items():
+            setattr(self._table, name, wp.array(indices, dtype=int, device="cpu"))
         for name, vectors in (("offset", offsets), ("axes", axes)):
-            array = wp.array(np.array(vectors).reshape(-1, 3), dtype=wp.vec3d, device=str(device))
+            array = wp.array(np.array(vectors).reshape(-1, 3), dtype=wp.vec3d, device="cpu")
             setattr(self._table, name, array)
-        self._table.edge = wp.array(edges, dtype=wp.vec3d, device=str(device))
-        self.edges = torch.as_tensor(edges, device=device)
+        self._table.edge = wp.array(edges, dtype=wp.vec3d, device="cpu")
+        self.edges = torch.from_numpy(edges)
 
     def __len__(self) -> int:
         """Return the number C of points."""
@@ -153,7 +148,7 @@ class ContactPoints:
 
     def pattern(self) -> torch.Tensor:
         """Return which degrees of freedom each edge force can act on, bool, shape [D, 4 C]."""
-        return torch.from_numpy(self._acts.repeat(NUM_EDGES, axis=1)).to(self.edges.device)
+        return torch.from_numpy(self._acts.repeat(NUM_EDGES, axis=1))
 
     def read(
         self,
@@ -195,7 +190,7 @@ class ContactPoints:
                 wp.from_torch(speed, dtype=wp.vec3d),
                 wp.from_torch(edge_force),
             ],
-            device=wp.device_from_torch(velocity.device),
+            device="cpu",
         )
         return Contacts(position, speed, edge_force)
 

@@ -47,14 +47,8 @@ class EngineDynamics:
     def __init__(self, body: Body, field: Callable[[str], torch.Tensor], contact_regions: Sequence[str]):
         """Learn where the engine keeps what.
 
-        Args:
-            body: The body.
-            field: Gives the engine's arrays by MuJoCo's names, such as `msemu.sim.CpuSimulation.field`; its position
-                and velocity stages have been computed.
-            contact_regions: Regions of the body whose contact with the floor counts.
-
-        Raises:
-            MsemuError: The body lacks a contact region.
+        ``field`` gives the engine's arrays by MuJoCo's names, such as `msemu.sim.CpuSimulation.field`; its position and
+        velocity stages have been computed. The contact of ``contact_regions`` with the floor counts.
         """
         model = body.model
         self.dofs = IndependentDofs(body)
@@ -95,10 +89,9 @@ class EngineDynamics:
     ) -> DynamicsState:
         """Read the equation of motion at the engine's present state, whose velocity stage has been computed.
 
-        Args:
-            acceleration: Wanted acceleration of the independent degrees of freedom, shape [E, D].
-            ahead_s: How long the muscles follow that acceleration until their lengths and speeds are taken [s].
-            contacts: From `read_contacts`, where they have been read already.
+        The muscles follow the wanted acceleration of the independent degrees of freedom, shape [E, D], for ``ahead_s``
+        until their lengths and speeds are taken. ``contacts`` come from `read_contacts`, where they have been read
+        already.
         """
         qpos, qvel = self._field("qpos"), self._field("qvel")
         slopes = self.dofs.slopes(qpos)
@@ -149,28 +142,15 @@ class DynamicsReader(EngineDynamics):
     """`EngineDynamics` with simulations of its own, which are put into given states and never stepped."""
 
     def __init__(self, body: Body, num_states: int, contact_regions: Sequence[str], num_threads: int = 0):
-        """Allocate the engine's memory.
-
-        Args:
-            body: The body.
-            num_states: Number of states E that are read together.
-            contact_regions: Regions of the body whose contact with the floor counts.
-            num_threads: Threads of the engine; 0 uses every core.
-
-        Raises:
-            MsemuError: The body lacks a contact region.
-        """
+        """Allocate the engine's memory for E states that are read together; ``num_threads`` of 0 uses every core."""
         self._batch = Batch(body.model, num_states, num_threads, persistent=True)
         self._batch.forward(stage=mujoco.mjtStage.mjSTAGE_VEL)
         super().__init__(body, partial(view, self._batch), contact_regions)
 
     def read(self, qpos: torch.Tensor, qvel: torch.Tensor, acceleration: torch.Tensor) -> DynamicsState:
-        """Compute everything at a state.
+        """Compute everything at a state, shapes [E, nq] and [E, nv], couplings fulfilled.
 
-        Args:
-            qpos: Generalized position, shape [E, nq].
-            qvel: Generalized velocity, couplings fulfilled, shape [E, nv].
-            acceleration: Wanted acceleration of the independent degrees of freedom, shape [E, D].
+        The acceleration is that wanted of the independent degrees of freedom, shape [E, D].
         """
         self._field("qpos").copy_(qpos)
         self._field("qvel").copy_(qvel)

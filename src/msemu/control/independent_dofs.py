@@ -1,6 +1,5 @@
 """The degrees of freedom that are left when the coupled joints follow their drivers."""
 
-import mujoco
 import numpy as np
 import torch
 
@@ -20,11 +19,10 @@ class IndependentDofs:
     Attributes:
         names: Names of the D degrees of freedom: six of the root, then the independent joints.
         index: Where they stand in ``qvel``, shape [D].
-        is_slide: Which of them are translations, bool, shape [D], on the host.
     """
 
-    def __init__(self, body: Body, device: torch.device | str = "cpu"):
-        """Prepare the indices of ``body`` on ``device``."""
+    def __init__(self, body: Body):
+        """Prepare the indices of ``body``."""
         model, couplings = body.model, body.couplings
         joints = np.asarray(body.independent_joints)
         host_index = body.independent_dofs
@@ -32,25 +30,20 @@ class IndependentDofs:
         place[host_index] = np.arange(len(host_index))
         driven = couplings.driver_dof >= 0
         self.names = _ROOT_NAMES + tuple(body.joint_names[joint] for joint in joints)
-        slides = model.jnt_type[model.dof_jntid[host_index]] == mujoco.mjtJoint.mjJNT_SLIDE
-        self.is_slide = slides | (np.arange(len(host_index)) < 3)
 
-        def tensor(array: np.ndarray) -> torch.Tensor:
-            return torch.as_tensor(np.ascontiguousarray(array), device=device)
-
-        self.index = tensor(host_index)
-        self._dependent = tensor(couplings.dependent_dof[driven])
-        self._driver = tensor(place[couplings.driver_dof[driven]])
-        self._driver_qpos = tensor(couplings.driver[driven])
-        self._driver_reference = tensor(couplings.reference[couplings.driver[driven]])
+        self.index = torch.from_numpy(host_index)
+        self._dependent = torch.from_numpy(couplings.dependent_dof[driven])
+        self._driver = torch.from_numpy(place[couplings.driver_dof[driven]])
+        self._driver_qpos = torch.from_numpy(couplings.driver[driven])
+        self._driver_reference = torch.from_numpy(couplings.reference[couplings.driver[driven]])
         powers = np.arange(1, couplings.coefficients.shape[1])
-        self._slope_coefficients = tensor(couplings.coefficients[driven, 1:] * powers)
-        self._curvature_coefficients = self._slope_coefficients[:, 1:] * tensor(powers[:-1])
+        self._slope_coefficients = torch.from_numpy(couplings.coefficients[driven, 1:] * powers)
+        self._curvature_coefficients = self._slope_coefficients[:, 1:] * torch.from_numpy(powers[:-1])
         # Every degree of freedom of the model hangs on one independent one, with slope 1 when it is that one itself.
         owner = np.where(place >= 0, place, 0)
         owner[couplings.dependent_dof[driven]] = place[couplings.driver_dof[driven]]
-        self.owner = tensor(owner)
-        self._own_slope = tensor(np.where(place >= 0, 1.0, 0.0))
+        self.owner = torch.from_numpy(owner)
+        self._own_slope = torch.from_numpy(np.where(place >= 0, 1.0, 0.0))
 
     def __len__(self) -> int:
         """Return the number D of degrees of freedom."""
@@ -63,15 +56,7 @@ class IndependentDofs:
         return slopes
 
     def reduce(self, force: torch.Tensor, slopes: torch.Tensor) -> torch.Tensor:
-        """Return ``G^T force``.
-
-        Args:
-            force: Generalized forces or moment arms, shape [E, ..., nv].
-            slopes: From `slopes`, shape [E, nv].
-
-        Returns:
-            Shape [E, ..., D].
-        """
+        """Return ``G^T force``, shape [E, ..., D], of forces or moment arms, [E, ..., nv], by their `slopes`."""
         slopes = slopes.reshape(len(slopes), *(1,) * (force.ndim - 2), -1)
         reduced = force.new_zeros(*force.shape[:-1], len(self))
         return reduced.index_add_(force.ndim - 1, self.owner, force * slopes)

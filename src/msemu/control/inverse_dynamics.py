@@ -34,14 +34,8 @@ class Movement:
 def differentiate(body: Body, clip: MotionClip, smoothing_s: float) -> Movement:
     """Smooth a clip and differentiate it twice, both without delay.
 
-    Args:
-        body: The body.
-        clip: A clip of this body.
-        smoothing_s: Standard deviation of the Gaussian over the path [s]; it halves amplitudes at 0.19 / smoothing_s
-            [Hz]. Zero takes the clip's own poses and velocities.
-
-    Raises:
-        MsemuError: The clip belongs to another body.
+    The standard deviation of the Gaussian over the path [s] halves amplitudes at 0.19 / smoothing_s [Hz]. Zero takes
+    the clip's own poses and velocities.
     """
     clip.check_matches(body.name, body.joint_names)
     displacement = clip.cycle_displacement if clip.cyclic else None
@@ -57,13 +51,7 @@ def differentiate(body: Body, clip: MotionClip, smoothing_s: float) -> Movement:
 
 
 def differences(body: Body, path: np.ndarray, fps: float) -> Movement:
-    """Return the inner frames of a path, differentiated twice by the differences to their neighbors.
-
-    Args:
-        body: The body.
-        path: Poses, shape [T + 2, nq].
-        fps: Frame rate [Hz].
-    """
+    """Return the inner frames of a path, [T + 2, nq], differentiated twice by the differences to their neighbors."""
     speed = fps * steps_between(body, path)
     return Movement(path[1:-1], 0.5 * (speed[1:] + speed[:-1]), fps * np.diff(speed, axis=0))
 
@@ -71,18 +59,9 @@ def differences(body: Body, path: np.ndarray, fps: float) -> Movement:
 def dynamics_along(
     body: Body, movement: Movement, contact_regions: Sequence[str]
 ) -> Iterator[tuple[DynamicsReader, DynamicsState]]:
-    """Read the equation of motion along a movement, many frames at once.
+    """Yield the equation of motion along a movement, many frames at once, and its reader.
 
-    Args:
-        body: The body.
-        movement: The movement.
-        contact_regions: Regions of the body whose contact with the floor counts.
-
-    Yields:
-        The state of the next frames, and its reader.
-
-    Raises:
-        MsemuError: The body lacks a contact region.
+    ``contact_regions`` are those of the body whose contact with the floor counts.
     """
     reader_of = cache(lambda count: DynamicsReader(body, count, contact_regions))
     for start in range(0, len(movement.qpos), _FRAMES_AT_ONCE):

@@ -49,30 +49,17 @@ class MuscleCapacity:
     the tendon's stretch changes little (walking; not sprinting).
     """
 
-    def __init__(self, parameters: MuscleParameters, level: str = "mujoco", device: str = "cpu"):
-        """Put the table on a device.
-
-        Args:
-            parameters: The parameter table.
-            level: One of `msemu.muscle.levels.LEVELS`.
-            device: Warp's name of the device.
-        """
+    def __init__(self, parameters: MuscleParameters, level: str = "mujoco"):
+        """Prepare the kernel of one of `msemu.muscle.levels.LEVELS`."""
         self.level = level
-        self._device = device
-        self._muscles = muscle_array(parameters, device)
-        compile_now(_KERNELS[level], device)
+        self._muscles = muscle_array(parameters, "cpu")
+        compile_now(_KERNELS[level])
 
     def forces(self, length: torch.Tensor, velocity: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute the two forces along the tendon; kernels only, in single precision.
+        """Compute the two forces along the tendon, in single precision, at length [m] and speed [m/s], shape [E, M].
 
-        Args:
-            length: Muscle-tendon length [m], shape [E, M].
-            velocity: Muscle-tendon lengthening speed [m/s], shape [E, M].
-
-        Returns:
-            Active force at an activation of 1 [N] and passive force [N], shape [E, M], in the type of ``length``; the
-            passive force is negative where the damping of a fiber that shortens exceeds its stretch, see
-            `pulling_part`.
+        Active force at an activation of 1 [N] and passive force [N], in the type of ``length``; the passive force is
+        negative where the damping of a fiber that shortens exceeds its stretch, see `pulling_part`.
         """
         inputs = [tensor.float().contiguous() for tensor in (length, velocity)]
         outputs = [torch.empty_like(inputs[0]) for _ in range(2)]
@@ -81,7 +68,7 @@ class MuscleCapacity:
             dim=tuple(length.shape),
             inputs=[self._muscles, *(wp.from_torch(tensor) for tensor in inputs)],
             outputs=[wp.from_torch(tensor) for tensor in outputs],
-            device=self._device,
+            device="cpu",
         )
         return outputs[0].to(length.dtype), outputs[1].to(length.dtype)
 
@@ -90,11 +77,7 @@ def pulling_part(active: torch.Tensor, passive: torch.Tensor) -> tuple[torch.Ten
     """Return the least activation at which the tendon is taut, and the passive force for activations from there on.
 
     The damping of a fiber that shortens fast takes from its force, but a tendon does not push: the force is
-    ``max(a * active + passive, 0)``. It is affine from the least activation on.
-
-    Args:
-        active: Force at full activation [N], shape [E, M].
-        passive: Passive force [N], shape [E, M].
+    ``max(a * active + passive, 0)`` [N], shape [E, M]. It is affine from the least activation on.
     """
     least = (-passive / active.clamp(min=1e-6)).clamp(0.0, _MOST_SLACK)
     return least, torch.maximum(passive, -least * active)

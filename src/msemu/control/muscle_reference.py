@@ -52,18 +52,7 @@ class MuscleReference:
     def along(
         cls, body: Body, clips: Sequence[MotionClip], muscle: MuscleCfg, substeps: int, timestep_s: float
     ) -> "MuscleReference":
-        """Optimize along clips whose frames are control steps; results are kept in the cache.
-
-        Args:
-            body: The body.
-            clips: Its clips.
-            muscle: Level and activation dynamics of its muscles.
-            substeps: Physics steps of a control step.
-            timestep_s: Physics time step [s].
-
-        Raises:
-            MsemuError: The body has no feet among its contact regions.
-        """
+        """Optimize along clips whose frames are control steps of so many physics steps; the cache keeps the results."""
         parameters = configured_parameters(body.model, muscle)
         inverse = ActivationInverse(parameters, substeps, timestep_s, muscle.activation_dynamics)
         common = _digest_of_body(body.model, parameters, muscle, substeps, timestep_s)
@@ -83,8 +72,7 @@ def _cached(
         digest.update(np.ascontiguousarray(values, dtype=float).tobytes())
     path = cache_folder() / "muscles" / f"{body.name}_{digest.hexdigest()[:16]}.npz"
     try:
-        found = read_arrays(path, tuple(entry.name for entry in fields(MuscleReference)))
-        return MuscleReference(**found)
+        return MuscleReference(**read_arrays(path, tuple(entry.name for entry in fields(MuscleReference))))
     except MsemuError:  # not there, or damaged
         made = _optimized(body, clip, level, parameters, inverse)
     # A cache that cannot be written costs time only.

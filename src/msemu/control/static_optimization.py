@@ -63,14 +63,12 @@ class StaticOptimization:
     Attributes:
         dof_names: Names of the degrees of freedom.
         muscle_names: Names of the muscles.
-        point_names: Geoms of the contact points.
         point_regions: Contact region of each point.
         activation: Activation [-], shape [T, M].
         muscle_force: Pull along the path, active and passive [N], shape [T, M].
         passive_force: Its passive part [N], shape [T, M].
         moment_arm: Change of the path's length with a degree of freedom [m/rad or 1], shape [T, M, D].
         touching: Points that may be in contact, shape [T, C].
-        contact_position: Position of the points [m], shape [T, C, 3].
         contact_force: Force of the floor on the points, world axes [N], shape [T, C, 3].
         required_torque: Generalized force of muscles and floor that the movement needs [N m or N], shape [T, D].
         muscle_torque: What the muscles give [N m or N], shape [T, D].
@@ -85,14 +83,12 @@ class StaticOptimization:
 
     dof_names: tuple[str, ...]
     muscle_names: tuple[str, ...]
-    point_names: tuple[str, ...]
     point_regions: tuple[str, ...]
     activation: np.ndarray
     muscle_force: np.ndarray
     passive_force: np.ndarray
     moment_arm: np.ndarray
     touching: np.ndarray
-    contact_position: np.ndarray
     contact_force: np.ndarray
     required_torque: np.ndarray
     muscle_torque: np.ndarray
@@ -130,17 +126,7 @@ def optimize(
 
     All frames are independent problems and are solved together. When a joint is too weak, or the movement needs a root
     force that the contacts cannot give, the solution is the closest in the sense of `TorqueBalance` and the residual
-    says how far it is.
-
-    Args:
-        body: The body.
-        movement: The movement, see `msemu.control.inverse_dynamics.differentiate`.
-        settings: Objective and tolerances.
-        parameters: The body's muscles; by default those of its model.
-        on_frame: Called with the number of frames done and in all.
-
-    Raises:
-        MsemuError: The body lacks feet among its contact regions.
+    says how far it is. The muscles are by default those of the model; ``on_frame`` gets the frames done and in all.
     """
     settings = settings or StaticOptimizationCfg()
     parameters = parameters or MuscleParameters.of(body.model)
@@ -148,13 +134,12 @@ def optimize(
     balance: TorqueBalance | None = None
     parts: list[dict[str, torch.Tensor]] = []
     for reader, state in dynamics_along(body, movement, contact_regions(body)):
-        balance = balance or TorqueBalance(body, parameters, reader.dofs, settings.contact)
+        balance = balance or TorqueBalance(body, reader.dofs, settings.contact)
         parts.append(_solve_frames(state, balance, reader.points, capacity, settings))
         on_frame(sum(len(part["activation"]) for part in parts), len(movement.qpos))
     return StaticOptimization(
         dof_names=reader.dofs.names,
         muscle_names=body.muscle_names,
-        point_names=reader.points.names,
         point_regions=tuple(reader.points.regions),
         capacity=balance.scale.numpy(),
         body_weight=balance.body_weight,
@@ -193,7 +178,6 @@ def _solve_frames(
         "passive_force": passive,
         "moment_arm": state.moment_arms,
         "touching": touching,
-        "contact_position": state.contacts.position,
         "contact_force": points.force(edges),
         "required_torque": state.required_force,
         "muscle_torque": muscle_torque,

@@ -50,21 +50,14 @@ class TorqueBalance:
         body_weight: Weight of the body [N].
     """
 
-    def __init__(
-        self,
-        body: Body,
-        parameters: MuscleParameters,
-        dofs: IndependentDofs,
-        contact: ContactCfg,
-        device: torch.device | str = "cpu",
-    ):
+    def __init__(self, body: Body, dofs: IndependentDofs, contact: ContactCfg):
         """Measure the scales."""
         self.contact = contact
         self.body_weight = body.weight
         poses = torch.from_numpy(random_poses(body.model, _NUM_POSES, seed=0))
-        arms = torch.from_numpy(moment_arms(body.model, poses.numpy())).to(device)
-        arms = dofs.reduce(arms, dofs.slopes(poses.to(device)))
-        force = torch.as_tensor(MuscleParameters.of(body.model).max_isometric_force, device=device)
+        arms = torch.from_numpy(moment_arms(body.model, poses.numpy()))
+        arms = dofs.reduce(arms, dofs.slopes(poses))
+        force = torch.from_numpy(MuscleParameters.of(body.model).max_isometric_force)
         capacity = (arms * force.unsqueeze(-1)).square().sum(1).mean(0).sqrt().clamp(min=_LEAST_CAPACITY)
         capacity[:3] = self.body_weight
         capacity[3:6] = self.body_weight * _ROOT_LEVER_M
@@ -121,14 +114,7 @@ class TorqueBalance:
         return (state.required_force + (passive.unsqueeze(1) @ state.moment_arms).squeeze(1)) / self.scale
 
     def places(self, row: torch.Tensor, column: torch.Tensor, num_muscles: int, num_edges: int) -> Places:
-        """Prepare `entries`.
-
-        Args:
-            row: Rows of some entries of the matrix of `problem`, shape [P].
-            column: Their columns, ascending, shape [P].
-            num_muscles: Number of muscles M.
-            num_edges: Number of edges of all points.
-        """
+        """Prepare `entries` of the matrix of `problem` by row and ascending column, shape [P] each."""
         of_muscle = column < num_muscles
         muscle, edge = column[of_muscle], column[~of_muscle] - num_muscles
         return Places(
@@ -141,10 +127,7 @@ class TorqueBalance:
     def entries(self, state: DynamicsState, active: torch.Tensor, places: Places) -> torch.Tensor:
         """Return entries of the matrix of `problem` with every point touching, shape [E, P].
 
-        Args:
-            state: The equation of motion.
-            active: Force at full activation [N], shape [E, M].
-            places: Which ones, from `places`.
+        ``active`` is the force at full activation [N], shape [E, M].
         """
         pull = state.moment_arms.flatten(1).index_select(1, places.arm) * active.index_select(1, places.muscle)
         push = state.contacts.edge_force.flatten(1).index_select(1, places.edge)

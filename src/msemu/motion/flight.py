@@ -97,13 +97,10 @@ def lowest_height(body: Body, qpos: np.ndarray) -> np.ndarray:
 
 
 def find_flights(height: np.ndarray, cyclic: bool) -> list[Flight]:
-    """Return the phases without contact, hovering ones included.
+    """Return the phases without contact, hovering ones included, by the height of the lowest point [m], shape [T].
 
-    A phase at the beginning or the end of a clip that is not cyclic is cut off there and still counts.
-
-    Args:
-        height: Lowest point of the body in each frame [m], shape [T].
-        cyclic: Whether frame T is frame 0 again; a phase across the seam is then one phase.
+    A phase at the beginning or the end of a clip that is not cyclic is cut off there and still counts; one across the
+    seam of a cyclic clip is one phase.
     """
     airborne = height > CONTACT_HEIGHT_M
     if airborne.all():

@@ -15,15 +15,7 @@ _REARWARD_DOWN = np.array([-1.0, 0.0, -1.0]) / np.sqrt(2.0)
 
 
 def landmark_path(body: Body, qpos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the world positions [m] and rotation matrices of all landmarks along a path.
-
-    Args:
-        body: The body.
-        qpos: Poses, shape [T, nq].
-
-    Returns:
-        Positions in the order of `LANDMARKS`, shape [T, L, 3], and matrices, shape [T, L, 3, 3].
-    """
+    """Return positions [m], shape [T, L, 3], and rotation matrices, [T, L, 3, 3], of all landmarks along a path."""
     sites = [body.model.site(f"landmark/{name}").id for name in LANDMARKS]
     frames = [(data.site_xpos[sites], data.site_xmat[sites].reshape(-1, 3, 3)) for data in posed(body.model, qpos)]
     positions, matrices = zip(*frames, strict=True)

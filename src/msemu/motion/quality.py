@@ -18,11 +18,8 @@ _DEGREES = 180.0 / np.pi
 def joint_center_errors(body: Body, qpos: np.ndarray, targets: np.ndarray, tracked: np.ndarray) -> np.ndarray:
     """Return the distance of each tracked joint center from its target [m], shape [T, tracked].
 
-    Args:
-        body: The body.
-        qpos: Poses, shape [T, nq].
-        targets: Joint centers in the order of `JOINT_CENTERS` [m], shape [T, 12, 3].
-        tracked: Which of them count, shape [12].
+    The targets are in the order of `JOINT_CENTERS` [m], shape [T, 12, 3]; ``tracked`` says which of them count, shape
+    [12].
     """
     return np.linalg.norm(joint_centers(body, qpos) - targets, axis=-1)[:, tracked]
 
@@ -59,21 +56,12 @@ def _angles(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def error_figures(errors: np.ndarray, prefix: str) -> dict[str, float]:
     """Return mean, 95th percentile and maximum of errors given in meters [cm]."""
-    return {
-        f"{prefix}_mean_cm": 100 * float(errors.mean()),
-        f"{prefix}_p95_cm": 100 * float(np.percentile(errors, 95)),
-        f"{prefix}_max_cm": 100 * float(errors.max()),
-    }
+    values = {"mean": errors.mean(), "p95": np.percentile(errors, 95), "max": errors.max()}
+    return {f"{prefix}_{name}_cm": 100 * float(value) for name, value in values.items()}
 
 
 def floor_figures(body: Body, qpos: np.ndarray, standing: np.ndarray) -> dict[str, float]:
-    """Return how well the feet stand and how deep any contact geom sinks in [cm].
-
-    Args:
-        body: The body.
-        qpos: Poses, shape [T, nq].
-        standing: Frames in which the right and the left foot stand, shape [T, 2].
-    """
+    """Return how well the ``standing`` feet, shape [T, 2], stand and how deep any contact geom sinks in [cm]."""
     heights = region_heights(body, qpos)
     stance = np.stack([heights["foot_r"], heights["foot_l"]], axis=1)[standing]
     lowest = min(float(height.min()) for height in heights.values())
@@ -129,13 +117,7 @@ def seam_figures(clip: MotionClip) -> dict[str, float]:
 
 
 def assess(body: Body, clip: MotionClip, standing: np.ndarray) -> dict[str, float]:
-    """Return the figures that need no targets.
-
-    Args:
-        body: The body.
-        clip: The clip.
-        standing: Frames in which the right and the left foot stand, shape [T, 2].
-    """
+    """Return the figures that need no targets; ``standing``: frames in which right and left foot stand, [T, 2]."""
     figures = floor_figures(body, clip.qpos, standing) | limit_figures(body, clip.qpos)
     figures |= tendon_figures(body, clip.qpos, clip.fps, clip.cyclic)
     figures["coupling_residual_max"] = float(np.abs(body.couplings.residual(clip.qpos)).max(initial=0.0))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from msemu.motion.clip import MotionClip
+from msemu.motion.source import ARM_BONES, LEG_BONES
 
 
 @dataclass
@@ -55,10 +56,6 @@ class Recording:
         return cls(body=clip.body, fps=clip.fps, qpos=qpos, source_segments=source, title=clip.name)
 
 
-_LIMBS = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
-_GIRDLES = ("hip", "shoulder")
-
-
 def stick_figure(clip: MotionClip) -> np.ndarray | None:
     """Return the bones of the recorded movement, in the proportions of the clip's body [m], shape [T, S, 2, 3].
 
@@ -67,16 +64,13 @@ def stick_figure(clip: MotionClip) -> np.ndarray | None:
     if clip.joint_centers is None:
         return None
     centers = dict(zip(clip.joint_center_names, np.moveaxis(clip.joint_centers, 1, 0), strict=True))
-    bones = [(f"{near}_{side}", f"{far}_{side}") for near, far in _LIMBS for side in "rl"]
-    bones += [(f"{girdle}_r", f"{girdle}_l") for girdle in _GIRDLES]
+    bones = [(f"{near}_{side}", f"{far}_{side}") for near, far in (*LEG_BONES, *ARM_BONES) for side in "rl"]
+    girdles = {girdle: (f"{girdle}_r", f"{girdle}_l") for girdle in ("hip", "shoulder")}
+    for girdle, (right, left) in girdles.items():
+        if right in centers and left in centers:
+            centers[girdle] = 0.5 * (centers[right] + centers[left])
+    bones += [*girdles.values(), tuple(girdles)]
     segments = [(centers[near], centers[far]) for near, far in bones if near in centers and far in centers]
-    middles = [
-        0.5 * (centers[f"{girdle}_r"] + centers[f"{girdle}_l"])
-        for girdle in _GIRDLES
-        if f"{girdle}_r" in centers and f"{girdle}_l" in centers
-    ]
-    if len(middles) == len(_GIRDLES):
-        segments.append(tuple(middles))
     if not segments:
         return None
     return np.stack([np.stack(ends, axis=1) for ends in segments], axis=1)

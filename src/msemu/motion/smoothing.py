@@ -48,16 +48,10 @@ def smooth_path(
 
 
 def velocities(body: Body, qpos: np.ndarray, fps: float, displacement: np.ndarray | None) -> np.ndarray:
-    """Return central differences of a path in MuJoCo's velocity convention, shape [T, nv].
+    """Return central differences of a path [T, nq] in MuJoCo's velocity convention, shape [T, nv].
 
     The first and the last frame of a movement that is not cyclic have one-sided differences. Dependent joints
-    follow their drivers by the chain rule.
-
-    Args:
-        body: The body.
-        qpos: Poses, shape [T, nq].
-        fps: Frame rate [Hz].
-        displacement: Root translation over one cycle [m], shape [3]; None when the path is not cyclic.
+    follow their drivers by the chain rule. ``displacement`` is as in `smooth_path`.
     """
     qvel, span = np.zeros((len(qpos), body.model.nv)), np.full(len(qpos), 2.0)
     if displacement is None:

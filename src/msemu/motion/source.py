@@ -12,6 +12,9 @@ JOINT_CENTERS = tuple(
 )
 """The twelve joint centers that a source gives positions for."""
 
+LEG_BONES, ARM_BONES = (("hip", "knee"), ("knee", "ankle")), (("shoulder", "elbow"), ("elbow", "wrist"))
+"""Joints between which the bones of a limb lie."""
+
 SEGMENTS = ("pelvis", "thorax", "head", "ankle_r", "ankle_l")
 """Landmarks whose segment orientation a source gives; the feet carry the names of the ankles."""
 
@@ -95,6 +98,5 @@ class SourceMotion:
 
     def _limb_lengths(self) -> np.ndarray:
         """Lengths of thighs, shanks, upper arms and forearms, right before left [m], shape [8, T]."""
-        pairs = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
-        ends = [(f"{near}_{side}", f"{far}_{side}") for near, far in pairs for side in "rl"]
+        ends = [(f"{near}_{side}", f"{far}_{side}") for near, far in (*LEG_BONES, *ARM_BONES) for side in "rl"]
         return np.stack([np.linalg.norm(self.joint(far) - self.joint(near), axis=1) for near, far in ends])

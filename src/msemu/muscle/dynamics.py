@@ -26,12 +26,8 @@ class MuscleDynamics:
         activation: Activation [-], when the engine keeps none.
         act_dot: Rate of activation [1/s].
         force: Actuator force [N], negative when it pulls.
-        fiber_length: Fiber length [L0].
-        fiber_velocity: Fiber velocity [vmax], positive when it lengthens.
-        tendon_strain: Tendon strain [-]; zero for a rigid tendon.
-        active_force: Active force along the tendon [N].
-        passive_force: Elastic and damping force along the tendon [N].
-        power: Power of the muscle and its tendon on the skeleton [W].
+        fiber_length: With ``fiber_velocity``, ``tendon_strain``, ``active_force``, ``passive_force`` and ``power`` what
+            `msemu.sim.muscle_state.MuscleState` says of them.
         strength: Factor of all forces of an environment [-], shape [E].
         fatigued: Share of fatigued motor units [-], or None without fatigue.
     """
@@ -45,15 +41,10 @@ class MuscleDynamics:
         device: str = "cpu",
         seed: int = 0,
     ):
-        """Allocate everything; the state is undefined until the first `reset`.
+        """Allocate everything on a device of Warp; the state is undefined until the first `reset`.
 
-        Args:
-            parameters: The parameter table.
-            num_envs: Number of environments E.
-            timestep_s: Physics time step [s].
-            cfg: Level and options; MuJoCo's muscle without options by default.
-            device: Warp's name of the device, ``cpu`` or ``cuda:0``.
-            seed: Seed of the random options.
+        The time step is that of the physics, ``seed`` that of the random options. By default the muscle is MuJoCo's,
+        without options.
 
         Raises:
             MsemuError: The parameters are not those of a muscle, or an option does not fit the time step.
@@ -99,18 +90,12 @@ class MuscleDynamics:
 
         Call it once per physics step. The force belongs to the activation at the start of the step, as MuJoCo's does.
 
-        Args:
-            excitation: Neural command in [0, 1].
-            muscle_length: Muscle-tendon length [m].
-            muscle_velocity: Muscle-tendon lengthening speed [m/s].
-            activation: Activation that an engine keeps and integrates by the rate [-]; by default `activation`, which
-                is advanced here.
-            act_dot: Where to write the rate of activation; by default `act_dot`.
-            force: Where to write the actuator force; by default `force`.
+        Excitation is in [0, 1], muscle-tendon length in m, lengthening speed in m/s. An engine that keeps the
+        activation and integrates it by its rate gives ``activation``; by default it is advanced here. ``act_dot`` and
+        ``force`` are where to write the rate and the force of the actuator; by default the arrays of those names.
         """
         wp.launch(
-            **self._step_launch(excitation, muscle_length, muscle_velocity, activation, act_dot, force),
-            dim=self._shape,
+            **self._step_launch(excitation, muscle_length, muscle_velocity, activation, act_dot, force), dim=self._shape
         )
 
     def record_step(
@@ -127,11 +112,7 @@ class MuscleDynamics:
     def reset(self, mask: wp.array, muscle_length: wp.array, muscle_velocity: wp.array, activation: wp.array) -> None:
         """Bring some environments into equilibrium, fresh and with newly drawn options; the others are untouched.
 
-        Args:
-            mask: Environments to reset, bool, shape [E].
-            muscle_length: Muscle-tendon length [m]; rows outside the mask are ignored, here and below.
-            muscle_velocity: Muscle-tendon lengthening speed [m/s].
-            activation: Activation [-].
+        They are those of the mask, bool, shape [E]; rows of the other arrays outside it are ignored.
         """
         wp.launch(
             draw_options,

@@ -32,26 +32,17 @@ class HostMuscles:
         self._mask = wp.zeros(shape[0], dtype=bool, device="cpu")
 
     def step(self, excitation: np.ndarray, muscle_length: np.ndarray, muscle_velocity: np.ndarray) -> None:
-        """Do the `MuscleDynamics.step` that keeps the activation itself.
-
-        Args:
-            excitation: Neural command in [0, 1], shape [E, M].
-            muscle_length: Muscle-tendon length [m], float64 of shape [E, M].
-            muscle_velocity: Muscle-tendon lengthening speed [m/s], alike.
-        """
+        """Do the `MuscleDynamics.step` that keeps the activation itself, with paths in float64, shape [E, M]."""
         self.excitation[:] = excitation
         self.record(range(len(self.force)), muscle_length, muscle_velocity, self.force).launch()
 
     def record(
         self, environments: range, muscle_length: np.ndarray, muscle_velocity: np.ndarray, force: np.ndarray
     ) -> wp.Launch:
-        """Return the launch of a step of some successive environments, which can be launched again and again.
+        """Return the launch of a step of N successive environments, which can be launched again and again.
 
-        Args:
-            environments: Which ones, N in number.
-            muscle_length: Muscle-tendon length [m] that the engine keeps up to date, float64 of shape [N, M].
-            muscle_velocity: Muscle-tendon lengthening speed [m/s], alike.
-            force: Where the actuator force [N] goes, alike.
+        Muscle-tendon length [m] and speed [m/s] are arrays that the engine keeps up to date, the force [N] is where it
+        goes, each float64 of shape [N, M].
         """
         arrays = map(_shared, (muscle_length, muscle_velocity, force))
         return self.dynamics.record_step(self._excitation, *arrays, environments)

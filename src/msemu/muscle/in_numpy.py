@@ -142,21 +142,16 @@ def elastic_step(
     dt: float,
     previous_fiber: np.ndarray,
 ) -> ReferenceState:
-    """One backward Euler step of the fiber on an elastic tendon, solved by bisection.
+    """One backward Euler step ``dt`` [s] of the fiber from its previous length [L0], solved by bisection.
 
-    Args:
-        parameters: The table; tendons that are too short to be elastic are rigid.
-        activation: Activation at the end of the step [-].
-        length: Muscle-tendon length at the end of the step [m].
-        velocity: Muscle-tendon lengthening speed at the end of the step [m/s].
-        dt: Step [s].
-        previous_fiber: Fiber length at its start [L0].
+    Activation, muscle-tendon length [m] and speed [m/s] are those at the end of the step; tendons that are too short to
+    be elastic are rigid.
     """
 
     def fiber_velocity(fiber: np.ndarray) -> np.ndarray:
         return (fiber - previous_fiber) / (dt * parameters.max_contraction_velocity)
 
-    high = np.maximum(_taut(parameters, length), previous_fiber)
+    high = np.maximum(rigid_fiber_length(parameters, length), previous_fiber)
     elastic = _balanced(parameters, activation, length, fiber_velocity, high)
     return _rigid_where_short(parameters, elastic, rigid_state(parameters, activation, length, velocity))
 
@@ -169,7 +164,7 @@ def elastic_equilibrium(parameters: MuscleParameters, activation: np.ndarray, le
         cosine = _projection(fiber, np.sin(p.pennation_angle)) / fiber
         return np.clip(velocity * cosine / (p.optimal_fiber_length * p.max_contraction_velocity), -1, 1)
 
-    elastic = _balanced(p, activation, length, fiber_velocity, _taut(p, length))
+    elastic = _balanced(p, activation, length, fiber_velocity, rigid_fiber_length(p, length))
     return _rigid_where_short(p, elastic, rigid_state(p, activation, length, velocity))
 
 
@@ -200,10 +195,6 @@ def _shortest(width: np.ndarray) -> np.ndarray:
 
 def _projection(fiber: np.ndarray, width: np.ndarray) -> np.ndarray:
     return np.sqrt(fiber**2 - width**2)
-
-
-def _taut(parameters: MuscleParameters, length: np.ndarray) -> np.ndarray:
-    return rigid_fiber_length(parameters, length)
 
 
 def _strain(parameters: MuscleParameters, length: np.ndarray, fiber: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Electromechanical delay: the muscle receives its excitation some steps late."""
+"""Options of a muscle: electromechanical delay, fatigue and motor noise."""
 
 import warp as wp
 

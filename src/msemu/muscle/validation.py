@@ -52,20 +52,18 @@ def require_simulable(parameters: MuscleParameters) -> None:
 
 
 def find_implausible(
-    parameters: MuscleParameters, muscle_lengths: np.ndarray, mirrored: dict[str, str] | None = None
+    parameters: MuscleParameters, muscle_lengths: np.ndarray, mirrored: dict[str, str]
 ) -> list[Finding]:
     """List what is implausible about each muscle.
 
-    Args:
-        parameters: The table.
-        muscle_lengths: Muscle-tendon lengths over poses that cover the joints' ranges [m], shape [N, M].
-        mirrored: The muscle of the other side, by muscle name; those without one are missing.
+    The muscle-tendon lengths [m], shape [N, M], are those of poses that cover the joints' ranges; ``mirrored`` gives
+    the muscle of the other side by name.
     """
     return [
         *_negative_slack(parameters),
         *fiber_range(parameters, muscle_lengths),
         *_equilibrium(parameters, muscle_lengths),
-        *asymmetry(parameters, mirrored or {}),
+        *asymmetry(parameters, mirrored),
     ]
 
 

@@ -27,12 +27,8 @@ def make_simulation(
 ) -> Simulation:
     """Make the engine that the configuration asks for, on a copy of ``model``.
 
-    Args:
-        model: A model whose root is a free joint and whose actuators are muscles.
-        num_envs: Number of environments.
-        cfg: Engine and device, time step, muscle.
-        seed: Seed of the muscles' random options and of the differences between environments.
-        capacity: Capacity of the warp engine that suits the model, where the configuration leaves it open.
+    The root of the model is a free joint, its actuators are muscles. ``seed`` is that of the muscles' random options
+    and of the differences between environments. ``capacity`` suits the model, where the configuration leaves it open.
 
     Raises:
         MsemuError: There is no such engine or device, or the device cannot hold the environments.

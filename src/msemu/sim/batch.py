@@ -27,13 +27,7 @@ class BatchTeam:
     """
 
     def __init__(self, make: Callable[[range], Batch], num_sims: int, num_threads: int):
-        """Make the batches.
-
-        Args:
-            make: Makes the batch of some of the simulations, persistent and of one thread.
-            num_sims: Number of simulations E.
-            num_threads: Threads, at most one per simulation.
-        """
+        """Make the batches; ``make`` makes that of some of the E simulations, persistent and of one thread."""
         self.ranges = split(num_sims, num_threads)
         self.parts = [make(simulations) for simulations in self.ranges]
         self.state = np.concatenate([part.state for part in self.parts])
@@ -55,9 +49,8 @@ class BatchTeam:
 
     def forward(self, ids: np.ndarray | None = None) -> None:
         """Compute every stage of some simulations, by default of all."""
-        everything = np.arange(len(self.state)) if ids is None else ids
-
-        chosen = [everything[(everything >= own.start) & (everything < own.stop)] - own.start for own in self.ranges]
+        ids = np.arange(len(self.state)) if ids is None else ids
+        chosen = [ids[(ids >= own.start) & (ids < own.stop)] - own.start for own in self.ranges]
         self._run(lambda index: self.parts[index].forward(chosen[index]), chosen)
 
     def get_data(self, sim: int, data: mujoco.MjData) -> mujoco.MjData:

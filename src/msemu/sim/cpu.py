@@ -36,12 +36,9 @@ class CpuSimulation(Simulation):
     ):
         """Make the simulations, all in the model's default pose.
 
-        Args:
-            model: A model whose root is a free joint and whose actuators are muscles.
-            num_envs: Number of environments.
-            num_threads: Threads of the engine; 0 uses every core.
-            max_joint_speed: Speed [rad/s or m/s] beyond which an environment has blown up.
-            variation: How the bodies differ; None makes them alike.
+        The root of the model is a free joint, its actuators are muscles. ``num_threads`` of 0 uses every core. An
+        environment faster than ``max_joint_speed`` [rad/s or m/s] has blown up. Without a ``variation`` the bodies are
+        alike.
         """
         self.model = model
         self.num_envs = num_envs
@@ -139,16 +136,13 @@ class CpuSimulation(Simulation):
     def _finish_step(self) -> None:
         """Look at what the last physics step has left behind."""
         self.contact_force.copy_(self._measured_contact)
-        self.unstable = self._find_unstable()
-
-    def _find_unstable(self) -> torch.Tensor:
         # MuJoCo resets a simulation with bad values by itself and counts a warning: the state alone would look valid.
         warnings_of_step = self._batch.warning[:, _UNSTABLE_WARNINGS]
         warned = torch.from_numpy(warnings_of_step[..., 1].any(1))
         warnings_of_step[:] = 0
         # Comparisons with a value that is not a number are false, so this finds those as well.
         valid = (self.qvel.abs().amax(1) < self._max_joint_speed) & (self.qpos.abs().amax(1) < FAR_AWAY)
-        return warned | ~valid
+        self.unstable = warned | ~valid
 
 
 def make_batch(model: mujoco.MjModel, num_sims: int, num_threads: int, variation: Variation | None) -> Batch:

@@ -42,17 +42,7 @@ class ForceDrivenSimulation(CpuSimulation):
         seed: int = 0,
         variation: Variation | None = None,
     ):
-        """Make the simulations, all in the model's default pose and with muscles at rest.
-
-        Args:
-            model: A model whose root is a free joint and whose actuators are muscles.
-            num_envs: Number of environments.
-            muscle: Level and options of the muscles.
-            num_threads: Threads of the engine and of the muscles; 0 uses every core.
-            max_joint_speed: Speed [rad/s or m/s] beyond which an environment has blown up.
-            seed: Seed of the muscles' random options.
-            variation: How the bodies differ; None makes them alike.
-        """
+        """Make the simulations as `CpuSimulation` does, with muscles at rest; ``seed`` is that of their options."""
         parameters = configured_parameters(model, muscle)
         super().__init__(_with_force_actuators(model), num_envs, num_threads, max_joint_speed, variation)
         self.muscles = MuscleDynamics(parameters, num_envs, model.opt.timestep, muscle, "cpu", seed)
@@ -110,13 +100,7 @@ class ForceDrivenSimulation(CpuSimulation):
 
 
 def _groups(part: Batch, first: int, muscles: HostMuscles) -> list[tuple[np.ndarray, wp.Launch]]:
-    """Cut a batch into groups: their places in it, and the step of their muscles.
-
-    Args:
-        part: The batch.
-        first: Number of its first environment.
-        muscles: The muscles of all environments.
-    """
+    """Cut a batch, whose environments begin at ``first``, into groups: places in it, and the step of their muscles."""
     arrays = [part.bind(name) for name in ("actuator_length", "actuator_velocity", "ctrl")]
     groups = []
     for start in range(0, part.nsim, _GROUP):

@@ -54,17 +54,7 @@ class WarpSimulation(Simulation):
         seed: int = 0,
         variation: Variation | None = None,
     ):
-        """Make the simulations, all in the model's default pose and with muscles at rest.
-
-        Args:
-            model: A model whose root is a free joint and whose actuators are muscles.
-            num_envs: Number of environments.
-            muscle: Level and options of the muscles.
-            device: Warp's and torch's name of the device, ``cpu`` or ``cuda:0``.
-            capacity: Capacity for contacts and constraints.
-            max_joint_speed: Speed [rad/s or m/s] beyond which an environment has blown up.
-            seed: Seed of the muscles' random options.
-            variation: How the bodies differ; None makes them alike.
+        """Make the simulations as `ForceDrivenSimulation` does, on ``cpu`` or a device such as ``cuda:0``.
 
         Raises:
             MsemuError: The device cannot run the engine, or its memory is too small.

@@ -198,9 +198,7 @@ def _least_squares(problem: BoundedLeastSquares) -> torch.Tensor:
 def _length(blocking: torch.Tensor, share: float) -> torch.Tensor:
     """Return the step length, at most 1, that goes ``share`` of the way to the first bound, shape [B, 1].
 
-    Args:
-        blocking: Change over room of each bound, shape [B, N].
-        share: At most 1.
+    ``blocking`` is the change over the room of each bound, shape [B, N].
     """
     return share / blocking.amax(-1, keepdim=True).clamp(min=share)
 

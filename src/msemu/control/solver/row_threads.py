@@ -18,16 +18,10 @@ class RowThreads:
         ranges: The range of each thread.
     """
 
-    def __init__(self, num_rows: int, num_threads: int = 0, device: str = "cpu"):
-        """Cut the rows into ranges.
-
-        Args:
-            num_rows: Number of rows.
-            num_threads: Number of threads on the CPU; 0 takes one for every core. Another device gets a single range.
-            device: Warp's name of the device.
-        """
-        count = num_threads or available_cores() if device == "cpu" else 1
-        self.ranges = [slice(rows.start, rows.stop) for rows in split(num_rows, count)]
+    def __init__(self, num_rows: int, num_threads: int = 0):
+        """Cut the rows into ranges, one for each thread; ``num_threads`` of 0 takes one for every core."""
+        ranges = split(num_rows, num_threads or available_cores())
+        self.ranges = [slice(rows.start, rows.stop) for rows in ranges]
         self._pool = ThreadPoolExecutor(len(self.ranges) - 1, "rows") if len(self.ranges) > 1 else None
 
     def map(self, work: Callable[[int], Result]) -> list[Result]:
@@ -36,7 +30,7 @@ class RowThreads:
         return [work(0), *(future.result() for future in running)]
 
 
-def compile_now(kernel: wp.Kernel, device: str) -> None:
+def compile_now(kernel: wp.Kernel) -> None:
     """Compile a kernel before several threads ask for it."""
     # On the CPU, Warp launches blocks of one thread, and compiles anew for blocks of another size.
-    kernel.module.load(wp.get_device(device), 1 if device == "cpu" else None)
+    kernel.module.load(wp.get_device("cpu"), 1)

@@ -26,19 +26,13 @@ class SparseLeastSquares:
         column: Their columns, ascending, shape [P].
     """
 
-    def __init__(self, pattern: torch.Tensor, num_problems: int, device: str = "cpu"):
-        """Allocate everything.
-
-        Args:
-            pattern: Where the matrices may be different from zero, bool, shape [D, N].
-            num_problems: Number of problems B.
-            device: Warp's name of the device.
-        """
+    def __init__(self, pattern: torch.Tensor, num_problems: int):
+        """Allocate everything for matrices that may be different from zero in a pattern, bool, shape [D, N]."""
         num_rows, num_columns = pattern.shape
-        mask = pattern.flip(0).cpu().numpy()
+        mask = pattern.flip(0).numpy()
         column, row = np.nonzero(mask.T)
-        self.row = torch.from_numpy(num_rows - 1 - row).to(device)
-        self.column = torch.from_numpy(column).to(device)
+        self.row = torch.from_numpy(num_rows - 1 - row)
+        self.column = torch.from_numpy(column)
         first = _envelope(mask)
         length = np.arange(num_rows) - first + 1
         tables = {
@@ -49,18 +43,17 @@ class SparseLeastSquares:
         }
         self._pattern = Pattern()
         for name, table in tables.items():
-            setattr(self._pattern, name, wp.array(table, dtype=int, device=device))
+            setattr(self._pattern, name, wp.array(table, dtype=int, device="cpu"))
         groups = -(-num_problems // LANES)
         self._work = Work()
-        self._work.num_open = wp.zeros(groups, dtype=int, device=device)
-        self._work.open_column = wp.zeros((groups, num_columns), dtype=int, device=device)
+        self._work.num_open = wp.zeros(groups, dtype=int, device="cpu")
+        self._work.open_column = wp.zeros((groups, num_columns), dtype=int, device="cpu")
         sizes = {"value": len(row), "target": num_rows, "change": num_rows, "factor": int(length.sum())}
         for name in Work.vars.keys() - {"num_open", "open_column"}:
             shape = (groups, sizes.get(name, num_columns))
-            setattr(self._work, name, wp.zeros(shape, dtype=Lanes, device=device))
-        self._device = device
+            setattr(self._work, name, wp.zeros(shape, dtype=Lanes, device="cpu"))
         self._num_groups = groups
-        compile_now(solve, device)
+        compile_now(solve)
 
     def solve(
         self,
@@ -75,32 +68,17 @@ class SparseLeastSquares:
         tolerance: float,
         margin: float = 0.05,
     ) -> Solution:
-        """Do a fixed number of iterations. All numbers are float64; shapes as in `BoundedLeastSquares`.
+        """Do a fixed number of iterations; all numbers are float64, arguments and shapes those of the dense solver.
 
-        Args:
-            values: Entries of the matrices at rows `row` and columns `column`, shape [B, P].
-            target: Shape [B, D].
-            quadratic: Positive, shape [B, N].
-            lower: Shape [B, N].
-            upper: Shape [B, N].
-            is_open: Unknowns that are solved for; the others are `lower`, and it must be zero there, bool, [B, N].
-            start: A guess, shape [B, N].
-            iterations: Number of iterations.
-            tolerance: Relative gap at which a problem counts as converged.
-            margin: Least distance of the start from the bounds, over their distance.
+        ``values`` are the entries of the matrices at rows `row` and columns `column`, shape [B, P]. Only the unknowns
+        that ``is_open``, bool, [B, N], are solved for; the others are ``lower``, and it must be zero there.
         """
         inputs = [values, target.flip(1), quadratic, lower, upper, is_open.double()]
         inputs = [wp.from_torch(tensor.contiguous()) for tensor in inputs]
+        inputs = [self._pattern, iterations, margin, *inputs, self._work]
         x, residual, gap = start.clone(), torch.empty_like(target), target.new_empty(len(target), 1)
         outputs = [wp.from_torch(tensor) for tensor in (x, residual, gap)]
-
-        wp.launch(
-            solve,
-            dim=self._num_groups,
-            inputs=[self._pattern, iterations, margin, *inputs, self._work],
-            outputs=outputs,
-            device=self._device,
-        )
+        wp.launch(solve, dim=self._num_groups, inputs=inputs, outputs=outputs, device="cpu")
         gap = gap.squeeze(1)
         return Solution(x, residual.flip(1), gap, gap <= tolerance)
 

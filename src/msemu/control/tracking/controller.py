@@ -37,38 +37,21 @@ class TrackingController:
         muscle: MuscleCfg,
         num_threads: int = 0,
     ):
-        """Differentiate the reference and prepare the decoder.
+        """Differentiate the reference and prepare the decoder for ``muscle``, that of ``sim``.
 
-        Args:
-            body: The body.
-            sim: Its simulations.
-            reference: What they follow.
-            cfg: Gains.
-            substeps: Physics steps of a control step.
-            muscle: The muscle of ``sim``.
-            num_threads: Threads of the solver; 0 uses every core.
-
-        Raises:
-            MsemuError: The body lacks a contact region.
+        A control step has ``substeps`` physics steps; ``num_threads`` of 0 uses every core.
         """
         self._sim = sim
         self._reference = reference
         self._cfg = cfg
         self._dynamics = EngineDynamics(body, sim.field, cfg.contact_regions)
         self.dofs = self._dynamics.dofs
+        timestep_s, parameters = sim.model.opt.timestep, configured_parameters(body.model, muscle)
         self.decoder = MuscleDecoder(
-            body,
-            self._dynamics,
-            sim.num_envs,
-            substeps,
-            sim.model.opt.timestep,
-            muscle,
-            cfg.decoder,
-            configured_parameters(body.model, muscle),
-            num_threads,
+            body, self._dynamics, sim.num_envs, substeps, timestep_s, muscle, cfg.decoder, parameters, num_threads
         )
         self._smoothed = SmoothedReference(body, reference, self.dofs, cfg.smoothing_s)
-        self._ahead_s = cfg.ahead * substeps * sim.model.opt.timestep
+        self._ahead_s = cfg.ahead * substeps * timestep_s
         self._feet = FootPlacement(self._dynamics.points, cfg.contact_regions, cfg.foot_placement)
         self._foot_position = torch.cat([self._feet_along(body, movement) for movement in self._smoothed.movements])
         self._load = [sim.contact_regions.index(region) for region in cfg.contact_regions]
@@ -76,11 +59,9 @@ class TrackingController:
         self._joints = self.dofs.index[ROOT_DOFS:]
 
     def decode(self, frame: torch.Tensor, offset: torch.Tensor | float = 0.0) -> Decoded:
-        """Find the excitations of the next control step.
+        """Find the excitations that lead to a frame of the reference, shape [E], in the next control step.
 
-        Args:
-            frame: Number of the reference frame that each body should be in, shape [E].
-            offset: What is added to the joint angles of the reference [rad or m], shape [E, J].
+        ``offset`` is added to the joint angles of the reference [rad or m], shape [E, J].
         """
         sim = self._sim
         target = self._smoothed.target(frame, self._cfg.lookahead)

@@ -46,7 +46,7 @@ class MuscleDecoder:
     After computed muscle control (Thelen and Anderson 2006, doi 10.1016/j.jbiomech.2005.02.010), with three changes: it
     solves least squares, so a torque out of reach degrades to the closest one; the floor's forces are unknowns as in
     `TorqueBalance`; and the activations are bounded by what activation dynamics can reach within the control step.
-    Every call does the same work and never waits for a device. Solutions warm-start the next call, per body.
+    Every call does the same work. Solutions warm-start the next call, per body.
 
     Attributes:
         settings: Weights and iterations.
@@ -65,39 +65,28 @@ class MuscleDecoder:
         settings: DecoderCfg | None = None,
         parameters: MuscleParameters | None = None,
         num_threads: int = 0,
-        device: str = "cpu",
     ):
-        """Prepare E bodies.
+        """Prepare E bodies, whose states ``reader`` reads, for control steps of ``substeps`` physics steps.
 
-        Args:
-            body: The body.
-            reader: What reads the states that are decoded.
-            num_envs: Number of bodies E.
-            substeps: Physics steps of a control step.
-            timestep_s: Physics time step [s].
-            muscle: Level and activation dynamics of the muscles.
-            settings: Weights and iterations.
-            parameters: The body's muscles; by default those of its model.
-            num_threads: Threads on the CPU; 0 uses every core.
-            device: Device of all tensors.
+        The muscles are by default MuJoCo's with the parameters of the model; ``num_threads`` of 0 uses every core.
         """
         muscle = muscle or MuscleCfg()
         parameters = parameters or MuscleParameters.of(body.model)
         self.settings = settings or DecoderCfg()
-        self._capacity = MuscleCapacity(parameters, muscle.level, device)
-        self._inverse = ActivationInverse(parameters, substeps, timestep_s, muscle.activation_dynamics, device)
-        self._balance = TorqueBalance(body, parameters, reader.dofs, self.settings.contact, device)
+        self._capacity = MuscleCapacity(parameters, muscle.level)
+        self._inverse = ActivationInverse(parameters, substeps, timestep_s, muscle.activation_dynamics)
+        self._balance = TorqueBalance(body, reader.dofs, self.settings.contact)
         self.scale = self._balance.scale
-        self._threads = RowThreads(num_envs, num_threads, device)
+        self._threads = RowThreads(num_envs, num_threads)
         pattern = reader.pattern()
-        self._solvers = [SparseLeastSquares(pattern, rows.stop - rows.start, device) for rows in self._threads.ranges]
+        self._solvers = [SparseLeastSquares(pattern, rows.stop - rows.start) for rows in self._threads.ranges]
         self._num_muscles = len(parameters)
         num_edges = NUM_EDGES * len(reader.points)
         first = self._solvers[0]
         self._places = self._balance.places(first.row, first.column, self._num_muscles, num_edges)
         shape = (num_envs, self._num_muscles + num_edges)
-        self.solution = torch.full(shape, _WEAK_TONE, dtype=torch.float64, device=device)
-        self._effort = torch.full((shape[1],), 2.0 * self.settings.contact.effort, dtype=torch.float64, device=device)
+        self.solution = torch.full(shape, _WEAK_TONE, dtype=torch.float64)
+        self._effort = torch.full((shape[1],), 2.0 * self.settings.contact.effort, dtype=torch.float64)
         self._effort[: self._num_muscles] = 2.0 * self.settings.effort
 
     def reset(self, mask: torch.Tensor) -> None:
@@ -105,12 +94,7 @@ class MuscleDecoder:
         self.solution = self.solution.masked_fill(mask.unsqueeze(1), _WEAK_TONE)
 
     def decode(self, state: DynamicsState, activation: torch.Tensor) -> Decoded:
-        """Find excitations for the next control step.
-
-        Args:
-            state: The equation of motion at the present state with the wanted acceleration.
-            activation: Present activation, shape [E, M].
-        """
+        """Find excitations at a state with the wanted acceleration and the present activation, shape [E, M]."""
         active, passive = self._capacity.forces(state.muscle_length, state.muscle_velocity)
         values = self._balance.entries(state, active, self._places)
         target = self._balance.target(state, passive)

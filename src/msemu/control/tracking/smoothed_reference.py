@@ -34,14 +34,7 @@ class SmoothedReference:
     """
 
     def __init__(self, body: Body, reference: ReferenceMotion, dofs: IndependentDofs, smoothing_s: float):
-        """Smooth and differentiate the clips.
-
-        Args:
-            body: The body.
-            reference: Clips of the body.
-            dofs: Its independent degrees of freedom.
-            smoothing_s: Standard deviation of the Gaussian over the path [s].
-        """
+        """Smooth the clips by a Gaussian of this standard deviation [s], and differentiate them."""
         self._reference = reference
         self.movements: list[Movement] = [differentiate(body, clip, smoothing_s) for clip in reference.clips]
 
@@ -54,11 +47,9 @@ class SmoothedReference:
         self._shift = self._qpos[:, :3] - table([clip.qpos[:, :3] for clip in reference.clips])
 
     def target(self, frame: torch.Tensor, lookahead: int) -> Target:
-        """Look up where bodies should be, moved by the cycles that have passed.
+        """Look up where bodies should be at frames, shape [E], moved by the cycles that have passed.
 
-        Args:
-            frame: Numbers of the reference's frames, shape [E].
-            lookahead: Frames from there to the one whose acceleration is taken.
+        The acceleration is that of ``lookahead`` frames later.
         """
         row = self._reference.row(frame)
         place = self._reference.state(frame)[0][:, :3] + self._shift[row]

@@ -5,10 +5,9 @@ translation [m], z up, ``mocap_framerate`` or ``mocap_frame_rate`` the rate [Hz]
 The first 22 joints are the same in all three bodies. In the zero pose the person stands with arms spread
 sideways in axes x left, y up, z forward (doi:10.1145/2816795.2818013).
 
-The retargeting takes directions and orientations, so the lengths of the bones matter little; without a body
-model they are the mean proportions of Winter (2009, Biomechanics and Motor Control of Human Movement, 4th ed.,
-figure 4.1) at a height of 1.70 m. The model files of SMPL are not needed and not distributed; who has one in
-npz form may give it.
+The retargeting takes directions and orientations, so the lengths of the bones matter little; without a body model they
+are the mean proportions of Winter (2009, Biomechanics and Motor Control of Human Movement, 4th ed., figure 4.1) at a
+height of 1.70 m. The model files of SMPL are not needed and not distributed; who has one in npz form may give it.
 """
 
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
-from msemu.files import RATE_HZ, array_names, check_frames, printable, read_numbers, scalar, sha256_of
+from msemu.files import RATE_HZ, array_names, check_frames, printable, read_numbers, scalar
 from msemu.motion.formats.anatomy import source_from_points
 from msemu.motion.source import SourceMotion
 
@@ -45,11 +44,7 @@ _MIDDLE = {0: 0.040, 3: 0.100, 6: 0.165, 9: 0.200, 12: 0.310, 15: 0.360}
 
 
 def read_amass(path: Path, body_model: Path | None = None) -> SourceMotion:
-    """Read an AMASS motion.
-
-    Args:
-        path: The npz file.
-        body_model: SMPL, SMPL+H or SMPL-X model of the person in npz form; the mean proportions when None.
+    """Read an AMASS motion with the SMPL, SMPL+H or SMPL-X model of the person (npz), or with the mean proportions.
 
     Raises:
         MsemuError: A file is missing, too large, pickled, or holds impossible values.
@@ -76,7 +71,6 @@ def read_amass(path: Path, body_model: Path | None = None) -> SourceMotion:
         {name: positions[joint] for name, joint in _LANDMARKS.items()},
         {name: rotations[joint] * _FROM_SMPL for name, joint in _SEGMENTS.items()},
         f"AMASS motion {Path(path).name} on {'mean proportions' if body_model is None else Path(body_model).name}",
-        sha256_of(path),
     )
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
-from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
+from msemu.files import sha256_of
+from msemu.motion.source import JOINT_CENTERS, LEG_BONES, SEGMENTS, SourceMotion
 
 ANKLE_HEIGHT = 0.079
 """Height of the ankle above the sole over the length of thigh plus shank: 0.039 of 0.491 body heights
@@ -40,11 +41,8 @@ _STILL_M_S = 0.4
 def frame(first: str, along: np.ndarray, second: str, near: np.ndarray) -> Rotation:
     """Return the rotations whose x axis points forward, y left and z up, from two directions, shape [T, 3] each.
 
-    Args:
-        first: ``forward``, ``left`` or ``up``: the axis that lies along the first direction.
-        along: First direction.
-        second: The axis that lies as near to the second direction as it can.
-        near: Second direction.
+    The axis ``first`` (``forward``, ``left`` or ``up``) lies ``along`` one direction, ``second`` as ``near`` to the
+    other as it can.
 
     Raises:
         MsemuError: The two directions are parallel in some frame.
@@ -66,7 +64,6 @@ def source_from_points(
     points: Mapping[str, np.ndarray],
     rotations: Mapping[str, Rotation],
     source: str,
-    sha256: str,
     head: Rotation | None = None,
     trunk_lean_rad: float = 0.0,
 ) -> SourceMotion:
@@ -80,7 +77,6 @@ def source_from_points(
         rotations: Orientation of the pelvis, and of other segments where it is known; the identity stands for
             upright and facing +x.
         source: Where the recording comes from.
-        sha256: Hash of the file.
         head: Axes fixed in the head in an unknown way: on average the head is taken to be in line with the thorax.
         trunk_lean_rad: How far the line from hips to shoulders leans back in an upright person [rad].
 
@@ -95,7 +91,7 @@ def source_from_points(
         if not np.isfinite(values).all():
             raise MsemuError(f"{path}: the path of {name} holds values that are not finite")
     points, rotations = dict(points), dict(rotations)
-    leg = _leg_length(points)
+    leg = leg_length(points)
     if leg < 1e-3:
         raise MsemuError(f"{path}: the legs have no length; are the joint centers in the file?")
     trunk = rotations.get("thorax", _upright(rotations["pelvis"]))
@@ -120,12 +116,13 @@ def source_from_points(
         sole_points=np.stack(soles, axis=1),
         ankle_height_m=ANKLE_HEIGHT * leg,
         source=source,
-        sha256=sha256,
+        sha256=sha256_of(path),
     )
 
 
-def _leg_length(points: Mapping[str, np.ndarray]) -> float:
-    bones = [(f"{a}_{side}", f"{b}_{side}") for a, b in (("hip", "knee"), ("knee", "ankle")) for side in "rl"]
+def leg_length(points: Mapping[str, np.ndarray]) -> float:
+    """Return the mean length of thigh plus shank, in the unit of the points."""
+    bones = [(f"{a}_{side}", f"{b}_{side}") for a, b in LEG_BONES for side in "rl"]
     return float(sum(np.linalg.norm(points[a] - points[b], axis=1).mean() for a, b in bones) / 2)
 
 

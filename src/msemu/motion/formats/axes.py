@@ -1,6 +1,7 @@
-"""Units and axes of recordings that do not state them."""
+"""What recordings do not state: units and axes."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,23 @@ _LEG_M = 0.8
 _LEG_TOLERANCE = 1.5
 
 
+@dataclass(frozen=True)
+class ReadOptions:
+    """What a file does not say about itself.
+
+    Attributes:
+        names: Name map in ``cfg/motion``, or path of a YAML file; by default the one that fits.
+        up: Vertical axis, ``x``, ``y`` or ``z``, of a BVH, TRC or C3D file; by default the format's custom.
+        unit: Unit of length of a BVH, TRC or C3D file; by default what the file says or the legs tell.
+        smpl_model: SMPL model (npz) of the person of an AMASS file; mean proportions when None.
+    """
+
+    names: str | None = None
+    up: str | None = None
+    unit: str | None = None
+    smpl_model: Path | None = None
+
+
 def to_z_up(points: np.ndarray, up: str) -> np.ndarray:
     """Turn points whose vertical axis is ``up`` so that z points up, shape [..., 3].
 
@@ -29,11 +47,7 @@ def to_z_up(points: np.ndarray, up: str) -> np.ndarray:
 
 
 def check_upright(path: Path, points: Mapping[str, np.ndarray], up: str) -> None:
-    """Refuse a recording in which hips are above ankles along another axis than ``up``.
-
-    Raises:
-        MsemuError: The message names the option that says otherwise.
-    """
+    """Refuse a recording in which hips are above ankles along another axis than ``up``; the error names the option."""
     hips = 0.5 * (points["hip_r"] + points["hip_l"]) - 0.5 * (points["ankle_r"] + points["ankle_l"])
     mean = hips.mean(axis=0)
     found = "xyz"[int(np.argmax(np.abs(mean)))]
@@ -47,13 +61,8 @@ def check_upright(path: Path, points: Mapping[str, np.ndarray], up: str) -> None
 def unit_length(path: Path, unit: str | None, leg_length: float) -> float:
     """Return the unit of length [m]: the one given, otherwise the one in which the legs are as long as legs are.
 
-    Args:
-        path: File, for messages.
-        unit: Key of `UNITS`, or None.
-        leg_length: Thigh plus shank in the file.
-
     Raises:
-        MsemuError: An unknown unit, or legs that fit none.
+        MsemuError: A unit that is none of `UNITS`, or legs that fit none.
     """
     if unit is not None:
         if unit not in UNITS:

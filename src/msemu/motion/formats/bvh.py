@@ -11,9 +11,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
-from msemu.files import check_table, parse_numbers, printable, read_text, sha256_of
-from msemu.motion.formats.anatomy import frame, source_from_points
-from msemu.motion.formats.axes import check_upright, to_z_up, unit_length
+from msemu.files import check_table, parse_numbers, printable, read_text
+from msemu.motion.formats.anatomy import frame, leg_length, source_from_points
+from msemu.motion.formats.axes import ReadOptions, check_upright, to_z_up, unit_length
 from msemu.motion.formats.maps import choose_map
 from msemu.motion.source import SourceMotion
 
@@ -44,29 +44,22 @@ class Joint:
     channels: tuple[str, ...] = ()
 
 
-def read_bvh(path: Path, names: str | None = None, up: str | None = None, unit: str | None = None) -> SourceMotion:
+def read_bvh(path: Path, options: ReadOptions) -> SourceMotion:
     """Read a BVH file.
-
-    Args:
-        path: The file.
-        names: Name map; by default the one that fits.
-        up: Vertical axis of the file, ``x``, ``y`` or ``z``; y by default.
-        unit: Unit of length; by default the one in which the legs are as long as a person's.
 
     Raises:
         MsemuError: The file is missing, damaged, of another format, or of a skeleton that no map knows.
     """
     joints, frame_time, rows = parse_bvh(path)
-    mapping = choose_map("bvh", path, [joint.name for joint in joints], _REQUIRED, names)
+    mapping = choose_map("bvh", path, [joint.name for joint in joints], _REQUIRED, options.names)
     positions, rotations = _forward_kinematics(joints, rows)
     index = {joint.name: position for position, joint in enumerate(joints)}
     found = {landmark: index[members[0]] for landmark, members in mapping.found.items()}
     points = {landmark: positions[joint] for landmark, joint in found.items()}
-    legs = [np.linalg.norm(points[f"{a}_{s}"] - points[f"{b}_{s}"], axis=1) for a, b in _LEG for s in "rl"]
-    length = unit_length(path, unit, float(np.mean(legs[0] + legs[1] + legs[2] + legs[3]) / 2))
-    if up is None:
+    length = unit_length(path, options.unit, leg_length(points))
+    if options.up is None:
         check_upright(path, points, "y")
-    up = up or "y"
+    up = options.up or "y"
     centers = {name: to_z_up(length * values, up) for name, values in points.items()}
 
     vertical = Rotation.from_matrix(to_z_up(np.eye(3), up).T)
@@ -76,12 +69,8 @@ def read_bvh(path: Path, names: str | None = None, up: str | None = None, unit: 
         {name: values for name, values in centers.items() if name not in ("pelvis", "head")},
         {"pelvis": vertical * rotations[found["pelvis"]] * _pelvis_axes(joints, found)},
         f"BVH file {Path(path).name}, names of '{mapping.name}'",
-        sha256_of(path),
         vertical * rotations[found["head"]] if "head" in found else None,
     )
-
-
-_LEG = (("hip", "knee"), ("knee", "ankle"))
 
 
 def parse_bvh(path: Path) -> tuple[list[Joint], float, np.ndarray]:
@@ -161,7 +150,7 @@ def _forward_kinematics(joints: list[Joint], rows: np.ndarray) -> tuple[list[np.
         local = Rotation.identity(len(rows))
         if order:
             angles = np.column_stack([values[f"{letter}rotation"] for letter in order])
-            local = _turns(order, angles)
+            local = Rotation.from_euler(order, angles, degrees=True)
         if joint.parent < 0:
             positions.append(offset)
             rotations.append(local)
@@ -169,14 +158,6 @@ def _forward_kinematics(joints: list[Joint], rows: np.ndarray) -> tuple[list[np.
             positions.append(positions[joint.parent] + rotations[joint.parent].apply(offset))
             rotations.append(rotations[joint.parent] * local)
     return positions, rotations
-
-
-def _turns(order: str, angles: np.ndarray) -> Rotation:
-    """Return rotations about the moving axes in ``order`` [deg], any axis once."""
-    total = Rotation.identity(len(angles))
-    for letter, angle in zip(order, angles.T, strict=True):
-        total = total * Rotation.from_euler(letter, angle[:, None], degrees=True)
-    return total
 
 
 def _pelvis_axes(joints: list[Joint], found: dict[str, int]) -> Rotation:

@@ -48,9 +48,7 @@ def is_c3d(start: bytes) -> bool:
 
 
 def read_c3d(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray], str | None]:
-    """Return the instants [s], the markers in the file's unit, and that unit; None when the file states none.
-
-    The shapes are [T] and, for each marker, [T, 3]. A marker that was not seen is NaN.
+    """Return instants, markers and unit as `msemu.motion.formats.trc.read_trc` does.
 
     Raises:
         MsemuError: The file is no C3D, truncated, or holds impossible values.

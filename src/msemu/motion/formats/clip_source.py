@@ -16,12 +16,7 @@ WHOLE_BODY = "myofullbody"
 
 
 def source_from_clip(body: Body, clip: MotionClip) -> SourceMotion:
-    """Return the movement of a clip's landmarks.
-
-    Args:
-        body: The body that the clip belongs to.
-        clip: The clip.
-    """
+    """Return the movement of the landmarks of a clip on the body that it belongs to."""
     clip.check_matches(body.name, body.joint_names)
     positions, matrices = landmark_path(body, clip.qpos)
     segments = matrices[:, [LANDMARKS.index(name) for name in SEGMENTS]]
@@ -41,15 +36,7 @@ def source_from_clip(body: Body, clip: MotionClip) -> SourceMotion:
 
 
 def source_from_angles(path: Path, names: str | None = None) -> SourceMotion:
-    """Return the recording that joint angles of an OpenSim file stand for.
-
-    Args:
-        path: A .mot or .sto file.
-        names: Map of the coordinates' names; by default the one that fits.
-
-    Raises:
-        MsemuError: As `msemu.motion.formats.opensim_motion.read_opensim`.
-    """
+    """Return the recording that joint angles of an OpenSim file (.mot, .sto) stand for, by the map ``names``."""
     from msemu.models import load_body
     from msemu.motion.formats.opensim_motion import read_opensim
 

@@ -1,10 +1,9 @@
 """Reader of DeepMimic motion files (JSON).
 
-A frame is a row of 44 numbers: duration [s], root position (x, y up, z) [m], root quaternion (w, x, y, z),
-then the local rotation of each joint in the order of `_JOINTS`: a quaternion for a ball joint, an angle about
-z [rad] for a knee or an elbow. The skeleton's dimensions are those of DeepMimic's
-``data/characters/humanoid3d.txt`` (Peng et al. 2018, doi:10.1145/3197517.3201311): x forward, y up, z to the
-right.
+A frame is a row of 44 numbers: duration [s], root position (x, y up, z) [m], root quaternion (w, x, y, z), then the
+local rotation of each joint in the order of `_JOINTS`: a quaternion for a ball joint, an angle about z [rad] for a knee
+or an elbow. The skeleton's dimensions are those of DeepMimic's ``data/characters/humanoid3d.txt`` (Peng et al. 2018,
+doi:10.1145/3197517.3201311): x forward, y up, z to the right.
 """
 
 import json
@@ -16,6 +15,7 @@ from scipy.spatial.transform import Rotation
 from msemu.errors import MsemuError
 from msemu.files import check_finite, check_frames, read_bytes
 from msemu.motion.formats import humanoid_foot
+from msemu.motion.formats.axes import to_z_up
 from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 NUM_COLUMNS = 44
@@ -54,17 +54,11 @@ def read_deepmimic(path: Path) -> SourceMotion:
     time_s = np.concatenate([[0.0], np.cumsum(frames[:-1, 0])])
     positions, rotations = _forward_kinematics(frames)
     orientations = {segment: rotations[joint] for segment, joint in _SEGMENT_JOINTS.items()}
-    quaternions = np.stack([_to_z_up(orientations[name].as_quat(scalar_first=True), 1) for name in SEGMENTS], axis=1)
-    centers = np.stack([_to_z_up(positions[name], 0) for name in JOINT_CENTERS], axis=1)
-    return humanoid_foot.source_from_humanoid(
-        path,
-        time_s,
-        centers,
-        quaternions,
-        name=Path(path).stem.removeprefix("humanoid3d_"),
-        cyclic=cyclic,
-        source=f"DeepMimic motion file {Path(path).name}",
-    )
+    quaternions = np.stack([orientations[name].as_quat(scalar_first=True) for name in SEGMENTS], axis=1)
+    quaternions[..., 1:] = to_z_up(quaternions[..., 1:], "y")
+    centers = to_z_up(np.stack([positions[name] for name in JOINT_CENTERS], axis=1), "y")
+    name, source = Path(path).stem.removeprefix("humanoid3d_"), f"DeepMimic motion file {Path(path).name}"
+    return humanoid_foot.source_from_humanoid(path, time_s, centers, quaternions, name, source, cyclic)
 
 
 def _parse(content: bytes, path: Path) -> tuple[np.ndarray, bool]:
@@ -123,11 +117,3 @@ def _unit_rotation(quaternions: np.ndarray) -> Rotation:
     """Normalize: published files interpolate some quaternions linearly, norms go down to 0.6."""
     norms = np.linalg.norm(quaternions, axis=1)
     return Rotation.from_quat(quaternions / norms[:, None], scalar_first=True)
-
-
-def _to_z_up(values: np.ndarray, first: int) -> np.ndarray:
-    """Turn the vector part, from column ``first``, from (x, y up, z right) to (x, y left, z up)."""
-    turned = values.copy()
-    turned[:, first + 1] = -values[:, first + 2]
-    turned[:, first + 2] = values[:, first + 1]
-    return turned

@@ -5,7 +5,6 @@ A box on the ankle: 177 x 90 x 55 mm, centered 45 mm ahead of the ankle and 22.5
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -21,28 +20,23 @@ _HEEL_AND_BALL = np.array([[-0.0435, 0.0, -0.05], [0.1335, 0.0, -0.05]])
 
 
 def source_from_humanoid(
-    path: Path, time_s: np.ndarray, centers: np.ndarray, orientations: np.ndarray, **more: Any
+    path: Path,
+    time_s: np.ndarray,
+    centers: np.ndarray,
+    orientations: np.ndarray,
+    name: str,
+    source: str,
+    cyclic: bool = False,
 ) -> SourceMotion:
     """Return the movement of the humanoid.
 
-    Args:
-        path: The file.
-        time_s: Instants [s], shape [T].
-        centers: Joint centers in the order of `JOINT_CENTERS`, z up [m], shape [T, 12, 3].
-        orientations: Segments in the order of `SEGMENTS` (w, x, y, z), shape [T, 5, 4].
-        more: Other fields of the motion.
+    Centers are in the order of `JOINT_CENTERS`, z up [m], shape [T, 12, 3], orientations in that of `SEGMENTS` (w, x,
+    y, z), shape [T, 5, 4].
     """
     ankles = [f"ankle_{side}" for side in "rl"]
     feet = orientations[:, [SEGMENTS.index(name) for name in ankles]]
     matrices = Rotation.from_quat(feet.reshape(-1, 4), scalar_first=True).as_matrix().reshape(*feet.shape[:2], 3, 3)
     from_ankle = np.einsum("tsij,cj->tsci", matrices, _HEEL_AND_BALL)
     soles = centers[:, [JOINT_CENTERS.index(name) for name in ankles], None] + from_ankle
-    return SourceMotion(
-        time_s=time_s,
-        positions=centers,
-        orientations=orientations,
-        sole_points=soles,
-        ankle_height_m=ANKLE_HEIGHT_M,
-        sha256=sha256_of(path),
-        **more,
-    )
+    sha256 = sha256_of(path)
+    return SourceMotion(name, time_s, centers, orientations, soles, ANKLE_HEIGHT_M, cyclic, source, sha256=sha256)

@@ -16,18 +16,12 @@ from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 KEYS = ("fps", "body_positions", "body_rotations", "dof_positions")
 
-_SIDES = {"r": "right", "l": "left"}
+_JOINTS = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
+_BODIES = ("thigh", "shin", "foot", "upper_arm", "lower_arm", "hand")
 _BODY_OF = {"pelvis": "pelvis", "thorax": "torso", "head": "head"} | {
-    f"{joint}_{side}": f"{word}_{body}"
-    for side, word in _SIDES.items()
-    for joint, body in {
-        "hip": "thigh",
-        "knee": "shin",
-        "ankle": "foot",
-        "shoulder": "upper_arm",
-        "elbow": "lower_arm",
-        "wrist": "hand",
-    }.items()
+    f"{joint}_{side[0]}": f"{side}_{body}"
+    for side in ("right", "left")
+    for joint, body in zip(_JOINTS, _BODIES, strict=True)
 }
 
 
@@ -60,14 +54,9 @@ def read_isaac_amp(path: Path) -> SourceMotion:
     def columns(landmarks: tuple[str, ...]) -> list[int]:
         return [names.index(_BODY_OF[landmark]) for landmark in landmarks]
 
-    return humanoid_foot.source_from_humanoid(
-        path,
-        np.arange(len(positions)) / fps,
-        positions[:, columns(JOINT_CENTERS)],
-        quaternions[:, columns(SEGMENTS)],
-        name=Path(path).stem.removeprefix("humanoid_"),
-        source=f"Isaac Lab AMP motion file {Path(path).name}",
-    )
+    time_s, centers, turns = np.arange(len(positions)) / fps, columns(JOINT_CENTERS), columns(SEGMENTS)
+    name, source = Path(path).stem.removeprefix("humanoid_"), f"Isaac Lab AMP motion file {Path(path).name}"
+    return humanoid_foot.source_from_humanoid(path, time_s, positions[:, centers], quaternions[:, turns], name, source)
 
 
 def _once(positions: np.ndarray, quaternions: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray, float]:

@@ -31,11 +31,7 @@ class NameMap:
 
 
 def list_maps(kind: str) -> dict[str, dict[str, Any]]:
-    """Return the maps of a kind, ``bvh``, ``markers`` or ``opensim``, by name.
-
-    Raises:
-        MsemuError: A file in ``cfg/motion`` is not a map.
-    """
+    """Return the maps of a kind, ``bvh``, ``markers`` or ``opensim``, by name."""
     folder = f"motion/{kind}"
     return {name: _checked(read_yaml(cfg_file(folder, name)), name) for name in cfg_names(folder)}
 
@@ -43,14 +39,10 @@ def list_maps(kind: str) -> dict[str, dict[str, Any]]:
 def choose_map(
     kind: str, path: Path, present: Sequence[str], required: Iterable[str], chosen: str | None = None
 ) -> NameMap:
-    """Return the map that gives all required points from the names in a file.
+    """Return the map that gives all required points from the names that are ``present`` in a file.
 
-    Args:
-        kind: ``bvh`` or ``markers``.
-        path: File, for messages.
-        present: Names in the file.
-        required: Points without which the file cannot be used.
-        chosen: Name of a map, or path of a YAML file of the user; None takes the map that knows most names.
+    That is the ``chosen`` one, by name or as the path of a YAML file of the user, otherwise the one that knows most
+    names.
 
     Raises:
         MsemuError: No map fits; the message lists the unknown names and suggests a map.

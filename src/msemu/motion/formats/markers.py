@@ -12,9 +12,9 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
-from msemu.files import printable, sha256_of
+from msemu.files import printable
 from msemu.motion.formats.anatomy import frame, source_from_points
-from msemu.motion.formats.axes import check_upright, to_z_up, unit_length
+from msemu.motion.formats.axes import ReadOptions, check_upright, to_z_up, unit_length
 from msemu.motion.formats.maps import choose_map, listed
 from msemu.motion.source import SourceMotion
 
@@ -48,33 +48,23 @@ def source_from_markers(
     markers: Mapping[str, np.ndarray],
     file_unit: str | None,
     usual_up: str,
-    names: str | None = None,
-    up: str | None = None,
-    unit: str | None = None,
+    options: ReadOptions,
 ) -> SourceMotion:
-    """Return the source motion of a set of markers.
+    """Return the source motion of markers in the file's axes and unit, shape [T, 3] each, NaN where not seen.
 
-    Args:
-        path: File they come from.
-        time_s: Instants [s], shape [T].
-        markers: Positions in the file's axes and unit, shape [T, 3] each; NaN where not seen.
-        file_unit: Unit that the file states; None takes the one in which legs are as long as legs are.
-        usual_up: Vertical axis that the format has by custom.
-        names: Marker map; by default the one that fits.
-        up: Vertical axis of the file, where it is another.
-        unit: Unit of length, where the file states a wrong one.
+    ``usual_up`` is the vertical axis that the format has by custom.
 
     Raises:
         MsemuError: Unknown markers, gaps that are too long, or a person who stands along another axis.
     """
     lateral = tuple(name.replace("_", "_lateral_") for name in _REQUIRED[3:])
     seen = [name for name, values in markers.items() if np.isfinite(values).all(-1).sum() >= 4]
-    mapping = choose_map("markers", path, seen, _REQUIRED[:3], names)
+    mapping = choose_map("markers", path, seen, _REQUIRED[:3], options.names)
     missing = [
         a for a, b in zip(_REQUIRED[3:], lateral, strict=True) if a not in mapping.found and b not in mapping.found
     ]
     if missing:
-        choose_map("markers", path, seen, (*_REQUIRED[:3], *missing), names)
+        choose_map("markers", path, seen, (*_REQUIRED[:3], *missing), options.names)
     needed = [*_REQUIRED[:3], *(a if a in mapping.found else b for a, b in zip(_REQUIRED[3:], lateral, strict=True))]
     part = _seen_together(path, markers, [name for point in needed for name in mapping.found[point]])
     time = time_s[part] - time_s[part][0]
@@ -83,14 +73,15 @@ def source_from_markers(
     for point, members in mapping.found.items():
         filled = [_fill(path, time, markers[name][part], name, point in needed) for name in members]
         if all(values is not None for values in filled):
-            points[point] = to_z_up(np.mean(filled, axis=0), up or usual_up)
-    length = unit_length(path, unit or file_unit, _leg_length(points))
+            points[point] = to_z_up(np.mean(filled, axis=0), options.up or usual_up)
+    length = unit_length(path, options.unit or file_unit, _leg_length(points))
     points = {point: length * values for point, values in points.items()}
     plane = _pelvis_plane(points)
     _add_hips(points, plane)
     _add_centers(points, plane)
-    if up is None:
-        check_upright(path, {name: _as_in_file(values, usual_up) for name, values in points.items()}, usual_up)
+    if options.up is None:
+        in_file = to_z_up(np.eye(3), usual_up).T
+        check_upright(path, {name: values @ in_file for name, values in points.items()}, usual_up)
     pelvis = plane * Rotation.from_euler("y", -PELVIS_PLANE_TILT_RAD)
     rotations, head = {"pelvis": pelvis}, None
     if "shoulder_r" not in points and {"trunk_top", "trunk_bottom"} <= set(points):
@@ -101,16 +92,8 @@ def source_from_markers(
         head = frame("left", left - right, "forward", front - back)
     kept = ("hip", "knee", "ankle", "toe", "heel", "shoulder", "elbow", "wrist")
     centers = {name: values for name, values in points.items() if name[:-2] in kept}
-    return source_from_points(
-        path,
-        time,
-        centers,
-        rotations,
-        f"markers of {Path(path).name}, names of '{mapping.name}'",
-        sha256_of(path),
-        head,
-        TRUNK_LEAN_RAD,
-    )
+    source = f"markers of {Path(path).name}, names of '{mapping.name}'"
+    return source_from_points(path, time, centers, rotations, source, head, TRUNK_LEAN_RAD)
 
 
 def _leg_length(points: Mapping[str, np.ndarray]) -> float:
@@ -120,11 +103,6 @@ def _leg_length(points: Mapping[str, np.ndarray]) -> float:
         knee, ankle = (points.get(f"{name}_{side}", points.get(f"{name}_lateral_{side}")) for name in ("knee", "ankle"))
         lengths.append(np.linalg.norm(points[f"asis_{side}"] - knee, axis=1) + np.linalg.norm(knee - ankle, axis=1))
     return float(np.mean(lengths))
-
-
-def _as_in_file(points: np.ndarray, up: str) -> np.ndarray:
-    """Undo `to_z_up`."""
-    return points @ to_z_up(np.eye(3), up).T
 
 
 def _pelvis_plane(points: Mapping[str, np.ndarray]) -> Rotation:

@@ -31,12 +31,7 @@ _MAX_DEVIATION_M = 1e-3
 
 
 def read_msgym_gait(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
-    """Read the gait as a cyclic clip of MS-Human-700.
-
-    Args:
-        path: The npz file.
-        body: The body ``ms_human_700``.
-        fps: Wanted frame rate [Hz]; the period is rounded to a whole number of frames.
+    """Read the gait as a cyclic clip of MS-Human-700 at ``fps`` [Hz], the period rounded to a whole number of frames.
 
     Raises:
         MsemuError: Another body, or a file that is not the gait of this model.
@@ -66,9 +61,8 @@ def read_msgym_gait(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
 def free_root(coordinates: np.ndarray) -> np.ndarray:
     """Return the pose of the pelvis as position and quaternion (w, x, y, z), shape [T, 7].
 
-    Args:
-        coordinates: pelvis_tz, pelvis_ty, pelvis_tx [m], pelvis_tilt, pelvis_list, pelvis_rotation [rad],
-            shape [T, 6].
+    The coordinates, shape [T, 6], are pelvis_tz, pelvis_ty, pelvis_tx [m], pelvis_tilt, pelvis_list, pelvis_rotation
+    [rad].
     """
     position = _PELVIS_ORIGIN + _PELVIS_TURN.apply(coordinates[:, [2, 1, 0]])
     rotation = _PELVIS_TURN * Rotation.from_euler("ZXY", coordinates[:, 3:])
@@ -93,9 +87,8 @@ def _check(path: Path, arrays: dict[str, np.ndarray], body: Body) -> None:
 def _verify(path: Path, body: Body, qpos: np.ndarray, recorded: np.ndarray) -> float:
     """Compare the positions of all bodies with the recorded ones, in the frame of the pelvis.
 
-    The gait was made with a release of the model whose sacrum sits elsewhere on the pelvis, so a displacement
-    that is the same in all frames is accepted and returned [m]; any change of it over time above 1 mm is
-    refused.
+    The gait was made with a release of the model whose sacrum sits elsewhere on the pelvis, so a displacement that is
+    the same in all frames is accepted and returned [m]; any change of it over time above 1 mm is refused.
     """
     pelvis = body.model.body("pelvis").id
     frames = zip(posed(body.model, qpos), recorded, strict=True)

@@ -8,18 +8,8 @@ from scipy.spatial.transform import Rotation
 from msemu.models.body import Body
 from msemu.models.poses import posed
 from msemu.motion.clip import MotionClip
+from msemu.motion.formats import opensim_pose as opensim
 from msemu.motion.formats.maps import list_maps
-from msemu.motion.formats.opensim_pose import (
-    ARM,
-    LUMBAR,
-    MIRROR,
-    PELVIS,
-    TRANSLATION,
-    Z_UP,
-    Segments,
-    as_opensim,
-    direct_joints,
-)
 from msemu.motion.formats.opensim_storage import write_storage
 
 EXPORT_NAMES = "rajagopal"
@@ -29,45 +19,40 @@ EXPORT_NAMES = "rajagopal"
 def write_opensim(path: Path, clip: MotionClip, body: Body) -> None:
     """Write a clip as joint angles under the names of the Rajagopal model, in degrees for .mot, radians for .sto.
 
-    Joints of the body that the model does not have follow under their own names where they leave their neutral
-    angle.
-
-    Raises:
-        MsemuError: The clip is of another body, or the file cannot be written.
+    Joints of the body that the model does not have follow under their own names where they leave their neutral angle.
     """
     clip.check_matches(body.name, body.joint_names)
     in_degrees = path.suffix.lower() == ".mot"
     angles, translations = coordinates(clip, body)
     factor = 180.0 / np.pi if in_degrees else 1.0
     written = {name: factor * values for name, values in angles.items()} | translations
-    order = [*PELVIS, *TRANSLATION, *(name for name in written if name not in (*PELVIS, *TRANSLATION))]
+    order = [*opensim.ROOT, *(name for name in written if name not in opensim.ROOT)]
     time = np.arange(clip.num_frames) / clip.fps
     write_storage(path, clip.name or "clip", time, {name: written[name] for name in order}, in_degrees)
 
 
 def coordinates(clip: MotionClip, body: Body) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return a clip's rotational coordinates [rad] and its translations [m] by name, shape [T] each."""
-    segments = Segments(body)
+    segments = opensim.Segments(body)
     offset = np.array(list_maps("opensim")[EXPORT_NAMES]["hips_from_pelvis_m"])
     arms = "rl" if segments.has_arms() else ""
     rows: dict[str, list] = {name: [] for name in ("pelvis", "position", "lumbar", *arms)}
     for data in posed(body.model, clip.qpos):
         pelvis, thorax = segments.rotation(data, "pelvis"), segments.rotation(data, "thorax")
-        turn = as_opensim(pelvis)
+        turn = opensim.as_opensim(pelvis)
         rows["pelvis"].append(turn)
-        rows["position"].append(Z_UP.inv().apply(data.site("landmark/pelvis").xpos) - turn.apply(offset))
-        rows["lumbar"].append(as_opensim(pelvis.inv() * thorax))
+        rows["position"].append(opensim.Z_UP.inv().apply(data.site("landmark/pelvis").xpos) - turn.apply(offset))
+        rows["lumbar"].append(opensim.as_opensim(pelvis.inv() * thorax))
         for side in arms:
-            rows[side].append(as_opensim(thorax.inv() * segments.upper_arm(data, side)))
-    angles = _euler(PELVIS, rows["pelvis"])
+            rows[side].append(opensim.as_opensim(thorax.inv() * segments.upper_arm(data, side)))
+    angles = _euler(opensim.PELVIS, rows["pelvis"])
     if len(segments.spine()):
-        angles |= _euler(LUMBAR, rows["lumbar"])
+        angles |= _euler(opensim.LUMBAR, rows["lumbar"])
+    covered = set(segments.spine().tolist())
     for side in arms:
-        angles |= _euler([f"{name}_{side}" for name in ARM], rows[side], MIRROR[side])
-    covered = {int(joint) for joint in segments.spine()}
-    for side in arms:
-        covered |= {int(joint) for joint in segments.shoulder(side)}
-    for name, (joint, zero) in direct_joints(body).items():
+        covered |= set(segments.shoulder(side).tolist())
+        angles |= _euler([f"{name}_{side}" for name in opensim.ARM], rows[side], opensim.MIRROR[side])
+    for name, (joint, zero) in opensim.direct_joints(body).items():
         angles[name] = clip.qpos[:, 7 + joint] + zero
         covered.add(joint)
     neutral = body.neutral_qpos
@@ -75,7 +60,7 @@ def coordinates(clip: MotionClip, body: Body) -> tuple[dict[str, np.ndarray], di
         column = clip.qpos[:, 7 + joint]
         if int(joint) not in covered and np.abs(column - neutral[7 + joint]).max() > 1e-9:
             angles[body.joint_names[joint]] = column
-    return angles, dict(zip(TRANSLATION, np.array(rows["position"]).T, strict=True))
+    return angles, dict(zip(opensim.TRANSLATION, np.array(rows["position"]).T, strict=True))
 
 
 def _euler(names: tuple[str, ...] | list[str], rotations: list[Rotation], signs: np.ndarray | float = 1.0) -> dict:

@@ -15,39 +15,22 @@ from msemu.files import check_times
 from msemu.models.body import Body
 from msemu.models.poses import at_pose
 from msemu.motion.clip import MotionClip
+from msemu.motion.formats import opensim_pose as opensim
 from msemu.motion.formats.maps import NameMap, choose_map, listed
-from msemu.motion.formats.opensim_pose import (
-    ARM,
-    LEG,
-    LUMBAR,
-    MIRROR,
-    PELVIS,
-    TRANSLATION,
-    Z_UP,
-    Segments,
-    direct_joints,
-    from_angles,
-)
 from msemu.motion.formats.opensim_storage import read_storage
 from msemu.motion.formats.pose_clip import num_frames, pose_clip
 from msemu.motion.formats.segment_fit import fit_rotations
 from msemu.motion.geometry import sole_heights
 from msemu.motion.smoothing import continuous_quaternions
 
-_REQUIRED = (*PELVIS, *TRANSLATION, *(f"{joint}_{side}" for joint in LEG[:5] for side in "rl"))
+_REQUIRED = (*opensim.ROOT, *(f"{joint}_{side}" for joint in opensim.LEG[:5] for side in "rl"))
 
 
 def read_opensim(path: Path, body: Body, fps: float = 50.0, names: str | None = None) -> MotionClip:
-    """Read joint angles as a clip, exactly as they are.
+    """Read joint angles of a whole trial (.mot, .sto) as a clip, exactly as they are, by cubic splines at ``fps`` [Hz].
 
     Only the height is changed: the standing soles are put on the floor. Columns of no joint are left out;
-    the clip's source names them.
-
-    Args:
-        path: A .mot or .sto file with the coordinates of a whole trial.
-        body: The body.
-        fps: Frame rate of the clip [Hz]; the file is interpolated by cubic splines.
-        names: Map of the coordinates' names; by default the one that fits.
+    the clip's source names them. ``names`` is a map of the coordinates' names; by default the one that fits.
 
     Raises:
         MsemuError: The file is damaged, or does not hold the coordinates of a gait model.
@@ -106,10 +89,10 @@ def _standard(path: Path, mapping: NameMap, columns: dict[str, np.ndarray], in_d
     values = {}
     for name, members in mapping.found.items():
         column = np.mean([columns[member] for member in members], axis=0)
-        values[name] = column if name in TRANSLATION else unit * column
+        values[name] = column if name in opensim.TRANSLATION else unit * column
         if name.startswith("knee_angle"):
             values[name] = mapping.values.get("knee_flexion_sign", 1) * values[name]
-    turns = max(float(np.abs(values[name]).max()) for name in values if name not in TRANSLATION)
+    turns = max(float(np.abs(values[name]).max()) for name in values if name not in opensim.TRANSLATION)
     if turns > 20 * np.pi:
         raise MsemuError(f"{path}: an angle of {turns / (2 * np.pi):.0f} turns; is 'inDegrees' of the header right?")
     return values
@@ -117,25 +100,25 @@ def _standard(path: Path, mapping: NameMap, columns: dict[str, np.ndarray], in_d
 
 def _set_angles(body: Body, qpos: np.ndarray, values: dict[str, np.ndarray]) -> set[str]:
     """Set the joints that are taken angle by angle; return the coordinates that the body can follow."""
-    used = {*PELVIS, *TRANSLATION}
-    for name, (joint, zero) in direct_joints(body).items():
+    used = set(opensim.ROOT)
+    for name, (joint, zero) in opensim.direct_joints(body).items():
         if name in values:
             qpos[:, 7 + joint] = values[name] - zero
             used.add(name)
-    segments = Segments(body)
+    segments = opensim.Segments(body)
     if len(segments.spine()):
-        used |= set(LUMBAR)
+        used |= set(opensim.LUMBAR)
     if segments.has_arms():
-        used |= {f"{name}_{side}" for name in ARM for side in "rl"}
+        used |= {f"{name}_{side}" for name in opensim.ARM for side in "rl"}
     return used
 
 
 def _set_pelvis(body: Body, qpos: np.ndarray, values: dict[str, np.ndarray], mapping: NameMap) -> Rotation:
     """Set the root so that the pelvis is where the file has it; return the orientation of the pelvis."""
-    turn = Rotation.from_euler("ZXY", np.column_stack([values[name] for name in PELVIS]))
+    turn = Rotation.from_euler("ZXY", np.column_stack([values[name] for name in opensim.PELVIS]))
     offset = np.array(mapping.values.get("hips_from_pelvis_m", [0.0, 0.0, 0.0]), dtype=float)
-    hips = Z_UP.apply(np.column_stack([values[name] for name in TRANSLATION]) + turn.apply(offset))
-    pelvis = Z_UP * turn * Z_UP.inv()
+    hips = opensim.Z_UP.apply(np.column_stack([values[name] for name in opensim.TRANSLATION]) + turn.apply(offset))
+    pelvis = opensim.Z_UP * turn * opensim.Z_UP.inv()
     site = at_pose(body.model, body.neutral_qpos).site("landmark/pelvis")
     root = Rotation.from_quat(body.neutral_qpos[3:7], scalar_first=True)
     within = root.inv() * Rotation.from_matrix(site.xmat.reshape(3, 3))
@@ -148,19 +131,19 @@ def _set_pelvis(body: Body, qpos: np.ndarray, values: dict[str, np.ndarray], map
 
 def _set_segments(body: Body, qpos: np.ndarray, values: dict[str, np.ndarray], pelvis: Rotation) -> np.ndarray:
     """Turn thorax and upper arms as the file has them."""
-    segments = Segments(body)
+    segments = opensim.Segments(body)
     thorax = pelvis
-    if all(name in values for name in LUMBAR):
-        thorax = pelvis * from_angles([values[name] for name in LUMBAR])
+    if all(name in values for name in opensim.LUMBAR):
+        thorax = pelvis * opensim.from_angles([values[name] for name in opensim.LUMBAR])
         if len(segments.spine()):
             segment = segments.landmark("thorax")
             qpos = fit_rotations(
                 body, qpos, segments.spine(), segment, lambda data: segments.rotation(data, "thorax"), thorax
             )
     for side in "rl" if segments.has_arms() else "":
-        names = [f"{name}_{side}" for name in ARM]
+        names = [f"{name}_{side}" for name in opensim.ARM]
         if all(name in values for name in names):
-            wanted = thorax * from_angles([values[name] for name in names], MIRROR[side])
+            wanted = thorax * opensim.from_angles([values[name] for name in names], opensim.MIRROR[side])
             joints, segment = segments.shoulder(side), segments.landmark(f"shoulder_{side}")
             qpos = fit_rotations(
                 body, qpos, joints, segment, lambda data, side=side: segments.upper_arm(data, side), wanted

@@ -20,6 +20,7 @@ thumb forward [rad]."""
 
 PELVIS = ("pelvis_tilt", "pelvis_list", "pelvis_rotation")
 TRANSLATION = ("pelvis_tx", "pelvis_ty", "pelvis_tz")
+ROOT = (*PELVIS, *TRANSLATION)
 LUMBAR = ("lumbar_extension", "lumbar_bending", "lumbar_rotation")
 LEG = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle", "subtalar_angle", "mtp_angle")
 ARM = ("arm_flex", "arm_add", "arm_rot")
@@ -33,11 +34,7 @@ MIRROR = {"r": np.array([1.0, 1.0, 1.0]), "l": np.array([1.0, -1.0, -1.0])}
 
 @dataclass(frozen=True)
 class Segments:
-    """Where a body's pelvis, thorax and upper arms are.
-
-    Attributes:
-        body: The body.
-    """
+    """Where a body's pelvis, thorax and upper arms are."""
 
     body: Body
 

@@ -37,14 +37,7 @@ class Storage:
 def write_storage(
     path: Path, name: str, time: np.ndarray, columns: Mapping[str, np.ndarray], in_degrees: bool = False
 ) -> None:
-    """Write columns over time as OpenSim reads them.
-
-    Args:
-        path: File to write (.mot or .sto).
-        name: Title, one line.
-        time: Instants [s], shape [T].
-        columns: Values by label, shape [T] each, written as they are.
-        in_degrees: What the header says of the rotations among them.
+    """Write columns over time [s], shape [T] each, as OpenSim reads them; the header states the unit of the angles.
 
     Raises:
         MsemuError: Columns of other lengths, values that are not finite, labels with blanks, or a path that

@@ -17,17 +17,10 @@ _STANDING_HEIGHT_M = 0.01
 
 
 def pose_clip(path: Path, body: Body, fps: float, qpos: np.ndarray, source: str, **more: Any) -> MotionClip:
-    """Make a clip of poses, with their velocities, their quality and the hash of the file that they come from.
+    """Make a clip of poses, shape [T, nq], that fulfill the couplings, with velocities, quality and the file's hash.
 
-    Args:
-        path: The file; by default the clip is called after it.
-        body: The body.
-        fps: Frame rate [Hz].
-        qpos: Poses that fulfill the couplings, shape [T, nq].
-        source: Where the poses come from, for people.
-        more: Other fields of the clip.
+    ``source`` says where they come from, for people. ``more`` are other fields; the name is by default the file's.
     """
-    named = {"name": Path(path).stem} | more
     clip = MotionClip(
         body=body.name,
         joint_names=tuple(body.joint_names),
@@ -36,18 +29,14 @@ def pose_clip(path: Path, body: Body, fps: float, qpos: np.ndarray, source: str,
         qvel=velocities(body, qpos, fps, more.get("cycle_displacement")),
         source=source,
         source_sha256=sha256_of(path),
-        **named,
+        **({"name": Path(path).stem} | more),
     )
     clip.quality = assess(body, clip, sole_heights(body, qpos) < _STANDING_HEIGHT_M)
     return clip
 
 
 def num_frames(path: Path, duration_s: float, fps: float) -> int:
-    """Return how many frames a recording has at another frame rate [Hz].
-
-    Raises:
-        MsemuError: Fewer than 2, or more than are accepted.
-    """
+    """Return how many frames a recording has at another frame rate [Hz]."""
     frames = int(np.floor(duration_s * fps + 1e-6)) + 1
     check_frames(path, frames, f" at {fps:g} Hz")
     return frames

@@ -10,20 +10,8 @@ from pathlib import Path
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from msemu import files
 from msemu.errors import MsemuError
-from msemu.files import (
-    MAX_COLUMNS,
-    RATE_HZ,
-    array_names,
-    check_frames,
-    check_times,
-    parse_numbers,
-    read_arrays,
-    read_numbers,
-    read_text,
-    scalar,
-    write_text,
-)
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.maps import listed
@@ -34,19 +22,14 @@ ROOT = ("root_x", "root_y", "root_z", "root_qw", "root_qx", "root_qy", "root_qz"
 
 
 def read_qpos(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
-    """Read poses of a body, as they are, interpolated to a frame rate.
+    """Read poses of a body (npz, csv), as they are, interpolated to ``fps`` [Hz].
 
     Joints that the file does not name stay neutral; coupled joints follow their drivers.
-
-    Args:
-        path: An npz or csv file.
-        body: The body.
-        fps: Frame rate of the clip [Hz].
 
     Raises:
         MsemuError: The file is damaged, or names joints that the body does not have.
     """
-    columns, time, table = _read_npz(path, body) if array_names(path) else _read_csv(path)
+    columns, time, table = _read_npz(path, body) if files.array_names(path) else _read_csv(path)
     unknown = [name for name in columns if name not in (*ROOT, *body.joint_names)]
     missing = [name for name in ROOT if name not in columns]
     if unknown or missing:
@@ -55,8 +38,8 @@ def read_qpos(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
         )
     if len(set(columns)) != len(columns):
         raise MsemuError(f"{path} names a column twice")
-    check_frames(path, len(table))
-    check_times(path, time)
+    files.check_frames(path, len(table))
+    files.check_times(path, time)
     given = np.repeat(body.neutral_qpos[None], len(table), axis=0)
     order = (*ROOT, *body.joint_names)
     given[:, [order.index(name) for name in columns]] = table
@@ -72,29 +55,25 @@ def read_qpos(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
 
 
 def write_csv(path: Path, clip: MotionClip) -> None:
-    """Write a clip as `read_qpos` reads it.
-
-    Raises:
-        MsemuError: ``path`` cannot be written.
-    """
+    """Write a clip as `read_qpos` reads it."""
     time = np.arange(clip.num_frames) / clip.fps
     rows = [",".join(f"{value:.10g}" for value in row) for row in np.column_stack([time, clip.qpos])]
-    write_text(path, "\n".join([",".join(["time", *ROOT, *clip.joint_names]), *rows]) + "\n")
+    files.write_text(path, "\n".join([",".join(["time", *ROOT, *clip.joint_names]), *rows]) + "\n")
 
 
 def _read_npz(path: Path, body: Body) -> tuple[list[str], np.ndarray, np.ndarray]:
-    present = array_names(path)
-    arrays = read_numbers(path, ("qpos", *sorted({"fps", "time"} & present)))
+    present = files.array_names(path)
+    arrays = files.read_numbers(path, ("qpos", *sorted({"fps", "time"} & present)))
     qpos = arrays["qpos"]
     if "time" in arrays:
         time = arrays["time"].ravel()
     elif "fps" in arrays:
-        time = np.arange(len(np.atleast_1d(qpos))) / scalar(path, "fps", arrays["fps"], *RATE_HZ)
+        time = np.arange(len(np.atleast_1d(qpos))) / files.scalar(path, "fps", arrays["fps"], *files.RATE_HZ)
     else:
         raise MsemuError(f"{path} needs 'fps' (1 to 10000 Hz) or 'time' [s] beside 'qpos'")
     names = body.joint_names
     if "joint_names" in present:
-        names = [str(name) for name in read_arrays(path, ("joint_names",))["joint_names"].ravel()]
+        names = [str(name) for name in files.read_arrays(path, ("joint_names",))["joint_names"].ravel()]
     if qpos.shape != (len(time), len(ROOT) + len(names)):
         raise MsemuError(
             f"{path}: qpos has shape {qpos.shape} for {len(time)} instants; body '{body.name}' needs"
@@ -104,9 +83,9 @@ def _read_npz(path: Path, body: Body) -> tuple[list[str], np.ndarray, np.ndarray
 
 
 def _read_csv(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
-    lines = [line for line in read_text(path).splitlines() if line.strip()]
+    lines = [line for line in files.read_text(path).splitlines() if line.strip()]
     names = [name.strip() for name in lines[0].split(",")] if lines else []
-    if not names or names[0].lower() != "time" or len(names) > MAX_COLUMNS:
-        raise MsemuError(f"{path}: the first line must name the columns, 'time' first, at most {MAX_COLUMNS}")
-    table = parse_numbers(path, lines[1:], len(names), first_row=1)
+    if not names or names[0].lower() != "time" or len(names) > files.MAX_COLUMNS:
+        raise MsemuError(f"{path}: the first line must name the columns, 'time' first, at most {files.MAX_COLUMNS}")
+    table = files.parse_numbers(path, lines[1:], len(names), first_row=1)
     return names[1:], table[:, 0], table[:, 1:]

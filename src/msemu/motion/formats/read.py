@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from msemu.files import array_names, printable, read_bytes
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.amass import RATES, read_amass
+from msemu.motion.formats.axes import ReadOptions
 from msemu.motion.formats.bvh import read_bvh
 from msemu.motion.formats.c3d import is_c3d, read_c3d
 from msemu.motion.formats.clip_source import source_from_angles
@@ -30,23 +30,6 @@ _FORMATS = "DeepMimic JSON, Isaac AMP npz, AMASS npz, BVH, TRC, C3D, OpenSim .mo
 
 CLIP_FORMATS = ("storage", "msgym", "qpos_npz", "qpos_csv")
 """Formats that hold joint angles and become a clip as they are."""
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """What a file does not say about itself.
-
-    Attributes:
-        names: Name map in ``cfg/motion``, or path of a YAML file; by default the one that fits.
-        up: Vertical axis, ``x``, ``y`` or ``z``, of a BVH, TRC or C3D file; by default the format's custom.
-        unit: Unit of length of a BVH, TRC or C3D file; by default what the file says or the legs tell.
-        smpl_model: SMPL model (npz) of the person of an AMASS file; mean proportions when None.
-    """
-
-    names: str | None = None
-    up: str | None = None
-    unit: str | None = None
-    smpl_model: Path | None = None
 
 
 def detect_format(path: Path) -> str:
@@ -82,8 +65,7 @@ def detect_format(path: Path) -> str:
 def read_source(path: Path, options: ReadOptions | None = None) -> SourceMotion:
     """Read a recorded movement for retargeting; the format is found from the content.
 
-    Joint angles (.mot, .sto) are brought onto the default whole body first, whose landmarks are then the
-    recording.
+    Joint angles (.mot, .sto) are brought onto the default whole body first, whose landmarks are then the recording.
 
     Raises:
         MsemuError: The file is missing, of an unknown format, damaged, or in coordinates of one body.
@@ -104,25 +86,17 @@ _SOURCE_READERS: dict[str, Callable[[Path, ReadOptions], SourceMotion]] = {
     "deepmimic": lambda path, options: read_deepmimic(path),
     "isaac_amp": lambda path, options: read_isaac_amp(path),
     "amass": lambda path, options: read_amass(path, options.smpl_model),
-    "bvh": lambda path, options: read_bvh(path, options.names, options.up, options.unit),
-    "trc": lambda path, options: source_from_markers(
-        path, *read_trc(path), "y", options.names, options.up, options.unit
-    ),
-    "c3d": lambda path, options: source_from_markers(
-        path, *read_c3d(path), "z", options.names, options.up, options.unit
-    ),
+    "bvh": read_bvh,
+    "trc": lambda path, options: source_from_markers(path, *read_trc(path), "y", options),
+    "c3d": lambda path, options: source_from_markers(path, *read_c3d(path), "z", options),
     "storage": lambda path, options: source_from_angles(path, options.names),
 }
 
 
 def read_clip(path: Path, body: Body, fps: float = 50.0, names: str | None = None) -> MotionClip:
-    """Read joint angles as a clip of a body, without retargeting.
+    """Read joint angles, in a file of one of `CLIP_FORMATS`, as a clip of a body at ``fps`` [Hz], without retargeting.
 
-    Args:
-        path: A file of one of `CLIP_FORMATS`.
-        body: The body.
-        fps: Frame rate of the clip [Hz].
-        names: Map of OpenSim's coordinate names; by default the one that fits.
+    ``names`` is a map of OpenSim's coordinate names; by default the one that fits.
 
     Raises:
         MsemuError: The file is damaged, of another format, or for another body.

@@ -15,13 +15,7 @@ _MAX_STEP_RAD = 0.4
 
 
 def joints_between(body: Body, ancestor: int, descendant: int) -> np.ndarray:
-    """Return the independent joints that turn one segment against another, as indices into ``joint_names``.
-
-    Args:
-        body: The body.
-        ancestor: Body id of the one segment.
-        descendant: Body id of the other segment.
-    """
+    """Return the independent joints that turn one body (by id) against another, as indices into ``joint_names``."""
     between = ancestor_dofs(body.model, ancestor) ^ ancestor_dofs(body.model, descendant)
     return body.independent_joints[between[6 + body.independent_joints]]
 
@@ -36,13 +30,8 @@ def fit_rotations(
 ) -> np.ndarray:
     """Return poses in which a segment is turned as wanted, found by Gauss-Newton steps from frame to frame.
 
-    Args:
-        body: The body.
-        qpos: Poses, shape [T, nq]; the given joints are changed, beginning at the first frame's.
-        joints: Indices into ``joint_names`` of the joints to find.
-        segment: Body id of the segment.
-        measure: Orientation of axes fixed in the segment.
-        wanted: Orientation in each frame [T].
+    Of the poses, shape [T, nq], the joints (indices into ``joint_names``) change, beginning at the first frame's; the
+    others stay. ``measure`` gives the orientation of axes that are fixed in the segment (body id).
     """
     model, data = body.model, mujoco.MjData(body.model)
     found, columns = qpos.copy(), 7 + joints

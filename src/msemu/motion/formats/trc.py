@@ -1,9 +1,8 @@
 """TRC files: marker positions over time, as OpenSim and Motion Analysis write them.
 
-Line 3 holds the rate and the unit, line 4 the marker names, line 5 the axes, then a row a frame: number, time
-and three coordinates a marker; blank fields and NaN stand for markers that were not seen (OpenSim
-documentation, "Marker (.trc) Files"). The declared numbers of frames and markers are often wrong in published
-files; what is there counts.
+Line 3 holds the rate and the unit, line 4 the marker names, line 5 the axes, then a row a frame: number, time and three
+coordinates a marker; blank fields and NaN stand for markers that were not seen (OpenSim documentation, "Marker (.trc)
+Files"). The declared numbers of frames and markers are often wrong in published files; what is there counts.
 """
 
 from collections.abc import Mapping
@@ -50,13 +49,7 @@ def read_trc(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray], str | None]
 def write_trc(path: Path, time: np.ndarray, markers: Mapping[str, np.ndarray]) -> None:
     """Write markers as OpenSim reads them: meters, y up, x forward, z to the right.
 
-    Args:
-        path: File to write.
-        time: Instants [s], evenly spaced, shape [T].
-        markers: Positions with z up [m], shape [T, 3] each.
-
-    Raises:
-        MsemuError: ``path`` cannot be written.
+    The markers are given with z up [m], shape [T, 3] each, at evenly spaced instants [s], shape [T].
     """
     rate, frames = 1.0 / float(np.median(np.diff(time))), len(time)
     table = np.concatenate([values[:, [0, 2, 1]] * [1.0, 1.0, -1.0] for values in markers.values()], axis=1)

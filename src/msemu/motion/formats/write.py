@@ -27,11 +27,7 @@ HEAD_MARKERS_M = {
 
 
 def write_landmarks(path: Path, clip: MotionClip, body: Body) -> None:
-    """Write the joint centers of a clip, and markers on pelvis and head, as a TRC file.
-
-    Raises:
-        MsemuError: ``path`` cannot be written.
-    """
+    """Write the joint centers of a clip, and markers on pelvis and head, as a TRC file."""
     positions, matrices = landmark_path(body, clip.qpos)
     markers = {name: positions[:, index] for index, name in enumerate(LANDMARKS)}
     for segment, points in (("pelvis", PELVIS_MARKERS_M), ("head", HEAD_MARKERS_M)):
@@ -42,11 +38,7 @@ def write_landmarks(path: Path, clip: MotionClip, body: Body) -> None:
 
 
 def write_poses(path: Path, clip: MotionClip, body: Body) -> None:
-    """Write the poses of a clip as an npz with ``qpos``, ``fps`` and ``joint_names``.
-
-    Raises:
-        MsemuError: ``path`` cannot be written.
-    """
+    """Write the poses of a clip as an npz with ``qpos``, ``fps`` and ``joint_names``."""
     write_arrays(path, {"qpos": clip.qpos, "fps": clip.fps, "joint_names": np.array(clip.joint_names)})
 
 

@@ -91,11 +91,7 @@ def catalogue() -> dict[str, Entry]:
 
 
 def find_entry(name: str) -> Entry:
-    """Return the clip called ``name``.
-
-    Raises:
-        MsemuError: There is none.
-    """
+    """Return the clip called ``name``."""
     entries = catalogue()
     if name not in entries:
         raise MsemuError(f"no clip '{name}' in the catalogue{suggestion(name, entries, 'see: msemu-motion fetch')}")
@@ -103,11 +99,7 @@ def find_entry(name: str) -> Entry:
 
 
 def clip_sets() -> dict[str, tuple[str, ...]]:
-    """Return the sets of clips by name; ``all`` holds the whole catalogue.
-
-    Raises:
-        MsemuError: A set names a clip that there is not.
-    """
+    """Return the sets of clips by name; ``all`` holds the whole catalogue."""
     entries, sets = catalogue(), {}
     for file in cfg_names("motion/clip_sets"):
         sets[file] = tuple(read_yaml(cfg_file("motion/clip_sets", file))["clips"])
@@ -119,11 +111,7 @@ def clip_sets() -> dict[str, tuple[str, ...]]:
 
 
 def find_entries(names: Iterable[str]) -> list[Entry]:
-    """Return the clips of the given names and sets, each once.
-
-    Raises:
-        MsemuError: A name is neither a clip nor a set.
-    """
+    """Return the clips of the given names and sets, each once."""
     sets, entries = clip_sets(), catalogue()
     found = {}
     for name in names:

@@ -83,14 +83,12 @@ def _index() -> str:
         raise LookupError("PIP_NO_INDEX is set")
     if os.environ.get("PIP_INDEX_URL"):
         return os.environ["PIP_INDEX_URL"]
-    command = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=_STALL_S, check=False)
-    if not result.stdout.strip():
-        command = [sys.executable, "-c", _PIPS_DEFAULT]
+    for arguments in (("-m", "pip", "config", "get", "global.index-url"), ("-c", _PIPS_DEFAULT)):
+        command = [sys.executable, *arguments]
         result = subprocess.run(command, capture_output=True, text=True, timeout=_STALL_S, check=False)
-    if not result.stdout.strip():
-        raise LookupError("pip names no index; set PIP_INDEX_URL")
-    return result.stdout.strip()
+        if result.stdout.strip():
+            return result.stdout.strip()
+    raise LookupError("pip names no index; set PIP_INDEX_URL")
 
 
 def _address_of(name: str, page: str, text: str) -> str:

@@ -18,12 +18,8 @@ from msemu.motion.library.download import download
 def fetch(entry: Entry, wheel: Path | None = None) -> Path:
     """Return the file of a catalogue clip; obtain it when it is not in the cache.
 
-    All clips of a package are kept at once, so that it is downloaded once. License and source are
-    written beside them.
-
-    Args:
-        entry: Clip of the catalogue.
-        wheel: The package's wheel or source archive that is already on this machine.
+    All clips of a package are kept at once, so that it is downloaded once, or taken from its ``wheel`` or source
+    archive on this machine. License and source are written beside them.
 
     Raises:
         MsemuError: No network, no pip, a file that is not what the catalogue says, or no permission to write.

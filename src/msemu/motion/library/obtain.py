@@ -27,15 +27,9 @@ def obtain_clip(
     """Return the path of a catalogue clip on ``body``; fetch, retarget and repair it when it is not in the cache.
 
     Flight phases are made free flights (`msemu.motion.repair.repair`); the clip before that lies beside it, as
-    ``.raw.npz``.
-    The file's name carries a hash of everything the clip depends on: the source, the body, the settings and the
-    versions of retargeting and repair.
-
-    Args:
-        entry: Clip of the catalogue.
-        body: The body.
-        fps: Frame rate [Hz].
-        on_frame: Called with the number of frames done and in all while retargeting.
+    ``.raw.npz``. The file's name carries a hash of everything the clip depends on: the source, the body, the settings
+    and the versions of retargeting and repair. ``on_frame`` gets the number of frames done and in all while
+    retargeting.
 
     Raises:
         MsemuError: The clip cannot be obtained.
@@ -60,11 +54,7 @@ def obtain_clip(
 
 
 def load_source(entry: Entry) -> SourceMotion:
-    """Return the source motion of a catalogue clip; fetch it when needed.
-
-    Raises:
-        MsemuError: The clip cannot be obtained.
-    """
+    """Return the source motion of a catalogue clip; fetch it when needed."""
     source = describe(read_source(fetch(entry)))
     source.name = entry.name
     return overground(source) if entry.treadmill else source

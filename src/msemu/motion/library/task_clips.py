@@ -18,15 +18,10 @@ OnFrame = Callable[[int, int], None]
 
 
 def load_clips(cfg: TaskCfg, body: Body, on_frame: OnFrame = lambda done, total: None) -> list[MotionClip]:
-    """Read the clips of a task; a catalogue motion is fetched and retargeted when it is not in the cache.
+    """Read the clips of a task; a catalogue motion is obtained by `obtain_clip` when it is not in the cache.
 
     A motion may be the name of a clip or of a set of clips of the catalogue, a clip file, a file of joint angles for
     this body (msgym, .mot, poses), or ``$NAME``: the file that the environment variable ``NAME`` names.
-
-    Args:
-        cfg: The task.
-        body: Its body.
-        on_frame: Called with the number of frames done and in all while a clip is retargeted.
 
     Raises:
         MsemuError: No motion is named, or one cannot be had.
@@ -73,15 +68,7 @@ def load_clip(cfg: TaskCfg, body: Body, on_frame: OnFrame = lambda done, total: 
 
 
 def find_clip(clips: Sequence[MotionClip], name: str | None) -> tuple[int, MotionClip]:
-    """Return the index of a clip and the clip.
-
-    Args:
-        clips: Clips to choose from.
-        name: Its name (see `msemu.motion.reference.clip_names`); the first one by default.
-
-    Raises:
-        MsemuError: None of them has this name.
-    """
+    """Return index and clip of a name (see `msemu.motion.reference.clip_names`); by default of the first one."""
     names = clip_names(clips)
     if name is not None and name not in names:
         raise MsemuError(f"there is no clip '{name}' here{suggestion(name, names)}")

@@ -72,13 +72,10 @@ class FlightOptimization:
         self._joints, self._longest_move = 7 + joints, _SPEED[0] * pace / fps
 
     def solve(self, window: np.ndarray, first: int, last: int, joined: tuple[bool, bool] = (True, True)) -> np.ndarray:
-        """Return the changed window, shape [F, nq].
+        """Return the changed window: poses of the flight and of the frames before and after it, shape [F, nq].
 
-        Args:
-            window: Poses of the flight and of the frames before and after it, shape [F, nq].
-            first: First frame of the window without contact.
-            last: Last frame of the window without contact.
-            joined: Whether the path goes on before and after the window; its pose may not change there.
+        ``first`` and ``last`` are its frames without contact; ``joined`` says whether the path goes on before and after
+        the window: its pose may not change there.
         """
         for bend in _BEND:
             problem = self._pose_problem(window, max(first, 1), min(last, len(window) - 2), joined, bend)
@@ -143,10 +140,8 @@ class FlightOptimization:
         """Return matrix and right-hand side of a Gauss-Newton step in the coefficients of the splines."""
         count = self._frame.num_coordinates
         spread = sparse.kron(sparse.csr_matrix(problem.basis), sparse.identity(count), format="csr")
-        errors, rows = zip(
-            *(self._frame.closeness(pose, anchor) for pose, anchor in zip(path, problem.anchors, strict=True)),
-            strict=True,
-        )
+        frames = zip(path, problem.anchors, strict=True)
+        errors, rows = zip(*(self._frame.closeness(*frame) for frame in frames), strict=True)
         close = sparse.block_diag(rows, format="csr") @ spread
         flight = self._flight_rows(problem, path) @ spread / softness
         normal = (close.T @ close).toarray() + flight.T @ flight + np.kron(problem.bending, np.eye(count))
@@ -204,10 +199,7 @@ class FlightOptimization:
             derivative = self._frame.angular_momentum_derivative(path[at - 1 : at + 2])
             momentum[row, :, at - 1 : at + 2] = derivative.transpose(1, 0, 2)
         change = np.diff(momentum, axis=0) / problem.momentum_scale
-        rows = [
-            part.reshape(-1, len(path) * count) for part in (acceleration / _ACCELERATION, change / _ANGULAR_MOMENTUM)
-        ]
-        return np.concatenate(rows)
+        return np.concatenate([acceleration / _ACCELERATION, change / _ANGULAR_MOMENTUM]).reshape(-1, len(path) * count)
 
 
 def _splines(frames: int, joined: tuple[bool, bool]) -> np.ndarray:

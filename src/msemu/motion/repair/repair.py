@@ -78,11 +78,7 @@ class Repair:
     left_alone: list[Flight]
 
     def save(self, path: Path) -> Path:
-        """Write the repaired clip to ``path`` and the original beside it; return where the original lies.
-
-        Raises:
-            MsemuError: A file cannot be written.
-        """
+        """Write the repaired clip to ``path`` and the original beside it; return where the original lies."""
         raw = path.with_suffix(".raw.npz")
         self.original.save(raw)
         self.clip.save(path)
@@ -93,12 +89,7 @@ def repair(body: Body, clip: MotionClip, on_flight: Callable[[int, int], None] =
     """Make the flight phases of a clip ballistic; a clip without one is returned as it is.
 
     The timing changes only where free flight is far from the clip at its own, and never that of a cyclic clip, whose
-    period is kept.
-
-    Args:
-        body: The body of the clip.
-        clip: The clip.
-        on_flight: Called with the number of flights done and in all.
+    period is kept. ``on_flight`` gets the number of flights done and in all.
     """
     start = _seam(body, clip) if clip.cyclic else 0
     path = unrolled(clip, start, start + clip.num_frames - 1)

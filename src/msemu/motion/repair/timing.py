@@ -63,14 +63,10 @@ class FlightCourse:
         return cls(center, _integral(momentum @ axis / inertia, np.arange(len(window)) / fps), inertia, airborne)
 
     def departure(self, time: np.ndarray) -> np.ndarray:
-        """Return by how much free flight would displace the body when the path is run through at other instants.
+        """Return by how much free flight would displace the body if the path had other instants [s], shape [F].
 
-        Args:
-            time: Instants of the frames [s], shape [F].
-
-        Returns:
-            Distance of the center of mass from the closest parabola, and of a point beside the axis from where a
-            constant angular momentum has it [m], shape [A, 4].
+        That is the distance of the center of mass from the closest parabola, and of a point beside the axis from where
+        a constant angular momentum has it [m], shape [A, 4].
         """
         now = time[self.airborne]
         ballistic = self.center[self.airborne] - 0.5 * GRAVITY * now[:, None] ** 2
@@ -83,12 +79,7 @@ class FlightCourse:
 
 
 def retime(course: FlightCourse, fps: float) -> np.ndarray:
-    """Return where each frame of the path, retimed towards free flight, lies in the given one [frames], shape [G].
-
-    Args:
-        course: The course of the given path.
-        fps: Frame rate [Hz].
-    """
+    """Return where each frame of the path, retimed towards free flight, lies in the given one [frames], shape [G]."""
     frames = len(course.turn)
     knots = np.linspace(0.0, frames - 1, max((frames - 1) // _KNOT_FRAMES, 6) + 1)
 
@@ -111,13 +102,7 @@ def retime(course: FlightCourse, fps: float) -> np.ndarray:
 
 
 def resample_path(body: Body, path: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Return the poses of a path between its frames, by cubic splines, shape [G, nq].
-
-    Args:
-        body: The body.
-        path: Poses, shape [F, nq].
-        at: Where to sample [frames], shape [G].
-    """
+    """Return the poses of a path [F, nq] at places between its frames, shape [G], by cubic splines, shape [G, nq]."""
     continuous = path.copy()
     continuous[:, 3:7] = continuous_quaternions(path[:, 3:7])
     sampled = CubicSpline(np.arange(len(path)), continuous)(at)

@@ -17,18 +17,12 @@ from msemu.models.body import LANDMARKS, Body
 from msemu.models.poses import ancestor_dofs
 from msemu.motion.geometry import find_feet
 from msemu.motion.retargeting.mink_tasks import FloorLimit, JointCenterTask, StandingTask
-from msemu.motion.retargeting.targets import FrameTargets
-from msemu.motion.source import JOINT_CENTERS, SEGMENTS
+from msemu.motion.retargeting.targets import Targets
+from msemu.motion.source import ARM_BONES, JOINT_CENTERS, LEG_BONES, SEGMENTS
 
 _PARENT = {"thorax": "pelvis", "head": "thorax"} | {
     f"{far}_{side}": near if near == "pelvis" else f"{near}_{side}"
-    for near, far in (
-        ("hip", "knee"),
-        ("knee", "ankle"),
-        ("pelvis", "shoulder"),
-        ("shoulder", "elbow"),
-        ("elbow", "wrist"),
-    )
+    for near, far in (*LEG_BONES, ("pelvis", "shoulder"), *ARM_BONES)
     for side in "rl"
 }
 _CONVERGED = 1e-4
@@ -58,9 +52,8 @@ class Costs:
         contact: Height of a heel or ball that stands on the floor [1/m].
         hold: Horizontal position of a heel or ball that stands [1/m].
         posture: Distance from the neutral pose [1/rad or 1/m].
-        shoulder_posture: The same for the plane of elevation of the shoulder (``elv_angle``), which has no
-            effect when the arm hangs and would sweep freely, and for the rotation of the forearm, which no joint
-            center shows.
+        shoulder_posture: The same for the plane of elevation of the shoulder (``elv_angle``), which has no effect when
+            the arm hangs and would sweep freely, and for the rotation of the forearm, which no joint center shows.
         continuity: Distance from a given pose, such as that of the frame before [1/rad or 1/m].
         shoulder_continuity: The same for the plane of elevation and the rotation of the shoulder, which turn
             against each other when the arm hangs.
@@ -96,11 +89,8 @@ class InverseKinematics:
     def __init__(self, body: Body, costs: Costs, hands: bool = False) -> None:
         """Set up the tasks for ``body``.
 
-        Args:
-            body: The body.
-            costs: Weights.
-            hands: Whether the hands may touch the floor: wrists and fingers then give way and stay above it.
-                Otherwise they stay in the neutral pose, which takes half the time.
+        Where the ``hands`` may touch the floor, wrists and fingers give way and stay above it. Otherwise they stay in
+        the neutral pose, which takes half the time.
         """
         self._body, self._costs = body, costs
         self._configuration = mink.Configuration(body.model, body.neutral_qpos)
@@ -141,16 +131,16 @@ class InverseKinematics:
 
         spine = (moves["thorax"] & ~moves["pelvis"])[used]
         self.pace = np.where(spine, SPINE_PACE, 1.0)
-        costs_of = self._joint_costs
-        self._posture_cost = costs_of(costs.posture, costs.shoulder_posture, ("elv_angle", "pro_sup"))
+        self._posture_cost = self._joint_costs(costs.posture, costs.shoulder_posture, ("elv_angle", "pro_sup"))
         self._posture_cost[6:][spine] = costs.spine_posture
-        self._continuity_cost = costs_of(costs.continuity, costs.shoulder_continuity, ("elv_angle", "shoulder_rot"))
+        self._continuity_cost = self._joint_costs(
+            costs.continuity, costs.shoulder_continuity, ("elv_angle", "shoulder_rot")
+        )
         self._root_cost = np.repeat([costs.root_position, costs.root_rotation], 3)
 
     def solve(
         self,
-        start: np.ndarray,
-        targets: FrameTargets,
+        targets: Targets,
         near: np.ndarray,
         iterations: int,
         before: np.ndarray | None = None,
@@ -160,16 +150,15 @@ class InverseKinematics:
         """Return the pose that fits the targets best, shape [nq].
 
         Args:
-            start: Pose to start from, shape [nq].
             targets: Targets of the frame.
-            near: Pose that the joints shall stay close to, shape [nq].
+            near: Pose to start from, which the joints shall stay close to, shape [nq].
             iterations: Largest number of Gauss-Newton steps.
             before: Pose of the frame before, shape [nq]; None when the pose may be any.
             longest_move: Largest distance of a joint from the frame before [rad or m]; less for the spine, see `pace`.
             follow_root: Whether the root, too, shall stay close to ``near``.
         """
         lower, upper = self._lower.copy(), self._upper.copy()
-        start = start.copy()
+        start = near.copy()
         if before is not None:
             index = 7 + self.free_joints
             lower[6:] = np.maximum(lower[6:], before[index] - longest_move * self.pace)

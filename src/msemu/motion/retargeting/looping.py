@@ -50,8 +50,7 @@ class Cycle:
 def find_cycle(source: SourceMotion) -> Cycle:
     """Return the part of a recording that is repeated.
 
-    That is the whole recording when the file says so, otherwise the part with the smallest gap in pose and
-    velocity.
+    That is the whole recording when the file says so, otherwise the part with the smallest gap in pose and velocity.
 
     Raises:
         MsemuError: The recording is too short, too long to search, or does not repeat.

@@ -47,16 +47,13 @@ class PathSolver:
         """Return the path, shape [T, nq].
 
         The first pass goes from frame to frame and stays close to the pose before; the second starts from the
-        smoothed result and stays close to it, so that what the targets leave open, such as the plane of
+        result that ``guide`` smooths and stays close to it, so that what the targets leave open, such as the plane of
         elevation of a hanging arm, follows the smooth course instead of the history. The root follows it
         closely: where it jerks by millimeters, forces of a body weight would be needed. Of a cycle, the first
-        pass repeats the first half at its end, so that the first frame, too, has a past.
+        pass repeats the first half at its end, so that the first frame, too, has a past. ``smooth`` smooths the result.
 
-        Args:
-            iterations: Gauss-Newton steps per frame of the first and the second pass.
-            guide: Smoothing of the path that the second pass stays close to, shape [T, nq].
-            smooth: Smoothing of the result, shape [T, nq].
-            on_frame: Called with the number of frames done and in all.
+        The two ``iterations`` are Gauss-Newton steps per frame of the passes; ``on_frame`` gets the frames done and in
+        all.
         """
         frames = len(self._targets.positions)
         path = np.empty((frames, self._body.model.nq))
@@ -68,26 +65,20 @@ class PathSolver:
             if done == frames:
                 pose = pose.copy()
                 pose[:3] -= self._displacement
-            pose = path[frame] = self._frame(frame, pose, pose, iterations[0], pose if done else None)
+            pose = path[frame] = self._frame(frame, pose, iterations[0], pose if done else None)
             on_frame(done + 1, total)
         path = guide(path)
         for frame in range(frames):
             before = path[frame - 1] if frame or self._displacement is not None else None
-            path[frame] = self._frame(frame, path[frame], path[frame].copy(), iterations[1], before, follow_root=True)
+            path[frame] = self._frame(frame, path[frame], iterations[1], before, follow_root=True)
             on_frame(total - frames + frame + 1, total)
         return smooth(path)
 
     def _frame(
-        self,
-        frame: int,
-        start: np.ndarray,
-        near: np.ndarray,
-        iterations: int,
-        before: np.ndarray | None,
-        follow_root: bool = False,
+        self, frame: int, near: np.ndarray, iterations: int, before: np.ndarray | None, follow_root: bool = False
     ) -> np.ndarray:
         targets = self._targets.frame(frame)
-        return self._solver.solve(start, targets, near, iterations, before, self._longest_move, follow_root)
+        return self._solver.solve(targets, near, iterations, before, self._longest_move, follow_root)
 
     def _first_pose(self) -> np.ndarray:
         """Return the better one of two poses of the first frame: approached from the neutral pose, or from later on.
@@ -99,7 +90,7 @@ class PathSolver:
             return direct
         there = range(1, min(_LOOK_AHEAD_FRAMES, len(self._targets.positions)))
         for frame in (*there, *reversed(there), 0):
-            pose = self._frame(frame, pose, pose, _APPROACH_ITERATIONS, None)
+            pose = self._frame(frame, pose, _APPROACH_ITERATIONS, None)
         return min((direct, pose), key=self._first_error)
 
     def _first_error(self, pose: np.ndarray) -> float:
@@ -126,5 +117,5 @@ class PathSolver:
         for share in np.linspace(0.0, 1.0, _APPROACH_STEPS):
             aims = begin + share * (goal - begin)
             targets = replace(self._targets.frame(0), aims=aims, contact=np.zeros((2, 2)))
-            pose = self._solver.solve(pose, targets, pose, _APPROACH_ITERATIONS)
+            pose = self._solver.solve(targets, pose, _APPROACH_ITERATIONS)
         return pose

@@ -11,15 +11,10 @@ from msemu.motion.source import SourceMotion
 
 
 def resample(source: SourceMotion, fps: float) -> SourceMotion:
-    """Return the motion at ``fps`` frames per second by cubic splines.
+    """Return the motion, of any frame times, at ``fps`` frames per second by cubic splines.
 
-    Quaternions are interpolated componentwise with continuous signs and normalized, which is smooth to the
-    second derivative; spherical linear interpolation would put a kink into the angular velocity at each
-    source frame.
-
-    Args:
-        source: Motion with any frame times.
-        fps: Wanted frame rate [Hz].
+    Quaternions are interpolated componentwise with continuous signs and normalized, which is smooth to the second
+    derivative; spherical linear interpolation would put a kink into the angular velocity at each source frame.
     """
     frames = max(2, int(np.floor(source.time_s[-1] * fps + 1e-9)) + 1)
     return _evaluate(source, np.arange(frames) / fps, None)
@@ -28,15 +23,9 @@ def resample(source: SourceMotion, fps: float) -> SourceMotion:
 def resample_cycle(source: SourceMotion, displacement: np.ndarray | None, fps: float) -> SourceMotion:
     """Return one period at ``fps`` frames per second by periodic cubic splines.
 
-    The period is rounded to a whole number of frames: the movement becomes faster or slower by less than half
-    a frame per period. The last frame of ``source``, which stands for the first of the next period, is
-    dropped.
-
-    Args:
-        source: One cycle, its last frame one period after the first.
-        displacement: Translation over one period [m], shape [3], of a cycle closed by
-            `msemu.motion.retargeting.looping.spread_gap`; None samples an open cycle at the same instants.
-        fps: Wanted frame rate [Hz].
+    The period is rounded to a whole number of frames: the movement becomes faster or slower by less than half a frame
+    per period. The last frame, one period after the first, is dropped. ``displacement`` is that of
+    `msemu.motion.retargeting.looping.spread_gap` [m], shape [3]; None samples an open cycle at the same instants.
 
     Raises:
         MsemuError: A segment makes a whole turn within the period.

@@ -8,7 +8,8 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
-from msemu.motion.geometry import region_heights, sole_heights
+from msemu.motion.flight import lowest_height
+from msemu.motion.geometry import sole_heights
 from msemu.motion.quality import assess, clip_errors, error_figures, joint_center_errors, source_joint_speed
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.motion.retargeting.looping import cut_cycle, face_forward, find_cycle, spread_gap
@@ -67,14 +68,9 @@ def retarget(
 ) -> MotionClip:
     """Bring a recorded movement onto a body.
 
-    ``quality`` of the clip holds two errors of the joint centers: ``error_*`` against the targets that were
-    tracked (loop closed, floor corrected) and ``recorded_error_*`` against the recording as it is.
-
-    Args:
-        body: The body.
-        source: The movement.
-        settings: Choices; the defaults when None.
-        on_frame: Called with the number of frames done and in all.
+    ``quality`` of the clip holds two errors of the joint centers: ``error_*`` against the targets that were tracked
+    (loop closed, floor corrected) and ``recorded_error_*`` against the recording as it is. ``on_frame`` gets the number
+    of frames done and in all.
 
     Raises:
         MsemuError: The loop shall be closed but the movement does not repeat.
@@ -115,7 +111,8 @@ def retarget(
     # Of a gait, a plain Gaussian takes a millimeter; of a jump, it would take a centimeter.
     qpos = path.solve(settings.iterations, guide, lambda path: smooth(path, settings.smoothing_s, not cyclic), on_frame)
     standing = targets.contact.max(axis=2) > _STANDING
-    shift = _floor_shift(body, qpos, standing)
+    # The median standing sole comes onto the floor.
+    shift = -float(np.median(sole_heights(body, qpos)[standing])) if standing.any() else 0.0
     qpos[:, 2] += shift
     qpos[:, 2] += _rise_from_floor(body, qpos, cyclic)
     settled = np.zeros(len(qpos)) if cyclic else settling(body, qpos, settings.fps)
@@ -154,13 +151,8 @@ def retarget(
     return clip
 
 
-def _floor_shift(body: Body, qpos: np.ndarray, standing: np.ndarray) -> float:
-    """Return the rise that puts the median standing sole on the floor [m]; zero when no foot ever stands."""
-    return -float(np.median(sole_heights(body, qpos)[standing])) if standing.any() else 0.0
-
-
 def _rise_from_floor(body: Body, qpos: np.ndarray, cyclic: bool) -> np.ndarray:
     """Return by how much the body is lifted where smoothing has left it deep in the floor [m], shape [T]."""
-    depth = np.maximum(-np.min(list(region_heights(body, qpos).values()), axis=0) - _TOLERATED_DEPTH_M, 0.0)
+    depth = np.maximum(-lowest_height(body, qpos) - _TOLERATED_DEPTH_M, 0.0)
     mode = "wrap" if cyclic else "nearest"
     return gaussian_filter1d(maximum_filter1d(depth, 5, mode=mode), 1.0, mode=mode)

@@ -9,15 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import lsq_linear
 
 from msemu.models.body import Body
-from msemu.motion.flight import (
-    CONTACT_HEIGHT_M,
-    GRAVITY,
-    LEAST_FALL,
-    find_flights,
-    lowest_height,
-    mean_fall,
-    momentum_path,
-)
+from msemu.motion import flight
 
 _TOUCHING_M = (0.004, 0.008)
 """Height to which the lowest point comes: contact, but no foot that stands [m]."""
@@ -38,29 +30,25 @@ _SHIFT_SHARE = 1e-3
 def settling(body: Body, qpos: np.ndarray, fps: float) -> np.ndarray:
     """Return by how much a body rises in each frame (mostly below zero), with the least acceleration [m], shape [T].
 
-    Phases without contact in which the center of mass falls, on average, as in a flight stay as they are. In the others
-    the lowest point comes to the floor wherever the center of mass does not fall.
-
-    Args:
-        body: The body.
-        qpos: Poses of a movement that is not cyclic, shape [T, nq].
-        fps: Frame rate [Hz].
+    The movement, shape [T, nq] at ``fps`` [Hz], is not cyclic. Phases without contact in which the center of mass
+    falls, on average, as in a flight stay as they are. In the others the lowest point comes to the floor wherever the
+    center of mass does not fall.
     """
-    height = lowest_height(body, qpos)
-    phases = find_flights(height, cyclic=False)
+    height = flight.lowest_height(body, qpos)
+    phases = flight.find_flights(height, cyclic=False)
     if not phases:
         return np.zeros(len(qpos))
-    center, _ = momentum_path(body, qpos, fps)
+    center, _ = flight.momentum_path(body, qpos, fps)
     acceleration = np.gradient(np.gradient(center[:, 2], 1 / fps), 1 / fps)
-    fall = gaussian_filter1d(acceleration, _FALL_BLEND_S * fps, mode="nearest") / GRAVITY[2]
-    airborne = height > CONTACT_HEIGHT_M
+    fall = gaussian_filter1d(acceleration, _FALL_BLEND_S * fps, mode="nearest") / flight.GRAVITY[2]
+    airborne = height > flight.CONTACT_HEIGHT_M
     lower = np.where(airborne, _TOUCHING_M[0] - height, -_STANDING_M)
     upper = np.where(airborne, _HIGHEST_RISE_M, _STANDING_M)
     hovers = np.zeros(len(qpos), dtype=bool)
     for phase in phases:
         frames = slice(phase.first, phase.last + 1)
-        if mean_fall(center[frames], fps) < LEAST_FALL:
-            hovers[frames] = fall[frames] < LEAST_FALL
+        if flight.mean_fall(center[frames], fps) < flight.LEAST_FALL:
+            hovers[frames] = fall[frames] < flight.LEAST_FALL
         else:
             lower[frames], upper[frames] = -_STANDING_M, _STANDING_M
     if not hovers.any():

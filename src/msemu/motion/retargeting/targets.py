@@ -4,7 +4,7 @@ The directions of the source's bones are kept, their lengths are the body's own 
 landmarks of the neutral pose); the path of the pelvis is scaled by the ratio of the leg lengths.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import solveh_banded
@@ -13,12 +13,11 @@ from scipy.spatial.transform import Rotation
 
 from msemu.models.body import LANDMARKS, Body
 from msemu.motion.geometry import find_feet, landmark_path
-from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
+from msemu.motion.source import ARM_BONES, JOINT_CENTERS, LEG_BONES, SEGMENTS, SourceMotion
 
 TRUNK_PIVOT = 0.49
-"""Where thorax and pelvis turn against each other, as a share of the way from the hips to the shoulders; this
-is the height of the chest joint of the DeepMimic humanoid, 0.236 m of 0.480 m
-(doi:10.1145/3197517.3201311)."""
+"""Where thorax and pelvis turn against each other, as a share of the way from the hips to the shoulders; this is the
+height of the chest joint of the DeepMimic humanoid, 0.236 m of 0.480 m (doi:10.1145/3197517.3201311)."""
 
 CONTACT_HEIGHT_M = (0.015, 0.035)
 CONTACT_SPEED_M_S = (0.4, 1.2)
@@ -51,16 +50,6 @@ up to its square root, 50 frames, a standing foot does not move."""
 
 
 @dataclass(frozen=True)
-class FrameTargets:
-    """What the body shall reach in one frame: the rows of `Targets`, without the leading dimension."""
-
-    aims: np.ndarray
-    orientations: np.ndarray
-    contact: np.ndarray
-    places: np.ndarray
-
-
-@dataclass(frozen=True)
 class Targets:
     """What the body shall reach in each frame.
 
@@ -80,23 +69,20 @@ class Targets:
     places: np.ndarray
     scale: float
 
-    def frame(self, index: int) -> FrameTargets:
-        """Return the targets of one frame."""
-        return FrameTargets(self.aims[index], self.orientations[index], self.contact[index], self.places[index])
+    def frame(self, index: int) -> "Targets":
+        """Return the targets of one frame, without the leading dimension."""
+        rows = {name: values[index] for name, values in vars(self).items() if name != "scale"}
+        return replace(self, **rows)
 
 
 def make_targets(body: Body, source: SourceMotion, displacement: np.ndarray | None = None) -> Targets:
-    """Return the targets of each frame of ``source`` for ``body``.
+    """Return the targets of each frame of ``source``, at the control rate, for ``body``.
 
-    The height is set so that a foot that stands flat in the source stands flat on the floor z = 0.
-
-    Args:
-        body: The body.
-        source: Movement at the control rate.
-        displacement: Translation of the source over one cycle [m], shape [3]; None when it is not cyclic.
+    The height is set so that a foot that stands flat in the source stands flat on the floor z = 0. ``displacement`` is
+    the source's over one cycle [m], shape [3]; None when it is not cyclic.
     """
     neutral = dict(zip(LANDMARKS, landmark_path(body, body.neutral_qpos[None])[0][0], strict=True))
-    legs = [np.linalg.norm(neutral[f"{a}_{s}"] - neutral[f"{b}_{s}"]) for a, b in _LEG for s in "rl"]
+    legs = [np.linalg.norm(neutral[f"{a}_{s}"] - neutral[f"{b}_{s}"]) for a, b in LEG_BONES for s in "rl"]
     scale = float(sum(legs) / 2 / source.leg_length())
     standing = 0.5 * (neutral["ankle_r"] + neutral["ankle_l"])[2] - scale * source.ankle_height_m
     contact, floor = _foot_contact(source, displacement)
@@ -114,7 +100,7 @@ def make_targets(body: Body, source: SourceMotion, displacement: np.ndarray | No
     for side in "rl":
         reached[f"hip_{side}"] = pelvis + rotations["pelvis"].apply(neutral[f"hip_{side}"] - hips)
         reached[f"shoulder_{side}"] = chest + rotations["thorax"].apply(neutral[f"shoulder_{side}"] - pivot)
-        for near, far in (*_LEG, *_ARM):
+        for near, far in (*LEG_BONES, *ARM_BONES):
             near, far = f"{near}_{side}", f"{far}_{side}"
             bone = source.joint(far) - source.joint(near)
             length = np.linalg.norm(neutral[far] - neutral[near])
@@ -144,19 +130,12 @@ def make_targets(body: Body, source: SourceMotion, displacement: np.ndarray | No
     return Targets(positions, aims, source.orientations, contact, places, scale)
 
 
-_LEG = (("hip", "knee"), ("knee", "ankle"))
-_ARM = (("shoulder", "elbow"), ("elbow", "wrist"))
-
-
 def _held(path: np.ndarray, stands: np.ndarray, course: np.ndarray | None) -> np.ndarray:
     """Return a horizontal path that does not move where its point stands and is kept elsewhere [m], shape [T, 2].
 
-    It minimizes the squared distance from the path plus, times `HOLD`, that between its neighboring frames.
-
-    Args:
-        path: Horizontal path [m], shape [T, 2].
-        stands: How certainly the point stands, 0 to 1, shape [T].
-        course: Translation over one cycle [m], shape [3]; None when the path is not cyclic.
+    It minimizes the squared distance from the path plus, times `HOLD`, that between its neighboring frames. ``stands``
+    says how certainly the point stands, 0 to 1, shape [T]; ``course`` is the displacement over one cycle [m], shape
+    [3], or None.
     """
     frames = len(path)
     if course is not None:

@@ -19,8 +19,7 @@ def belt_velocity(source: SourceMotion) -> np.ndarray:
     velocity = np.gradient(source.sole_points, source.time_s, axis=0)
     height = source.sole_height
     standing = height < np.percentile(height, 1, axis=0) + STANDING_HEIGHT_M
-    horizontal = np.median(velocity[standing], axis=0)
-    return np.array([horizontal[0], horizontal[1], 0.0])
+    return np.median(velocity[standing], axis=0) * [1.0, 1.0, 0.0]
 
 
 def overground(source: SourceMotion) -> SourceMotion:

@@ -73,9 +73,8 @@ def passive_force_length(length: float):
 def tendon_force(strain: float, stiffness: float):
     """Tendon force [F0] at a strain, its slope and curvature.
 
-    Exponential from slack, 1 at the strain that gives ``stiffness``.
-
-    Zero below slack, where the published curve goes on to negative values: a tendon does not push.
+    Exponential from slack, 1 at the strain that gives ``stiffness``. Zero below slack, where the published curve goes
+    on to negative values: a tendon does not push.
     """
     if strain <= 0.0:
         return 0.0, 0.0, 0.0
