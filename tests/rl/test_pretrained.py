@@ -52,7 +52,7 @@ def test_a_published_policy_needs_nothing_else_of_its_run(
 ) -> None:
     trained = RunFolder.open(train("Msemu-Track-MyoLegs-v0", replace(train_cfg, motion="walk", iterations=1)))
     monkeypatch.setattr(sys, "argv", ["/somewhere/bin/msemu-train", trained.task, "--resume", str(trained.path)])
-    trained.note_resumption()
+    trained.note_resumption(trained.load_config())
     publish(trained, "best", tmp_path / "published")
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "published")
     found = PretrainedRun.of(trained.task)
