@@ -26,7 +26,7 @@ from msemu.rl.earlier_runs import translate
 from msemu.rl.provenance import git_state, versions
 from msemu.schema import TrainCfg
 
-_PARAMETERS = Path("muscle_parameters.yaml")
+PARAMETERS = Path("muscle_parameters.yaml")
 """Values of the muscles that the user gave, in the folder."""
 
 
@@ -151,7 +151,7 @@ class RunFolder:
         for note in translate(values, str(file)):
             _tell(f"note: {file}: {note}")
         cfg = build(TrainCfg, values, str(file))
-        if cfg.sim.muscle.parameter_file == _PARAMETERS:
+        if cfg.sim.muscle.parameter_file == PARAMETERS:
             cfg.sim.muscle = cfg.sim.muscle.relative_to(self.path)
         return cfg
 
@@ -222,8 +222,8 @@ class RunFolder:
         # How long this call runs is no property of the run: one that resumes it has a budget of its own.
         lasting = to_dict(replace(cfg, iterations=None, minutes=None, resume=None))
         if cfg.sim.muscle.parameter_file:
-            self._write_yaml(_PARAMETERS.name, read_overrides(cfg.sim.muscle.parameter_file))
-            lasting["sim"]["muscle"]["parameter_file"] = _PARAMETERS.name
+            self._write_yaml(PARAMETERS.name, read_overrides(cfg.sim.muscle.parameter_file))
+            lasting["sim"]["muscle"]["parameter_file"] = PARAMETERS.name
         self._write_yaml("config.yaml", {"task": self.task, "train": lasting, "recipe": recipe})
 
     def _write_yaml(self, name: str, content: dict[str, Any]) -> None:
