@@ -224,6 +224,8 @@ def whole_file(path: Path, remedy: str = "give another path") -> Iterator[Path]:
         MsemuError: The file cannot be written; the message ends with the ``remedy``.
     """
     path = Path(path)
+    if path.is_dir():
+        raise MsemuError(f"cannot write {path}: it is a folder; {remedy}")
     try:
         if path.exists() and not path.is_file():
             yield path

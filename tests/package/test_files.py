@@ -99,6 +99,11 @@ def test_an_error_leaves_what_was_there(tmp_path: Path, error: type[BaseExceptio
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_folder_is_no_place_for_a_file(tmp_path: Path) -> None:
+    with pytest.raises(MsemuError, match="it is a folder; give another path"), whole_file(tmp_path):
+        raise AssertionError("nothing may be written")
+
+
 def test_a_full_disk_is_named_and_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "clip.npz"
     path.write_bytes(b"before")

@@ -50,15 +50,17 @@ def test_a_task_without_one_lists_those_that_have() -> None:
 def test_a_published_policy_needs_nothing_else_of_its_run(
     train_cfg: TrainCfg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    train_cfg.sim.muscle.parameter_file = tmp_path / "mine.yaml"
+    train_cfg.sim.muscle.parameter_file.write_text("soleus_r: {max_isometric_force: 3000}")
     trained = RunFolder.open(train("Msemu-Track-MyoLegs-v0", replace(train_cfg, motion="walk", iterations=1)))
     monkeypatch.setattr(sys, "argv", ["/somewhere/bin/msemu-train", trained.task, "--resume", str(trained.path)])
-    trained.note_resumption()
+    trained.note_resumption(trained.load_config())
     publish(trained, "best", tmp_path / "published")
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "published")
     found = PretrainedRun.of(trained.task)
     resumed = read_yaml(found.path / "provenance.yaml")["resumed"][0]
     assert resumed["command"] == f"msemu-train {trained.task} --resume {trained.path.name}"
-    for path in trained.path.glob("*.*"):
+    for path in (tmp_path / "mine.yaml", *trained.path.glob("*.*")):
         path.unlink()
     env, runner = open_policy(found, found.checkpoint("best"), 2, "cpu", seed=1)
     assert torch.isfinite(runner.policy()(env.get_observations())).all()

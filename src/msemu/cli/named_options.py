@@ -1,8 +1,12 @@
 """Options that name a file of values, such as ``--env.action joint``, and options of single values in it."""
 
+from dataclasses import is_dataclass
+from typing import get_args, get_type_hints
+
 import yaml
 
-from msemu.config import build, cfg_names, load_named, to_dict
+from msemu.cli.parsing import option_names
+from msemu.config import build, cfg_names, load_named
 from msemu.errors import MsemuError, suggestion
 from msemu.schema import ActionCfg, EnvCfg, MuscleCfg, TaskCfg
 
@@ -10,10 +14,15 @@ PARTS = {"env.action": ActionCfg, "sim.muscle": MuscleCfg}
 """Parts of a task's configuration that have files of their own in cfg/<role>."""
 
 
-def take_option(arguments: list[str], option: str, role: str) -> tuple[str | None, list[str]]:
+def named_values(role: str) -> str:
+    """What an option wants that names a file in the folder ``cfg/<role>``."""
+    return f"a name ({', '.join(cfg_names(role))}) or a YAML file"
+
+
+def take_option(arguments: list[str], option: str, wanted: str) -> tuple[str | None, list[str]]:
     """Take ``--option NAME`` out of the arguments; return the name that comes last, if any, and the rest.
 
-    It names a file in the folder ``role`` of cfg, or a YAML file.
+    ``wanted`` says what it wants, for the message when nothing follows.
 
     Raises:
         MsemuError: No name follows.
@@ -26,7 +35,7 @@ def take_option(arguments: list[str], option: str, role: str) -> tuple[str | Non
             continue
         found = name if equals else next(words, "")
         if not found or found.startswith("-"):
-            raise MsemuError(f"--{option} wants a name ({', '.join(cfg_names(role))}) or a YAML file")
+            raise MsemuError(f"--{option} wants {wanted}")
     return found, rest
 
 
@@ -38,10 +47,12 @@ def choose_parts(cfg: TaskCfg, arguments: list[str]) -> list[str]:
     """
     for path, schema in PARTS.items():
         section, key = path.split(".")
-        name, arguments = take_option(arguments, path, schema.role)
+        name, arguments = take_option(arguments, path, named_values(schema.role))
         if name is not None:
             setattr(getattr(cfg, section), key, load_named(schema, name))
-        _check_options(path, schema.role, to_dict(getattr(getattr(cfg, section), key)), arguments)
+        part = getattr(getattr(cfg, section), key)
+        _fill_optional(part, path, arguments)
+        _check_options(path, schema.role, part, arguments)
     return _choose_terms(cfg.env, arguments)
 
 
@@ -62,21 +73,22 @@ def _choose_terms(env: EnvCfg, arguments: list[str]) -> list[str]:
     return rest
 
 
-def _check_options(path: str, role: str, values: dict, arguments: list[str]) -> None:
-    known = _names(values)
+def _fill_optional(part: ActionCfg | MuscleCfg, path: str, arguments: list[str]) -> None:
+    """Give a part those nested values, left out by default (fatigue), that the arguments say something of."""
+    for name, hint in get_type_hints(type(part)).items():
+        kinds = [kind for kind in get_args(hint) if is_dataclass(kind)]
+        option = f"--{path}.{name.replace('_', '-')}."
+        if kinds and getattr(part, name) is None and any(word.startswith(option) for word in arguments):
+            setattr(part, name, kinds[0]())
+
+
+def _check_options(path: str, role: str, part: ActionCfg | MuscleCfg, arguments: list[str]) -> None:
+    kind = getattr(part, "kind", None)
+    known = [name for name in option_names(type(part), part, "") if name.split(".")[-1] != "kind"]
     for word in arguments:
         option = word.partition("=")[0]
         name = option.removeprefix(f"--{path}.")
         if name != option and name.replace("_", "-") not in known:
-            chosen = f"the {role} '{values['kind']}'" if "kind" in values else f"the {role} that is chosen"
+            chosen = f"the {role} '{kind}'" if kind else f"the {role} that is chosen"
             hint = suggestion(name, known)
             raise MsemuError(f"{chosen} has no value '{name}'{hint}; --{path} chooses: {', '.join(cfg_names(role))}")
-
-
-def _names(values: dict, prefix: str = "") -> list[str]:
-    """Names of the options of nested values."""
-    names = []
-    for key, value in values.items():
-        name = f"{prefix}{key.replace('_', '-')}"
-        names += _names(value, f"{name}.") if isinstance(value, dict) else [name]
-    return [name for name in names if name.split(".")[-1] != "kind"]

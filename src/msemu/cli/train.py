@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
 
-from msemu.cli.named_options import PARTS, choose_parts, take_option
+from msemu.cli.named_options import PARTS, choose_parts, named_values, take_option
 from msemu.cli.parsing import HELP, HELP_ALL, parse_options
 from msemu.config import cfg_names
 from msemu.errors import MsemuError, command
@@ -58,29 +58,37 @@ def task_list() -> str:
 def parse(task: str, arguments: list[str]) -> TrainCfg:
     """Read the command line over the task's values, or over those of the run that is resumed."""
     spec = get_task(task)
-    agent, arguments = take_option(arguments, "agent", "agent")
-    if agent is not None:
-        spec = replace(spec, agent=Path(agent) if agent.endswith((".yaml", ".yml")) else agent)
-    program = f"msemu-train {task}"
-    cfg = _over(TrainCfg(**vars(spec.load_config()), agent=spec.load_agent()), arguments, program)
-    if cfg.resume is None:
-        return cfg
+    agent, arguments = take_option(arguments, "agent", named_values("agent"))
+    resumed, arguments = take_option(arguments, "resume", "a run folder, or latest")
+    if resumed is None:
+        if agent is not None:
+            spec = replace(spec, agent=Path(agent) if agent.endswith((".yaml", ".yml")) else agent)
+        return _over(TrainCfg(**vars(spec.load_config()), agent=spec.load_agent()), arguments, task)
     if agent is not None:
         raise MsemuError("a run keeps the agent that it was started with; leave --agent out to resume it")
-    from msemu.rl.run_folder import RunFolder  # it needs torch, which a page of help does not wait for
-
-    run = RunFolder.latest(task, Path(cfg.runs_dir)) if cfg.resume == "latest" else RunFolder.open(Path(cfg.resume))
-    if run.task != task:
-        raise MsemuError(f"{run.path} is a run of {run.task}, not of {task}")
-    cfg = _over(run.load_config(), arguments, program)
-    cfg.resume = str(run.path)
+    runs_dir, _ = take_option(arguments, "runs-dir", "a folder")
+    own = _values_of_run(task, resumed, Path(runs_dir or TrainCfg.runs_dir))
+    cfg = _over(own, arguments, task)
+    if cfg.motion != own.motion:
+        raise MsemuError("a run keeps the clips that it was started with; leave --motion out to resume it")
     return cfg
 
 
-def _over(default: TrainCfg, arguments: list[str], program: str) -> TrainCfg:
+def _over(default: TrainCfg, arguments: list[str], task: str) -> TrainCfg:
     """Read options over values."""
     rest = choose_parts(default, arguments)
+    program = f"msemu-train {task}"
     return parse_options(TrainCfg, default=default, args=rest, prog=program, first=FIRST, description=about())
+
+
+def _values_of_run(task: str, name: str, runs_dir: Path) -> TrainCfg:
+    """The values of the run that is resumed."""
+    from msemu.rl.run_folder import RunFolder  # it needs torch, which a page of help does not wait for
+
+    run = RunFolder.latest(task, runs_dir) if name == "latest" else RunFolder.open(Path(name))
+    if run.task != task:
+        raise MsemuError(f"{run.path} is a run of {run.task}, not of {task}")
+    return replace(run.load_config(), resume=str(run.path))
 
 
 def about() -> str:

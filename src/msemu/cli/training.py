@@ -39,6 +39,8 @@ def train(task: str, cfg: TrainCfg) -> Path:
         runner = find_runner(cfg.agent)(env, cfg.agent, run.path if team.is_rank_zero else None, device, team)
         if cfg.resume:
             runner.load(str(run.checkpoint("last")))
+            if team.is_rank_zero:
+                run.note_resumption(cfg)
         size = f"{env.body.num_muscles} muscles, {env.num_envs} environments{processes}"
         console.print(f"[bold]{task}[/]  {size}, learning on {device}")
         console.print(f"run: {run.path}", soft_wrap=True)

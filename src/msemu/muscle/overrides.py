@@ -23,11 +23,22 @@ def configured_parameters(model: Any, cfg: MuscleCfg) -> MuscleParameters:
 def override(parameters: MuscleParameters, path: str | Path) -> MuscleParameters:
     """Return the table with the values that a file gives by muscle name.
 
+    Raises:
+        MsemuError: The file cannot be read, or names an unknown muscle or column.
+    """
+    for muscle, values in read_overrides(path).items():
+        parameters = parameters.replaced(muscle, values, Path(path).name)
+    return parameters
+
+
+def read_overrides(path: str | Path) -> dict[str, dict[str, Any]]:
+    """Read values by muscle and column.
+
     A YAML file maps muscle to column to value. A CSV file has a header ``muscle,<column>,...``; an empty cell keeps the
     value. Columns and units are those of `MuscleParameters`.
 
     Raises:
-        MsemuError: The file cannot be read, or names an unknown muscle or column.
+        MsemuError: The file cannot be read.
     """
     path = Path(path)
     readers = {".yaml": read_yaml, ".yml": read_yaml, ".csv": _read_csv}
@@ -35,11 +46,11 @@ def override(parameters: MuscleParameters, path: str | Path) -> MuscleParameters
         raise MsemuError(f"{path}: muscle parameters are read from .yaml or .csv")
     if not path.is_file():
         raise MsemuError(f"no parameter file at {path}; give the path of a .yaml or .csv file")
-    for muscle, values in readers[path.suffix](path).items():
+    table = {str(muscle): values for muscle, values in readers[path.suffix](path).items()}
+    for muscle, values in table.items():
         if not isinstance(values, dict):
             raise MsemuError(f"{path}: muscle '{muscle}' needs 'column: value' lines")
-        parameters = parameters.replaced(str(muscle), values, path.name)
-    return parameters
+    return table
 
 
 def _read_csv(path: Path) -> dict[str, dict[str, Any]]:

@@ -55,8 +55,6 @@ def prepare(
     env = make_env(task, own, body, clips, seed)
     run = resumed or RunFolder.create(task, cfg, body, clips)
     run.prepare()
-    if resumed:
-        run.note_resumption()
     team.broadcast(str(run.path.resolve()))
     return run, env
 

@@ -15,7 +15,7 @@ from msemu.motion.library.catalogue import Entry, find_entries
 from msemu.motion.library.obtain import obtain_clip
 from msemu.motion.library.task_clips import motions_of
 from msemu.rl.checkpoint import read, write_policy
-from msemu.rl.run_folder import RunFolder
+from msemu.rl.run_folder import PARAMETERS, RunFolder
 
 FOLDER = Path(models.__file__).parent / "pretrained"
 """One run folder for each task: the best checkpoint, configuration and provenance."""
@@ -69,6 +69,8 @@ def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:
     write_policy(own / "best.pt", read(run.checkpoint(checkpoint), "cpu"))
     config = read_yaml(run.path / "config.yaml")
     config["clips"] = [to_dict(entry) for entry in find_entries(motions_of(run.load_config()))]
+    if (run.path / PARAMETERS).is_file():
+        write_text(own / PARAMETERS, (run.path / PARAMETERS).read_text(encoding="utf-8"))
     write_text(own / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     provenance = read_yaml(run.path / "provenance.yaml")
     for entry in (provenance, *provenance.get("resumed", [])):

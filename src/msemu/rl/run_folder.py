@@ -20,10 +20,14 @@ from msemu.models.body import Body
 from msemu.models.recipe import Recipe, recipe_values
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import file_stem
+from msemu.muscle.overrides import read_overrides
 from msemu.registry import list_tasks
 from msemu.rl.earlier_runs import translate
 from msemu.rl.provenance import git_state, versions
 from msemu.schema import TrainCfg
+
+PARAMETERS = Path("muscle_parameters.yaml")
+"""Values of the muscles that the user gave, in the folder."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,8 @@ class RunFolder:
             ) from error
         run._save_clips(clips)
         run._write_yaml("provenance.yaml", _provenance(body, clips))
-        # How long this call runs is no property of the run: one that resumes it has a budget of its own.
-        lasting = replace(cfg, iterations=None, minutes=None, resume=None)
         # This file makes the folder a run, so it comes last: a killed command leaves no half of one.
-        content = {"task": task, "train": to_dict(lasting), "recipe": recipe_values(cfg.body)}
-        run._write_yaml("config.yaml", content)
+        run._write_config(cfg, recipe_values(cfg.body))
         return run
 
     @classmethod
@@ -146,7 +147,10 @@ class RunFolder:
         values = read_yaml(file).get("train", {})
         for note in translate(values, str(file)):
             _tell(f"note: {file}: {note}")
-        return build(TrainCfg, values, str(file))
+        cfg = build(TrainCfg, values, str(file))
+        if cfg.sim.muscle.parameter_file == PARAMETERS:
+            cfg.sim.muscle = cfg.sim.muscle.relative_to(self.path)
+        return cfg
 
     def prepare(self) -> None:
         """Find out before training whether it could be saved, and tidy up after a run that was killed.
@@ -161,12 +165,13 @@ class RunFolder:
         except OSError as error:
             raise MsemuError(f"cannot write into the run folder {self.path}: {error.strerror}") from error
 
-    def note_resumption(self) -> None:
-        """Add the command that goes on with the run to its provenance."""
+    def note_resumption(self, cfg: TrainCfg) -> None:
+        """Add the command that goes on with the run to its provenance, and keep the values that it goes on with."""
         provenance = read_yaml(self.path / "provenance.yaml")
         entry = {"iteration": self.next_iteration(), "command": sys.argv, "git": git_state()}
         provenance["resumed"] = [*provenance.get("resumed", []), entry]
         self._write_yaml("provenance.yaml", provenance)
+        self._write_config(cfg, read_yaml(self.path / "config.yaml").get("recipe") or recipe_values(cfg.body))
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints that training can continue from, oldest first."""
@@ -195,6 +200,14 @@ class RunFolder:
             return
         for index, clip in enumerate(clips):
             clip.save(self.path / "motions" / f"{file_stem(index, clip.name)}.npz")
+
+    def _write_config(self, cfg: TrainCfg, recipe: dict[str, Any]) -> None:
+        # How long this call runs is no property of the run: one that resumes it has a budget of its own.
+        lasting = to_dict(replace(cfg, iterations=None, minutes=None, resume=None))
+        if cfg.sim.muscle.parameter_file:
+            self._write_yaml(PARAMETERS.name, read_overrides(cfg.sim.muscle.parameter_file))
+            lasting["sim"]["muscle"]["parameter_file"] = PARAMETERS.name
+        self._write_yaml("config.yaml", {"task": self.task, "train": lasting, "recipe": recipe})
 
     def _write_yaml(self, name: str, content: dict[str, Any]) -> None:
         write_text(self.path / name, yaml.safe_dump(content, sort_keys=False))

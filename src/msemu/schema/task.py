@@ -1,6 +1,8 @@
 """Values of tasks and trainings."""
 
 from dataclasses import dataclass, field
+from math import inf
+from pathlib import Path
 from typing import Any
 
 from msemu.errors import MsemuError
@@ -54,6 +56,10 @@ class SimCfg:
     """Capacity of the warp engine for constraints in each environment; 0 takes the body's."""
     randomization: RandomizationCfg = field(default_factory=RandomizationCfg)
     """How bodies differ between environments."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.timestep_s < inf or self.num_threads < 0:
+            raise MsemuError("sim.timestep_s must be positive, and sim.num_threads not negative")
 
 
 @dataclass(kw_only=True)
@@ -175,6 +181,10 @@ class EnvCfg:
     terminations: dict[str, TerminationTermCfg] = field(default_factory=dict)
     """Termination terms by name: when an episode ends early."""
 
+    def __post_init__(self) -> None:
+        if not (0 < self.control_frequency_hz < inf and 0 < self.episode_length_s < inf):
+            raise MsemuError("env.control_frequency_hz and env.episode_length_s must be positive")
+
 
 @dataclass
 class AgentCfg:
@@ -231,3 +241,7 @@ class TrainCfg(TaskCfg):
     """Last part of the run folder's name."""
     runs_dir: str = "runs"
     """Where run folders are made."""
+
+    def __post_init__(self) -> None:
+        if Path(self.run_name).name != self.run_name:
+            raise MsemuError(f"run_name is the end of a folder's name, not '{self.run_name}'; runs_dir says where")
