@@ -23,7 +23,7 @@ def register() -> None:
 
 
 def motion_task(body: str, motion: str) -> TaskCfg:
-    """The tracking task of a body with a motion of the catalogue.
+    """Return the tracking task of a body with a motion of the catalogue.
 
     Args:
         body: Name of the body.
@@ -36,7 +36,7 @@ def motion_task(body: str, motion: str) -> TaskCfg:
 
 
 def _tracking_tasks(motions: dict[str, str], body: BodySpec) -> Iterator[TaskSpec]:
-    """The tracking tasks of a body, from what is to be seen in each motion of the catalogue."""
+    """Return the tracking tasks of a body, from what is to be seen in each motion of the catalogue."""
     chosen = tuple(motions) if body.motions == "all" else body.motions
     for motion in chosen:
         if motion not in motions:

@@ -148,7 +148,7 @@ def measure_step(env: MotionTrackingEnv, rounds: int, steps: int) -> tuple[dict[
 
 
 def chrome_trace(events: list[tuple[str, float, float]]) -> dict[str, Any]:
-    """Calls as a trace that chrome://tracing and ui.perfetto.dev show.
+    """Return calls as a trace that chrome://tracing and ui.perfetto.dev show.
 
     Args:
         events: (stage, start, duration) [s].

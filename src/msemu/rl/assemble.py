@@ -28,7 +28,7 @@ def make_env(
 
 
 def find_runner(agent: AgentCfg) -> type[Runner]:
-    """The class that trains an agent.
+    """Return the class that trains an agent.
 
     Raises:
         MsemuError: It does not exist; the message lists those that do.

@@ -40,7 +40,7 @@ class MeanAbsoluteNormalizer:
         return samples / self.scale.clamp(min=self._floor)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """The statistics."""
+        """Return the statistics."""
         return {"scale": self.scale.clone(), "count": self._count.clone()}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
@@ -87,7 +87,7 @@ class MeanStdNormalizer:
         return ((samples - self.mean) / self.variance.sqrt().clamp(min=self._floor)).clamp(-self._clip, self._clip)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """The statistics."""
+        """Return the statistics."""
         return {"mean": self.mean.clone(), "variance": self.variance.clone(), "count": self._count.clone()}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:

@@ -4,7 +4,7 @@ import torch
 
 
 def point_between(source: torch.Tensor, target: torch.Tensor, time: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """A point on the straight path from source to target, and the velocity there.
+    """Return a point on the straight path from source to target, and the velocity there.
 
     Args:
         source: Where the path begins at time 0, shape [N, A].

@@ -148,7 +148,7 @@ class CrossQ:
         }
 
     def get_policy(self) -> MLPModel:
-        """The policy."""
+        """Return the policy."""
         return self.actor
 
     def train_mode(self) -> None:
@@ -185,7 +185,7 @@ class CrossQ:
         return True
 
     def policy_loss(self, head: SquashedGaussian, value: Value) -> torch.Tensor:
-        """What the policy's update makes less; it begins with a draw from ``head``.
+        """Return what the policy's update makes less; it begins with a draw from ``head``.
 
         Args:
             head: The policy at the observations.

@@ -73,11 +73,11 @@ class SquashedGaussian(Distribution):
             return self.draw()[0]
 
     def deterministic_output(self, mlp_output: torch.Tensor) -> torch.Tensor:
-        """Action at the mean, shape [N, A]."""
+        """Return the action at the mean, shape [N, A]."""
         return self.action_limit * mlp_output[:, : self.output_dim].tanh()
 
     def as_deterministic_output_module(self) -> nn.Module:
-        """The same as a module of its own, for export."""
+        """Return the same as a module of its own, for export."""
         return _ActionAtMean(self.action_limit, self.output_dim)
 
 
@@ -116,7 +116,7 @@ class SquashedFlow(SquashedGaussian):
             return self.carrier(super().sample(), self._context)
 
     def velocity(self, actions: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-        """The velocity of the flow, shape [N, A], at actions [N, A] and times [N, 1]."""
+        """Return the velocity of the flow, shape [N, A], at actions [N, A] and times [N, 1]."""
         carrier = self.carrier
         return carrier.flow.velocity(actions, time, carrier.center, carrier.limits, self._context)
 
@@ -125,7 +125,7 @@ class SquashedFlow(SquashedGaussian):
         return self.carrier(super().deterministic_output(mlp_output), mlp_output[:, 2 * self.output_dim :])
 
     def as_deterministic_output_module(self) -> nn.Module:
-        """The same as a module of its own, for export."""
+        """Return the same as a module of its own, for export."""
         return _CarriedActionAtMean(self.carrier, self.action_limit, self.output_dim)
 
 

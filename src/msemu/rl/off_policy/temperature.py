@@ -31,5 +31,5 @@ class Temperature(nn.Module):
         return self.log_value.detach().exp()
 
     def loss(self, log_prob: torch.Tensor) -> torch.Tensor:
-        """What its update makes less, by the log-densities [N, 1] of the policy's actions."""
+        """Return what its update makes less, by the log-densities [N, 1] of the policy's actions."""
         return -self.log_value.exp() * (log_prob + self._target).mean()
