@@ -127,8 +127,8 @@ class ContactPoints:
             -1, NUM_EDGES, 3
         )
 
-        moves = [ancestor_dofs(model, body_id) for body_id in model.geom_bodyid[geoms]]
-        moves = np.array(moves).reshape(-1, model.nv)
+        moving = [ancestor_dofs(model, body_id) for body_id in model.geom_bodyid[geoms]]
+        moves = np.array(moving).reshape(-1, model.nv)
         point, dof = np.nonzero(moves)
         owner = dofs.owner.cpu().numpy()
         self._acts = np.zeros((len(dofs), len(geoms)), dtype=bool)
@@ -142,8 +142,7 @@ class ContactPoints:
         ):
             setattr(self._table, name, wp.array(indices, dtype=int, device=str(device)))
         for name, vectors in (("offset", offsets), ("axes", axes)):
-            array = wp.array(np.array(vectors).reshape(-1, 3), dtype=wp.vec3d, device=str(device))
-            setattr(self._table, name, array)
+            setattr(self._table, name, wp.array(np.array(vectors).reshape(-1, 3), dtype=wp.vec3d, device=str(device)))
         self._table.edge = wp.array(edges, dtype=wp.vec3d, device=str(device))
         self.edges = torch.as_tensor(edges, device=device)
 

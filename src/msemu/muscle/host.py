@@ -53,8 +53,8 @@ class HostMuscles:
             muscle_velocity: Muscle-tendon lengthening speed [m/s], alike.
             force: Where the actuator force [N] goes, alike.
         """
-        arrays = map(_shared, (muscle_length, muscle_velocity, force))
-        return self.dynamics.record_step(self._excitation, *arrays, environments)
+        length, velocity, pull = map(_shared, (muscle_length, muscle_velocity, force))
+        return self.dynamics.record_step(self._excitation, length, velocity, pull, environments)
 
     def reset(
         self, mask: np.ndarray, muscle_length: np.ndarray, muscle_velocity: np.ndarray, activation: np.ndarray

@@ -55,7 +55,7 @@ class SparseLeastSquares:
         self._work.num_open = wp.zeros(groups, dtype=int, device=device)
         self._work.open_column = wp.zeros((groups, num_columns), dtype=int, device=device)
         sizes = {"value": len(row), "target": num_rows, "change": num_rows, "factor": int(length.sum())}
-        for name in Work.vars.keys() - {"num_open", "open_column"}:
+        for name in Work.vars.keys() - {"num_open", "open_column"}:  # type: ignore[attr-defined]  # every struct has it
             shape = (groups, sizes.get(name, num_columns))
             setattr(self._work, name, wp.zeros(shape, dtype=Lanes, device=device))
         self._device = device
@@ -89,8 +89,8 @@ class SparseLeastSquares:
             tolerance: Relative gap at which a problem counts as converged.
             margin: Least distance of the start from the bounds, over their distance.
         """
-        inputs = [values, target.flip(1), quadratic, lower, upper, is_open.double()]
-        inputs = [wp.from_torch(tensor.contiguous()) for tensor in inputs]
+        tensors = [values, target.flip(1), quadratic, lower, upper, is_open.double()]
+        inputs = [wp.from_torch(tensor.contiguous()) for tensor in tensors]
         x, residual, gap = start.clone(), torch.empty_like(target), target.new_empty(len(target), 1)
         outputs = [wp.from_torch(tensor) for tensor in (x, residual, gap)]
 

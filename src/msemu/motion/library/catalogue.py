@@ -125,7 +125,7 @@ def find_entries(names: Iterable[str]) -> list[Entry]:
         MsemuError: A name is neither a clip nor a set.
     """
     sets, entries = clip_sets(), catalogue()
-    found = {}
+    found: dict[str, Entry] = {}
     for name in names:
         if name not in sets and name not in entries:
             hint = suggestion(name, [*sets, *entries], "see: msemu-motion fetch")
