@@ -1,5 +1,8 @@
 """A memory of earlier policies' samples, so that the discriminator does not forget what it has rejected."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 
 
@@ -46,7 +49,7 @@ class ReplayBuffer:
         """Return what it holds."""
         return {"samples": self._samples[: self._size].clone(), "next": self._next}
 
-    def load_state_dict(self, state: dict[str, torch.Tensor | int]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take the content of another ring of the same size.
 
         Raises:

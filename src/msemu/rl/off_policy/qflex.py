@@ -31,7 +31,7 @@ class Qflex(CrossQ):
             settings: Further arguments of `CrossQ`.
         """
         super().__init__(*arguments, **settings)
-        self._ascent = {"num_steps": ascent_steps, "step_size": ascent_step_size}
+        self._ascent: dict[str, Any] = {"num_steps": ascent_steps, "step_size": ascent_step_size}
 
     def policy_loss(self, head: SquashedFlow, value: Value) -> torch.Tensor:
         """Loss of the source and of the flow; see `CrossQ.policy_loss`."""

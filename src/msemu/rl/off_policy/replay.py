@@ -1,7 +1,7 @@
 """The memory that an off-policy algorithm learns from."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -124,7 +124,7 @@ class Replay:
         held = {name: values if full else values[: self._size].clone() for name, values in self._columns.items()}
         return {"next": self._next, **held}
 
-    def load_state_dict(self, state: dict[str, torch.Tensor | int]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take the content of another ring of the same size.
 
         Raises:
