@@ -158,7 +158,7 @@ class _Frames:
                 self._panes, self._poses, self._cameras, (muscles, None), strict=False
             )
         ]
-        if self._source_pane is not None:
+        if self._source is not None and self._source_pane is not None:
             pictures.append(self._source_pane.draw(self._source[frame], self._cameras[-1][frame]))
         caption = ""
         if self._errors is not None:
@@ -183,7 +183,7 @@ def _chosen(renderer: RendererName) -> str:
     return renderer
 
 
-def _renderer_class(name: str) -> type[PaneRenderer]:
+def _renderer_class(name: str) -> Callable[..., PaneRenderer]:
     if name == "egl":
         from msemu.viewer.drawing.opengl import OpenGLPane
 
