@@ -15,7 +15,7 @@ acts alike wherever the body stands and whichever way it faces.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -80,7 +80,7 @@ class ReferenceOptions:
 
 
 class Reference(Term):
-    """The reference now and at some future frames, as seen from the body, and the phase."""
+    """Return the reference now and at some future frames, as seen from the body, and the phase."""
 
     Options = ReferenceOptions
 
@@ -94,7 +94,7 @@ class Reference(Term):
 
 
 def reference_from(state: Kinematics, frames: Kinematics, phase: torch.Tensor) -> torch.Tensor:
-    """The reference now and at future frames, leading shape [N, F], and its phase [N], as seen from bodies [N]."""
+    """Return the reference now and at future frames, leading shape [N, F], and its phase [N], as seen from bodies [N]."""
     to_heading = rotation.conjugate(rotation.heading(state.root_quaternion)).unsqueeze(1)
     offset = frames.root_position - state.root_position.unsqueeze(1)
     landmarks = frames.landmark_position - frames.root_position.unsqueeze(2)
@@ -135,14 +135,14 @@ class Observations(Terms):
         return self.memoryless(now) | self.remembered(now)
 
     def memoryless(self, now: Readings) -> dict[str, torch.Tensor]:
-        """The groups that follow from the readings alone, of whichever environments these are."""
+        """Return the groups that follow from the readings alone, of whichever environments these are."""
         return self._values(self._memoryless, now)
 
     def remembered(self, now: Readings) -> dict[str, torch.Tensor]:
-        """The groups that depend on what their terms remember."""
+        """Return the groups that depend on what their terms remember."""
         return self._values(self._remembering, now)
 
-    def _values(self, terms: dict[str, Callable], now: Readings) -> dict[str, torch.Tensor]:
+    def _values(self, terms: Mapping[str, Callable], now: Readings) -> dict[str, torch.Tensor]:
         groups, finite = {name: term(now) for name, term in terms.items()}, now.finite.unsqueeze(1)
         groups |= {name: self._scales[name] * groups[name] for name in terms if self._scales[name] != 1.0}
         return {name: torch.where(finite, values, 0.0) for name, values in groups.items()}

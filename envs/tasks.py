@@ -23,7 +23,7 @@ def register() -> None:
 
 
 def motion_task(body: str, motion: str) -> TaskCfg:
-    """The tracking task of a body with a clip, or a set of clips, of the catalogue; an empty name leaves it open."""
+    """Return the tracking task of a body with a clip or set of clips of the catalogue; an empty name leaves it open."""
     cfg = load(TaskCfg, cfg_file("task", "track"))
     clip = catalogue().get(motion)
     cfg.env.terminations["forbidden_contact"].options["allowed"] = list(clip.allowed_contacts) if clip else []
@@ -31,7 +31,7 @@ def motion_task(body: str, motion: str) -> TaskCfg:
 
 
 def _tracking_tasks(motions: dict[str, str], body: BodySpec) -> Iterator[TaskSpec]:
-    """The tracking tasks of a body, from what is to be seen in each motion of the catalogue."""
+    """Return the tracking tasks of a body, from what is to be seen in each motion of the catalogue."""
     chosen = tuple(motions) if body.motions == "all" else body.motions
     for motion in chosen:
         if motion not in motions:

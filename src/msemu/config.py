@@ -9,15 +9,20 @@ import types
 import typing
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
 from msemu.components import resolve
 from msemu.errors import MsemuError, suggestion
-from msemu.schema.action import KINDS
+from msemu.schema.action import KINDS, ActionCfg, PriorCfg
+from msemu.schema.muscle import MuscleCfg
 
-Config = TypeVar("Config")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Config = TypeVar("Config", bound="DataclassInstance")
+Part = TypeVar("Part", bound=ActionCfg | PriorCfg | MuscleCfg)
 
 
 def cfg_file(kind: str, name: str) -> Path:
@@ -69,7 +74,7 @@ def load_named(schema: type[Config], name: str) -> Config:
     Raises:
         MsemuError: There is no such file, or its values do not fit; the message names what is known.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else cfg_file(schema.role, name)
+    path = Path(name) if name.endswith((".yaml", ".yml")) else cfg_file(getattr(schema, "role"), name)  # noqa: B009  (not every dataclass has one)
     part = _convert_part(schema, read_yaml(path), str(path), None)
     return part.relative_to(path.parent) if hasattr(part, "relative_to") else part
 
@@ -130,7 +135,7 @@ def _convert(hint: Any, value: Any, where: str, default: Any = None) -> Any:
         if not isinstance(value, (list, tuple)):
             raise MsemuError(f"{where}: expected a list, not {value!r}")
         fixed = origin is tuple and arguments[-1] is not Ellipsis
-        kinds = arguments if fixed else (arguments[0],) * len(value)
+        kinds = list(arguments) if fixed else [arguments[0]] * len(value)
         if len(kinds) != len(value):
             raise MsemuError(f"{where}: expected {len(kinds)} values, not {len(value)}")
         return origin(_convert(kind, item, where) for kind, item in zip(kinds, value, strict=True))
@@ -144,7 +149,7 @@ def _convert(hint: Any, value: Any, where: str, default: Any = None) -> Any:
 
 
 def _convert_part(schema: Any, value: Any, where: str, default: Any) -> Any:
-    """A nested dataclass from its values, or from the name of the file that holds them."""
+    """Build a nested dataclass from its values, or from the name of the file that holds them."""
     role = getattr(schema, "role", None)
     if role and isinstance(value, str):
         return load_named(schema, value)
@@ -156,7 +161,7 @@ def _convert_part(schema: Any, value: Any, where: str, default: Any) -> Any:
 
 
 def _of_kind(schema: Any, values: dict[str, Any], where: str, default: Any) -> Any:
-    """The dataclass that the values' ``kind`` has, or that of the default."""
+    """Find the dataclass that the values' ``kind`` has, or that of the default."""
     if "kind" not in values:
         if default is None:
             raise MsemuError(f"{where}: the key 'kind' is missing; known: {', '.join(KINDS[schema])}")
@@ -165,7 +170,7 @@ def _of_kind(schema: Any, values: dict[str, Any], where: str, default: Any) -> A
     if kind in KINDS[schema]:
         return KINDS[schema][kind]
     found = getattr(resolve(schema.role, kind), "Cfg", None)
-    if not (dataclasses.is_dataclass(found) and issubclass(found, schema)):
+    if not (isinstance(found, type) and dataclasses.is_dataclass(found) and issubclass(found, schema)):
         raise MsemuError(f"{where}: the class {kind} needs a dataclass Cfg that derives from {schema.__name__}")
     return found
 

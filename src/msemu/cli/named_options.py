@@ -10,12 +10,12 @@ from msemu.config import build, cfg_names, load_named
 from msemu.errors import MsemuError, suggestion
 from msemu.schema import ActionCfg, EnvCfg, MuscleCfg, TaskCfg
 
-PARTS = {"env.action": ActionCfg, "sim.muscle": MuscleCfg}
+PARTS: dict[str, type[ActionCfg | MuscleCfg]] = {"env.action": ActionCfg, "sim.muscle": MuscleCfg}
 """Parts of a task's configuration that have files of their own in cfg/<role>."""
 
 
 def named_values(role: str) -> str:
-    """What an option wants that names a file in the folder ``cfg/<role>``."""
+    """Say what an option wants that names a file in the folder ``cfg/<role>``."""
     return f"a name ({', '.join(cfg_names(role))}) or a YAML file"
 
 
@@ -76,7 +76,7 @@ def _choose_terms(env: EnvCfg, arguments: list[str]) -> list[str]:
 def _fill_optional(part: ActionCfg | MuscleCfg, path: str, arguments: list[str]) -> None:
     """Give a part those nested values, left out by default (fatigue), that the arguments say something of."""
     for name, hint in get_type_hints(type(part)).items():
-        kinds = [kind for kind in get_args(hint) if is_dataclass(kind)]
+        kinds = [kind for kind in get_args(hint) if isinstance(kind, type) and is_dataclass(kind)]
         option = f"--{path}.{name.replace('_', '-')}."
         if kinds and getattr(part, name) is None and any(word.startswith(option) for word in arguments):
             setattr(part, name, kinds[0]())

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -126,18 +127,19 @@ class ContactPoints:
         edges = np.array([[[m, 0, 1], [-m, 0, 1], [0, m, 1], [0, -m, 1]] for m in self.friction])
         edges = edges.reshape(-1, NUM_EDGES, 3)
 
-        moves = [ancestor_dofs(model, body_id) for body_id in model.geom_bodyid[geoms]]
-        moves = np.array(moves).reshape(-1, model.nv)
+        moving = [ancestor_dofs(model, body_id) for body_id in model.geom_bodyid[geoms]]
+        moves = np.array(moving).reshape(-1, model.nv)
         point, dof = np.nonzero(moves)
         owner = dofs.owner.numpy()
         self._acts = np.zeros((len(dofs), len(geoms)), dtype=bool)
         self._acts[owner[dof], point] = True
         self._table = _PointTable()
         dof_start = np.concatenate([[0], np.cumsum(moves.sum(axis=1))])
-        for name, indices in {"geom": geoms, "dof_start": dof_start, "dof": dof, "owner": owner}.items():
+        tables: dict[str, Any] = {"geom": geoms, "dof_start": dof_start, "dof": dof, "owner": owner}
+        for name, indices in tables.items():
             setattr(self._table, name, wp.array(indices, dtype=int, device="cpu"))
         for name, vectors in (("offset", offsets), ("axes", axes)):
-            array = wp.array(np.array(vectors).reshape(-1, 3), dtype=wp.vec3d, device="cpu")
+            array: wp.array = wp.array(np.array(vectors).reshape(-1, 3), dtype=wp.vec3d, device="cpu")
             setattr(self._table, name, array)
         self._table.edge = wp.array(edges, dtype=wp.vec3d, device="cpu")
         self.edges = torch.from_numpy(edges)

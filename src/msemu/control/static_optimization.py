@@ -131,10 +131,10 @@ def optimize(
     settings = settings or StaticOptimizationCfg()
     parameters = parameters or MuscleParameters.of(body.model)
     capacity = MuscleCapacity(parameters, settings.level)
-    balance: TorqueBalance | None = None
     parts: list[dict[str, torch.Tensor]] = []
     for reader, state in dynamics_along(body, movement, contact_regions(body)):
-        balance = balance or TorqueBalance(body, reader.dofs, settings.contact)
+        if not parts:
+            balance = TorqueBalance(body, reader.dofs, settings.contact)
         parts.append(_solve_frames(state, balance, reader.points, capacity, settings))
         on_frame(sum(len(part["activation"]) for part in parts), len(movement.qpos))
     return StaticOptimization(

@@ -69,7 +69,7 @@ def stick_figure(clip: MotionClip) -> np.ndarray | None:
     for girdle, (right, left) in girdles.items():
         if right in centers and left in centers:
             centers[girdle] = 0.5 * (centers[right] + centers[left])
-    bones += [*girdles.values(), tuple(girdles)]
+    bones += [*girdles.values(), ("hip", "shoulder")]
     segments = [(centers[near], centers[far]) for near, far in bones if near in centers and far in centers]
     if not segments:
         return None

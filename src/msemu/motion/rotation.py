@@ -8,7 +8,7 @@ from functools import cache
 
 import torch
 
-_HAMILTON_PRODUCT = {
+_HAMILTON_PRODUCT: dict[int, tuple[tuple[int, int, int], ...]] = {
     # component of the result: its (sign, left component, right component)
     0: ((1, 0, 0), (-1, 1, 1), (-1, 2, 2), (-1, 3, 3)),
     1: ((1, 0, 1), (1, 1, 0), (1, 2, 3), (-1, 3, 2)),
@@ -16,7 +16,7 @@ _HAMILTON_PRODUCT = {
     3: ((1, 0, 3), (1, 1, 2), (-1, 2, 1), (1, 3, 0)),
 }
 
-_ROTATED_X_AND_Z_AXIS = {
+_ROTATED_X_AND_Z_AXIS: dict[int, tuple[tuple[int, int, int], ...]] = {
     0: ((1, 0, 0), (1, 1, 1), (-1, 2, 2), (-1, 3, 3)),
     1: ((2, 1, 2), (2, 0, 3)),
     2: ((2, 1, 3), (-2, 0, 2)),
@@ -44,7 +44,7 @@ def rotate(q: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
 
 
 def heading(q: torch.Tensor) -> torch.Tensor:
-    """The part of a rotation that turns about the vertical (its twist about z), shape [..., 4].
+    """Return the part of a rotation that turns about the vertical (its twist about z), shape [..., 4].
 
     Unlike the direction in which the x axis points, it passes through a somersault or a cartwheel without a jump. It is
     undefined only where a half turn about a horizontal axis stands the body exactly on its head; no turn is returned.

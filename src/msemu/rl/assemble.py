@@ -28,7 +28,7 @@ def make_env(
 
 
 def find_runner(agent: AgentCfg) -> type[Runner]:
-    """The class that trains an agent."""
+    """Find the class that trains an agent."""
     return resolve("runner", agent.runner, Runner)
 
 

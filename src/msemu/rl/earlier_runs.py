@@ -59,7 +59,7 @@ def translate(train: dict[str, Any], where: str) -> list[str]:
     return [note for note in notes if note]
 
 
-def _resolve_named(values: dict[str, Any], key: str, schema: type, part: str) -> str | None:
+def _resolve_named(values: dict[str, Any], key: str, schema: type[ActionCfg | MuscleCfg], part: str) -> str | None:
     """Put the values of a file where earlier releases kept its name."""
     name = values.get(key)
     if not isinstance(name, str):
@@ -104,7 +104,7 @@ def _name_terminations(env: dict[str, Any]) -> None:
 
 
 def _move_emg(env: dict[str, Any], agent: dict[str, Any]) -> None:
-    """The measurement that the environment held is an option of the term that follows it."""
+    """Make the measurement that the environment held an option of the term that follows it."""
     options = env.pop("emg", None)
     for terms in (env.get("rewards", {}), agent.get("algorithm", {}).get("regularizers") or {}):
         if options and "emg" in terms:

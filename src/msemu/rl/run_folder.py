@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 from rich.console import Console
@@ -65,7 +65,7 @@ class RunFolder:
         return run
 
     @classmethod
-    def open(cls, path: Path) -> "RunFolder":
+    def open(cls, path: Path) -> Self:
         """Open an existing run.
 
         Raises:
@@ -178,7 +178,7 @@ class RunFolder:
         return sorted(self.path.glob("model_*.pt"), key=_iteration)
 
     def next_iteration(self) -> int:
-        """Number of the iteration that training would go on with."""
+        """Return the number of the iteration that training would go on with."""
         return 1 + max((_iteration(path) for path in self.checkpoints()), default=-1)
 
     def checkpoint(self, name: str) -> Path:

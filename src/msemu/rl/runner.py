@@ -149,7 +149,7 @@ class Runner(OnPolicyRunner):
         self.env.control_steps = state.get("control_steps", 0)
 
     def policy(self) -> Callable[[TensorDict], torch.Tensor]:
-        """The policy without exploration noise, from observations to actions on the environment's device."""
+        """Return the policy without exploration noise, from observations to actions on the environment's device."""
         actor = self.get_inference_policy(self.device)
         return lambda observations: actor(observations.to(self.device)).to(self.env.device)
 
@@ -166,7 +166,7 @@ class Runner(OnPolicyRunner):
         self.is_distributed = False
 
     def _learned(self) -> dict[str, Any]:
-        """What was learned so far, and how far that is."""
+        """Return what was learned so far, and how far that is."""
         return self.alg.save() | {
             "iter": self.current_learning_iteration,
             "best_error_cm": self.best_error_cm,
@@ -204,7 +204,7 @@ class Runner(OnPolicyRunner):
 
 
 def tracking_score_cm(error_cm: float, failures_per_step: float, episode_length: int, failed_error_cm: float) -> float:
-    """Expected tracking error [cm] over an episode in which the time after a failure counts as failed.
+    """Return the expected tracking error [cm] over an episode in which the time after a failure counts as failed.
 
     The error of visited states alone would flatter a policy that falls at once: each reset puts it back on the
     reference. With failure probability p per step, an episode of N control steps is alive for the share
@@ -216,7 +216,7 @@ def tracking_score_cm(error_cm: float, failures_per_step: float, episode_length:
 
 
 def _check_groups(wanted: dict[str, list[str]], env: MotionTrackingEnv) -> None:
-    offered = list(env.get_observations().keys())
+    offered = list(map(str, env.get_observations().keys()))
     for network, groups in wanted.items():
         for name in groups:
             if name not in offered:

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import gc
 from collections.abc import Callable
+from typing import Any
 
 import mujoco
 import mujoco_warp as mjw
@@ -213,7 +214,8 @@ class WarpSimulation(Simulation):
             outputs=[data.qpos, data.qvel, data.qacc, data.qacc_warmstart, data.time],
         )
         self._refresh()
-        self.muscles.reset(mask, data.actuator_length, data.actuator_velocity, wp.from_torch(self._reset_act))
+        activation = wp.from_torch(self._reset_act)
+        self.muscles.reset(mask, data.actuator_length, data.actuator_velocity, activation)  # type: ignore[arg-type]  # `from_torch` gives arrays
         wp.launch(
             warp_kernels.clear_measurements,
             dim=self.num_envs,
@@ -234,7 +236,8 @@ class WarpSimulation(Simulation):
         )
 
     def _apply_muscles(self, _: mjw.Model, data: mjw.Data) -> None:
-        self.muscles.step(wp.from_torch(self._excitation), data.actuator_length, data.actuator_velocity)
+        excitation = wp.from_torch(self._excitation)
+        self.muscles.step(excitation, data.actuator_length, data.actuator_velocity)  # type: ignore[arg-type]  # `from_torch` gives arrays
 
     def _capture(self, work: Callable[[], None]) -> wp.Graph:
         # A collection in the midst of a capture could free memory that the graph refers to.
@@ -252,7 +255,7 @@ class WarpSimulation(Simulation):
         wp.capture_launch(graph, stream=self._stream())
 
     def _stream(self) -> wp.Stream | None:
-        """The stream that torch uses, so that its work and the engine's follow one another."""
+        """Return the stream that torch uses, so that its work and the engine's follow one another."""
         return wp.stream_from_torch(torch.cuda.current_stream(self.device)) if self._wp_device.is_cuda else None
 
     def _vary(self, variation: Variation) -> None:
@@ -284,7 +287,7 @@ class WarpSimulation(Simulation):
 
 
 def _with_user_actuators(model: mujoco.MjModel) -> mujoco.MjModel:
-    """A copy of ``model`` whose actuators have no state and leave their force to a callback."""
+    """Copy ``model`` with actuators that have no state and leave their force to a callback."""
     model = copy.copy(model)
     model.actuator_dyntype[:] = mujoco.mjtDyn.mjDYN_NONE
     model.actuator_actadr[:] = -1
@@ -294,7 +297,7 @@ def _with_user_actuators(model: mujoco.MjModel) -> mujoco.MjModel:
     return model
 
 
-def _size(record: object) -> int:
+def _size(record: Any) -> int:
     """Bytes of every array of a record and of the records in it."""
     values = [getattr(record, entry.name) for entry in dataclasses.fields(record)]
     arrays = sum(value.capacity for value in values if isinstance(value, wp.array))

@@ -49,7 +49,7 @@ class SparseLeastSquares:
         self._work.num_open = wp.zeros(groups, dtype=int, device="cpu")
         self._work.open_column = wp.zeros((groups, num_columns), dtype=int, device="cpu")
         sizes = {"value": len(row), "target": num_rows, "change": num_rows, "factor": int(length.sum())}
-        for name in Work.vars.keys() - {"num_open", "open_column"}:
+        for name in Work.vars.keys() - {"num_open", "open_column"}:  # type: ignore[attr-defined]  # every struct has it
             shape = (groups, sizes.get(name, num_columns))
             setattr(self._work, name, wp.zeros(shape, dtype=Lanes, device="cpu"))
         self._num_groups = groups
@@ -73,9 +73,9 @@ class SparseLeastSquares:
         ``values`` are the entries of the matrices at rows `row` and columns `column`, shape [B, P]. Only the unknowns
         that ``is_open``, bool, [B, N], are solved for; the others are ``lower``, and it must be zero there.
         """
-        inputs = [values, target.flip(1), quadratic, lower, upper, is_open.double()]
-        inputs = [wp.from_torch(tensor.contiguous()) for tensor in inputs]
-        inputs = [self._pattern, iterations, margin, *inputs, self._work]
+        tensors = [values, target.flip(1), quadratic, lower, upper, is_open.double()]
+        arrays = [wp.from_torch(tensor.contiguous()) for tensor in tensors]
+        inputs = [self._pattern, iterations, margin, *arrays, self._work]
         x, residual, gap = start.clone(), torch.empty_like(target), target.new_empty(len(target), 1)
         outputs = [wp.from_torch(tensor) for tensor in (x, residual, gap)]
         wp.launch(solve, dim=self._num_groups, inputs=inputs, outputs=outputs, device="cpu")

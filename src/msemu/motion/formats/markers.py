@@ -72,8 +72,9 @@ def source_from_markers(
     points = {}
     for point, members in mapping.found.items():
         filled = [_fill(path, time, markers[name][part], name, point in needed) for name in members]
-        if all(values is not None for values in filled):
-            points[point] = to_z_up(np.mean(filled, axis=0), options.up or usual_up)
+        seen_all = [values for values in filled if values is not None]
+        if len(seen_all) == len(filled):
+            points[point] = to_z_up(np.mean(seen_all, axis=0), options.up or usual_up)
     length = unit_length(path, options.unit or file_unit, _leg_length(points))
     points = {point: length * values for point, values in points.items()}
     plane = _pelvis_plane(points)
@@ -100,7 +101,10 @@ def _leg_length(points: Mapping[str, np.ndarray]) -> float:
     """Return a leg's length in the file's unit, from ASIS, which stands for the hip, over knee to ankle."""
     lengths = []
     for side in "rl":
-        knee, ankle = (points.get(f"{name}_{side}", points.get(f"{name}_lateral_{side}")) for name in ("knee", "ankle"))
+        knee, ankle = (
+            points[key if (key := f"{name}_{side}") in points else f"{name}_lateral_{side}"]
+            for name in ("knee", "ankle")
+        )
         lengths.append(np.linalg.norm(points[f"asis_{side}"] - knee, axis=1) + np.linalg.norm(knee - ankle, axis=1))
     return float(np.mean(lengths))
 

@@ -179,7 +179,7 @@ class Discriminator(ABC):
             self.replay.load_state_dict(state["replay"])
 
     def loss(self, negatives: torch.Tensor, positives: torch.Tensor) -> torch.Tensor:
-        """The discriminator's loss of negatives [N, D] and positives [P, D] (MimicKit, github.com/xbpeng/MimicKit).
+        """Return the loss of negatives [N, D] and positives [P, D] (MimicKit, github.com/xbpeng/MimicKit).
 
         ``(positive loss + negative loss) / 2 + w_logit |weights of the last layer|^2 + w_gp / 2 * penalty``, where the
         penalty is the sum of the mean squared gradient norms on the penalized sides, by the normalized samples.

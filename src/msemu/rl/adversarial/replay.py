@@ -1,5 +1,7 @@
 """A memory of earlier policies' samples, so that the discriminator does not forget what it has rejected."""
 
+from typing import Any
+
 import torch
 
 
@@ -36,10 +38,10 @@ class ReplayBuffer:
         return self._samples[torch.randint(self._size, (count,), device=self._samples.device)]
 
     def state_dict(self) -> dict[str, torch.Tensor | int]:
-        """What it holds."""
+        """Return what it holds."""
         return {"samples": self._samples[: self._size].clone(), "next": self._next}
 
-    def load_state_dict(self, state: dict[str, torch.Tensor | int]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the content of another ring of the same size."""
         self._size, self._next = len(state["samples"]), state["next"]
         self._samples[: self._size] = state["samples"]

@@ -31,7 +31,7 @@ def explained_variance(prediction: torch.Tensor, target: torch.Tensor) -> float:
 
 
 def point_between(source: torch.Tensor, target: torch.Tensor, time: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """A point on the straight path from source to target [N, A] at times [N, 1], and the velocity there.
+    """Return a point on the straight path from source to target [N, A] at times [N, 1], and the velocity there.
 
     Conditional flow matching (arXiv:2210.02747): the point is ``(1 - t) x_0 + t x_1`` and the velocity ``x_1 - x_0``.
     """
@@ -64,5 +64,5 @@ class TwinAdvantage(nn.Module):
         return torch.cat([network(inputs) for network in self.networks], dim=1)
 
     def min_value(self, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
-        """The less of both estimates, shape [N, 1]; see `forward`."""
+        """Return the less of both estimates, shape [N, 1]; see `forward`."""
         return self(observations, actions).min(dim=1, keepdim=True).values

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import torch
 from rsl_rl.utils import resolve_nn_activation
@@ -50,7 +50,7 @@ class TwinCritic(nn.Module):
         self.networks = nn.ModuleList(_Network(widths, activation, batch_renorm) for _ in range(2))
 
     def columns(self, obs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """The observations that the critic sees, shape [N, O]."""
+        """Return the observations that the critic sees, shape [N, O]."""
         return torch.cat([obs[name] for name in self.obs_groups], dim=1)
 
     def forward(self, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
@@ -59,11 +59,11 @@ class TwinCritic(nn.Module):
         return torch.cat([network(rows) for network in self.networks], dim=1)
 
     def at(self, observations: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
-        """The less of both estimates at fixed observations (`columns`), by running statistics: from [N, A] to [N, 1].
+        """Return the lesser estimate at fixed observations (`columns`), by running statistics: from [N, A] to [N, 1].
 
         It passes gradients to the actions only. What does not depend on them is computed here, once.
         """
-        values = [network.at(observations) for network in self.networks]
+        values = [cast(_Network, network).at(observations) for network in self.networks]
         return lambda actions: torch.minimum(*(value(actions) for value in values))
 
 
@@ -97,5 +97,5 @@ class _Network(nn.Module):
         return value
 
     def _merged(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        norm, layer = self.norms[index], self.layers[index]
+        norm, layer = cast(BatchRenorm, self.norms[index]), cast(nn.Linear, self.layers[index])
         return layer.weight * norm.factor, layer.bias + layer.weight @ norm.offset

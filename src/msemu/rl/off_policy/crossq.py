@@ -35,7 +35,7 @@ class Temperature(nn.Module):
         return self.log_value.detach().exp()
 
     def loss(self, log_prob: torch.Tensor) -> torch.Tensor:
-        """What its update makes less, by the log-densities [N, 1] of the policy's actions."""
+        """Return what its update makes less, by the log-densities [N, 1] of the policy's actions."""
         return -self.log_value.exp() * (log_prob + self._target).mean()
 
 
@@ -105,14 +105,14 @@ class CrossQ:
         if self._temperature:
             trained["temperature"] = self._temperature
         self._optimizers = {
-            name: torch.optim.Adam(module.parameters(), lr=learning_rate, betas=tuple(adam_betas), fused=True)
-            for name, module in trained.items()
+            name: torch.optim.Adam(net.parameters(), lr=learning_rate, betas=(adam_betas[0], adam_betas[1]), fused=True)
+            for name, net in trained.items()
         }
         self._num_updates = 0
         self._skipped = torch.zeros((), device=device)
         self._shown: dict[str, list[torch.Tensor]] = {}
-        self._observations: TensorDict | None = None
-        self._actions: torch.Tensor | None = None
+        self._observations: TensorDict
+        self._actions: torch.Tensor
 
     @classmethod
     def construct_algorithm(cls, obs: TensorDict, env: VecEnv, cfg: dict, device: str) -> "CrossQ":
@@ -137,14 +137,15 @@ class CrossQ:
         return self._actions
 
     def process_env_step(
-        self, obs: TensorDict, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, torch.Tensor]
+        self, obs: TensorDict, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, Any]
     ) -> None:
         """Remember the step that `act` led to."""
         device = rewards.device
         ended, time_outs = dones.bool(), extras["time_outs"].to(device).bool()
         seen = dict.fromkeys([*self.actor.obs_groups, *self.critic.obs_groups])
-        before, after = self._observations.select(*seen), extras["terminal_observations"].to(device).select(*seen)
-        self.replay.add(dict(before.items()), self._actions, rewards, ended & ~time_outs, ended, dict(after.items()))
+        final = extras["terminal_observations"].to(device)
+        before, after = ({name: rows[name] for name in seen} for rows in (self._observations, final))
+        self.replay.add(before, self._actions, rewards, ended & ~time_outs, ended, after)
         self.actor.update_normalization(self._observations)
 
     def update(self) -> None:
@@ -163,7 +164,7 @@ class CrossQ:
         return {**dict(zip(names, values, strict=True)), "skipped_updates": skipped, "replay": len(self.replay)}
 
     def get_policy(self) -> MLPModel:
-        """The policy."""
+        """Return the policy."""
         return self.actor
 
     def train_mode(self) -> None:
@@ -200,7 +201,7 @@ class CrossQ:
         return True
 
     def policy_loss(self, head: SquashedGaussian, value: Value) -> torch.Tensor:
-        """What the update of the policy makes less, at observations whose Q is ``value``; it begins with a draw."""
+        """Return what the policy's update makes less, at observations whose Q is ``value``; it begins with a draw."""
         actions, log_prob = head.draw()
         values = value(actions)
         self.show(policy_value=values.mean(), saturation=(actions.abs() > 0.95 * head.action_limit).float().mean())
@@ -251,6 +252,7 @@ class CrossQ:
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         # torch's fused optimizers ask this flag on the device; mixed precision uses it in the same way.
-        optimizer.found_inf = (~torch.nn.utils.get_total_norm(gradients).isfinite()).float()
+        skipped = (~torch.nn.utils.get_total_norm(gradients).isfinite()).float()
+        optimizer.found_inf = skipped  # type: ignore[attr-defined]  # torch does not declare it
         optimizer.step()
-        self._skipped += optimizer.found_inf
+        self._skipped += skipped

@@ -1,7 +1,7 @@
 """Policies of bounded actions: a squashed Gaussian, and one that a flow carries on."""
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from rsl_rl.models import MLPModel
@@ -45,8 +45,9 @@ class SquashedGaussian(Distribution):
 
     def init_mlp_weights(self, mlp: nn.Sequential) -> None:
         """Let the deviation begin as it shall."""
-        nn.init.zeros_(mlp[-1].weight[self.output_dim : 2 * self.output_dim])
-        nn.init.constant_(mlp[-1].bias[self.output_dim : 2 * self.output_dim], math.log(self._init_std))
+        last = cast(nn.Linear, mlp[-1])
+        nn.init.zeros_(last.weight[self.output_dim : 2 * self.output_dim])
+        nn.init.constant_(last.bias[self.output_dim : 2 * self.output_dim], math.log(self._init_std))
 
     def update(self, mlp_output: torch.Tensor) -> None:
         """Take the network's output, shape [N, input_dim]."""
@@ -67,11 +68,11 @@ class SquashedGaussian(Distribution):
             return self.draw()[0]
 
     def deterministic_output(self, mlp_output: torch.Tensor) -> torch.Tensor:
-        """Action at the mean, or where the flow carries it, shape [N, A]."""
+        """Return the action at the mean, or where the flow carries it, shape [N, A]."""
         return self.as_deterministic_output_module()(mlp_output)
 
     def as_deterministic_output_module(self) -> nn.Module:
-        """The same as a module of its own, for export."""
+        """Return the same as a module of its own, for export."""
         return _ActionAtMean(self.action_limit, self.output_dim)
 
 
@@ -103,12 +104,12 @@ class SquashedFlow(SquashedGaussian):
             return self.carrier(super().sample(), self._context)
 
     def velocity(self, actions: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-        """The velocity of the flow, shape [N, A], at actions [N, A] and times [N, 1]."""
+        """Return the velocity of the flow, shape [N, A], at actions [N, A] and times [N, 1]."""
         carrier = self.carrier
         return carrier.flow.velocity(actions, time, carrier.center, carrier.limits, self._context)
 
     def as_deterministic_output_module(self) -> nn.Module:
-        """The same as a module of its own, for export."""
+        """Return the same as a module of its own, for export."""
         return _CarriedActionAtMean(super().as_deterministic_output_module(), self.carrier, 2 * self.output_dim)
 
 

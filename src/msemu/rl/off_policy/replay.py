@@ -1,7 +1,7 @@
 """The memory that an off-policy algorithm learns from."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -119,12 +119,12 @@ class Replay:
         )
 
     def state_dict(self) -> dict[str, torch.Tensor | int]:
-        """What it holds."""
+        """Return what it holds."""
         full = self._size == self._num_rows
         held = {name: values if full else values[: self._size].clone() for name, values in self._columns.items()}
         return {"next": self._next, **held}
 
-    def load_state_dict(self, state: dict[str, torch.Tensor | int]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the content of another ring of the same size."""
         columns = {name: values for name, values in state.items() if name != "next"}
         self._allocate(columns)

@@ -144,7 +144,7 @@ class _Frames:
         muscles = None if self._levels is None else self._levels[frame]
         views = zip(self._panes, self._poses, self._cameras, (muscles, None), strict=False)
         pictures = [pane.draw(poses[frame], level, cameras[frame]) for pane, poses, cameras, level in views]
-        if self._source_pane is not None:
+        if self._source_pane is not None and self._source is not None:
             pictures.append(self._source_pane.draw(self._source[frame], self._cameras[-1][frame]))
         caption = ""
         if self._errors is not None:
@@ -167,7 +167,7 @@ def _chosen(renderer: RendererName) -> str:
     return renderer
 
 
-def _renderer_class(name: str) -> type[PaneRenderer]:
+def _renderer_class(name: str) -> Callable[..., PaneRenderer]:
     if name == "egl":
         from msemu.viewer.drawing.opengl import OpenGLPane
 
