@@ -94,7 +94,7 @@ class Reference(Term):
 
 
 def reference_from(state: Kinematics, frames: Kinematics, phase: torch.Tensor) -> torch.Tensor:
-    """Return the reference now and at future frames, leading shape [N, F], and its phase [N], as seen from bodies [N]."""
+    """Return the reference now and at future frames, leading shape [N, F], and its phase [N], seen from bodies [N]."""
     to_heading = rotation.conjugate(rotation.heading(state.root_quaternion)).unsqueeze(1)
     offset = frames.root_position - state.root_position.unsqueeze(1)
     landmarks = frames.landmark_position - frames.root_position.unsqueeze(2)
