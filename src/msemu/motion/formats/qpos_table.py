@@ -12,6 +12,7 @@ from scipy.interpolate import CubicSpline
 
 from msemu import files
 from msemu.errors import MsemuError
+from msemu.files import write_text
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.maps import listed
@@ -58,7 +59,7 @@ def write_csv(path: Path, clip: MotionClip) -> None:
     """Write a clip as `read_qpos` reads it."""
     time = np.arange(clip.num_frames) / clip.fps
     rows = [",".join(f"{value:.10g}" for value in row) for row in np.column_stack([time, clip.qpos])]
-    files.write_text(path, "\n".join([",".join(["time", *ROOT, *clip.joint_names]), *rows]) + "\n")
+    write_text(path, "\n".join([",".join(["time", *ROOT, *clip.joint_names]), *rows]) + "\n")
 
 
 def _read_npz(path: Path, body: Body) -> tuple[list[str], np.ndarray, np.ndarray]:
