@@ -135,11 +135,11 @@ class Observations(Terms):
         return self.memoryless(now) | self.remembered(now)
 
     def memoryless(self, now: Readings) -> dict[str, torch.Tensor]:
-        """The groups that follow from the readings alone, of whichever environments these are."""
+        """Return the groups that follow from the readings alone, of whichever environments these are."""
         return self._values(self._memoryless, now)
 
     def remembered(self, now: Readings) -> dict[str, torch.Tensor]:
-        """The groups that depend on what their terms remember."""
+        """Return the groups that depend on what their terms remember."""
         return self._values(self._remembering, now)
 
     def _values(self, terms: dict[str, Callable], now: Readings) -> dict[str, torch.Tensor]:

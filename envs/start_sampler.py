@@ -112,7 +112,7 @@ class StartSampler:
         return log
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """What the next draw depends on."""
+        """Return what the next draw depends on."""
         return {"results": self._results.clone(), "recent": self._recent.clone()}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:

@@ -31,7 +31,7 @@ def motion_task(body: str, motion: str) -> TaskCfg:
 
 
 def _tracking_tasks(motions: dict[str, str], body: BodySpec) -> Iterator[TaskSpec]:
-    """The tracking tasks of a body, from what is to be seen in each motion of the catalogue."""
+    """Return the tracking tasks of a body, from what is to be seen in each motion of the catalogue."""
     chosen = tuple(motions) if body.motions == "all" else body.motions
     for motion in chosen:
         if motion not in motions:

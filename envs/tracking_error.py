@@ -42,7 +42,7 @@ def landmark_offset(state: Kinematics, reference: Kinematics) -> torch.Tensor:
 
 
 def summary(state: Kinematics, reference: Kinematics) -> dict[str, torch.Tensor]:
-    """The four errors by name, averaged over joints and landmarks, each of shape [...]."""
+    """Return the four errors by name, averaged over joints and landmarks, each of shape [...]."""
     return {
         "joint_angle_deg": joint_angle_error_deg(state, reference).mean(-1),
         "root_rotation_deg": root_rotation_error_deg(state, reference),

@@ -123,5 +123,5 @@ def load_recipe(name: str) -> Recipe:
 
 
 def recipe_values(name: str) -> dict[str, Any]:
-    """The whole recipe of a body as plain values, ready for YAML; ``config.build(Recipe, ...)`` reads them again."""
+    """Return the whole recipe of a body as plain values for YAML; ``config.build(Recipe, ...)`` reads them again."""
     return config.to_dict(load_recipe(name))

@@ -56,7 +56,7 @@ class Source:
         return Path(self.path or self.file).name
 
     def beside(self, recipe: Path) -> "Source":
-        """The same with an absolute path."""
+        """Return the same with an absolute path."""
         return replace(self, path=str((recipe.parent / self.path).resolve())) if self.path else self
 
     def find(self, path: str | Path | None = None) -> tuple[Path, str]:

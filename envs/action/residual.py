@@ -35,7 +35,7 @@ class ResidualSpace(ActionSpace):
         self._prior.reset(mask)
 
     def log(self) -> dict[str, torch.Tensor]:
-        """The bound of the correction and the share of the prior."""
+        """State the bound of the correction and the share of the prior."""
         return self._log
 
     def state_dict(self) -> dict[str, torch.Tensor]:  # noqa: D102

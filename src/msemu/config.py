@@ -144,7 +144,7 @@ def _convert(hint: Any, value: Any, where: str, default: Any = None) -> Any:
 
 
 def _convert_part(schema: Any, value: Any, where: str, default: Any) -> Any:
-    """A nested dataclass from its values, or from the name of the file that holds them."""
+    """Build a nested dataclass from its values, or from the name of the file that holds them."""
     role = getattr(schema, "role", None)
     if role and isinstance(value, str):
         return load_named(schema, value)
@@ -156,7 +156,7 @@ def _convert_part(schema: Any, value: Any, where: str, default: Any) -> Any:
 
 
 def _of_kind(schema: Any, values: dict[str, Any], where: str, default: Any) -> Any:
-    """The dataclass that the values' ``kind`` has, or that of the default."""
+    """Find the dataclass that the values' ``kind`` has, or that of the default."""
     if "kind" not in values:
         if default is None:
             raise MsemuError(f"{where}: the key 'kind' is missing; known: {', '.join(KINDS[schema])}")

@@ -17,7 +17,7 @@ class MsemuError(Exception):
 
 
 def suggestion(name: Any, known: Iterable[str], otherwise: str | None = None) -> str:
-    """What the message about an unknown name ends with: those known names that are like it, or all of them.
+    """Return the end of the message about an unknown name: those known names that are like it, or all of them.
 
     Args:
         name: The unknown name, which in a file of the user's may be a number.

@@ -22,7 +22,7 @@ _JOINT_SPEED = 0.5  # [rad/s]
 
 
 def tracking_task(body: str) -> TaskSpec:
-    """The task in which a body follows any motion.
+    """Return the task in which a body follows any motion.
 
     Raises:
         MsemuError: There is none for this body.

@@ -44,7 +44,7 @@ def measure_on_device(
 
 
 def _muscles_alone(sim: WarpSimulation, steps: int) -> Callable[[], None]:
-    """A graph of the muscles' part of some physics steps, at lengths that stay."""
+    """Capture the muscles' part of some physics steps, at lengths that stay, as a graph."""
     excitation = wp.full((sim.num_envs, sim.model.nu), EXCITATION, dtype=float, device=sim.muscles.device)
     with wp.ScopedDevice(sim.muscles.device), wp.ScopedCapture() as capture:
         for _ in range(steps):

@@ -109,7 +109,7 @@ def _given(default: Any) -> dict[str, Any]:
 
 
 def _shortened(kind: type, default: Any, first: Sequence[str]) -> tuple[type, Any]:
-    """A dataclass, and an instance of it, whose help page shows the fields of ``first`` only."""
+    """Return a dataclass, and an instance of it, whose help page shows the fields of ``first`` only."""
     hints, values = {}, {}
     for name, hint in _fields(kind):
         below = [field.partition(".")[2] for field in first if field.startswith(f"{name}.")]

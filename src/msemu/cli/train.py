@@ -92,7 +92,7 @@ def _values_of_run(task: str, name: str, runs_dir: Path) -> TrainCfg:
 
 
 def about() -> str:
-    """What the help page of a task says first."""
+    """Return what the help page of a task says first."""
     roles = {"agent": "agent", **{option: schema.role for option, schema in PARTS.items()}}
     parts = "; ".join(f"--{option} {', '.join(cfg_names(role))}" for option, role in roles.items())
     return f"A task, and how it is learned.\n\nParts that are chosen by name, or by a YAML file of yours: {parts}."

@@ -44,7 +44,7 @@ def rotate(q: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
 
 
 def heading(q: torch.Tensor) -> torch.Tensor:
-    """The part of a rotation that turns about the vertical (its twist about z), shape [..., 4].
+    """Return the part of a rotation that turns about the vertical (its twist about z), shape [..., 4].
 
     Unlike the direction in which the x axis points, it passes through a somersault or a cartwheel without a jump. It is
     undefined only where a half turn about a horizontal axis stands the body exactly on its head; no turn is returned.

@@ -104,7 +104,7 @@ def _name_terminations(env: dict[str, Any]) -> None:
 
 
 def _move_emg(env: dict[str, Any], agent: dict[str, Any]) -> None:
-    """The measurement that the environment held is an option of the term that follows it."""
+    """Make the measurement that the environment held an option of the term that follows it."""
     options = env.pop("emg", None)
     for terms in (env.get("rewards", {}), agent.get("algorithm", {}).get("regularizers") or {}):
         if options and "emg" in terms:

@@ -178,7 +178,7 @@ class RunFolder:
         return sorted(self.path.glob("model_*.pt"), key=_iteration)
 
     def next_iteration(self) -> int:
-        """Number of the iteration that training would go on with."""
+        """Return the number of the iteration that training would go on with."""
         return 1 + max((_iteration(path) for path in self.checkpoints()), default=-1)
 
     def checkpoint(self, name: str) -> Path:

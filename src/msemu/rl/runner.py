@@ -149,7 +149,7 @@ class Runner(OnPolicyRunner):
         self.env.control_steps = state.get("control_steps", 0)
 
     def policy(self) -> Callable[[TensorDict], torch.Tensor]:
-        """The policy without exploration noise, from observations to actions on the environment's device."""
+        """Return the policy without exploration noise, from observations to actions on the environment's device."""
         actor = self.get_inference_policy(self.device)
         return lambda observations: actor(observations.to(self.device)).to(self.env.device)
 
@@ -166,7 +166,7 @@ class Runner(OnPolicyRunner):
         self.is_distributed = False
 
     def _learned(self) -> dict[str, Any]:
-        """What was learned so far, and how far that is."""
+        """Return what was learned so far, and how far that is."""
         return self.alg.save() | {
             "iter": self.current_learning_iteration,
             "best_error_cm": self.best_error_cm,

@@ -69,7 +69,7 @@ class MuscleCfg:
             raise MsemuError("muscle motor_noise.correlation_time_s must be positive")
 
     def relative_to(self, folder: Path) -> "MuscleCfg":
-        """The same with its parameter file looked for in ``folder``."""
+        """Return the same with its parameter file looked for in ``folder``."""
         return replace(self, parameter_file=folder / self.parameter_file) if self.parameter_file else self
 
 

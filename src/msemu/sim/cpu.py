@@ -113,7 +113,7 @@ class CpuSimulation(Simulation):
         return arms
 
     def field(self, name: str) -> torch.Tensor:
-        """The engine's own memory of a field of `mujoco.MjData`, shape [E, ...]; only for reading.
+        """Return the engine's own memory of a field of `mujoco.MjData`, shape [E, ...]; only for reading.
 
         Like the tensors of `Simulation`, what depends on position and velocity is that of the present state.
         """

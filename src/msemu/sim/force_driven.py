@@ -111,7 +111,7 @@ def _groups(part: Batch, first: int, muscles: HostMuscles) -> list[tuple[np.ndar
 
 
 def _with_force_actuators(model: mujoco.MjModel) -> mujoco.MjModel:
-    """A copy of ``model`` whose actuators apply their control as a force [N] and have no state."""
+    """Copy ``model`` with actuators that apply their control as a force [N] and have no state."""
     model = copy.copy(model)
     model.actuator_dyntype[:] = mujoco.mjtDyn.mjDYN_NONE
     model.actuator_actadr[:] = -1

@@ -37,7 +37,7 @@ class MuscleState:
 
     @classmethod
     def of(cls, muscles: MuscleDynamics) -> MuscleState:
-        """Views of the arrays of ``muscles``, without a copy: they change with the next step."""
+        """Return views of the arrays of ``muscles``, without a copy: they change with the next step."""
         import warp as wp
 
         return cls(**{field.name: wp.to_torch(getattr(muscles, field.name)) for field in fields(cls)})

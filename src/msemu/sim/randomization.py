@@ -21,7 +21,7 @@ class Variation:
     friction: np.ndarray
 
     def __getitem__(self, environments: range) -> "Variation":
-        """The factors of some successive environments."""
+        """Return the factors of some successive environments."""
         rows = slice(environments.start, environments.stop)
         return Variation(mass=self.mass[rows], friction=self.friction[rows])
 

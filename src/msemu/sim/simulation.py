@@ -114,7 +114,7 @@ class Simulation(ABC):
         """
 
     def overflow(self) -> str | None:
-        """What an engine of fixed capacity had to leave out, and the remedy, as one line; None if nothing.
+        """Return what an engine of fixed capacity left out, and the remedy, as one line; None if nothing.
 
         It waits for the device: ask once an iteration, not in every step.
         """

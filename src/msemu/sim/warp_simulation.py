@@ -252,7 +252,7 @@ class WarpSimulation(Simulation):
         wp.capture_launch(graph, stream=self._stream())
 
     def _stream(self) -> wp.Stream | None:
-        """The stream that torch uses, so that its work and the engine's follow one another."""
+        """Return the stream that torch uses, so that its work and the engine's follow one another."""
         return wp.stream_from_torch(torch.cuda.current_stream(self.device)) if self._wp_device.is_cuda else None
 
     def _vary(self, variation: Variation) -> None:
@@ -284,7 +284,7 @@ class WarpSimulation(Simulation):
 
 
 def _with_user_actuators(model: mujoco.MjModel) -> mujoco.MjModel:
-    """A copy of ``model`` whose actuators have no state and leave their force to a callback."""
+    """Copy ``model`` with actuators that have no state and leave their force to a callback."""
     model = copy.copy(model)
     model.actuator_dyntype[:] = mujoco.mjtDyn.mjDYN_NONE
     model.actuator_actadr[:] = -1

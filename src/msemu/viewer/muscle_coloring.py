@@ -30,7 +30,7 @@ class Coloring:
         return None if values is None else (values - self.low) / (self.high - self.low)
 
     def value(self, level: float) -> float:
-        """The value of a place on the scale."""
+        """Return the value of a place on the scale."""
         return self.low + level * (self.high - self.low)
 
 

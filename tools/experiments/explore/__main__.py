@@ -154,7 +154,7 @@ def _measure_reaching(args: ExploreCfg, bar: Progress, figures: dict[str, Any], 
 
 @contextlib.contextmanager
 def _shown(bar: Progress, label: str, total: int) -> Iterator[Callable[[], None]]:
-    """A line of the bar for one run; the value advances it."""
+    """Make a line of the bar for one run; the value advances it."""
     task = bar.add_task(label, total=total)
     yield functools.partial(bar.advance, task)
     bar.remove_task(task)

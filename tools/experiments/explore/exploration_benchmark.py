@@ -48,7 +48,7 @@ def final_distance(actor: torch.nn.Module, num_joints: int) -> float:
 
 
 def measure_exploration(name: str, num_joints: int, seed: int) -> float:
-    """Standard deviation of the end-effector under an untrained agent's noise [chain lengths]."""
+    """Return the standard deviation of the end-effector under an untrained agent's noise [chain lengths]."""
     torch.manual_seed(seed)
     return explored_std(make_learner(bench_agent(name), PlanarChain(1, num_joints, seed)).actor, num_joints)
 

@@ -21,7 +21,7 @@ HIDDEN_DIMS = [64, 64]
 
 
 def bench_agent(name: str) -> AgentCfg:
-    """An installed agent, or a YAML file, with small networks, the same for all, and one group of observations.
+    """Load an agent, installed or a YAML file, with the same small networks for all and one group of observations.
 
     The groups of ``dynsyn`` are those of `make_learner`. An off-policy agent begins to learn after 1,000 transitions.
 

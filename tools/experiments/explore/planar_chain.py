@@ -91,7 +91,7 @@ class PlanarChain(VecEnv):
         return (self.end_effector() - self.target).norm(dim=1)
 
     def action_groups(self, num_groups: int) -> torch.Tensor:
-        """Number of each joint's group of neighbors along the chain, shape [A]."""
+        """Return the number of each joint's group of neighbors along the chain, shape [A]."""
         return torch.arange(self.num_actions) * num_groups // self.num_actions
 
     def get_observations(self) -> TensorDict:

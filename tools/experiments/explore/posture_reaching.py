@@ -102,7 +102,7 @@ def _hold_joints(
 
 
 def _take_out(body: Body, data: mujoco.MjData, part: str) -> mujoco.MjSpec:
-    """The specification of a part of a body alone, with the muscles that have all their points on it."""
+    """Specify a part of a body alone, with the muscles that have all their points on it."""
     spec = mujoco.MjSpec()
     spec.copy_during_attach = True
     for size in ("njmax", "nconmax", "nkey", "nuser_jnt"):  # MuJoCo warns of any that differs
@@ -167,7 +167,7 @@ class PostureReaching(VecEnv):
         self.error = self._joint_error()
 
     def action_groups(self, num_groups: int) -> torch.Tensor:
-        """Number of each muscle's group of those that lengthen and shorten together, shape [A]."""
+        """Return the number of each muscle's group of those that lengthen and shorten together, shape [A]."""
         held = replace(load_body(self.task.body), model=self.sim.model)
         return torch.from_numpy(group_by_length(held, num_groups))
 

@@ -60,7 +60,7 @@ def find_stances(touches: np.ndarray, fps: float, cyclic: bool = False) -> np.nd
 
 
 def find_strikes(stands: np.ndarray, cyclic: bool = False) -> np.ndarray:
-    """Samples at which a foot begins to stand; the first sample may be one when the signal repeats."""
+    """Find the samples at which a foot begins to stand; the first may be one when the signal repeats."""
     before = np.roll(stands, 1)
     if not cyclic:
         before[0] = True

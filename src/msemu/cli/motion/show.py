@@ -47,7 +47,7 @@ def play(args: PlayClipCfg) -> None:
 
 
 def facts(clip: MotionClip) -> dict:
-    """What `info` and `import` write as JSON: the header of the clip, its length and its quality."""
+    """Return what `info` and `import` write as JSON: the header of the clip, its length and its quality."""
     facts = asdict(clip)
     for array in ("qpos", "qvel", "joint_centers"):
         facts.pop(array)

@@ -186,7 +186,7 @@ def _advance(g: int, work: Work, is_unfinished: Lanes) -> Lanes:
 
 @wp.func
 def _relative_gap(g: int, work: Work) -> Lanes:
-    """The bound of `BoundedLeastSquares.relative_gap`, after `residual`."""
+    """Return the bound of `BoundedLeastSquares.relative_gap`, after `residual`."""
     objective = Lanes()
     bound = Lanes()
     scale = Lanes()

@@ -30,7 +30,7 @@ def store(lanes: Lanes, target: wp.array2d(dtype=wp.float64), first: int, column
 
 @wp.func
 def choose(condition: Lanes, true: Lanes, false: Lanes) -> Lanes:
-    """``true`` in the lanes whose ``condition`` is positive, else ``false``, which may be no number."""
+    """Return ``true`` in the lanes whose ``condition`` is positive, else ``false``, which may be no number."""
     lanes = Lanes()
     for lane in range(wp.static(LANES)):
         lanes[lane] = wp.where(condition[lane] > wp.float64(0.0), true[lane], false[lane])
@@ -39,7 +39,7 @@ def choose(condition: Lanes, true: Lanes, false: Lanes) -> Lanes:
 
 @wp.func
 def square_root(lanes: Lanes) -> Lanes:
-    """The square root of each lane."""
+    """Return the square root of each lane."""
     roots = Lanes()
     for lane in range(wp.static(LANES)):
         roots[lane] = wp.sqrt(lanes[lane])

@@ -68,7 +68,7 @@ class AmpDiscriminator(Discriminator):
         self.normalizer.record(torch.cat((samples, positives)))
 
     def _reference_window(self, frame: torch.Tensor) -> Kinematics:
-        """The reference up to ``frame`` [N], leading shape [N, W]."""
+        """Return the reference up to ``frame`` [N], leading shape [N, W]."""
         return self._reference.kinematics(frame.unsqueeze(1) + self._back)
 
 

@@ -130,7 +130,7 @@ class _JointRotations:
         self._neutral = torch.as_tensor(model.qpos0[7 + joints], dtype=torch.float32, device=device)
 
     def axes(self, joint_position: torch.Tensor) -> torch.Tensor:
-        """Turned x and z axes of every body, shape [..., 6 B], from joint angles [rad], shape [..., J]."""
+        """Turn x and z of every body, shape [..., 6 B], by the joint angles [rad], shape [..., J]."""
         half = torch.nn.functional.pad(0.5 * (joint_position - self._neutral), (0, 1))[..., self._index].unsqueeze(-1)
         hinges = torch.cat((half.cos(), half.sin() * self._axes), dim=-1)
         turned = rotation.multiply(rotation.multiply(hinges[..., 0, :], hinges[..., 1, :]), hinges[..., 2, :])
@@ -138,7 +138,7 @@ class _JointRotations:
 
 
 def _seen_from_heading(motion: Kinematics) -> Kinematics:
-    """The same movement, leading shape [N, W], with its last frame above the origin and facing +x."""
+    """Return the same movement, leading shape [N, W], with its last frame above the origin and facing +x."""
     turn = rotation.conjugate(rotation.heading(motion.root_quaternion[:, -1:]))
     floor = motion.root_position[:, -1:] * motion.root_position.new_tensor((1.0, 1.0, 0.0))
     return replace(

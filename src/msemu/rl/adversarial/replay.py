@@ -36,7 +36,7 @@ class ReplayBuffer:
         return self._samples[torch.randint(self._size, (count,), device=self._samples.device)]
 
     def state_dict(self) -> dict[str, torch.Tensor | int]:
-        """What it holds."""
+        """Return what it holds."""
         return {"samples": self._samples[: self._size].clone(), "next": self._next}
 
     def load_state_dict(self, state: dict[str, torch.Tensor | int]) -> None:

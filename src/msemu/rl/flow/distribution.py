@@ -97,12 +97,12 @@ class FlowDistribution(GaussianDistribution):
         return source + super().kl_divergence(old_params[2:], new_params[2:])
 
     def deterministic_output(self, mlp_output: torch.Tensor) -> torch.Tensor:
-        """Action that the mean of the source is carried to, shape [N, A]."""
+        """Return the action that the mean of the source is carried to, shape [N, A]."""
         mean, context = self._split(mlp_output)
         return self.flow(mean, mean, self.source_std, context)
 
     def as_deterministic_output_module(self) -> nn.Module:
-        """The same as a module of its own, for export."""
+        """Return the same as a module of its own, for export."""
         return MeanOfFlow(self.flow, self.source_std)
 
     @property

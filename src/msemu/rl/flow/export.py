@@ -22,7 +22,7 @@ class MeanOfFlow(nn.Module):
         self.register_buffer("std", std.detach().clone())
 
     def forward(self, mlp_output: torch.Tensor) -> torch.Tensor:
-        """Action, shape [N, A], of a network's output, shape [N, A + hidden_dim]."""
+        """Return the action, shape [N, A], of a network's output, shape [N, A + hidden_dim]."""
         mean, context = mlp_output.split(self.sizes, dim=1)
         return self.flow(mean, mean, self.std, context)
 

@@ -64,5 +64,5 @@ class TwinAdvantage(nn.Module):
         return torch.cat([network(inputs) for network in self.networks], dim=1)
 
     def min_value(self, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
-        """The less of both estimates, shape [N, 1]; see `forward`."""
+        """Return the less of both estimates, shape [N, 1]; see `forward`."""
         return self(observations, actions).min(dim=1, keepdim=True).values

@@ -75,7 +75,7 @@ class VelocityFlow(nn.Module):
     def velocity(
         self, actions: torch.Tensor, time: torch.Tensor, mean: torch.Tensor, std: torch.Tensor, context: torch.Tensor
     ) -> torch.Tensor:
-        """The field itself.
+        """Evaluate the field itself.
 
         Args:
             actions: Points, shape [N, A].

@@ -50,7 +50,7 @@ class TwinCritic(nn.Module):
         self.networks = nn.ModuleList(_Network(widths, activation, batch_renorm) for _ in range(2))
 
     def columns(self, obs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """The observations that the critic sees, shape [N, O]."""
+        """Return the observations that the critic sees, shape [N, O]."""
         return torch.cat([obs[name] for name in self.obs_groups], dim=1)
 
     def forward(self, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:

@@ -163,7 +163,7 @@ class CrossQ:
         return {**dict(zip(names, values, strict=True)), "skipped_updates": skipped, "replay": len(self.replay)}
 
     def get_policy(self) -> MLPModel:
-        """The policy."""
+        """Return the policy."""
         return self.actor
 
     def train_mode(self) -> None:

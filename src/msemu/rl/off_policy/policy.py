@@ -71,7 +71,7 @@ class SquashedGaussian(Distribution):
         return self.as_deterministic_output_module()(mlp_output)
 
     def as_deterministic_output_module(self) -> nn.Module:
-        """The same as a module of its own, for export."""
+        """Return the same as a module of its own, for export."""
         return _ActionAtMean(self.action_limit, self.output_dim)
 
 
@@ -103,7 +103,7 @@ class SquashedFlow(SquashedGaussian):
             return self.carrier(super().sample(), self._context)
 
     def velocity(self, actions: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-        """The velocity of the flow, shape [N, A], at actions [N, A] and times [N, 1]."""
+        """Return the velocity of the flow, shape [N, A], at actions [N, A] and times [N, 1]."""
         carrier = self.carrier
         return carrier.flow.velocity(actions, time, carrier.center, carrier.limits, self._context)
 

@@ -119,7 +119,7 @@ class Replay:
         )
 
     def state_dict(self) -> dict[str, torch.Tensor | int]:
-        """What it holds."""
+        """Return what it holds."""
         full = self._size == self._num_rows
         held = {name: values if full else values[: self._size].clone() for name, values in self._columns.items()}
         return {"next": self._next, **held}
