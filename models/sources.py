@@ -80,9 +80,9 @@ class Source:
             return self._given(self.path)
         if folder := os.environ.get(self.variable):
             return replace(self._given(folder), origin=f"{self.variable}={folder}")
-        if self.package and (spec := importlib.util.find_spec(self.package)):
-            folder = Path(spec.submodule_search_locations[0])
-            return replace(self._given(folder / self.file), origin=_distribution(self.package))
+        if self.package and (spec := importlib.util.find_spec(self.package)) and spec.submodule_search_locations:
+            package = Path(spec.submodule_search_locations[0])
+            return replace(self._given(package / self.file), origin=_distribution(self.package))
         if self.menagerie and importlib.util.find_spec("mujoco_menagerie"):
             return Installed(_distribution("mujoco_menagerie"), self._fetch_from_menagerie)
         return None
@@ -146,7 +146,7 @@ def _read_xml(file: Path, main_folder: Path, digest: "hashlib._Hash") -> Element
 
 
 def _expand_includes(parent: ElementTree.Element, folder: Path, main_folder: Path, digest: "hashlib._Hash") -> None:
-    children = []
+    children: list[ElementTree.Element] = []
     for child in parent:
         if child.tag == "include":
             # MuJoCo looks beside the including file, then beside the main file.

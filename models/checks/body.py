@@ -3,7 +3,7 @@
 import mujoco
 import numpy as np
 
-from msemu.findings import Finding, worst_first
+from msemu.findings import Finding, Severity, worst_first
 from msemu.models.body import Body
 from msemu.models.checks.muscles import check_muscles
 from msemu.models.checks.symmetry import check_symmetry
@@ -43,7 +43,7 @@ def _inertia(body: Body) -> list[Finding]:
                 f"rotational inertia {inertia:.3g} kg m^2 on {mass:.3g} kg:"
                 f" radius of gyration {radius:.2f} m, size {size:.2f} m"
             )
-            severity = "error" if inertia > 0.1 else "warning" if inertia > 0.01 else "note"
+            severity: Severity = "error" if inertia > 0.1 else "warning" if inertia > 0.01 else "note"
             findings.append(Finding(severity, "inertia", model.body(index).name, message, float(radius)))
         if mass < 2e-3 and model.body_jntnum[index] > 0 and model.body_parentid[index] > 0:
             message = f"moves on its own joint with a mass of {mass * 1e3:.1f} g and {inertia:.1e} kg m^2"

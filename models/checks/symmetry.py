@@ -3,7 +3,7 @@
 import mujoco
 import numpy as np
 
-from msemu.findings import Finding
+from msemu.findings import Finding, Severity
 from msemu.models.body import Body
 from msemu.models.mirror import JointMirror, mirror_names, mirror_points
 from msemu.models.poses import at_pose, scalar_joints
@@ -24,8 +24,8 @@ def check_symmetry(body: Body) -> list[Finding]:
 def _right_left_pairs(names: list[str]) -> list[tuple[int, int]]:
     """Return the index of the right and of the left member of each pair."""
     pairs = {frozenset(pair) for pair in mirror_names(names).items()}
-    indices = ([names.index(name) for name in pair] for pair in pairs)
-    return sorted(tuple(sorted(pair, key=lambda index: _is_left(names[index]))) for pair in indices)
+    sides = (sorted(map(names.index, pair), key=lambda index: _is_left(names[index])) for pair in pairs)
+    return sorted((right, left) for right, left in sides)
 
 
 def _is_left(name: str) -> bool:
@@ -97,5 +97,5 @@ def _path_point(model: mujoco.MjModel, data: mujoco.MjData, right: int, left: in
         message += f": both lie at the same place on the {side} side"
     elif np.allclose(local[ids[1]], local[ids[0]]):
         message += ": the same coordinates in the mirrored body, the lateral sign was not changed"
-    severity = "error" if gap > _POINT_ERROR_M else "warning"
+    severity: Severity = "error" if gap > _POINT_ERROR_M else "warning"
     return Finding(severity, "muscle path", names[1], message, gap)

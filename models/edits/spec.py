@@ -20,7 +20,8 @@ def require_bodies(spec: mujoco.MjSpec, recipe: Recipe) -> None:
         MsemuError: It does not, so it is not the model that the recipe is for.
     """
     named = [recipe.root_body, *recipe.held, *recipe.rotational_inertia]
-    named += [part.body for part in (*recipe.landmarks.values(), *recipe.contact_capsules.values())]
+    parts: list[LandmarkCfg | CapsuleCfg] = [*recipe.landmarks.values(), *recipe.contact_capsules.values()]
+    named += [part.body for part in parts]
     named += [region.body or region.subtree for region in recipe.contact_regions.values()]
     for name in named:
         element(spec, "body", name)

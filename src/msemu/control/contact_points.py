@@ -126,8 +126,8 @@ class ContactPoints:
         edges = np.array([[[m, 0, 1], [-m, 0, 1], [0, m, 1], [0, -m, 1]] for m in self.friction])
         edges = edges.reshape(-1, NUM_EDGES, 3)
 
-        moves = [ancestor_dofs(model, body_id) for body_id in model.geom_bodyid[geoms]]
-        moves = np.array(moves).reshape(-1, model.nv)
+        moving = [ancestor_dofs(model, body_id) for body_id in model.geom_bodyid[geoms]]
+        moves = np.array(moving).reshape(-1, model.nv)
         point, dof = np.nonzero(moves)
         owner = dofs.owner.numpy()
         self._acts = np.zeros((len(dofs), len(geoms)), dtype=bool)

@@ -119,7 +119,7 @@ def _digest_of_body(
     """Return a hash of all of the body that the optimization depends on."""
     content = np.empty(mujoco.mj_sizeModel(model), np.uint8)
     mujoco.mj_saveModel(model, None, content)
-    digest = hashlib.sha256(content)
+    digest = hashlib.sha256(content.data)
     columns = {name: values for name, values in vars(parameters).items() if isinstance(values, np.ndarray)}
     for name in sorted(columns):
         digest.update(np.ascontiguousarray(columns[name]).tobytes())

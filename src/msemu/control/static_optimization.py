@@ -131,7 +131,6 @@ def optimize(
     settings = settings or StaticOptimizationCfg()
     parameters = parameters or MuscleParameters.of(body.model)
     capacity = MuscleCapacity(parameters, settings.level)
-    balance: TorqueBalance | None = None
     parts: list[dict[str, torch.Tensor]] = []
     for reader, state in dynamics_along(body, movement, contact_regions(body)):
         balance = balance or TorqueBalance(body, reader.dofs, settings.contact)

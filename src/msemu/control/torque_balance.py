@@ -94,17 +94,15 @@ class TorqueBalance:
         push = self.body_weight * state.contacts.edge_force * touching[:, None, :, None]
         matrix = torch.cat((pull, push.flatten(2)), 2) / self.scale.unsqueeze(-1)
 
-        def join(of_muscles: torch.Tensor | None, of_edges: float) -> torch.Tensor | None:
-            if of_muscles is None:
-                return None
+        def join(of_muscles: torch.Tensor, of_edges: float) -> torch.Tensor:
             return torch.cat((of_muscles, of_muscles.new_full((len(of_muscles), count), of_edges)), 1)
 
         return BoundedLeastSquares(
             matrix=matrix,
             target=self.target(state, passive),
             quadratic=join(effort.get("quadratic", torch.zeros_like(active)), 2.0 * self.contact.effort),
-            linear=join(effort.get("linear"), 0.0),
-            cubic=join(effort.get("cubic"), 0.0),
+            linear=join(effort["linear"], 0.0) if "linear" in effort else None,
+            cubic=join(effort["cubic"], 0.0) if "cubic" in effort else None,
             lower=join(lower, 0.0),
             upper=join(upper, self.contact.max_force_bw),
         )

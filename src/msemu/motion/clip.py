@@ -120,8 +120,9 @@ class MotionClip:
         if self.cycle_displacement.shape != (3,) or not 1 <= self.fps <= 10_000:
             raise ValueError(f"fps {self.fps}, cycle displacement of shape {self.cycle_displacement.shape}")
         centers = len(self.joint_center_names)
-        if (self.joint_centers is not None or centers) and np.shape(self.joint_centers) != (frames, centers, 3):
-            raise ValueError(f"joint centers of shape {np.shape(self.joint_centers)} for {centers} names")
+        shape = np.asarray(self.joint_centers).shape
+        if (self.joint_centers is not None or centers) and shape != (frames, centers, 3):
+            raise ValueError(f"joint centers of shape {shape} for {centers} names")
         for key in _ARRAYS if self.joint_centers is None else (*_ARRAYS, _CENTERS):
             bad = ~np.isfinite(getattr(self, key))
             if bad.any():

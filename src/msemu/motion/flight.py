@@ -135,8 +135,9 @@ def momentum_path(body: Body, qpos: np.ndarray, fps: float) -> tuple[np.ndarray,
     return found[0], found[1, 1:-1]
 
 
-def central_velocity(body: Body, before: np.ndarray, pose: np.ndarray, after: np.ndarray, fps: float) -> np.ndarray:
-    """Return the velocity between the poses one frame before and after ``pose``, couplings applied, shape [nv]."""
+def central_velocity(body: Body, poses: np.ndarray, fps: float) -> np.ndarray:
+    """Return the velocity in the middle of three poses, couplings applied, shape [nv]."""
+    before, pose, after = poses
     velocity = np.empty(body.model.nv)
     mujoco.mj_differentiatePos(body.model, velocity, 2.0 / fps, before, after)
     return body.couplings.project_velocity(pose, velocity)

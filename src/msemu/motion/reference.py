@@ -116,10 +116,10 @@ class ReferenceMotion:
     def _find(self, frame: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Row of the tables, shape [...], and how far the frame has moved with the cycles [m], shape [..., 3]."""
         if len(self.clips) == 1:
-            length, displacement = self.num_frames, self._displacement[0]
+            count, displacement = self.num_frames, self._displacement[0]
             if self.clips[0].cyclic:
-                return frame % length, (frame // length).unsqueeze(-1) * displacement
-            return frame.clamp(0, length - 1), torch.zeros_like(frame).unsqueeze(-1) * displacement
+                return frame % count, (frame // count).unsqueeze(-1) * displacement
+            return frame.clamp(0, count - 1), torch.zeros_like(frame).unsqueeze(-1) * displacement
         clip = self.clip_of(frame)
         length, frame = self._length[clip], frame - clip * CLIP_SPACING
         cycle = torch.where(self._cyclic[clip], frame // length, 0)
@@ -141,7 +141,7 @@ def clip_names(clips: Sequence[MotionClip]) -> tuple[str, ...]:
 
 def _kinematics_of(clip: MotionClip, body: Body, device: torch.device) -> Kinematics:
     data = mujoco.MjData(body.model)
-    arrays: dict[str, list[np.ndarray]] = {"xpos": [], "xquat": [], "cvel": [], "com": []}
+    arrays = {"qpos": [*clip.qpos], "qvel": [*clip.qvel], "xpos": [], "xquat": [], "cvel": [], "com": []}
     for qpos, qvel in zip(clip.qpos, clip.qvel, strict=True):
         data.qpos[:], data.qvel[:] = qpos, qvel
         mujoco.mj_kinematics(body.model, data)
@@ -151,5 +151,5 @@ def _kinematics_of(clip: MotionClip, body: Body, device: torch.device) -> Kinema
         arrays["xquat"].append(data.xquat.copy())
         arrays["cvel"].append(data.cvel.copy())
         arrays["com"].append(data.subtree_com[1].copy())
-    tensors = [torch.as_tensor(np.stack(values), device=device) for values in (clip.qpos, clip.qvel, *arrays.values())]
+    tensors = [torch.as_tensor(np.stack(values), device=device) for values in arrays.values()]
     return LandmarkModel(body, device).read(*tensors)

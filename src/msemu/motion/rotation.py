@@ -8,7 +8,7 @@ from functools import cache
 
 import torch
 
-_HAMILTON_PRODUCT = {
+_HAMILTON_PRODUCT: dict[int, tuple[tuple[int, int, int], ...]] = {
     # component of the result: its (sign, left component, right component)
     0: ((1, 0, 0), (-1, 1, 1), (-1, 2, 2), (-1, 3, 3)),
     1: ((1, 0, 1), (1, 1, 0), (1, 2, 3), (-1, 3, 2)),
@@ -16,7 +16,7 @@ _HAMILTON_PRODUCT = {
     3: ((1, 0, 3), (1, 1, 2), (-1, 2, 1), (1, 3, 0)),
 }
 
-_ROTATED_X_AND_Z_AXIS = {
+_ROTATED_X_AND_Z_AXIS: dict[int, tuple[tuple[int, int, int], ...]] = {
     0: ((1, 0, 0), (1, 1, 1), (-1, 2, 2), (-1, 3, 3)),
     1: ((2, 1, 2), (2, 0, 3)),
     2: ((2, 1, 3), (-2, 0, 2)),

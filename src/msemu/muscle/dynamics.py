@@ -65,16 +65,15 @@ class MuscleDynamics:
         self.act_dot = self._zeros()
         self.force = self._zeros()
         self._outputs = Outputs()
-        for name in Outputs.vars:
+        for name in Outputs.vars:  # type: ignore[attr-defined]  # every struct has it
             setattr(self._outputs, name, self._zeros())
+            setattr(self, name, getattr(self._outputs, name))
         self.strength = wp.ones(num_envs, dtype=float, device=device)
         self._env_random_state = self._random_states(num_envs)
         self._delay = self._make_delay()
         self._noise = self._make_noise()
         self._fatigue = self._make_fatigue()
         self._options = (self._delay, self._noise, self._fatigue)
-        for name in Outputs.vars:
-            setattr(self, name, getattr(self._outputs, name))
         self.fatigued = self._fatigue.fatigued if cfg.fatigue else None
 
     def step(

@@ -44,8 +44,8 @@ class HostMuscles:
         Muscle-tendon length [m] and speed [m/s] are arrays that the engine keeps up to date, the force [N] is where it
         goes, each float64 of shape [N, M].
         """
-        arrays = map(_shared, (muscle_length, muscle_velocity, force))
-        return self.dynamics.record_step(self._excitation, *arrays, environments)
+        length, velocity, pull = map(_shared, (muscle_length, muscle_velocity, force))
+        return self.dynamics.record_step(self._excitation, length, velocity, pull, environments)
 
     def reset(
         self, mask: np.ndarray, muscle_length: np.ndarray, muscle_velocity: np.ndarray, activation: np.ndarray

@@ -84,7 +84,8 @@ def active_force_length(length: np.ndarray) -> np.ndarray:
         (0.433004984392647, 0.716775413397760, -0.029947116970696, 0.200356847296188),
         (0.1, 1.0, 0.353553390593274, 0.0),
     )
-    return sum(b1 * np.exp(-0.5 * (length - b2) ** 2 / (b3 + b4 * length) ** 2) for b1, b2, b3, b4 in coefficients)
+    bumps = [b1 * np.exp(-0.5 * (length - b2) ** 2 / (b3 + b4 * length) ** 2) for b1, b2, b3, b4 in coefficients]
+    return np.sum(bumps, axis=0)
 
 
 def force_velocity(velocity: np.ndarray) -> np.ndarray:
@@ -98,7 +99,7 @@ def passive_force_length(length: np.ndarray) -> np.ndarray:
     k, e0 = 4.0, 0.6
     offset = np.exp(k * (_SHORTEST - 1) / e0)
 
-    def curve(x: np.ndarray) -> np.ndarray:
+    def curve(x: np.ndarray | float) -> np.ndarray:
         return (np.exp(k * (x - 1) / e0) - offset) / (np.exp(k) - offset)
 
     slope = k / e0 * np.exp(k * (_LONGEST - 1) / e0) / (np.exp(k) - offset)

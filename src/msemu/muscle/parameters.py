@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -155,7 +155,7 @@ class MuscleParameters:
             raise MsemuError(f"{source}: the body has no muscle '{muscle}'{hint}")
         index = self.names.index(muscle)
         twins = {_PASSIVE_TWINS[column]: value for column, value in values.items() if column in _PASSIVE_TWINS}
-        changed: dict[str, np.ndarray] = {}
+        changed: dict[str, Any] = {}
         sources = dict(self.sources)
         for column, value in (twins | values).items():
             if column not in COLUMNS:

@@ -121,7 +121,7 @@ def _equilibrium(parameters: MuscleParameters, muscle_lengths: np.ndarray) -> li
 
 def _held_force(parameters: MuscleParameters, activation: float, lengths: np.ndarray) -> np.ndarray:
     """Return the force [F0] of muscles held at a length [m]."""
-    held = reference.elastic_equilibrium(parameters, activation, lengths, np.zeros_like(lengths))
+    held = reference.elastic_equilibrium(parameters, np.full_like(lengths, activation), lengths, np.zeros_like(lengths))
     return held.force / parameters.max_isometric_force
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from mujoco.batch import Batch
 
-from msemu.sim.batch import BatchTeam, view
+from msemu.sim.batch import view
 from msemu.sim.contact_sensors import contact_sensors
 from msemu.sim.muscle_state import MuscleState
 from msemu.sim.randomization import Variation
@@ -130,7 +130,7 @@ class CpuSimulation(Simulation):
         self.contact_force.copy_(state["contact_force"])
         self.forward()
 
-    def _make_batch(self, num_threads: int, variation: Variation | None) -> Batch | BatchTeam:
+    def _make_batch(self, num_threads: int, variation: Variation | None) -> Batch:
         return make_batch(self.model, self.num_envs, num_threads, variation)
 
     def _finish_step(self) -> None:

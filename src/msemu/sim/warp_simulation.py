@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import gc
 from collections.abc import Callable
+from typing import Any
 
 import mujoco
 import mujoco_warp as mjw
@@ -213,7 +214,8 @@ class WarpSimulation(Simulation):
             outputs=[data.qpos, data.qvel, data.qacc, data.qacc_warmstart, data.time],
         )
         self._refresh()
-        self.muscles.reset(mask, data.actuator_length, data.actuator_velocity, wp.from_torch(self._reset_act))
+        activation = wp.from_torch(self._reset_act)
+        self.muscles.reset(mask, data.actuator_length, data.actuator_velocity, activation)  # type: ignore[arg-type]  # `from_torch` gives arrays
         wp.launch(
             warp_kernels.clear_measurements,
             dim=self.num_envs,
@@ -234,7 +236,8 @@ class WarpSimulation(Simulation):
         )
 
     def _apply_muscles(self, _: mjw.Model, data: mjw.Data) -> None:
-        self.muscles.step(wp.from_torch(self._excitation), data.actuator_length, data.actuator_velocity)
+        excitation = wp.from_torch(self._excitation)
+        self.muscles.step(excitation, data.actuator_length, data.actuator_velocity)  # type: ignore[arg-type]  # `from_torch` gives arrays
 
     def _capture(self, work: Callable[[], None]) -> wp.Graph:
         # A collection in the midst of a capture could free memory that the graph refers to.
@@ -294,7 +297,7 @@ def _with_user_actuators(model: mujoco.MjModel) -> mujoco.MjModel:
     return model
 
 
-def _size(record: object) -> int:
+def _size(record: Any) -> int:
     """Bytes of every array of a record and of the records in it."""
     values = [getattr(record, entry.name) for entry in dataclasses.fields(record)]
     arrays = sum(value.capacity for value in values if isinstance(value, wp.array))

@@ -12,6 +12,7 @@ active-set iterations failed (docs/static_optimization.md), costs it few iterati
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -47,7 +48,7 @@ class BoundedLeastSquares:
 
     def to(self, dtype: torch.dtype) -> "BoundedLeastSquares":
         """Return the problems in another precision."""
-        values = {name: None if tensor is None else tensor.to(dtype) for name, tensor in vars(self).items()}
+        values: dict[str, Any] = {key: None if each is None else each.to(dtype) for key, each in vars(self).items()}
         return BoundedLeastSquares(**values)
 
     def objective(self, x: torch.Tensor) -> torch.Tensor:

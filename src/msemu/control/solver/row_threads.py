@@ -26,7 +26,7 @@ class RowThreads:
 
     def map(self, work: Callable[[int], Result]) -> list[Result]:
         """Return what ``work`` gives for the number of each range; the first one is done by the caller's thread."""
-        running = [self._pool.submit(work, index) for index in range(1, len(self.ranges))]
+        running = [self._pool.submit(work, index) for index in range(1, len(self.ranges))] if self._pool else []
         return [work(0), *(future.result() for future in running)]
 
 

@@ -49,7 +49,7 @@ class SparseLeastSquares:
         self._work.num_open = wp.zeros(groups, dtype=int, device="cpu")
         self._work.open_column = wp.zeros((groups, num_columns), dtype=int, device="cpu")
         sizes = {"value": len(row), "target": num_rows, "change": num_rows, "factor": int(length.sum())}
-        for name in Work.vars.keys() - {"num_open", "open_column"}:
+        for name in Work.vars.keys() - {"num_open", "open_column"}:  # type: ignore[attr-defined]  # every struct has it
             shape = (groups, sizes.get(name, num_columns))
             setattr(self._work, name, wp.zeros(shape, dtype=Lanes, device="cpu"))
         self._num_groups = groups

@@ -100,7 +100,10 @@ def _leg_length(points: Mapping[str, np.ndarray]) -> float:
     """Return a leg's length in the file's unit, from ASIS, which stands for the hip, over knee to ankle."""
     lengths = []
     for side in "rl":
-        knee, ankle = (points.get(f"{name}_{side}", points.get(f"{name}_lateral_{side}")) for name in ("knee", "ankle"))
+        knee, ankle = (
+            points[key if (key := f"{name}_{side}") in points else f"{name}_lateral_{side}"]
+            for name in ("knee", "ankle")
+        )
         lengths.append(np.linalg.norm(points[f"asis_{side}"] - knee, axis=1) + np.linalg.norm(knee - ankle, axis=1))
     return float(np.mean(lengths))
 

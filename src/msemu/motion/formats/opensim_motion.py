@@ -4,6 +4,7 @@ Legs, elbow and forearm are taken angle by angle; for spine and shoulders, whose
 the orientation of thorax and upper arm is kept. The maps in ``cfg/motion/opensim`` say in what the models differ.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -145,7 +146,5 @@ def _set_segments(body: Body, qpos: np.ndarray, values: dict[str, np.ndarray], p
         if all(name in values for name in names):
             wanted = thorax * opensim.from_angles([values[name] for name in names], opensim.MIRROR[side])
             joints, segment = segments.shoulder(side), segments.landmark(f"shoulder_{side}")
-            qpos = fit_rotations(
-                body, qpos, joints, segment, lambda data, side=side: segments.upper_arm(data, side), wanted
-            )
+            qpos = fit_rotations(body, qpos, joints, segment, partial(segments.upper_arm, side=side), wanted)
     return qpos

@@ -58,16 +58,15 @@ class Segments:
         """Return the joints between thorax and an upper arm, as indices into ``joint_names``."""
         return joints_between(self.body, self.landmark("thorax"), self.landmark(f"shoulder_{side}"))
 
-    def elbow(self, side: str) -> int | None:
-        """Return the index into ``joint_names`` of the flexion of the elbow; None on a body without it."""
+    def elbow(self, side: str) -> list[int]:
+        """Return the joints of the forearm, flexion first, as indices into ``joint_names``."""
         forearm = self.landmark(f"elbow_{side}")
-        joints = [j for j in self.body.independent_joints if self.body.model.jnt_bodyid[j + 1] == forearm]
-        return int(joints[0]) if joints else None
+        return [int(j) for j in self.body.independent_joints if self.body.model.jnt_bodyid[j + 1] == forearm]
 
     def upper_arm(self, data: mujoco.MjData, side: str) -> Rotation:
         """Return the orientation of the upper arm: up along it, left against the axis of elbow flexion."""
         up = data.site(f"landmark/shoulder_{side}").xpos - data.site(f"landmark/elbow_{side}").xpos
-        right = data.xaxis[self.elbow(side) + 1]
+        right = data.xaxis[self.elbow(side)[0] + 1]
         up = up / np.linalg.norm(up)
         left = -(right - (right @ up) * up)
         left /= np.linalg.norm(left)
@@ -81,8 +80,8 @@ def direct_joints(body: Body) -> dict[str, tuple[int, float]]:
         for name in (f"{joint}_{side}" for joint in LEG):
             if name in body.joint_names:
                 found[name] = (body.joint_names.index(name), 0.0)
-        if len(segments.shoulder(side)):
-            found[f"elbow_flex_{side}"] = (segments.elbow(side), 0.0)
+        if len(segments.shoulder(side)) and (elbow := segments.elbow(side)):
+            found[f"elbow_flex_{side}"] = (elbow[0], 0.0)
         if f"pro_sup_{side}" in body.joint_names:
             found[f"pro_sup_{side}"] = (body.joint_names.index(f"pro_sup_{side}"), PRO_SUP_ZERO_RAD)
     return found

@@ -71,7 +71,7 @@ def _read_npz(path: Path, body: Body) -> tuple[list[str], np.ndarray, np.ndarray
         time = np.arange(len(np.atleast_1d(qpos))) / files.scalar(path, "fps", arrays["fps"], *files.RATE_HZ)
     else:
         raise MsemuError(f"{path} needs 'fps' (1 to 10000 Hz) or 'time' [s] beside 'qpos'")
-    names = body.joint_names
+    names = list(body.joint_names)
     if "joint_names" in present:
         names = [str(name) for name in files.read_arrays(path, ("joint_names",))["joint_names"].ravel()]
     if qpos.shape != (len(time), len(ROOT) + len(names)):

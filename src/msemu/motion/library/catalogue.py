@@ -113,7 +113,7 @@ def clip_sets() -> dict[str, tuple[str, ...]]:
 def find_entries(names: Iterable[str]) -> list[Entry]:
     """Return the clips of the given names and sets, each once."""
     sets, entries = clip_sets(), catalogue()
-    found = {}
+    found: dict[str, Entry] = {}
     for name in names:
         if name not in sets and name not in entries:
             hint = suggestion(name, [*sets, *entries], "see: msemu-motion fetch")

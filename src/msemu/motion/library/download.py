@@ -70,7 +70,7 @@ def _download_sdist(package: Package, folder: Path) -> Path:
         ) from error
     found = hashlib.sha256(content).hexdigest()
     if found != package.sdist_sha256:
-        raise MsemuError(f"{name} has sha256 {found[:12]}..., the catalogue says {package.sdist_sha256[:12]}...")
+        raise MsemuError(f"{name} has sha256 {found:.12}..., the catalogue says {package.sdist_sha256:.12}...")
     path = folder / name
     with whole_file(path) as unfinished:
         unfinished.write_bytes(content)

@@ -80,9 +80,9 @@ def _tar_members(path: Path, names: Iterable[str]) -> dict[str, bytes]:
     missing, found = set(names), {}
     with tarfile.open(path, "r:*") as archive:
         for member in archive:
-            if member.name in missing and member.isfile():
+            if member.name in missing and member.isfile() and (file := archive.extractfile(member)):
                 _check_size(member.name, member.size)
-                found[member.name] = archive.extractfile(member).read()
+                found[member.name] = file.read()
                 missing.remove(member.name)
             if not missing:
                 return found

@@ -155,13 +155,13 @@ class FlightFrame:
     def angular_momentum(self, poses: np.ndarray) -> np.ndarray:
         """Return the angular momentum about the center of mass in the middle of three poses [kg m^2/s], shape [3]."""
         self._data.qpos[:] = poses[1]
-        self._data.qvel[:] = central_velocity(self._body, *poses, self._fps)
+        self._data.qvel[:] = central_velocity(self._body, poses, self._fps)
         return momentum_of(self._body.model, self._data)[1]
 
     def angular_momentum_derivative(self, poses: np.ndarray) -> np.ndarray:
         """Return the derivative of `angular_momentum` by each of the three poses, shape [3, 3, D]."""
         model, data = self._body.model, self._data
-        velocity = central_velocity(self._body, *poses, self._fps)
+        velocity = central_velocity(self._body, poses, self._fps)
         data.qpos[:], data.qvel[:] = poses[1], velocity
         momentum = momentum_of(model, data)[1]
         matrix = np.empty((3, model.nv))

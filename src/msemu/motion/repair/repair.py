@@ -104,7 +104,7 @@ def repair(body: Body, clip: MotionClip, on_flight: Callable[[int, int], None] =
         first, last = _window(flights, number, len(height))
         on_flight(number, len(flights))
         # Where the clip ends there is nothing to join, so that the poses up to its end may change.
-        is_joined = tuple(margin >= LEAST_MARGIN_FRAMES for margin in (flight.first - first, last - flight.last))
+        is_joined = flight.first - first >= LEAST_MARGIN_FRAMES, last - flight.last >= LEAST_MARGIN_FRAMES
         ends = (first == 0 and not clip.cyclic, last == len(height) - 1 and not clip.cyclic)
         if not all(joins or ends_here for joins, ends_here in zip(is_joined, ends, strict=True)):
             left_alone.append(flight)

@@ -160,10 +160,10 @@ class InverseKinematics:
         lower, upper = self._lower.copy(), self._upper.copy()
         start = near.copy()
         if before is not None:
-            index = 7 + self.free_joints
-            lower[6:] = np.maximum(lower[6:], before[index] - longest_move * self.pace)
-            upper[6:] = np.minimum(upper[6:], before[index] + longest_move * self.pace)
-            start[index] = np.clip(start[index], lower[6:], upper[6:])
+            joints = 7 + self.free_joints
+            lower[6:] = np.maximum(lower[6:], before[joints] - longest_move * self.pace)
+            upper[6:] = np.minimum(upper[6:], before[joints] + longest_move * self.pace)
+            start[joints] = np.clip(start[joints], lower[6:], upper[6:])
             start = self._body.couplings.project(start)
         for index, task in self._trunk.items():
             task.set_target(mink.SE3.from_rotation(mink.SO3(targets.orientations[index])))
@@ -204,7 +204,7 @@ class InverseKinematics:
         step = qpsolvers.solve_qp(
             jacobian.T @ jacobian + np.diag(weights.sum(axis=0) + _DAMPING),
             gradient,
-            None if floor.inactive else self._reduced(floor.G, reduction),
+            None if floor.G is None else self._reduced(floor.G, reduction),
             floor.h,
             lb=np.maximum(lower - joints, -self._longest_step),
             ub=np.minimum(upper - joints, self._longest_step),
