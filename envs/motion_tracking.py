@@ -1,6 +1,7 @@
 """The environment in which a muscle-driven body follows a reference motion."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from rsl_rl.env import VecEnv
@@ -109,7 +110,7 @@ class MotionTrackingEnv(VecEnv):
         self._observations = self._grouped(self._observe(self.transition))
         return self._observations
 
-    def state_dict(self) -> dict[str, torch.Tensor]:
+    def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on."""
         return {
             "frame": self.frame.clone(),
@@ -194,8 +195,8 @@ class MotionTrackingEnv(VecEnv):
         """
         rows = self.sim.rows(dones)
         if len(rows) == 0:
-            terminal = self._grouped(self._observe(before))
-            return terminal, terminal
+            same = self._grouped(self._observe(before))
+            return same, same
         remembered = self._observe.remembered(before)
         self._reset(dones)
         now = self._reader.read(self.frame, self._excitation, rows)

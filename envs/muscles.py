@@ -94,6 +94,8 @@ class MuscleReader:
         def quantity(name: str) -> torch.Tensor:
             self._asked[name] = None
             if name == "excitation":
+                if excitation is None:
+                    raise ValueError("the muscles were read without the excitation")
                 return excitation[rows]
             if name in _OF_MODEL:
                 return getattr(model_state(), name)[rows].to(torch.float32, copy=True)

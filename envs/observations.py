@@ -15,7 +15,7 @@ acts alike wherever the body stands and whichever way it faces.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -142,7 +142,7 @@ class Observations(Terms):
         """Return the groups that depend on what their terms remember."""
         return self._values(self._remembering, now)
 
-    def _values(self, terms: dict[str, Callable], now: Readings) -> dict[str, torch.Tensor]:
+    def _values(self, terms: Mapping[str, Callable], now: Readings) -> dict[str, torch.Tensor]:
         groups, finite = {name: term(now) for name, term in terms.items()}, now.finite.unsqueeze(1)
         groups |= {name: self._scales[name] * groups[name] for name in terms if self._scales[name] != 1.0}
         return {name: torch.where(finite, values, 0.0) for name, values in groups.items()}

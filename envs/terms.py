@@ -7,7 +7,7 @@ A term is a function of one argument, the `msemu.envs.readings.Transition` or, f
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import torch
 
@@ -36,7 +36,7 @@ class Term(Memory):
     def __init__(self, options: Any, scene: Scene):
         """Prepare what the term needs."""
 
-    def __call__(self, now: Readings) -> torch.Tensor:
+    def __call__(self, now: Any) -> torch.Tensor:
         """Return the value of each environment; this changes nothing: what a term remembers, it takes in by `update`.
 
         A remembering observation term is asked before and after a reset, then for those environments alone that
@@ -60,7 +60,7 @@ class Terms:
     kind: ClassVar[str]
     expected: ClassVar[str] = "float32 of shape [num_envs]"
 
-    def __init__(self, where: str, known: Mapping[str, Callable], cfgs: Mapping[str, TermCfg], scene: Scene):
+    def __init__(self, where: str, known: Mapping[str, Any], cfgs: Mapping[str, TermCfg], scene: Scene):
         """Find and build the terms.
 
         Args:
@@ -116,7 +116,7 @@ class Terms:
     def _fits(self, value: torch.Tensor, num_envs: int) -> bool:
         return value.shape == (num_envs,) and value.dtype == torch.float32
 
-    def _make(self, name: str, cfg: TermCfg, known: Mapping[str, Callable], scene: Scene) -> Callable:
+    def _make(self, name: str, cfg: TermCfg, known: Mapping[str, Any], scene: Scene) -> Callable:
         place = f"{self._where}.{name}"
         found = find(f"{self.kind} term", cfg.function or name, known)
         if not inspect.isclass(found):
@@ -138,7 +138,7 @@ def without_prefix(state: dict[str, torch.Tensor], prefix: str) -> dict[str, tor
     return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
 
 
-def _remembers(term: Callable) -> bool:
+def _remembers(term: Callable) -> TypeGuard[Term]:
     names = ("update", "reset", "state_dict")
     return isinstance(term, Term) and any(getattr(type(term), name) is not getattr(Term, name) for name in names)
 

@@ -117,7 +117,7 @@ def make_of_kind(cfg: ActionCfg | PriorCfg, scene: Scene) -> Any:
     Raises:
         MsemuError: There is no such class, the values are not its own, or it does not suit the scene.
     """
-    kind = resolve(cfg.role, cfg.kind)
+    kind: Any = resolve(cfg.role, cfg.kind)
     if not isinstance(cfg, kind.Cfg):
         raise MsemuError(f"the {cfg.role} '{cfg.kind}' has the values of {kind.Cfg.__name__}, not {type(cfg).__name__}")
     return kind(cfg, scene)

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ class CorrelatedGaussian(GaussianDistribution, ABC):
         """
         super().__init__(output_dim, **settings)
         self.log_shared_std = nn.Parameter(torch.full((num_shared,), math.log(init_shared_std)))
-        self._rollout_factor: torch.Tensor | None = None
+        self._rollout_factor: torch.Tensor
 
     @abstractmethod
     def directions(self) -> torch.Tensor:
@@ -99,7 +99,9 @@ class LatticeGaussian(CorrelatedGaussian):
         """Find the last layer, which has ``latent_dim`` inputs."""
         if mlp[-1].in_features != len(self.log_shared_std):
             raise TypeError(f"latent_dim must be the last of actor.hidden_dims, {mlp[-1].in_features}")
-        self._last_layer = (mlp[-1],)  # in a tuple, since the layer is the network's and not this module's
+        self._last_layer = (
+            cast(nn.Linear, mlp[-1]),
+        )  # in a tuple, since the layer is the network's and not this module's
 
     def directions(self) -> torch.Tensor:
         """Weights of the last layer."""

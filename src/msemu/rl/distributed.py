@@ -129,13 +129,13 @@ class Team:
         except RuntimeError as error:
             if not _raised_by_torch_distributed(error):
                 raise
-            raise MsemuError(self._failure()) from error
+            raise MsemuError(self._failure(self.store)) from error
         else:
             dist.destroy_process_group()
 
-    def _failure(self) -> str:
+    def _failure(self, store: dist.Store) -> str:
         """Say which processes are missing after the connection broke: those that fail to answer a roll call."""
-        present = [rank for rank in range(self.size) if self._answers(rank)]
+        present = [rank for rank in range(self.size) if self._answers(store, rank)]
         missing = [str(rank) for rank in range(self.size) if rank not in present]
         if not missing:
             return (
@@ -144,11 +144,11 @@ class Team:
         names = f"process {missing[0]}" if len(missing) == 1 else f"processes {', '.join(missing)}"
         return f"{names} of {self.size} ended, so process {self.rank} stops too; resume from the last checkpoint"
 
-    def _answers(self, rank: int) -> bool:
+    def _answers(self, store: dist.Store, rank: int) -> bool:
         key = "roll call {}".format
         try:
-            self.store.set(key(self.rank), "here")
-            self.store.wait([key(rank)], _ROLL_CALL)
+            store.set(key(self.rank), "here")
+            store.wait([key(rank)], _ROLL_CALL)
         except dist.DistError:
             return False
         return True

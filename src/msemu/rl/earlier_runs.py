@@ -59,7 +59,7 @@ def translate(train: dict[str, Any], where: str) -> list[str]:
     return [note for note in notes if note]
 
 
-def _resolve_named(values: dict[str, Any], key: str, schema: type, part: str) -> str | None:
+def _resolve_named(values: dict[str, Any], key: str, schema: type[ActionCfg | MuscleCfg], part: str) -> str | None:
     """Put the values of a file where earlier releases kept its name."""
     name = values.get(key)
     if not isinstance(name, str):

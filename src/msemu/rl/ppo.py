@@ -21,7 +21,7 @@ class ShuffledRollout(RolloutStorage):
 
     def __init__(self, storage: RolloutStorage):
         """Take over the memory of ``storage``."""
-        vars(self).update(vars(storage))
+        self.__dict__.update(vars(storage))
 
     def mini_batch_generator(self, num_mini_batches: int, num_epochs: int = 8) -> Iterator[RolloutStorage.Batch]:
         """Yield the same mini-batches as rsl-rl."""
@@ -62,6 +62,8 @@ class PPO(BasePPO):
     Attributes:
         skipped_updates: Mini-batches left out so far.
     """
+
+    optimizer: Any  # of the class that the configuration names
 
     def __init__(
         self,

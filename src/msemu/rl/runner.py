@@ -216,7 +216,7 @@ def tracking_score_cm(error_cm: float, failures_per_step: float, episode_length:
 
 
 def _check_groups(wanted: dict[str, list[str]], env: MotionTrackingEnv) -> None:
-    offered = list(env.get_observations().keys())
+    offered = list(map(str, env.get_observations().keys()))
     for network, groups in wanted.items():
         for name in groups:
             if name not in offered:

@@ -95,7 +95,7 @@ class AdversarialPPO(PPO):
         self._log = DiagnosticsLog()
 
     def process_env_step(
-        self, obs: TensorDict, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, torch.Tensor]
+        self, obs: TensorDict, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, Any]
     ) -> None:
         """Record one environment step, without the discriminator's reward."""
         step = self._env.transition

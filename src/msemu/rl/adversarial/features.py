@@ -71,7 +71,7 @@ class MotionFeatures:
             "joint_velocity": {f"joint_velocity/{name}": 1 for name in joints},
         }
         chosen = _chosen_parts(entries, widths, body.name)
-        columns, self.parts, width = [], {}, sum(sum(parts.values()) for parts in chosen.values())
+        columns, self.parts, width = list[tuple[str, int]](), {}, sum(sum(parts.values()) for parts in chosen.values())
         for entry, parts in chosen.items():
             start = 0
             for part, size in widths[entry].items():

@@ -45,7 +45,7 @@ class FlowDistribution(GaussianDistribution):
         self.residual_log_std = nn.Parameter(torch.full((output_dim,), math.log(init_residual_std)))
         self.context: torch.Tensor | None = None
         self._drawn: torch.Tensor | None = None
-        self._carried: torch.Tensor | None = None
+        self._carried: torch.Tensor
 
     @property
     def input_dim(self) -> int:

@@ -1,6 +1,7 @@
 """Flow PPO whose velocity is also drawn to where a learned Q rises."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -59,7 +60,7 @@ class GuidedFlowPPO(FlowPPO):
             num_mini_batches: Mini-batches in a pass.
         """
         self._weight, self._full_trust = weight, full_trust_explained_variance
-        self._ascent = {"num_steps": ascent_steps, "step_size": ascent_step_size}
+        self._ascent: dict[str, Any] = {"num_steps": ascent_steps, "step_size": ascent_step_size}
         self._num_epochs, self._num_parts = num_learning_epochs, num_mini_batches
         twins = TwinAdvantage(self.critic.obs_dim, self._num_actions, hidden_dims, activation)
         self.twins = twins.to(self.device)
@@ -141,7 +142,7 @@ class GuidedFlowPPO(FlowPPO):
             if self._mean_over_ranks(moved) > self.desired_kl:
                 break
             start = (carried - mean) / noise
-            end = ascend(lambda points, given=given: self.twins.min_value(given, points), start, **self._ascent)
+            end = ascend(partial(self.twins.min_value, given), start, **self._ascent)
             time = torch.rand(len(rows), 1, device=self.device)
             point, wanted = point_between(source, mean + noise * end, time)
             velocity = head.flow.velocity(point, time, mean, source_std, context)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import torch
 from rsl_rl.utils import resolve_nn_activation
@@ -63,7 +63,7 @@ class TwinCritic(nn.Module):
 
         It passes gradients to the actions only. What does not depend on them is computed here, once.
         """
-        values = [network.at(observations) for network in self.networks]
+        values = [cast(_Network, network).at(observations) for network in self.networks]
         return lambda actions: torch.minimum(*(value(actions) for value in values))
 
 
@@ -97,5 +97,5 @@ class _Network(nn.Module):
         return value
 
     def _merged(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        norm, layer = self.norms[index], self.layers[index]
+        norm, layer = cast(BatchRenorm, self.norms[index]), cast(nn.Linear, self.layers[index])
         return layer.weight * norm.factor, layer.bias + layer.weight @ norm.offset

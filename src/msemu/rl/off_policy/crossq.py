@@ -105,14 +105,16 @@ class CrossQ:
         if self._temperature:
             trained["temperature"] = self._temperature
         self._optimizers = {
-            name: torch.optim.Adam(module.parameters(), lr=learning_rate, betas=tuple(adam_betas), fused=True)
+            name: torch.optim.Adam(
+                module.parameters(), lr=learning_rate, betas=(adam_betas[0], adam_betas[1]), fused=True
+            )
             for name, module in trained.items()
         }
         self._num_updates = 0
         self._skipped = torch.zeros((), device=device)
         self._shown: dict[str, list[torch.Tensor]] = {}
-        self._observations: TensorDict | None = None
-        self._actions: torch.Tensor | None = None
+        self._observations: TensorDict
+        self._actions: torch.Tensor
 
     @classmethod
     def construct_algorithm(cls, obs: TensorDict, env: VecEnv, cfg: dict, device: str) -> "CrossQ":
@@ -137,14 +139,15 @@ class CrossQ:
         return self._actions
 
     def process_env_step(
-        self, obs: TensorDict, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, torch.Tensor]
+        self, obs: TensorDict, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, Any]
     ) -> None:
         """Remember the step that `act` led to."""
         device = rewards.device
         ended, time_outs = dones.bool(), extras["time_outs"].to(device).bool()
         seen = dict.fromkeys([*self.actor.obs_groups, *self.critic.obs_groups])
-        before, after = self._observations.select(*seen), extras["terminal_observations"].to(device).select(*seen)
-        self.replay.add(dict(before.items()), self._actions, rewards, ended & ~time_outs, ended, dict(after.items()))
+        final = extras["terminal_observations"].to(device)
+        before, after = ({name: rows[name] for name in seen} for rows in (self._observations, final))
+        self.replay.add(before, self._actions, rewards, ended & ~time_outs, ended, after)
         self.actor.update_normalization(self._observations)
 
     def update(self) -> None:
@@ -251,6 +254,7 @@ class CrossQ:
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         # torch's fused optimizers ask this flag on the device; mixed precision uses it in the same way.
-        optimizer.found_inf = (~torch.nn.utils.get_total_norm(gradients).isfinite()).float()
+        skipped = (~torch.nn.utils.get_total_norm(gradients).isfinite()).float()
+        optimizer.found_inf = skipped  # type: ignore[attr-defined]  # torch does not declare it
         optimizer.step()
-        self._skipped += optimizer.found_inf
+        self._skipped += skipped

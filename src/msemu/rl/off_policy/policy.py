@@ -1,7 +1,7 @@
 """Policies of bounded actions: a squashed Gaussian, and one that a flow carries on."""
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from rsl_rl.models import MLPModel
@@ -45,8 +45,9 @@ class SquashedGaussian(Distribution):
 
     def init_mlp_weights(self, mlp: nn.Sequential) -> None:
         """Let the deviation begin as it shall."""
-        nn.init.zeros_(mlp[-1].weight[self.output_dim : 2 * self.output_dim])
-        nn.init.constant_(mlp[-1].bias[self.output_dim : 2 * self.output_dim], math.log(self._init_std))
+        last = cast(nn.Linear, mlp[-1])
+        nn.init.zeros_(last.weight[self.output_dim : 2 * self.output_dim])
+        nn.init.constant_(last.bias[self.output_dim : 2 * self.output_dim], math.log(self._init_std))
 
     def update(self, mlp_output: torch.Tensor) -> None:
         """Take the network's output, shape [N, input_dim]."""

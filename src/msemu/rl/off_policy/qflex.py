@@ -23,7 +23,7 @@ class Qflex(CrossQ):
     def __init__(self, *arguments: Any, ascent_steps: int, ascent_step_size: float, **settings: Any):
         """Build the algorithm: steps of the ascent, its step size for small gradients, and `CrossQ`."""
         super().__init__(*arguments, **settings)
-        self._ascent = {"num_steps": ascent_steps, "step_size": ascent_step_size}
+        self._ascent: dict[str, Any] = {"num_steps": ascent_steps, "step_size": ascent_step_size}
 
     def policy_loss(self, head: SquashedFlow, value: Value) -> torch.Tensor:
         """Loss of the source and of the flow; see `CrossQ.policy_loss`."""

@@ -1,7 +1,7 @@
 """The memory that an off-policy algorithm learns from."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
