@@ -9,15 +9,20 @@ import types
 import typing
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
 from msemu.components import resolve
 from msemu.errors import MsemuError, suggestion
-from msemu.schema.action import KINDS
+from msemu.schema.action import KINDS, ActionCfg, PriorCfg
+from msemu.schema.muscle import MuscleCfg
 
-Config = TypeVar("Config")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Config = TypeVar("Config", bound="DataclassInstance")
+Part = TypeVar("Part", bound=ActionCfg | PriorCfg | MuscleCfg)
 
 
 def cfg_file(kind: str, name: str) -> Path:
@@ -130,7 +135,7 @@ def _convert(hint: Any, value: Any, where: str, default: Any = None) -> Any:
         if not isinstance(value, (list, tuple)):
             raise MsemuError(f"{where}: expected a list, not {value!r}")
         fixed = origin is tuple and arguments[-1] is not Ellipsis
-        kinds = arguments if fixed else (arguments[0],) * len(value)
+        kinds = list(arguments) if fixed else [arguments[0]] * len(value)
         if len(kinds) != len(value):
             raise MsemuError(f"{where}: expected {len(kinds)} values, not {len(value)}")
         return origin(_convert(kind, item, where) for kind, item in zip(kinds, value, strict=True))
@@ -165,7 +170,7 @@ def _of_kind(schema: Any, values: dict[str, Any], where: str, default: Any) -> A
     if kind in KINDS[schema]:
         return KINDS[schema][kind]
     found = getattr(resolve(schema.role, kind), "Cfg", None)
-    if not (dataclasses.is_dataclass(found) and issubclass(found, schema)):
+    if not (isinstance(found, type) and dataclasses.is_dataclass(found) and issubclass(found, schema)):
         raise MsemuError(f"{where}: the class {kind} needs a dataclass Cfg that derives from {schema.__name__}")
     return found
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from msemu.errors import MsemuError
-from msemu.findings import COLORS, Finding, worst_first
+from msemu.findings import COLORS, Finding, Severity, worst_first
 
 if TYPE_CHECKING:
     from msemu.models import Body
@@ -84,7 +84,7 @@ def findings_table(title: str, findings: Sequence[Finding]) -> Table:
     """Show findings, the worst first, and of each check and severity no more than fit on a page."""
     when = ("frame", "time") if any(finding.frame is not None for finding in findings) else ()
     table = Table("", "check", "subject", *when, "finding", title=title)
-    alike: dict[tuple[str, str], list[Finding]] = {}
+    alike: dict[tuple[Severity, str], list[Finding]] = {}
     for finding in worst_first(findings):
         alike.setdefault((finding.severity, finding.check), []).append(finding)
     for (severity, check), found in alike.items():

@@ -53,12 +53,15 @@ class Evaluation:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # every episode may have failed in its first step
             by_joint = np.nanmean(errors.joint_angle_deg, axis=(0, 1))
-            means = [float(np.nanmean(getattr(errors, name))) for name in _MEANS]
+            angle, rotation, position, translation = (float(np.nanmean(getattr(errors, name))) for name in _MEANS)
             muscles = errors.muscles
             use = {name: float(np.nanmean(values)) for name, values in vars(muscles).items()}
             peak_power = float(np.nanmax(muscles.power_w))
         return cls(
-            *means,
+            joint_angle_error_deg=angle,
+            root_rotation_error_deg=rotation,
+            body_position_error_cm=position,
+            root_translation_error_cm=translation,
             survival=float((errors.failed_at == steps).mean()),
             survival_time_s=float(errors.failed_at.mean() / control_frequency_hz),
             episodes=episodes,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -21,11 +22,11 @@ MUSCLES_PER_FIGURE = 12
 
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _DASHED = {"linestyle": (0, (5, 3))}  # where a level equals its approximation, both are seen
-_STYLES = {
+_STYLES: dict[str, dict[str, Any]] = {
     name: {"color": color} | (_DASHED if level.approximation else {})
     for (name, level), color in zip(LEVELS.items(), cycle(_COLORS), strict=False)
 }
-_BEHIND = {"color": "0.78", "linewidth": 5, "solid_capstyle": "butt"}
+_BEHIND: dict[str, Any] = {"color": "0.78", "linewidth": 5, "solid_capstyle": "butt"}
 _NUM_ANGLES = 61
 _NUM_POSES = 20
 _STEP_RAD = 1e-4
@@ -105,7 +106,7 @@ def sweep_joint(body: Body, parameters: MuscleParameters, muscle: int, joint: in
         return body.couplings.project(qpos)
 
     poses = poses_at(angles)
-    motion = np.stack([body.couplings.reduction(pose, [6 + joint])[:, 0] for pose in poses])
+    motion = np.stack([body.couplings.reduction(pose, np.array([6 + joint]))[:, 0] for pose in poses])
     length, engine_force = _lengths_and_forces(body.model, poses, muscle)
     before, _ = _lengths_and_forces(body.model, poses_at(angles - _STEP_RAD), muscle)
     after, _ = _lengths_and_forces(body.model, poses_at(angles + _STEP_RAD), muscle)
@@ -138,9 +139,8 @@ def plot_curves(parameters: MuscleParameters, path: Path) -> None:
         _band(passive, fiber, _isolated(level.stateless, parameters, 0.0, fiber, 0.0)[1], name)
         isometric, _ = _isolated(level.stateless, parameters, 1.0, np.ones(1), 0.0)
         _band(velocity, speed, _isolated(level.stateless, parameters, 1.0, np.ones(1), speed)[0] / isometric, name)
-        if name not in rigid:
-            force = level.functions.tendon_in_numpy(strain[:, None], parameters.tendon_strain)
-            _band(tendon, 100 * strain, force, name)
+        if tendon_force := level.functions.tendon_in_numpy:
+            _band(tendon, 100 * strain, tendon_force(strain[:, None], parameters.tendon_strain), name)
     active.set(title="Active force-length", xlabel="fiber length [L0]", ylabel="force [F0]")
     passive.set(title="Passive force-length", xlabel="fiber length [L0]", ylabel="force [F0]", ylim=(-0.05, 2.0))
     velocity.set(title="Force-velocity", xlabel="fiber velocity [vmax], lengthening positive", ylabel="force [F0]")

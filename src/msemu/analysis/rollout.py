@@ -95,7 +95,8 @@ def measure_episodes(
             alive = alive & ~dones.bool()
             on_step(step + 1, steps)
     series = [torch.stack(values).cpu().numpy() for values in zip(*rows, strict=True)]
-    return TrackingErrors(*series[:4], failed_at.cpu().numpy(), MuscleUse(*series[4:]))
+    angle, rotation, position, translation, *use = series
+    return TrackingErrors(angle, rotation, position, translation, failed_at.cpu().numpy(), MuscleUse(*use))
 
 
 def record(

@@ -21,7 +21,7 @@ _LABELS = {
 
 def bench_env(args: EnvBenchCfg) -> None:
     """Measure, print and write the figures."""
-    sim = {"num_threads": args.threads, "device": "cpu", "engine": "mujoco"}
+    sim: dict[str, Any] = {"num_threads": args.threads, "device": "cpu", "engine": "mujoco"}
     env = tracking_env(args.body, args.body_path, args.motion, args.num_envs, **sim)
     figures = measure_env(env, args.rounds, args.steps)
     table = Table("figure", "median", "quartiles", title=f"{args.body}, {args.num_envs} environments")

@@ -1,6 +1,7 @@
 """``msemu-bench motion``: how long retargeting takes."""
 
 import time
+from typing import Any
 
 import numpy as np
 from rich.table import Table
@@ -18,7 +19,7 @@ from msemu.motion.source import SourceMotion
 def bench_motion(args: MotionBenchCfg) -> None:
     """Measure, print and write the figures."""
     sources = {name: load_source(find_entry(name)) for name in args.motions}
-    figures = []
+    figures: list[dict[str, Any]] = []
     for name in args.bodies:
         body = load_body(name)
         with progress(name, transient=True) as on_clip:

@@ -38,7 +38,7 @@ def bench_prior(args: PriorBenchCfg) -> None:
         env = make_env(task.id, cfg, body, clip, seed=0)
         still = torch.zeros(env.num_envs, env.num_actions, device=env.device)
         with progress(name, transient=True) as advance:
-            errors = measure_episodes(env, lambda _, still=still: still, steps, advance)
+            errors = measure_episodes(env, lambda _: still, steps, advance)  # noqa: B023  (called in this round only)
         found[name] = Evaluation.of(errors, joints, frequency)
     title = f"{args.body}, {args.motion}: an action of zero, {args.episodes} episodes"
     table = tabulate(found, _FIGURES, "action space", title)

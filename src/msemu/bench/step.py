@@ -31,7 +31,7 @@ ENV_STAGES = (
 )
 """Stages of an environment step and the methods that they are; what one calls of another counts for the other."""
 
-PHYSICS_STAGES: tuple[tuple[str, Callable[[mujoco.MjModel, mujoco.MjData], None]], ...] = (
+PHYSICS_STAGES: tuple[tuple[str, Callable[[mujoco.MjModel, mujoco.MjData], object]], ...] = (
     ("position: kinematics", lambda model, data: (mujoco.mj_kinematics(model, data), mujoco.mj_comPos(model, data))),
     ("position: tendon paths", mujoco.mj_tendon),
     ("position: inertia", lambda model, data: (mujoco.mj_crb(model, data), mujoco.mj_factorM(model, data))),
@@ -50,7 +50,7 @@ PHYSICS_STAGES: tuple[tuple[str, Callable[[mujoco.MjModel, mujoco.MjData], None]
 
 def bench_step(args: StepBenchCfg) -> None:
     """Measure, print and write the figures."""
-    sim = {"num_threads": args.threads, "engine": args.engine, "device": args.device}
+    sim: dict[str, Any] = {"num_threads": args.threads, "engine": args.engine, "device": args.device}
     env = tracking_env(args.body, args.body_path, args.motion, args.num_envs, **sim)
     figures, clock = measure_step(env, args.rounds, args.steps)
     title = f"{args.body}, {args.num_envs} environments on {env.device}: {figures['step_ms']:.1f} ms a control step"

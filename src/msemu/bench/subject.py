@@ -49,8 +49,8 @@ def moving_bodies(body: Body, num_envs: int) -> tuple[torch.Tensor, torch.Tensor
     """
     generator = torch.Generator().manual_seed(0)
     qpos = np.repeat(body.neutral_qpos[None], num_envs, axis=0)
-    qvel = _JOINT_SPEED * torch.randn(num_envs, body.model.nv, generator=generator, dtype=torch.float64)
-    qvel = body.couplings.project_velocity(qpos, qvel.numpy())
+    speed = _JOINT_SPEED * torch.randn(num_envs, body.model.nv, generator=generator, dtype=torch.float64)
+    qvel = body.couplings.project_velocity(qpos, speed.numpy())
     excitation = EXCITATION * torch.rand(num_envs, body.num_muscles, generator=generator, dtype=torch.float64)
     return torch.ones(num_envs, dtype=torch.bool), torch.from_numpy(qpos), torch.from_numpy(qvel), excitation
 

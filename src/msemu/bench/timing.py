@@ -1,7 +1,7 @@
 """How figures are timed and shown: rounds, medians and quartiles, tables, JSON."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +37,14 @@ def in_rounds(measure: Callable[[int], ArrayLike], rounds: int) -> np.ndarray:
     return np.array([measure(number) for number in range(rounds + 1)][1:])
 
 
-def summary(values: ArrayLike) -> dict[str, Any]:
+def summary(values: np.ndarray | Sequence[float]) -> dict[str, Any]:
     """Median and quartiles of some timings."""
     return {"median": float(np.median(values)), "quartiles": np.percentile(values, [25, 75]).tolist()}
 
 
-def named_summary(**figures: ArrayLike) -> dict[str, Any]:
+def named_summary(**figures: np.ndarray | Sequence[float]) -> dict[str, Any]:
     """Median and quartiles of several figures: for ``ratio``, the keys ``ratio`` and ``ratio_quartiles``."""
-    named = {}
+    named: dict[str, Any] = {}
     for key, values in figures.items():
         found = summary(values)
         named |= {key: found["median"], f"{key}_quartiles": found["quartiles"]}

@@ -4,6 +4,7 @@ import itertools
 import resource
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ class TrainingClock:
             for actions, dones in zip(self._storage.actions, self._storage.dones, strict=True):
                 # Of the pair that a flow stores, the environment was given the second half.
                 excitation = self._env.excitation(actions[:, -self._env.num_actions :].to(sim.device))
-                total += seconds(lambda now=excitation: sim.step(now, self._substeps), sim.device)
+                total += seconds(partial(sim.step, excitation, self._substeps), sim.device)
                 self._put_back(dones.squeeze(1).bool().to(sim.device))
         sim.load_state_dict(before)
         return total

@@ -7,6 +7,7 @@ import warp as wp
 
 from msemu.bench.subject import EXCITATION, by_level, moving_bodies
 from msemu.bench.timing import in_rounds, seconds
+from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.schema import LEVELS, MuscleCfg
 from msemu.sim.warp_simulation import WarpSimulation
@@ -24,6 +25,8 @@ def measure_on_device(
         For each level median and quartiles of the time per muscle and step [ns], and of the ratio of a physics step to
         one at the level ``mujoco`` of the same round.
     """
+    if body.capacity is None:
+        raise MsemuError(f"body '{body.name}' names no capacity for the warp engine; see: msemu-bench capacity")
     sims = [WarpSimulation(body.model, num_envs, MuscleCfg(level=level), device, body.capacity) for level in LEVELS]
     alone = [_muscles_alone(sim, steps) for sim in sims]
     start = [tensor.to(device) for tensor in moving_bodies(body, num_envs)]

@@ -105,7 +105,8 @@ def overview(name: str) -> str:
     """Help page of a command that has sub-commands."""
     lines = [f"usage: msemu-{name} SUB-COMMAND [options]", "", TITLES[name], ""]
     for subcommand in subcommands(name):
-        summary = inspect.getdoc(resolve_name(COMMANDS[f"{name} {subcommand}"].options)).splitlines()[0]
+        about = inspect.getdoc(resolve_name(COMMANDS[f"{name} {subcommand}"].options)) or ""
+        summary = about.partition("\n")[0]
         lines.append(textwrap.fill(f"  {subcommand:20} {summary}", 100, subsequent_indent=23 * " "))
     return "\n".join([*lines, "", f"options of one of them: msemu-{name} SUB-COMMAND --help"])
 

@@ -10,7 +10,7 @@ from msemu.config import build, cfg_names, load_named
 from msemu.errors import MsemuError, suggestion
 from msemu.schema import ActionCfg, EnvCfg, MuscleCfg, TaskCfg
 
-PARTS = {"env.action": ActionCfg, "sim.muscle": MuscleCfg}
+PARTS: dict[str, type[ActionCfg | MuscleCfg]] = {"env.action": ActionCfg, "sim.muscle": MuscleCfg}
 """Parts of a task's configuration that have files of their own in cfg/<role>."""
 
 

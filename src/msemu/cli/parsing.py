@@ -10,7 +10,7 @@ import re
 import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import tyro
 
@@ -88,7 +88,7 @@ def _names_of(option: str, hint: Any, value: Any) -> Iterator[str]:
             yield f"{option[:start]}no-{option[start:]}"
 
 
-def _show_page(kind: type, default: Any, prog: str, description: str | None, first: Sequence[str]) -> NoReturn:
+def _show_page(kind: type, default: Any, prog: str, description: str | None, first: Sequence[str]) -> None:
     shown, values = _shortened(kind, default, first) if first else (kind, default)
     about = _filled(description or inspect.getdoc(kind) or "")
     try:
@@ -110,7 +110,7 @@ def _given(default: Any) -> dict[str, Any]:
 
 def _shortened(kind: type, default: Any, first: Sequence[str]) -> tuple[type, Any]:
     """Return a dataclass, and an instance of it, whose help page shows the fields of ``first`` only."""
-    hints, values = {}, {}
+    hints, values = dict[str, Any](), dict[str, Any]()
     for name, hint in _fields(kind):
         below = [field.partition(".")[2] for field in first if field.startswith(f"{name}.")]
         if below:

@@ -59,14 +59,14 @@ def _by_body(model: mujoco.MjModel, geoms, shape_of) -> list[BodyMesh]:
     moved_by = model.body_weldid[model.geom_bodyid[geoms]]
     meshes = []
     for body_id in np.unique(moved_by):
-        vertices, faces, count = [], [], 0
+        all_vertices, all_faces, count = [], [], 0
         for geom in geoms[moved_by == body_id]:
             points, triangles = shape_of(geom)
             in_world = points @ geom_rotations[geom].T + data.geom_xpos[geom]
-            vertices.append((in_world - data.xpos[body_id]) @ rotations[body_id])
-            faces.append(triangles + count)
+            all_vertices.append((in_world - data.xpos[body_id]) @ rotations[body_id])
+            all_faces.append(triangles + count)
             count += len(points)
-        vertices, faces = np.concatenate(vertices), np.concatenate(faces)
+        vertices, faces = np.concatenate(all_vertices), np.concatenate(all_faces)
         name = model.body(body_id).name or f"body {body_id}"
         meshes.append(BodyMesh(int(body_id), name, vertices, _vertex_normals(vertices, faces), faces))
     return meshes

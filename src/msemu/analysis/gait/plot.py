@@ -1,6 +1,7 @@
 """Plot of muscle activity over the gait cycle beside a textbook's bursts."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +14,7 @@ from msemu.analysis.gait.gait import GaitActivity
 from msemu.analysis.gait.muscle_timing import Agreement, Channel, TextbookTiming
 from msemu.files import save_figure
 
-_STYLES = {
+_STYLES: dict[str, dict[str, Any]] = {
     "r": {"label": "right", "color": "#d55e00", "linestyle": "-"},
     "l": {"label": "left", "color": "#0072b2", "linestyle": "--"},
 }
@@ -59,7 +60,7 @@ def _draw(axis: Axes, activity: GaitActivity, column: int, channel: Channel) -> 
 
 
 def _draw_key(axis: Axes, activity: GaitActivity) -> None:
-    handles = [
+    handles: list[Line2D | Patch] = [
         Line2D([], [], **style | {"label": f"{style['label']}, {len(activity.legs[side].activation)} cycles"})
         for side, style in _STYLES.items()
     ]

@@ -59,15 +59,13 @@ def strength(body: Body, path: np.ndarray, fps: float) -> Strength:
     above 1 proves that the clip is too demanding, and one below 1 does not prove that it can be followed.
     """
     capacity = MuscleCapacity(MuscleParameters.of(body.model))
-    needed, passive, low, high = [], [], [], []
+    parts = []
     for _, state in dynamics_along(body, differences(body, path, fps), ()):
         active, resting = capacity.forces(state.muscle_length, state.muscle_velocity)
         pull = -active.unsqueeze(-1) * state.moment_arms[..., 6:]
-        needed.append(state.required_force)
-        passive.append(-(resting.unsqueeze(1) @ state.moment_arms[..., 6:]).squeeze(1))
-        low.append(pull.clamp(max=0.0).sum(1))
-        high.append(pull.clamp(min=0.0).sum(1))
-    needed, passive, low, high = (torch.cat(parts).numpy() for parts in (needed, passive, low, high))
+        at_rest = -(resting.unsqueeze(1) @ state.moment_arms[..., 6:]).squeeze(1)
+        parts.append((state.required_force, at_rest, pull.clamp(max=0.0).sum(1), pull.clamp(min=0.0).sum(1)))
+    needed, passive, low, high = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
     scale = np.maximum(np.minimum(-low, high), 10.0 * _LEAST_TORQUE)
     frames = zip(posed(body.model, path[1:-1]), needed, scale, strict=True)
     left = np.stack([_beside_floor(body, *frame) for frame in frames])

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -70,7 +71,7 @@ def _main_strike(strikes: np.ndarray, stands: np.ndarray) -> int:
 def _plot_sides(
     wanted: tuple[str, ...],
     names: tuple[str, ...],
-    curves: list[tuple[np.ndarray, dict[str, object]]],
+    curves: list[tuple[np.ndarray, dict[str, Any]]],
     time: np.ndarray,
     cycles: dict[str, list[np.ndarray]],
 ) -> tuple[Figure, list[Axes]]:
@@ -95,7 +96,12 @@ def _plot_contacts(
             _draw(axis, time, forces[f"foot_{side}"][:, index] / result.body_weight, cycles[side], side)
         axis.set(title=f"{name} force on the foot [body weights]")
     axes[3].plot(time, result.root_force_residual, color="black", label="explained by no contact")
-    axes[3].plot(time, sum(forces.values())[:, 2] / result.body_weight, color="0.6", label="vertical, of all contacts")
+    axes[3].plot(
+        time,
+        np.sum(list(forces.values()), axis=0)[:, 2] / result.body_weight,
+        color="0.6",
+        label="vertical, of all contacts",
+    )
     axes[3].set(title="force on the root [body weights]", xlabel="time [s]")
     axes[3].legend(fontsize=8)
     axes[3].set_ylim(0, 1.4 * axes[3].get_ylim()[1])
@@ -119,11 +125,11 @@ def _draw(
     values: np.ndarray,
     cycles: list[np.ndarray],
     side: str,
-    style: dict[str, object] | None = None,
+    style: dict[str, Any] | None = None,
 ) -> None:
     """Draw the mean over the cycles against percent of the cycle, or against time when there is none."""
     name, color = _SIDES[side]
-    style = {"color": color, "linewidth": 1.2} | (style or {"label": name})
+    style = {"color": color, "linewidth": 1.2, **(style or {"label": name})}
     if not cycles:
         axis.plot(time, values, **style)
         return

@@ -86,9 +86,8 @@ def _muscles_table(body: str, table: MuscleParameters, chosen: list[int]) -> Tab
         "tau+, tau-: time constants of activation and deactivation;"
         f" {rigid} of {len(chosen)} tendons are so short that they are taken as rigid"
     )
-    name_column = Column("muscle", no_wrap=True)
-    title, look = f"Muscles of {body}", {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0)}
-    shown = Table(name_column, *columns, "tendon", title=title, caption=caption, **look)
+    name_column, title = Column("muscle", no_wrap=True), f"Muscles of {body}"
+    shown = Table(name_column, *columns, "tendon", title=title, caption=caption, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for index in chosen:
         shown.add_row(
             escape(table.names[index]),

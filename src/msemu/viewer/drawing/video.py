@@ -167,7 +167,7 @@ def _chosen(renderer: RendererName) -> str:
     return renderer
 
 
-def _renderer_class(name: str) -> type[PaneRenderer]:
+def _renderer_class(name: str) -> Callable[..., PaneRenderer]:
     if name == "egl":
         from msemu.viewer.drawing.opengl import OpenGLPane
 

@@ -129,7 +129,7 @@ class Page:
             self._redraw()
 
     def _add_muscle_panel(self) -> None:
-        if self._scene.muscles is None:
+        if (muscles := self._scene.muscles) is None:
             return
         with self._server.gui.add_folder("Muscles"):
             color = self._server.gui.add_dropdown("Color", list(self._colorings))
@@ -141,7 +141,7 @@ class Page:
         @search.on_update
         def _(_) -> None:
             wanted = search.value.strip().lower()
-            self._scene.muscles.shown = np.array([wanted in name.lower() for name in self._body.muscle_names])
+            muscles.shown = np.array([wanted in name.lower() for name in self._body.muscle_names])
             self._redraw()
 
     def _color_by(self, label: str) -> None:
@@ -176,9 +176,9 @@ class Page:
         reference = None if recording.reference_qpos is None else recording.reference_qpos[frame]
         source = None if recording.source_segments is None else recording.source_segments[frame]
         self._scene.show(recording.qpos[frame], reference, level, self._follow.value, source)
-        self._scrub.value = frame
+        self._scrub.value = frame  # type: ignore[misc]  # mypy overlooks the setter, which is apart from the getter
         self._readout.content = self._readout_text(frame)
-        if self._scene.muscles is not None:
+        if self._scene.muscles is not None and level is not None and self._coloring is not None:
             shown = self._scene.muscles.shown
             names = self._body.muscle_names
             self._list.content = muscle_list(names, level, shown, _LISTED_MUSCLES, self._coloring)

@@ -62,13 +62,13 @@ class MovingMeshes(_Shown):
     ):
         self._meshes = meshes
         self._node = server.scene.add_frame(f"{_WORLD}/{name}", show_axes=False, visible=visible)
-        color = tuple(int(_UNDER_BRIGHT_LIGHT * channel) for channel in rgb)
+        red, green, blue = (int(_UNDER_BRIGHT_LIGHT * channel) for channel in rgb)
         self._nodes = [
             server.scene.add_mesh_simple(
                 f"{_WORLD}/{name}/{mesh.body_id}",
                 mesh.vertices,
                 mesh.faces,
-                color=color,
+                color=(red, green, blue),
                 opacity=opacity,
                 cast_shadow=opacity is None,
                 receive_shadow=False,
@@ -99,7 +99,7 @@ class MuscleLines(_Shown):
         self._points = np.zeros((capacity, 2, 3), np.float32)
         self._colors = np.zeros((capacity, 2, 3), np.uint8)
         self.shown = np.ones(num_muscles, bool)
-        self._node = server.scene.add_line_segments(
+        self._lines = self._node = server.scene.add_line_segments(
             f"{_WORLD}/muscles", self._points, self._colors, thickness=_MUSCLE_WIDTH_M
         )
 
@@ -118,8 +118,8 @@ class MuscleLines(_Shown):
         muscle_colors = (255 * _linear(activation_colors(activation))).astype(np.uint8)
         self._colors[:count] = muscle_colors[pose.segment_muscle[drawn], None]
         self._node.position = root
-        self._node.points = self._points.copy()
-        self._node.colors = self._colors.copy()
+        self._lines.points = self._points.copy()
+        self._lines.colors = self._colors.copy()
 
 
 class StickFigure(_Shown):
@@ -128,7 +128,7 @@ class StickFigure(_Shown):
     def __init__(self, server: viser.ViserServer, segments: np.ndarray):
         self._offset = np.zeros(3)
         color = (255 * _linear(SOURCE_RGB)).astype(np.uint8)
-        self._node = server.scene.add_line_segments(
+        self._lines = self._node = server.scene.add_line_segments(
             f"{_WORLD}/source",
             segments.astype(np.float32),
             np.broadcast_to(color, segments.shape),
@@ -141,7 +141,7 @@ class StickFigure(_Shown):
 
     def move(self, segments: np.ndarray) -> None:
         """Draw the segments [m], shape [S, 2, 3]."""
-        self._node.points = (segments + self._offset).astype(np.float32)
+        self._lines.points = (segments + self._offset).astype(np.float32)
 
 
 def _linear(rgb: np.ndarray) -> np.ndarray:
@@ -212,9 +212,9 @@ class BodyScene:
             for group in (self.bones, self.contacts):
                 if group.visible:
                     group.move(pose)
-            if self.muscles is not None and self.muscles.visible:
+            if activation is not None and self.muscles is not None and self.muscles.visible:
                 self.muscles.move(pose, activation)
-            if self.ghost is not None and self.ghost.visible:
+            if reference_qpos is not None and self.ghost is not None and self.ghost.visible:
                 self.ghost.move(self._poser.pose(reference_qpos))
-            if self.source is not None and self.source.visible:
+            if source_segments is not None and self.source is not None and self.source.visible:
                 self.source.move(source_segments)
