@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs the test extra into .venv and runs the linter and the whole suite; arguments go to pytest.
+# Installs the test extra into .venv and runs the linter, the type checker and the whole suite; arguments go to pytest.
 set -euo pipefail
 source "$(dirname "$0")/python_env.sh"
 make_environment test
 export WARP_CACHE_PATH=${WARP_CACHE_PATH:-$PWD/.warp_cache}
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
+.venv/bin/mypy
 .venv/bin/python -m pytest "$@"
