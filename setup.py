@@ -46,7 +46,17 @@ setup(
     ],
     extras_require={
         # ezc3d writes the C3D files that the tests read, onnxruntime runs the policies that they export
-        "test": ["pytest", "pytest-timeout", "hypothesis", "ruff", "mypy", "types-PyYAML", "build", "ezc3d", "onnxruntime"],
+        "test": [
+            "pytest",
+            "pytest-timeout",
+            "hypothesis",
+            "ruff",
+            "mypy",
+            "types-PyYAML",
+            "build",
+            "ezc3d",
+            "onnxruntime",
+        ],
     },
     entry_points={
         "console_scripts": [

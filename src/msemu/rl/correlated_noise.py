@@ -99,9 +99,7 @@ class LatticeGaussian(CorrelatedGaussian):
         """Find the last layer, which has ``latent_dim`` inputs."""
         if mlp[-1].in_features != len(self.log_shared_std):
             raise TypeError(f"latent_dim must be the last of actor.hidden_dims, {mlp[-1].in_features}")
-        self._last_layer = (
-            cast(nn.Linear, mlp[-1]),
-        )  # in a tuple, since the layer is the network's and not this module's
+        self._last_layer = (cast(nn.Linear, mlp[-1]),)  # in a tuple: the layer is the network's, not this module's
 
     def directions(self) -> torch.Tensor:
         """Weights of the last layer."""

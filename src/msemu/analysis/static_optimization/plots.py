@@ -96,12 +96,8 @@ def _plot_contacts(
             _draw(axis, time, forces[f"foot_{side}"][:, index] / result.body_weight, cycles[side], side)
         axis.set(title=f"{name} force on the foot [body weights]")
     axes[3].plot(time, result.root_force_residual, color="black", label="explained by no contact")
-    axes[3].plot(
-        time,
-        np.sum(list(forces.values()), axis=0)[:, 2] / result.body_weight,
-        color="0.6",
-        label="vertical, of all contacts",
-    )
+    vertical = np.sum(list(forces.values()), axis=0)[:, 2] / result.body_weight
+    axes[3].plot(time, vertical, color="0.6", label="vertical, of all contacts")
     axes[3].set(title="force on the root [body weights]", xlabel="time [s]")
     axes[3].legend(fontsize=8)
     axes[3].set_ylim(0, 1.4 * axes[3].get_ylim()[1])

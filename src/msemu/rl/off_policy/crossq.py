@@ -105,10 +105,8 @@ class CrossQ:
         if self._temperature:
             trained["temperature"] = self._temperature
         self._optimizers = {
-            name: torch.optim.Adam(
-                module.parameters(), lr=learning_rate, betas=(adam_betas[0], adam_betas[1]), fused=True
-            )
-            for name, module in trained.items()
+            name: torch.optim.Adam(net.parameters(), lr=learning_rate, betas=(adam_betas[0], adam_betas[1]), fused=True)
+            for name, net in trained.items()
         }
         self._num_updates = 0
         self._skipped = torch.zeros((), device=device)
