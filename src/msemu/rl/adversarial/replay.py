@@ -1,6 +1,5 @@
 """A memory of earlier policies' samples, so that the discriminator does not forget what it has rejected."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
