@@ -26,7 +26,7 @@ for task in sys.argv[1:]:
     policy = PretrainedRun.of(task)
     env, runner = open_policy(policy, policy.checkpoint("best"), 3, "cpu", seed=1)
     errors = measure_episodes(env, runner.policy(), 15)
-    figures[task] = [errors.joint_angle_deg.tolist(), env.sim.qpos.tolist(), env.transition.excitation.tolist()]
+    figures[task] = [errors.joint_angle_deg.tolist(), env.sim.qpos.tolist(), env.transition.muscles.excitation.tolist()]
 print(json.dumps(figures))
 """
 
