@@ -76,6 +76,7 @@ def test_a_run_is_called_by_one_word() -> None:
     [
         (["--motion", "walk"], "keeps the clips .* leave --motion out"),
         (["--agent", "add"], "keeps the agent .* leave --agent out"),
+        (["--env.action", "residual"], "keeps its action space, .* leave --env.action out"),
         (["--env.action.slope", "3", "--env.action", "joint"], "'joint' has no value 'slope'"),
     ],
 )

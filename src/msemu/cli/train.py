@@ -68,7 +68,10 @@ def parse(task: str, arguments: list[str]) -> TrainCfg:
         raise MsemuError("a run keeps the agent that it was started with; leave --agent out to resume it")
     runs_dir, _ = take_option(arguments, "runs-dir", "a folder")
     own = _values_of_run(task, resumed, Path(runs_dir or TrainCfg.runs_dir))
+    kind = own.env.action.kind
     cfg = _over(own, arguments, task)
+    if cfg.env.action.kind != kind:
+        raise MsemuError(f"a run keeps its action space, '{kind}'; leave --env.action out to resume it")
     if cfg.motion != own.motion:
         raise MsemuError("a run keeps the clips that it was started with; leave --motion out to resume it")
     return cfg
