@@ -80,7 +80,7 @@ class ReferenceOptions:
 
 
 class Reference(Term):
-    """Return the reference now and at some future frames, as seen from the body, and the phase."""
+    """The reference now and at some future frames, as seen from the body, and the phase."""
 
     Options = ReferenceOptions
 

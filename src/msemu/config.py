@@ -66,7 +66,7 @@ def load(schema: type[Config], path: Path) -> Config:
     return build(schema, read_yaml(path), str(path))
 
 
-def load_named(schema: type[Config], name: str) -> Config:
+def load_named(schema: type[Part], name: str) -> Part:
     """Read a part of a configuration that has files of its own: a dataclass with a ``role``, such as `MuscleCfg`.
 
     ``name`` is that of a file in the folder ``cfg/<role>``, or the path of a YAML file.
@@ -74,7 +74,7 @@ def load_named(schema: type[Config], name: str) -> Config:
     Raises:
         MsemuError: There is no such file, or its values do not fit; the message names what is known.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else cfg_file(getattr(schema, "role"), name)  # noqa: B009  (not every dataclass has one)
+    path = Path(name) if name.endswith((".yaml", ".yml")) else cfg_file(schema.role, name)
     part = _convert_part(schema, read_yaml(path), str(path), None)
     return part.relative_to(path.parent) if hasattr(part, "relative_to") else part
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import mujoco
 import numpy as np
@@ -135,12 +134,10 @@ class ContactPoints:
         self._acts[owner[dof], point] = True
         self._table = _PointTable()
         dof_start = np.concatenate([[0], np.cumsum(moves.sum(axis=1))])
-        tables: dict[str, Any] = {"geom": geoms, "dof_start": dof_start, "dof": dof, "owner": owner}
-        for name, indices in tables.items():
-            setattr(self._table, name, wp.array(indices, dtype=int, device="cpu"))
+        for name, indices in {"geom": geoms, "dof_start": dof_start, "dof": dof, "owner": owner}.items():
+            setattr(self._table, name, wp.array(np.array(indices), dtype=int, device="cpu"))
         for name, vectors in (("offset", offsets), ("axes", axes)):
-            array: wp.array = wp.array(np.array(vectors).reshape(-1, 3), dtype=wp.vec3d, device="cpu")
-            setattr(self._table, name, array)
+            setattr(self._table, name, wp.array(np.array(vectors).reshape(-1, 3), dtype=wp.vec3d, device="cpu"))
         self._table.edge = wp.array(edges, dtype=wp.vec3d, device="cpu")
         self.edges = torch.from_numpy(edges)
 

@@ -116,8 +116,7 @@ class Page:
             ):
                 if group is not None:
                     self._bind(gui.add_checkbox(label, group.visible), group, "visible")
-            ghost = scene.ghost
-            if ghost is not None:
+            if (ghost := scene.ghost) is not None:
                 beside = gui.add_checkbox("Reference beside", False)
                 beside.on_update(lambda _: ghost.shift(_BESIDE_M * self._sideways * beside.value))
 
