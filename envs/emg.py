@@ -7,6 +7,7 @@ maximum voluntary contraction or scaled by `EmgOptions.peak_activation`. Storage
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.maps import listed
 from msemu.motion.formats.opensim_storage import read_storage
+from msemu.schema.ranges import Finite, Fraction, Range
 
 _CYCLE = {"phase": 1.0, "percent": 100.0}
 _LARGEST_GAP = 0.1
@@ -38,20 +40,12 @@ class EmgOptions:
     """Envelopes, CSV or .sto: first a column time [s], phase (0 to 1) or percent of the cycle, then one per channel."""
     muscles: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Muscles that a channel was measured on, none to leave it out; by default the muscle of the channel's name."""
-    peak_activation: float | None = None
+    peak_activation: Annotated[float, Range(above=0, greatest=1)] | None = None
     """Activation that the maximum of each channel stands for [-]; by default the values are activations, 0 to 1."""
-    clip_start: float | None = None
+    clip_start: Finite | None = None
     """Where the clip begins, in the unit of the file's first column; by default at its first time, or at phase 0."""
-    delay_s: float = 0.0
+    delay_s: Fraction = 0.0
     """Electromechanical delay: how much later than its EMG a muscle is active [s]."""
-
-    def __post_init__(self) -> None:
-        peak, start = self.peak_activation, self.clip_start
-        fits = (peak is None or 0.0 < peak <= 1.0) and (start is None or abs(start) < float("inf"))
-        if not fits or not 0.0 <= self.delay_s <= 1.0:
-            raise MsemuError(
-                "emg: peak_activation lies between 0 and 1, delay_s between 0 and 1 s, and clip_start is a number"
-            )
 
 
 @dataclass(frozen=True)

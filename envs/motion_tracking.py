@@ -7,6 +7,7 @@ import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
+from msemu.config import check
 from msemu.envs import tracking_error
 from msemu.envs.action.space import ActionSpace, Scene, make_of_kind
 from msemu.envs.assist import AssistiveWrench
@@ -51,6 +52,7 @@ class MotionTrackingEnv(VecEnv):
         Raises:
             MsemuError: The configuration, the body and the clips do not fit together.
         """
+        check(cfg, type(cfg).__name__)
         self.cfg = cfg
         self.body = body
         env = cfg.env

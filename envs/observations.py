@@ -17,6 +17,7 @@ acts alike wherever the body stands and whichever way it faces.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 
@@ -26,6 +27,7 @@ from msemu.envs.terms import Term, Terms
 from msemu.motion import rotation
 from msemu.motion.kinematics import Kinematics
 from msemu.schema import ObservationTermCfg
+from msemu.schema.ranges import Range
 
 VELOCITY_SCALE = 0.1
 """Joint velocities [rad/s] are multiplied by this to be of order one."""
@@ -75,7 +77,7 @@ def fiber(now: Readings) -> torch.Tensor:
 class ReferenceOptions:
     """How far ahead the reference is seen."""
 
-    future_frames: tuple[int, ...] = (1, 5, 15)
+    future_frames: tuple[Annotated[int, Range(-1_000_000, 1_000_000)], ...] = (1, 5, 15)
     """Frames ahead of the present one, in control steps."""
 
 

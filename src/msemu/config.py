@@ -1,15 +1,17 @@
 """Reading configuration: dataclasses (`msemu.schema`) are the schema, YAML files the values.
 
 A YAML file may name one ``base``, a file beside it or, as in ``base: agent/ppo.yaml``, of msemu.cfg; its own values
-then override the base's. An unknown key is an error.
+then override the base's. An unknown key is an error, and so is a value outside of what is declared beside its field
+(`msemu.schema.ranges`).
 """
 
 import dataclasses
 import types
 import typing
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import yaml
 
@@ -17,6 +19,7 @@ from msemu.components import resolve
 from msemu.errors import MsemuError, suggestion
 from msemu.schema.action import KINDS, ActionCfg, PriorCfg
 from msemu.schema.muscle import MuscleCfg
+from msemu.schema.ranges import Known, Rule
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -53,7 +56,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
         raise MsemuError(f"no configuration file at {path}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
         raise MsemuError(f"cannot read {path}: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise MsemuError(f"{path} must hold 'key: value' lines")
@@ -83,12 +86,12 @@ def build(schema: type[Config], values: dict[str, Any], where: str, default: Con
     """Make an instance of ``schema`` from nested mappings.
 
     Fields that are missing, at any depth, have the value of the instance ``default``, or their own default.
-    ``where`` is what an error message calls the place of the values.
+    ``where`` is what an error message calls the place of the values; below ``--`` they are options.
 
     Raises:
-        MsemuError: A key is unknown, a required one is missing, or a value has the wrong type.
+        MsemuError: A key is unknown, a required one is missing, or a value has the wrong type or is out of its range.
     """
-    hints = typing.get_type_hints(schema)
+    hints = typing.get_type_hints(schema, include_extras=True)
     known = {entry.name: entry for entry in dataclasses.fields(schema)}
     for key in values:
         if key not in known:
@@ -97,8 +100,17 @@ def build(schema: type[Config], values: dict[str, Any], where: str, default: Con
     for name, value in defaults.items():
         if value is dataclasses.MISSING and name not in values:
             raise MsemuError(f"{where}: the key '{name}' is missing")
-    given = {key: _convert(hints[key], value, f"{where}: {key}", defaults[key]) for key, value in values.items()}
+    given = {key: _convert(hints[key], value, _below(where, key), defaults[key]) for key, value in values.items()}
     return schema(**{**defaults, **given})
+
+
+def check(config: "DataclassInstance", where: str) -> None:
+    """Refuse an instance that was not read by `build`, or was changed since: what a program makes, and options.
+
+    Raises:
+        MsemuError: A value has the wrong type or is out of its range; the message names it below ``where``.
+    """
+    _convert(type(config), config, where)
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -116,8 +128,19 @@ def _base_file(path: Path, name: str) -> Path:
     return beside if beside.is_file() or not installed.is_file() else installed
 
 
+def _below(where: str, key: Any, joint: str = ": ") -> str:
+    """Place of a key: ``file: env: key``, or ``--env.key`` where options are."""
+    if where.startswith("--"):
+        return f"{where}{'' if where == '--' else '.'}{str(key).replace('_', '-')}"
+    return f"{where}{joint}{key}"
+
+
 def _convert(hint: Any, value: Any, where: str, default: Any = None) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return _obeying(arguments[1:], _convert(arguments[0], value, where, default), where)
+    if origin is typing.Literal:
+        return _obeying([Known(arguments)], value, where)
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
@@ -130,7 +153,7 @@ def _convert(hint: Any, value: Any, where: str, default: Any = None) -> Any:
     if origin is dict:
         if not isinstance(value, dict):
             raise MsemuError(f"{where}: expected 'key: value' lines, not {value!r}")
-        return {key: _convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+        return {key: _convert(arguments[1], item, _below(where, key, ".")) for key, item in value.items()}
     if origin in (tuple, list):
         if not isinstance(value, (list, tuple)):
             raise MsemuError(f"{where}: expected a list, not {value!r}")
@@ -142,10 +165,22 @@ def _convert(hint: Any, value: Any, where: str, default: Any = None) -> Any:
     if hint is Path and isinstance(value, str):
         return Path(value)
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        return float(str(value))  # inf for a whole number beyond what a float holds
     if hint is Any or (isinstance(value, hint) and not (hint is int and isinstance(value, bool))):
         return value
     raise MsemuError(f"{where}: expected {hint.__name__}, not {value!r}")
+
+
+def _obeying(rules: Iterable[Any], value: Any, where: str) -> Any:
+    """Return a value that obeys the rules of its declaration; a `typing.TypedDict` is one for the keys it knows."""
+    for rule in rules:
+        if isinstance(rule, Rule) and (refusal := rule.refusal(value)):
+            raise MsemuError(f"{where}: {refusal}")
+        if typing.is_typeddict(rule):
+            hints = typing.get_type_hints(rule, include_extras=True)
+            for key in hints.keys() & value.keys():
+                _convert(hints[key], value[key], _below(where, key))
+    return value
 
 
 def _convert_part(schema: Any, value: Any, where: str, default: Any) -> Any:
@@ -153,6 +188,10 @@ def _convert_part(schema: Any, value: Any, where: str, default: Any) -> Any:
     role = getattr(schema, "role", None)
     if role and isinstance(value, str):
         return load_named(schema, value)
+    if isinstance(value, schema):
+        return build(
+            type(value), {entry.name: getattr(value, entry.name) for entry in dataclasses.fields(value)}, where
+        )
     if not isinstance(value, dict):
         raise MsemuError(f"{where}: expected 'key: value' lines, not {value!r}")
     if schema in KINDS:

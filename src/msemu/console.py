@@ -51,20 +51,6 @@ def with_progress(load: "Callable[[TaskCfg, Body, Advance], Motion]") -> "Callab
     return loader
 
 
-def require_seconds(seconds: float | None) -> None:
-    """Refuse a length of time that is not positive, no number or over an hour; None is the task's own."""
-    if seconds is not None and not 0.0 < seconds <= 3600.0:
-        raise MsemuError("--seconds must be positive and at most 3600")
-
-
-def require_positive(**values: int | tuple[int, ...]) -> None:
-    """Refuse options that count something and are not positive, or are an empty list."""
-    for name, value in values.items():
-        numbers = value if isinstance(value, tuple) else (value,)
-        if not numbers or min(numbers) < 1:
-            raise MsemuError(f"--{name.replace('_', '-')} must be positive")
-
-
 def require_suffix(option: str, path: Path | None, *suffixes: str) -> None:
     """Refuse a file whose name does not end as its content asks for."""
     if path and path.suffix not in suffixes:

@@ -167,8 +167,12 @@ def test_a_body_without_feet_is_refused(legs: Body, march: MotionClip) -> None:
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [({"power": 4}, "2 or 3"), ({"objective": "stress"}, "activation, power"), ({"level": "soft"}, "mujoco")],
+    [
+        ({"power": 4}, "static optimization: power: 4 is unknown; known: 2, 3"),
+        ({"objective": "stress"}, "activation, power"),
+        ({"level": "soft"}, "mujoco"),
+    ],
 )
-def test_wrong_settings_are_named(values: dict, message: str) -> None:
+def test_wrong_settings_are_named(legs: Body, march: MotionClip, values: dict, message: str) -> None:
     with pytest.raises(MsemuError, match=message):
-        StaticOptimizationCfg(**values)
+        optimize(legs, differentiate(legs, march, 0.02), StaticOptimizationCfg(**values))

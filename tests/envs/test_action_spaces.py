@@ -54,13 +54,16 @@ def test_the_native_space_is_the_sigmoid_to_the_bit(tracking_cfg: TaskCfg, legs:
         ({"kind": "msemu.envs.action.joint:Nowhere"}, "unknown action .*Nowhere.*known: excitation"),
         ({"kind": "msemu.envs.action.space:Scene"}, "needs a dataclass Cfg that derives from ActionCfg"),
         ({"kind": "joint", "ofset_rad": 1.0}, "did you mean offset_rad"),
-        ({"kind": "joint", "offset_rad": -1.0}, "offset_rad .* must be positive"),
+        ({"kind": "joint", "offset_rad": -1.0}, "offset_rad: -1 is not above 0"),
         (
             {"base": "action/joint.yaml", "controller": {"joints": {"natural_frequency_hz": -1.0}}},
-            "must not be negative",
+            "joints: natural_frequency_hz: -1 is not at least 0",
         ),
         ({"base": "action/joint.yaml", "controller": {"contact_regions": ["hoof_r"]}}, "no contact region hoof_r"),
-        ({"base": "action/residual.yaml", "bound": {"initial": 2.0, "final": 1.0}}, "bound .* between 0 and 1"),
+        (
+            {"base": "action/residual.yaml", "bound": {"initial": 2.0, "final": 1.0}},
+            "bound: initial: 2 is not between 0 and 1",
+        ),
         (
             {"base": "action/residual.yaml", "bound": {"initial": 0.2, "final": 1.0, "begin": 9, "end": 3}},
             "a schedule ends",

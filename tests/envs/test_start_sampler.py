@@ -12,7 +12,6 @@ from conftest import make_marching_clip
 from msemu.analysis.rollout import measure_episodes
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.envs.start_sampler import StartSampler
-from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.reference import CLIP_SPACING, ReferenceMotion
@@ -273,18 +272,3 @@ def test_a_state_of_other_segments_is_refused(alone: ReferenceMotion, reference:
         fine.load_state_dict(StartSampler(reference, StartSamplingCfg()).state_dict())
     with pytest.raises(KeyError):
         fine.load_state_dict({})
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"uniform_share": 1.1}, "uniform_share"),
-        ({"uniform_share": float("nan")}, "uniform_share"),
-        ({"segment_s": 0.0}, "segment_s"),
-        ({"horizon_s": float("inf")}, "horizon_s"),
-        ({"memory": 0.5}, "memory is at least one episode"),
-    ],
-)
-def test_wrong_constants_are_refused(wrong: dict[str, float], message: str) -> None:
-    with pytest.raises(MsemuError, match=message):
-        StartSamplingCfg(**wrong)

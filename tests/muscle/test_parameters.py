@@ -220,11 +220,5 @@ def test_every_installed_configuration_loads() -> None:
 def test_unknown_names_and_ranges_are_refused() -> None:
     with pytest.raises(MsemuError, match="did you mean elastic"):
         load_named(MuscleCfg, "elastik")
-    with pytest.raises(MsemuError, match="unknown muscle level 'millard'; known: mujoco, rigid, elastic"):
-        MuscleCfg(level="millard")
-    with pytest.raises(MsemuError, match="unknown activation dynamics"):
-        MuscleCfg(activation_dynamics="thelen")
-    with pytest.raises(MsemuError, match="strength must go from"):
-        MuscleCfg(strength=(1.2, 0.8))
     with pytest.raises(MsemuError, match="time step"):
         MuscleDynamics(MuscleParameters.of(biceps()), 1, 0.0)

@@ -2,27 +2,27 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from msemu.console import BodyPath, JsonFile, require_positive, require_seconds
+from msemu.console import BodyPath, JsonFile
 from msemu.errors import MsemuError
+from msemu.schema.ranges import Count, NotEmpty, Range, Seconds, Seed, Threads
+
+Counts = Annotated[tuple[Count, ...], NotEmpty()]
+Names = Annotated[tuple[str, ...], NotEmpty()]
 
 
 @dataclass
 class TimingCfg:
     """How a figure is timed, and where it goes."""
 
-    threads: int = 0
+    threads: Threads = 0
     """Threads of the physics on a CPU; 0 uses every core."""
-    rounds: int = 9
+    rounds: Count = 9
     """Timings of each figure; the medians count."""
-    steps: int = 10
+    steps: Count = 10
     """Steps of each timing."""
     json: JsonFile = None
-
-    def __post_init__(self) -> None:
-        require_positive(rounds=self.rounds, steps=self.steps)
-        if self.threads < 0:
-            raise MsemuError("--threads must not be negative")
 
 
 @dataclass
@@ -47,21 +47,15 @@ class CapacityBenchCfg:
     body: str = "myolegs"
     """Body that is measured."""
     body_path: BodyPath = None
-    num_envs: int = 16
+    num_envs: Count = 16
     """Bodies that fall side by side."""
-    seconds: float = 3.0
+    seconds: Seconds = 3.0
     """How long they fall and lie [s]."""
-    margin: float = 0.25
+    margin: Annotated[float, Range(0, 10)] = 0.25
     """Share to add to the greatest numbers seen."""
     device: str = "auto"
     """Device of the engine: cpu, cuda or auto."""
     json: JsonFile = None
-
-    def __post_init__(self) -> None:
-        require_positive(num_envs=self.num_envs)
-        require_seconds(self.seconds)
-        if not 0.0 <= self.margin <= 10.0:
-            raise MsemuError("--margin must be from 0 to 10")
 
 
 @dataclass
@@ -72,20 +66,14 @@ class DecoderBenchCfg(TimingCfg):
     motion, solving for excitations and the physics are timed in this process, so the ratio holds on a busy machine.
     """
 
-    rounds: int = 7
+    rounds: Count = 7
     """Timings of each figure; the medians count."""
-    bodies: tuple[str, ...] = ("myolegs", "myofullbody")
+    bodies: Names = ("myolegs", "myofullbody")
     """Bodies that are measured."""
     motion: str = "walk"
     """Motion of the catalogue."""
-    num_envs: int = 64
+    num_envs: Count = 64
     """Environments."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_positive(num_envs=self.num_envs)
-        if not self.bodies:
-            raise MsemuError("--bodies wants one at least")
 
 
 @dataclass
@@ -97,12 +85,8 @@ class EnvBenchCfg(TimingCfg, SubjectCfg):
     timed in turn in this process, so the ratio holds on a busy machine.
     """
 
-    num_envs: int = 64
+    num_envs: Count = 64
     """Environments."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_positive(num_envs=self.num_envs)
 
 
 @dataclass
@@ -112,16 +96,13 @@ class MotionBenchCfg:
     Clips of the catalogue are retargeted without the cache, at 50 frames per second, as `msemu-motion import` does it.
     """
 
-    bodies: tuple[str, ...] = ("myolegs", "myofullbody")
+    bodies: Names = ("myolegs", "myofullbody")
     """Bodies that are measured."""
-    motions: tuple[str, ...] = ("walk", "dance_a", "cartwheel")
+    motions: Names = ("walk", "dance_a", "cartwheel")
     """Clips of the catalogue."""
-    rounds: int = 3
+    rounds: Count = 3
     """Times that each clip is retargeted; the medians count."""
     json: JsonFile = None
-
-    def __post_init__(self) -> None:
-        require_positive(rounds=self.rounds)
 
 
 @dataclass
@@ -134,16 +115,12 @@ class MuscleBenchCfg(TimingCfg):
 
     bodies: tuple[str, ...] = ()
     """Bodies whose muscles run; by default myofullbody, and ms_human_700 where it is installed."""
-    num_envs: tuple[int, ...] = (64, 256, 1024, 4096)
+    num_envs: Counts = (64, 256, 1024, 4096)
     """Numbers of environments for the kernels alone."""
-    step_num_envs: int = 64
+    step_num_envs: Count = 64
     """Environments of the physics steps."""
     device: str = "cpu"
     """cpu times the muscles beside MuJoCo C; cuda times them inside the warp engine."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_positive(num_envs=self.num_envs, step_num_envs=self.step_num_envs)
 
 
 @dataclass
@@ -155,15 +132,11 @@ class PriorBenchCfg(SubjectCfg):
 
     actions: tuple[str, ...] = ()
     """Action spaces: files in cfg/action or YAML files of your own; all of cfg/action by default."""
-    episodes: int = 63
+    episodes: Count = 63
     """Number of episodes."""
-    seconds: float = 10.0
+    seconds: Seconds = 10.0
     """Length of an episode [s]."""
     json: JsonFile = None
-
-    def __post_init__(self) -> None:
-        require_positive(episodes=self.episodes)
-        require_seconds(self.seconds)
 
 
 @dataclass
@@ -190,30 +163,29 @@ class TrainBenchCfg:
     ratio holds on a busy machine. The definitions stand below the table and in the JSON file.
     """
 
-    bodies: tuple[str, ...] = ("myolegs",)
+    bodies: Names = ("myolegs",)
     """Bodies that are measured, each in its tracking task."""
     body_path: BodyPath = None
     motion: str = "walk"
     """Motion of the catalogue, or path of a clip."""
-    num_envs: tuple[int, ...] = (64,)
+    num_envs: Counts = (64,)
     """Numbers of environments."""
-    engine: tuple[str, ...] = ("auto",)
+    engine: Names = ("auto",)
     """Physics engines: auto, mujoco, warp."""
-    agent: tuple[str, ...] = ("ppo",)
+    agent: Names = ("ppo",)
     """Agents: names of cfg/agent."""
     device: str = "auto"
     """Where networks learn and, unless the engine is mujoco, bodies are simulated: cpu, cuda, auto."""
-    threads: int = 0
+    threads: Threads = 0
     """Threads of the physics on a CPU; 0 uses every core."""
-    iterations: int = 9
+    iterations: Count = 9
     """Iterations that are timed for each row; the medians count."""
-    seed: int = 1
+    seed: Seed = 1
     """Seed of every random choice."""
     json: JsonFile = None
     plot: Path | None = None
     """PNG file for the rates over the number of environments."""
 
     def __post_init__(self) -> None:
-        require_positive(num_envs=self.num_envs, iterations=self.iterations)
         if self.body_path and len(self.bodies) > 1:
             raise MsemuError("--body-path is for a single body")

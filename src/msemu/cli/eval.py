@@ -10,7 +10,7 @@ from msemu.analysis.evaluation import Evaluation, tabulate
 from msemu.analysis.evaluation_plots import plot_evaluation
 from msemu.analysis.rollout import TrackingErrors, measure_episodes, steps_with
 from msemu.cli.options import EvalCfg
-from msemu.console import make_folders, progress, require_positive, require_seconds, write_json
+from msemu.console import make_folders, progress, write_json
 from msemu.motion.library.task_clips import file_stem, find_clip
 from msemu.rl.assemble import open_policy
 from msemu.rl.pretrained import find_run
@@ -25,8 +25,6 @@ _CLIP_FIGURES = (
 
 def evaluate(args: EvalCfg) -> None:
     """Evaluate, print the table, write JSON and plots."""
-    require_positive(episodes=args.episodes)
-    require_seconds(args.seconds)
     run = find_run(args.run, Path(args.runs_dir), args.pretrained)
     checkpoint = run.checkpoint(args.checkpoint)
     plots = args.plots or run.plots

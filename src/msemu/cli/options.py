@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from msemu.console import JsonFile
+from msemu.schema.ranges import Count, Range, Seconds, Seed
 from msemu.viewer import RendererName
 
 
@@ -22,7 +23,7 @@ class PolicyCfg:
     """best, last, or the path of a checkpoint of the run."""
     clip: str | None = None
     """One clip of a run with several; by default play shows the first, and eval measures all."""
-    seed: int = 1
+    seed: Seed = 1
     """Seed of the environment."""
     device: str = "cpu"
     """Where the network runs."""
@@ -36,7 +37,7 @@ class PageCfg:
 
     host: str = "127.0.0.1"
     """Address that the page is served at; 0.0.0.0 lets other machines in."""
-    port: int = 8080
+    port: Annotated[int, Range(0, 65_535)] = 8080
     """Port that the page is served at."""
 
 
@@ -49,9 +50,9 @@ class EvalCfg(PolicyCfg):
     clip by clip.
     """
 
-    episodes: int = 32
+    episodes: Count = 32
     """Number of episodes, with each clip."""
-    seconds: float | None = None
+    seconds: Seconds | None = None
     """Length of an episode [s]; the task's own by default, at most the clip's when it does not repeat."""
     json: JsonFile = None
     plots: Path | None = None
@@ -66,9 +67,9 @@ class PlayCfg(PageCfg, PolicyCfg):
     its beginning and in whole cycles.
     """
 
-    seconds: float | None = None
+    seconds: Seconds | None = None
     """Length [s]; the task's episode by default."""
-    start_frame: int = 0
+    start_frame: Annotated[int, Range(0)] = 0
     """Frame of the reference to start in."""
     video: Path | None = None
     """Write this mp4 file instead of opening a page."""

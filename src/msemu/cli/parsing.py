@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import tyro
 
+from msemu.config import check
 from msemu.errors import MsemuError, suggestion
 
 Options = TypeVar("Options")
@@ -57,10 +58,12 @@ def parse_options(
     refusal = io.StringIO()
     try:
         with contextlib.redirect_stderr(refusal):
-            return tyro.cli(kind, args=args, prog=prog, config=_CONFIG, **_given(default))
+            options = tyro.cli(kind, args=args, prog=prog, config=_CONFIG, **_given(default))
     except SystemExit:
         known = [*option_names(kind, default), HELP[1], HELP_ALL]
         raise MsemuError(_one_line(refusal.getvalue(), args, prog, known)) from None
+    check(options, "--")
+    return options
 
 
 def option_names(kind: type, default: Any = None, prefix: str = "--") -> Iterator[str]:
@@ -78,7 +81,7 @@ def _fields(kind: type) -> list[tuple[str, Any]]:
 def _names_of(option: str, hint: Any, value: Any) -> Iterator[str]:
     if dataclasses.is_dataclass(value):
         yield from option_names(type(value), value, f"{option}.")
-    elif isinstance(value, dict) and (value or Any in get_args(hint)):  # tyro gives an empty one no option
+    elif isinstance(value, dict) and (value or dict[str, Any] in (hint, *get_args(hint))):  # else it has no option
         for key, item in value.items():
             yield from _names_of(f"{option}.{key.replace('_', '-')}", type(item), item)
     elif not any(isinstance(kind, type) and dataclasses.is_dataclass(kind) for kind in get_args(hint)):

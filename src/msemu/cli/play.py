@@ -7,7 +7,7 @@ from rich.console import Console
 
 from msemu.analysis.rollout import record
 from msemu.cli.options import PlayCfg
-from msemu.console import progress, require_seconds, with_progress
+from msemu.console import progress, with_progress
 from msemu.errors import MsemuError, suggestion
 from msemu.models import Body, load_body
 from msemu.motion.library.task_clips import find_clip, load_clip, motions_of
@@ -23,7 +23,6 @@ from msemu.viewer.page.browser import serve
 
 def play(args: PlayCfg) -> None:
     """Make the recording and show it."""
-    require_seconds(args.seconds)
     body, recording = _record(args)
     if args.video:
         with progress("drawing") as on_frame:

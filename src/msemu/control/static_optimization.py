@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 import torch
 
+from msemu.config import check
 from msemu.control.contact_points import ContactPoints
 from msemu.control.dynamics import DynamicsState
 from msemu.control.independent_dofs import ROOT_DOFS
@@ -13,10 +15,10 @@ from msemu.control.inverse_dynamics import Movement, dynamics_along
 from msemu.control.muscle_capacity import MuscleCapacity, pulling_part
 from msemu.control.solver.dense import solve
 from msemu.control.torque_balance import TorqueBalance
-from msemu.errors import MsemuError, suggestion
 from msemu.models.body import Body
 from msemu.muscle.parameters import MuscleParameters
 from msemu.schema import LEVELS, ContactCfg
+from msemu.schema.ranges import Count, Known, Positive
 
 OBJECTIVES = ("activation", "power")
 _POWER_SHARE = 0.1
@@ -29,31 +31,21 @@ _SLACK = 1e-6
 class StaticOptimizationCfg:
     """What is minimized, and how exactly."""
 
-    objective: str = "activation"
+    objective: Annotated[str, Known(OBJECTIVES)] = "activation"
     """``activation``: sum of a^p (Crowninshield and Brand 1981, doi 10.1016/0021-9290(81)90035-X, with activation for
     stress); ``power``: sum of the active forces' power on the path, ``|a F v|``, in watts without sign."""
-    power: int = 2
+    power: Annotated[int, Known((2, 3))] = 2
     """Exponent p, 2 or 3."""
-    effort: float = 1e-4
+    effort: Positive = 1e-4
     """Weight of the effort beside 1/2 (torque error over the joint's capacity)^2. At 1e-4 joints that are strong enough
     miss their torque by about 1e-4 of their capacity."""
-    level: str = "mujoco"
+    level: Annotated[str, Known(lambda: LEVELS)] = "mujoco"
     """Muscle level; ``elastic`` is approximated by a rigid tendon."""
-    iterations: int = 30
+    iterations: Count = 30
     """Iterations of the solver."""
-    tolerance: float = 1e-6
+    tolerance: Positive = 1e-6
     """Relative gap at which a frame counts as solved."""
     contact: ContactCfg = field(default_factory=ContactCfg)
-
-    def __post_init__(self) -> None:
-        if self.objective not in OBJECTIVES:
-            raise MsemuError(f"unknown objective '{self.objective}'{suggestion(self.objective, OBJECTIVES)}")
-        if self.power not in (2, 3):
-            raise MsemuError(f"the power of the activations must be 2 or 3, not {self.power}")
-        if self.level not in LEVELS:
-            raise MsemuError(f"unknown muscle level '{self.level}'{suggestion(self.level, LEVELS)}")
-        if not (self.effort > 0 and self.iterations > 0 and self.tolerance > 0):
-            raise MsemuError("effort, iterations and tolerance of the static optimization must be positive")
 
 
 @dataclass(frozen=True)
@@ -129,6 +121,7 @@ def optimize(
     says how far it is. The muscles are by default those of the model; ``on_frame`` gets the frames done and in all.
     """
     settings = settings or StaticOptimizationCfg()
+    check(settings, "static optimization")
     parameters = parameters or MuscleParameters.of(body.model)
     capacity = MuscleCapacity(parameters, settings.level)
     parts: list[dict[str, torch.Tensor]] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from msemu.components import resolve
+from msemu.config import check
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
@@ -42,6 +43,8 @@ def prepare(
     Raises:
         MsemuError: The configuration, the body and the clips do not fit together, or the folder cannot be used.
     """
+    check(cfg, type(cfg).__name__)
+    _require_samples(cfg)
     find_runner(cfg.agent).check_team(team)
     resumed = RunFolder.open(Path(cfg.resume)) if cfg.resume else None
     seed = team.seed(cfg.seed, resumed.next_iteration() if resumed else 0)
@@ -73,6 +76,20 @@ def open_policy(
     runner = find_runner(cfg.agent)(env, cfg.agent, None, device)
     runner.load_policy(checkpoint)
     return env, runner
+
+
+def _require_samples(cfg: TrainCfg) -> None:
+    """Refuse a rollout that has too few samples to be divided, and a memory that is too small to begin."""
+    samples = cfg.num_envs * cfg.agent.num_steps_per_env
+    for values in (cfg.agent.algorithm, cfg.agent.algorithm.get("guidance", {})):
+        if values.get("num_mini_batches", 1) > samples:
+            raise MsemuError(
+                f"agent.algorithm: {values['num_mini_batches']} num_mini_batches want as many samples, and a rollout of"
+                f" {cfg.agent.num_steps_per_env} steps in {cfg.num_envs} environments has {samples}"
+            )
+    least, most = (cfg.agent.algorithm.get(name, 0) for name in ("learning_starts", "replay_size"))
+    if least > most:
+        raise MsemuError(f"agent.algorithm: the replay_size of {most} never holds the learning_starts of {least}")
 
 
 def _seen(path: Path) -> Path:

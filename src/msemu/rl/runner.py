@@ -18,7 +18,7 @@ from rsl_rl.runners import OnPolicyRunner
 from tensordict import TensorDict
 
 from msemu.components import resolve
-from msemu.config import to_dict
+from msemu.config import check, to_dict
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.rl import checkpoint
@@ -58,6 +58,7 @@ class Runner(OnPolicyRunner):
         Raises:
             MsemuError: The agent's configuration does not fit its classes.
         """
+        check(agent, "agent")
         self._team = team or Team()
         # The environment keeps broken bodies out of what it returns; rsl-rl's check makes the host wait in every step.
         cfg = with_classes(agent) | {"check_for_nan": False}

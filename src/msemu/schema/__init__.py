@@ -9,24 +9,22 @@ from msemu.schema.action import (
     ReflexCfg,
     ResidualCfg,
     ScheduleCfg,
+    ShareCfg,
 )
+from msemu.schema.agent import AgentCfg
 from msemu.schema.controller import ContactCfg, ControllerCfg, DecoderCfg, FootPlacementCfg, SpringCfg
 from msemu.schema.muscle import ACTIVATION_DYNAMICS, LEVELS, FatigueCfg, MotorNoiseCfg, MuscleCfg
 from msemu.schema.task import (
-    AgentCfg,
     AssistCfg,
     Capacity,
     EnvCfg,
-    ObservationTermCfg,
     RandomizationCfg,
-    RewardTermCfg,
     SimCfg,
     StartSamplingCfg,
     TaskCfg,
-    TermCfg,
-    TerminationTermCfg,
     TrainCfg,
 )
+from msemu.schema.terms import ObservationTermCfg, RewardTermCfg, TermCfg, TerminationTermCfg
 
 __all__ = [
     "ACTIVATION_DYNAMICS",
@@ -53,6 +51,7 @@ __all__ = [
     "ResidualCfg",
     "RewardTermCfg",
     "ScheduleCfg",
+    "ShareCfg",
     "SimCfg",
     "SpringCfg",
     "StartSamplingCfg",

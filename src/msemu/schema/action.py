@@ -1,10 +1,11 @@
 """Values of the action spaces (`msemu.envs.action`): how the policy's output becomes muscle excitation."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from msemu.errors import MsemuError
 from msemu.schema.controller import ControllerCfg
+from msemu.schema.ranges import Finite, Fraction, NotNegative, Range, Step
 
 
 @dataclass(frozen=True)
@@ -30,18 +31,18 @@ class PriorCfg:
 class ScheduleCfg:
     """A value that goes from one to another, linearly in control steps of each environment, and stays there."""
 
-    initial: float
+    initial: Finite
     """Value up to `begin`."""
-    final: float
+    final: Finite
     """Value from `end` on."""
-    begin: int = 0
+    begin: Step = 0
     """Control step at which it begins to change."""
-    end: int = 0
+    end: Step = 0
     """Control step at which it has changed."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.begin <= self.end:
-            raise MsemuError(f"a schedule ends after it begins, and not before step 0: {self.begin} to {self.end}")
+        if self.begin > self.end:
+            raise MsemuError(f"a schedule ends after it begins, not at steps {self.begin} to {self.end}")
 
     def at(self, step: int) -> float:
         """Return the value at a control step."""
@@ -54,13 +55,23 @@ class ScheduleCfg:
 
 
 @dataclass(frozen=True)
+class ShareCfg(ScheduleCfg):
+    """A share that goes from one to another, linearly in control steps of each environment, and stays there."""
+
+    initial: Fraction
+    """Share up to `begin`."""
+    final: Fraction
+    """Share from `end` on."""
+
+
+@dataclass(frozen=True)
 class ExcitationCfg(ActionCfg):
     """The policy excites the muscles itself: ``excitation = sigmoid(slope * (action - center))``."""
 
     kind: str = "excitation"
-    slope: float = 5.0
+    slope: Finite = 5.0
     """Steepness of the map [-]; 5 after msgym (github.com/LNSGroup/msgym)."""
-    center: float = 0.5
+    center: Finite = 0.5
     """Output at which a muscle is half excited [-]; 0.5 makes an output of zero a weak tone of 0.08."""
 
 
@@ -69,13 +80,9 @@ class JointCfg(ActionCfg):
     """The policy leads a muscle controller: targets of the joints are the reference + ``offset_rad * tanh(action)``."""
 
     kind: str = "joint"
-    offset_rad: float = 0.2
+    offset_rad: Annotated[float, Range(above=0, greatest=10)] = 0.2
     """Greatest offset of a joint's target from the reference [rad]."""
     controller: ControllerCfg = field(default_factory=ControllerCfg)
-
-    def __post_init__(self) -> None:
-        if not self.offset_rad > 0.0:
-            raise MsemuError("offset_rad of the action space must be positive")
 
 
 @dataclass(frozen=True)
@@ -83,16 +90,12 @@ class ReflexCfg(PriorCfg):
     """What the muscles do along the reference, and stretch reflexes."""
 
     kind: str = "reflex"
-    length_gain: float = 2.0
+    length_gain: NotNegative = 2.0
     """Excitation for a muscle that is longer than the reference's by an optimal fiber length [-]."""
-    velocity_gain_s: float = 0.02
+    velocity_gain_s: NotNegative = 0.02
     """Excitation for one that lengthens faster by an optimal fiber length per second [s]."""
-    delay_s: float = 0.02
+    delay_s: Fraction = 0.02
     """Delay of the reflex [s], rounded to control steps; Geyer and Herr 2010 have 5 (hip) to 20 ms (ankle)."""
-
-    def __post_init__(self) -> None:
-        if not min(self.length_gain, self.velocity_gain_s, self.delay_s) >= 0.0:
-            raise MsemuError("gains and delay of the stretch reflex must not be negative")
 
 
 @dataclass(frozen=True)
@@ -108,16 +111,11 @@ class ResidualCfg(ActionCfg):
     """A prior and a bounded correction: ``excitation = clip(share * prior + bound * tanh(action), 0, 1)``."""
 
     kind: str = "residual"
-    bound: ScheduleCfg = field(default_factory=lambda: ScheduleCfg(0.3, 0.3))
+    bound: ShareCfg = field(default_factory=lambda: ShareCfg(0.3, 0.3))
     """Greatest correction of an excitation [-]."""
-    prior_share: ScheduleCfg = field(default_factory=lambda: ScheduleCfg(1.0, 1.0))
+    prior_share: ShareCfg = field(default_factory=lambda: ShareCfg(1.0, 1.0))
     """Factor of the prior [-]; it may fade to 0, while the bound grows to 1."""
     prior: PriorCfg = field(default_factory=ReflexCfg)
-
-    def __post_init__(self) -> None:
-        for name, schedule in (("bound", self.bound), ("prior_share", self.prior_share)):
-            if not all(0.0 <= value <= 1.0 for value in (schedule.initial, schedule.final)):
-                raise MsemuError(f"{name} of the action space goes from and to a value between 0 and 1")
 
 
 KINDS: dict[type, dict[str, type]] = {

@@ -1,35 +1,32 @@
 """Values of the muscle controller (`msemu.control.tracking`)."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from msemu.errors import MsemuError
+from msemu.schema.ranges import Finite, Fraction, NotNegative, Positive, Range
 
 
 @dataclass(frozen=True)
 class SpringCfg:
     """A linear second-order law: ``acceleration = (2 pi f)^2 error + 2 z (2 pi f) error of velocity``."""
 
-    natural_frequency_hz: float
+    natural_frequency_hz: NotNegative
     """Frequency f of the undamped oscillation [Hz]; 0 leaves the error alone."""
-    damping_ratio: float = 1.0
+    damping_ratio: NotNegative = 1.0
     """Damping z over the critical one [-]."""
-
-    def __post_init__(self) -> None:
-        if not (self.natural_frequency_hz >= 0.0 and self.damping_ratio >= 0.0):
-            raise MsemuError("natural_frequency_hz and damping_ratio of a spring must not be negative")
 
 
 @dataclass(frozen=True)
 class ContactCfg:
     """When the floor may push on a point, and how hard."""
 
-    height_m: float = 0.015
+    height_m: Finite = 0.015
     """Height below which a point may be in contact [m]; retargeted feet stand within a few millimeters of the floor."""
-    speed_m_s: float = 1.0
+    speed_m_s: NotNegative = 1.0
     """Speed above which it is not [m/s]: a swinging foot passes the floor at 3 m/s."""
-    max_force_bw: float = 3.0
+    max_force_bw: NotNegative = 3.0
     """Greatest force along each edge of a point's friction pyramid [body weights]."""
-    effort: float = 1e-5
+    effort: NotNegative = 1e-5
     """Weight of the squared edge forces [per body weight^2]; it spreads the load over points."""
 
 
@@ -37,29 +34,25 @@ class ContactCfg:
 class FootPlacementCfg:
     """How feet answer to a body that is not where its reference is."""
 
-    gain: float = 1.0
+    gain: NotNegative = 1.0
     """Shift of a swinging foot over the deviation of the extrapolated center of mass [-]; 0 leaves the feet alone."""
-    max_shift_m: float = 0.2
+    max_shift_m: NotNegative = 0.2
     """Greatest shift of a foot [m]."""
-    load_bw: float = 0.1
+    load_bw: NotNegative = 0.1
     """Vertical force on a foot above which it stands [body weights]."""
-    damping_m: float = 0.1
+    damping_m: Positive = 0.1
     """Damping of the inverse kinematics [m/rad]; it bounds the joint angles where a leg is stretched."""
-
-    def __post_init__(self) -> None:
-        if min(self.gain, self.max_shift_m, self.load_bw) < 0.0 or not self.damping_m > 0.0:
-            raise MsemuError("the values of foot placement must not be negative, and damping_m must be positive")
 
 
 @dataclass(frozen=True)
 class DecoderCfg:
     """How excitations are found."""
 
-    effort: float = 1e-3
+    effort: NotNegative = 1e-3
     """Weight of the sum of squared activations beside 1/2 (torque error over the joint's capacity)^2."""
-    iterations: int = 12
+    iterations: Annotated[int, Range(1, 10_000)] = 12
     """Iterations of the solver, from the solution of the last control step."""
-    tolerance: float = 0.1
+    tolerance: Positive = 0.1
     """Relative gap at which a solve counts as converged."""
     contact: ContactCfg = field(default_factory=lambda: ContactCfg(height_m=0.005, speed_m_s=0.5))
     """A simulated foot lies in the floor, unlike a retargeted one."""
@@ -72,11 +65,11 @@ class ControllerCfg:
     joints: SpringCfg = field(default_factory=lambda: SpringCfg(2.5))
     root_translation: SpringCfg = field(default_factory=lambda: SpringCfg(1.0))
     root_rotation: SpringCfg = field(default_factory=lambda: SpringCfg(2.0))
-    smoothing_s: float = 0.04
+    smoothing_s: Fraction = 0.04
     """Standard deviation of the Gaussian over the reference before it is differentiated twice [s]."""
-    lookahead: int = 1
+    lookahead: Annotated[int, Range(0, 1000)] = 1
     """Control steps between the present frame of the reference and the one whose acceleration is wanted."""
-    ahead: float = 1.5
+    ahead: Annotated[float, Range(0, 100)] = 1.5
     """Part of the control step after which the muscles should give the wanted force [-]."""
     contact_regions: tuple[str, ...] = ("foot_r", "foot_l")
     """Parts that may push against the floor."""

@@ -5,7 +5,8 @@ import copy
 import mujoco
 import torch
 
-from msemu.errors import MsemuError, suggestion
+from msemu.config import check
+from msemu.errors import MsemuError
 from msemu.muscle.levels import LEVELS
 from msemu.schema import Capacity, MuscleCfg, SimCfg
 from msemu.sim.cpu import CpuSimulation
@@ -16,8 +17,6 @@ from msemu.sim.threads import single_threaded
 
 __all__ = ["CpuSimulation", "Simulation", "make_simulation", "pick_device", "single_threaded"]
 
-ENGINES = ("auto", "mujoco", "warp")
-"""Names of the engines."""
 BUILT_IN_MUSCLE = MuscleCfg(level=next(name for name, level in LEVELS.items() if level.in_mujoco))
 """The muscle that the mujoco engine brings itself."""
 
@@ -33,10 +32,9 @@ def make_simulation(
     Raises:
         MsemuError: There is no such engine or device, or the device cannot hold the environments.
     """
+    check(cfg, "sim")
     device = pick_device(cfg.device)
     engine = cfg.engine
-    if engine not in ENGINES:
-        raise MsemuError(f"unknown physics engine '{engine}'{suggestion(engine, ENGINES)}")
     if engine == "auto":
         engine = "warp" if torch.device(device).type == "cuda" else "mujoco"
     model = copy.copy(model)

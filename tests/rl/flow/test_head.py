@@ -289,9 +289,3 @@ def test_acting_integrates_the_flow_once_only() -> None:
         again = actor.get_output_log_prob(algorithm.transition.actions.clone())
     assert len(calls) == 2
     assert torch.allclose(once, again, atol=1e-5)
-
-
-@pytest.mark.parametrize(("num_steps", "hidden"), [(0, 8), (4, 0)])
-def test_a_flow_without_steps_or_units_is_refused(num_steps: int, hidden: int) -> None:
-    with pytest.raises(ValueError, match="at least"):
-        VelocityFlow(3, num_steps, hidden)

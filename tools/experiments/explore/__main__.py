@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,8 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from msemu.cli.parsing import parse_options
-from msemu.console import JsonFile, require_positive, write_json
+from msemu.console import JsonFile, write_json
 from msemu.errors import MsemuError, command, suggestion
+from msemu.schema.ranges import Count, NotEmpty, Positive, Seed
 
 CHAIN = "chain"
 TASKS = (CHAIN, "elbow", "legs", "body")
@@ -37,21 +38,21 @@ class ExploreCfg:
     below the tables and in the JSON file.
     """
 
-    tasks: tuple[str, ...] = ("chain",)
+    tasks: Annotated[tuple[str, ...], NotEmpty()] = ("chain",)
     """Tasks: chain, elbow, legs, body; the last three take longer."""
-    joints: tuple[int, ...] = (10, 30, 100, 256, 1000)
+    joints: Annotated[tuple[Count, ...], NotEmpty()] = (10, 30, 100, 256, 1000)
     """Numbers of joints of the chain, one action each."""
-    noises: tuple[str, ...] = ("ppo", "lattice", "dynsyn", "flow_guided")
+    noises: Annotated[tuple[str, ...], NotEmpty()] = ("ppo", "lattice", "dynsyn", "flow_guided")
     """Agents whose noise is measured on the chain before they learn: names of cfg/agent, or YAML files."""
-    agents: tuple[str, ...] = ("ppo", "flow_guided", "crossq", "qflex")
+    agents: Annotated[tuple[str, ...], NotEmpty()] = ("ppo", "flow_guided", "crossq", "qflex")
     """Agents that learn: names of cfg/agent, or YAML files."""
-    seeds: tuple[int, ...] = (1, 2, 3)
+    seeds: Annotated[tuple[Seed, ...], NotEmpty()] = (1, 2, 3)
     """Seeds of each figure."""
-    num_envs: int = 64
+    num_envs: Count = 64
     """Chains or bodies that are sampled side by side."""
-    iterations: int = 120
+    iterations: Count = 120
     """Iterations of an agent; on the chain at most, since learning stops there at the threshold."""
-    threshold: float = 0.35
+    threshold: Positive = 0.35
     """Distance of the chain to the target, at the end of an episode, at which learning stops [chain lengths]."""
     json: JsonFile = None
     plot: Path | None = None
@@ -88,9 +89,6 @@ def bench_explore(args: ExploreCfg) -> None:
 
 
 def _require_valid(args: ExploreCfg) -> None:
-    require_positive(joints=args.joints, num_envs=args.num_envs, iterations=args.iterations)
-    if not (args.tasks and args.noises and args.agents and args.seeds) or args.threshold <= 0:
-        raise MsemuError("--tasks, --noises, --agents and --seeds want one at least, and --threshold is positive")
     for name in args.tasks:
         if name not in TASKS:
             raise MsemuError(f"unknown task '{name}' of --tasks{suggestion(name, TASKS)}")

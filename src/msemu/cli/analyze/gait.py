@@ -12,7 +12,7 @@ from msemu.analysis.gait.gait import GaitActivity, measure_gait
 from msemu.analysis.gait.muscle_timing import Agreement, OverallAgreement, TextbookTiming
 from msemu.analysis.gait.plot import plot_gait
 from msemu.cli.analyze.options import GaitCfg
-from msemu.console import progress, require_positive, require_seconds, require_suffix, write_json
+from msemu.console import progress, require_suffix, write_json
 from msemu.errors import MsemuError
 from msemu.motion.library.task_clips import find_clip
 from msemu.rl.assemble import open_policy
@@ -25,8 +25,6 @@ _RUNNING_STANCE = 0.5
 
 def analyze_gait(args: GaitCfg) -> None:
     """Let the policy walk, print the table, write JSON and plot."""
-    require_positive(episodes=args.episodes)
-    require_seconds(args.seconds)
     run = find_run(args.run, Path(args.runs_dir), args.pretrained)
     plot = args.plot or run.plots / "muscle_timing.png"
     require_suffix("--plot", plot, ".png")

@@ -8,6 +8,7 @@ import tyro
 
 from msemu.cli.options import PolicyCfg
 from msemu.console import BodyName, BodyPath, JsonFile
+from msemu.schema.ranges import Count, Fraction, Known, Range, Seconds
 
 
 @dataclass
@@ -25,13 +26,13 @@ class ExplainClipCfg:
     body_path: BodyPath = None
     objective: Literal["activation", "power"] = "activation"
     """Minimize the sum of activation^p, or the active forces' power."""
-    power: int = 2
+    power: Annotated[int, Known((2, 3))] = 2
     """The exponent p, 2 or 3."""
     muscle: Literal["mujoco", "rigid", "elastic"] = "mujoco"
     """Muscle level; elastic is approximated by a rigid tendon."""
-    smoothing_s: float = 0.02
+    smoothing_s: Fraction = 0.02
     """Standard deviation of the Gaussian that smooths the path before it is differentiated [s]."""
-    strength: float = 1.0
+    strength: Annotated[float, Range(above=0, greatest=100)] = 1.0
     """Factor of every muscle's force [-]."""
     out: Path | None = None
     """Folder for figures (.json), everything (.npz), OpenSim tables (.sto) and plots (.png)."""
@@ -46,9 +47,9 @@ class GaitCfg(PolicyCfg):
     second and everything from a failure on are left out.
     """
 
-    episodes: int = 16
+    episodes: Count = 16
     """Number of episodes."""
-    seconds: float = 10.0
+    seconds: Seconds = 10.0
     """Length of an episode [s]."""
     json: JsonFile = None
     plot: Path | None = None

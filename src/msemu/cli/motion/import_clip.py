@@ -20,8 +20,6 @@ from msemu.motion.source import SourceMotion
 
 def import_motion(args: ImportCfg) -> None:
     """Bring a movement onto a body."""
-    if not 5 <= args.fps <= 1000:
-        raise MsemuError(f"--fps {args.fps:g} is not between 5 and 1000")
     if args.cyclic and args.no_cyclic:
         raise MsemuError("--cyclic and --no-cyclic exclude each other")
     require_suffix("--out", args.out, ".npz")

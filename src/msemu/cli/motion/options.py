@@ -8,6 +8,7 @@ import tyro
 
 from msemu.cli.options import PageCfg
 from msemu.console import BodyName, BodyPath, ClipFile, JsonFile
+from msemu.schema.ranges import Count, Range
 
 Flag = tyro.conf.FlagCreatePairsOff
 
@@ -39,7 +40,7 @@ class ImportCfg:
     out: Path
     """Clip to write (.npz)."""
     body_path: BodyPath = None
-    fps: float = 50.0
+    fps: Annotated[float, Range(5, 1000)] = 50.0
     """Frames per second of the clip [Hz]; the control frequency of the tasks is 50."""
     name: str | None = None
     """Name of the clip; that of the file by default."""
@@ -73,7 +74,7 @@ class PrepareCfg:
     """Clips or sets of clips, such as "walk", "acrobatics" or "all"."""
     body: BodyName
     body_path: BodyPath = None
-    jobs: int = 1
+    jobs: Count = 1
     """Clips that are worked on at a time, each by a process of its own."""
     json: JsonFile = None
 
@@ -106,7 +107,7 @@ class PlayClipCfg(PageCfg, ClipCfg):
     """Write this .mp4 instead of opening a page."""
     heatmap: Path | None = None
     """Write this .png instead: how far each joint center is from the recorded movement over time [cm]."""
-    cycles: int = 3
+    cycles: Count = 3
     """How often a cyclic clip is repeated."""
 
 

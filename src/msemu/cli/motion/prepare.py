@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from msemu.cli.motion.options import PrepareCfg
-from msemu.console import progress, require_positive, write_json
+from msemu.console import progress, write_json
 from msemu.errors import MsemuError
 from msemu.models import load_body
 from msemu.motion.clip import MotionClip
@@ -23,7 +23,6 @@ _WIDTH = 180
 
 def prepare(args: PrepareCfg) -> None:
     """Prepare clips and show their figures."""
-    require_positive(jobs=args.jobs)
     entries = find_entries(args.names)
     if not entries:
         raise MsemuError("no clip is named; list them with: msemu-motion fetch")

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from msemu.cli.motion.options import InfoCfg, PlayClipCfg
-from msemu.console import progress, require_positive, require_suffix, write_json
+from msemu.console import progress, require_suffix, write_json
 from msemu.files import save_image
 from msemu.models import load_body
 from msemu.motion.clip import MotionClip
@@ -27,7 +27,6 @@ def info(args: InfoCfg) -> None:
 def play(args: PlayClipCfg) -> None:
     """Show a clip."""
     require_suffix("--heatmap", args.heatmap, ".png")
-    require_positive(cycles=args.cycles)
     clip = MotionClip.load(args.clip)
     body = load_body(clip.body, args.body_path)
     clip.check_matches(body.name, body.joint_names)

@@ -14,7 +14,7 @@ from msemu.config import build
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.envs.rewards import RewardSum
 from msemu.rl.adversarial.diagnostics import Diagnostics, DiagnosticsLog
-from msemu.rl.adversarial.discriminator import Discriminator, check_factors
+from msemu.rl.adversarial.discriminator import Discriminator
 from msemu.rl.ppo import PPO
 from msemu.schema import RewardTermCfg
 from msemu.sim import single_threaded
@@ -54,12 +54,9 @@ class AdversarialPPO(PPO):
             settings: Arguments of `PPO`.
 
         Raises:
-            MsemuError: A weight is no number or negative, or a regularizer has an unknown value.
+            MsemuError: A regularizer has an unknown value.
         """
         super().__init__(actor, critic, storage, **settings)
-        check_factors(
-            "algorithm", task_reward_weight=task_reward_weight, discriminator_reward_weight=discriminator_reward_weight
-        )
         self._discriminator_cfg = dict(discriminator)
         self._task_weight = task_reward_weight
         self._discriminator_weight = discriminator_reward_weight

@@ -8,7 +8,7 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.motion.kinematics import Kinematics
 from msemu.motion.reference import ReferenceMotion
-from msemu.rl.adversarial.discriminator import Discriminator, check_counts, is_rank_zero
+from msemu.rl.adversarial.discriminator import Discriminator, is_rank_zero
 from msemu.rl.adversarial.features import MotionFeatures
 from msemu.rl.adversarial.normalizer import MeanStdNormalizer
 
@@ -28,7 +28,6 @@ class AmpDiscriminator(Discriminator):
         Raises:
             MsemuError: The clip is shorter than a window.
         """
-        check_counts(window=window)
         frames = min((clip.num_frames for clip in env.reference.clips if not clip.cyclic), default=window)
         if frames < window:
             raise MsemuError(f"the clip has {frames} frames and the discriminator's window {window}; lower its window")

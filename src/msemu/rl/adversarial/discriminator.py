@@ -1,6 +1,5 @@
 """A discriminator as a component of its own: network, objective, optimizer, statistics, memory, training."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +9,6 @@ from rsl_rl.modules import MLP
 from rsl_rl.utils import reduce_gradients_in_buckets, resolve_optimizer
 
 from msemu.envs.motion_tracking import MotionTrackingEnv
-from msemu.errors import MsemuError, suggestion
 from msemu.rl.adversarial.diagnostics import Diagnostics
 from msemu.rl.adversarial.normalizer import MeanAbsoluteNormalizer, MeanStdNormalizer
 from msemu.rl.adversarial.objective import OBJECTIVES, Objective, gradient_penalty
@@ -74,27 +72,7 @@ class Discriminator(ABC):
             num_mini_batches: Steps of each time.
             replay_size: Samples that are remembered.
             replay_samples_per_rollout: Samples of a rollout that enter the memory once it is full.
-
-        Raises:
-            MsemuError: The objective is unknown, or a number is out of its range.
         """
-        check_counts(
-            hidden_dims=list(hidden_dims),
-            num_learning_epochs=num_learning_epochs,
-            num_mini_batches=num_mini_batches,
-            replay_size=replay_size,
-            replay_samples_per_rollout=replay_samples_per_rollout,
-        )
-        check_factors(
-            "discriminator",
-            init_logit_weight=init_logit_weight,
-            gradient_penalty=gradient_penalty,
-            logit_regularization=logit_regularization,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-        )
-        if objective not in OBJECTIVES:
-            raise MsemuError(f"unknown discriminator objective '{objective}'{suggestion(objective, OBJECTIVES)}")
         self.parts = parts
         self.num_features = sum(map(len, parts.values()))
         self.normalizer = normalizer
@@ -226,21 +204,6 @@ class Discriminator(ABC):
             gradient_norm=gradient.norm(dim=1).mean(),
             punished={name: punished[columns].sum() for name, columns in self.parts.items()},
         )
-
-
-def check_counts(**counts: Any) -> None:
-    """Refuse settings of a discriminator that are not whole numbers of at least 1, or lists of them."""
-    for name, value in counts.items():
-        values = value if isinstance(value, list) else [value]
-        if not values or not all(type(item) is int and item >= 1 for item in values):
-            raise MsemuError(f"discriminator: {name} must be a whole number of at least 1, not {value!r}")
-
-
-def check_factors(where: str, **factors: Any) -> None:
-    """Refuse settings that are not finite numbers of at least 0; ``where`` is the place of them in the message."""
-    for name, value in factors.items():
-        if type(value) not in (int, float) or not 0.0 <= value < math.inf:
-            raise MsemuError(f"{where}: {name} must be a number that is not negative, not {value!r}")
 
 
 def is_rank_zero() -> bool:

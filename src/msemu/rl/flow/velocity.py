@@ -33,13 +33,8 @@ class VelocityFlow(nn.Module):
             num_actions: Actions A.
             num_steps: Euler steps K.
             hidden_dim: Hidden units.
-
-        Raises:
-            ValueError: There is no step or no unit.
         """
         super().__init__()
-        if num_steps < 1 or hidden_dim < 1:
-            raise ValueError(f"a flow wants one step and one hidden unit at least, not {num_steps} and {hidden_dim}")
         self.num_steps = num_steps
         self.hidden_dim = hidden_dim
         bound = 1.0 / math.sqrt(num_actions)

@@ -39,13 +39,8 @@ class BatchRenorm(nn.Module):
             momentum: Share of a batch in the running statistics. The first ``1 / momentum`` batches count alike, so
                 that nothing is left of the initial values.
             eps: Added to the variances.
-
-        Raises:
-            ValueError: A bound is no bound.
         """
         super().__init__()
-        if r_max < 1.0 or d_max < 0.0 or not 0.0 < momentum <= 1.0 or eps <= 0.0:
-            raise ValueError("batch renorm wants r_max >= 1, d_max >= 0, 0 < momentum <= 1 and eps > 0")
         self._r_max, self._d_max, self._warm_up, self._momentum, self._eps = r_max, d_max, warm_up, momentum, eps
         self.register_buffer("mean", torch.zeros(num_features))
         self.register_buffer("variance", torch.ones(num_features))

@@ -47,10 +47,10 @@ class Replay:
         Raises:
             MsemuError: It does not hold a piece.
         """
-        if num_steps < 1 or capacity < num_envs * num_steps:
+        if capacity < num_envs * num_steps:
             raise MsemuError(
                 f"a replay of {capacity} transitions does not hold {num_steps} steps of {num_envs} environments; "
-                "raise agent.algorithm.replay-size, and let num-steps be at least 1"
+                "raise agent.algorithm.replay-size"
             )
         self._num_envs = num_envs
         self._num_rows = capacity // num_envs
