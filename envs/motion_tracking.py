@@ -9,7 +9,7 @@ from tensordict import TensorDict
 
 from msemu.config import check
 from msemu.envs import tracking_error
-from msemu.envs.action.space import ActionSpace, Scene, make_of_kind
+from msemu.envs.action.space import ActionSpace, Scene, make_of_kind, require_tensor
 from msemu.envs.assist import AssistiveWrench
 from msemu.envs.observations import Observations
 from msemu.envs.readings import ObservationReader, Readings, Transition
@@ -17,7 +17,7 @@ from msemu.envs.rewards import RewardSum
 from msemu.envs.start_sampler import StartSampler
 from msemu.envs.terminations import Terminations
 from msemu.envs.terms import without_prefix
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, blaming
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.reference import ReferenceMotion
@@ -69,7 +69,10 @@ class MotionTrackingEnv(VecEnv):
         self.num_envs = cfg.num_envs
         self.scene = Scene(body, self.sim, self.reference, self._substeps, cfg.sim.muscle, cfg.sim.num_threads)
         self.action_space: ActionSpace = make_of_kind(env.action, self.scene)
-        self.num_actions = self.action_space.num_actions
+        self.num_actions: int = getattr(self.action_space, "num_actions", 0)
+        if not (isinstance(self.num_actions, int) and self.num_actions > 0):
+            raise MsemuError(f"the action space '{env.action.kind}' must set num_actions, a whole number above 0")
+        self._tried: set[str] = set()
         self._assist = AssistiveWrench(env.assist, body, self.sim, self.reference) if env.assist.max_force_bw else None
         self.control_steps = 0
         self.max_episode_length = round(env.episode_length_s * env.control_frequency_hz)
@@ -89,21 +92,29 @@ class MotionTrackingEnv(VecEnv):
 
     def excitation(self, actions: torch.Tensor) -> torch.Tensor:
         """Map actions to muscle excitations in [0, 1], shape [E, M]; the action space may remember the call."""
-        return self.action_space.excitation(actions, self.frame, self.control_steps)
+        return self._ask_space("excitation", actions, self.frame, self.control_steps)
 
     def get_observations(self) -> TensorDict:
         """Observations of the present state."""
         return self._observations
 
     def step(self, actions: torch.Tensor) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict]:
-        """Advance by one control step of actions [E, A] and reset what has ended.
+        """Advance by one control step of actions [E, A], float32, and reset what has ended.
 
         Returns:
             Observations after any reset, rewards [E], dones [E] and extras: ``time_outs`` [E],
             ``terminal_observations`` (before any reset) and ``log``.
+
+        Raises:
+            MsemuError: These are no such actions, and nothing has changed; or a term or the action space fails.
         """
+        require_tensor(actions, (self.num_envs, self.num_actions), self.device, "the environment's step is given")
         with single_threaded(self.device):
             return self._step(actions)
+
+    def complaints(self) -> list[str]:
+        """Say what terms of plug-ins have done wrong so far, one line each; this waits for the device."""
+        return [line for terms in self._terms for line in terms.not_finite()]
 
     def restart(self, frame: torch.Tensor | None = None) -> TensorDict:
         """Start a new episode everywhere, at frames [E] or random ones, and return the observations."""
@@ -168,6 +179,18 @@ class MotionTrackingEnv(VecEnv):
         extras = {"time_outs": time_outs, "terminal_observations": terminal, "log": log}
         return self._observations, rewards, dones.long(), extras
 
+    def _ask_space(self, method: str, *arguments: Any) -> Any:
+        """Call a method of the action space; one of a plug-in's must give what is expected, the first time in range."""
+        place = f"{method} of the action space '{self.cfg.env.action.kind}'"
+        with blaming(place):
+            value = getattr(self.action_space, method)(*arguments)
+        if ":" in self.cfg.env.action.kind and not (value is None and method == "initial_activation"):
+            require_tensor(value, (self.num_envs, self.body.num_muscles), self.device, f"{place} gives")
+            if method not in self._tried and not ((value >= 0.0) & (value <= 1.0)).all():
+                raise MsemuError(f"{place} gives values that are not between 0 and 1")
+            self._tried.add(method)
+        return value
+
     def _transition(self, previous_excitation: torch.Tensor) -> Transition:
         now = self._reader.read(self.frame, self._excitation)
         reference = self.reference.kinematics(self.frame)
@@ -180,7 +203,7 @@ class MotionTrackingEnv(VecEnv):
         self._start = torch.where(mask, frame, self._start)
         self.episode_length_buf = torch.where(mask, 0, self.episode_length_buf)
         qpos, qvel = self.reference.state(self.frame)
-        activation = self.action_space.initial_activation(self.frame)
+        activation = self._ask_space("initial_activation", self.frame)
         if activation is None:
             activation = torch.full_like(self.sim.act, self.cfg.env.reset_activation)
         self.sim.reset(mask, qpos, qvel, activation)

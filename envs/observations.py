@@ -15,7 +15,7 @@ acts alike wherever the body stands and whichever way it faces.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -125,12 +125,13 @@ class Observations(Terms):
     """
 
     kind = "observation"
-    expected = "float32 of shape [num_envs, numbers]"
+    expected = "float32 of shape [num_envs, numbers], always as many numbers"
 
     def __init__(self, cfgs: dict[str, ObservationTermCfg], scene: Scene):
         super().__init__("env.observations", TERMS, cfgs, scene)
         self._scales = {name: cfg.scale for name, cfg in cfgs.items()}
-        self._memoryless = {name: term for name, term in self._terms.items() if name not in self._remembering}
+        self._memoryless = [name for name in self.names if name not in self._remembering]
+        self._widths: dict[str, int] = {}
 
     def __call__(self, now: Readings) -> dict[str, torch.Tensor]:
         """Every group, shape [N, ...]."""
@@ -144,10 +145,15 @@ class Observations(Terms):
         """Return the groups that depend on what their terms remember."""
         return self._values(self._remembering, now)
 
-    def _values(self, terms: Mapping[str, Callable], now: Readings) -> dict[str, torch.Tensor]:
-        groups, finite = {name: term(now) for name, term in terms.items()}, now.finite.unsqueeze(1)
-        groups |= {name: self._scales[name] * groups[name] for name in terms if self._scales[name] != 1.0}
+    def _values(self, names: Iterable[str], now: Readings) -> dict[str, torch.Tensor]:
+        groups, finite = dict[str, torch.Tensor](), now.finite.unsqueeze(1)
+        for name in names:
+            groups[name] = self._finite(name, self._ask(name, now), now)
+        groups |= {name: self._scales[name] * groups[name] for name in groups if self._scales[name] != 1.0}
         return {name: torch.where(finite, values, 0.0) for name, values in groups.items()}
 
-    def _fits(self, value: torch.Tensor, num_envs: int) -> bool:
-        return value.dim() == 2 and len(value) == num_envs and value.shape[1] > 0 and value.dtype == torch.float32
+    def _fits(self, name: str, value: torch.Tensor, num_envs: int) -> bool:
+        if value.dim() != 2 or value.dtype != torch.float32:
+            return False
+        width = self._widths.setdefault(name, value.shape[1])
+        return value.shape == (num_envs, width) and width > 0

@@ -84,14 +84,15 @@ class RewardSum(Terms):
 
     def __init__(self, where: str, cfgs: dict[str, RewardTermCfg], scene: Scene):
         super().__init__(where, TERMS, cfgs, scene)
-        self._weighted = [(term, cfgs[name].weight, cfgs[name].sensitivity) for name, term in self._terms.items()]
+        self._weighted = [(name, cfg.weight, cfg.sensitivity) for name, cfg in cfgs.items()]
 
     def __call__(self, step: Transition) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the reward, shape [E], and the share of each term, shape [E, number of terms]."""
         shares = []
-        for term, weight, sensitivity in self._weighted:
-            value = term(step)
-            shares.append(weight * (torch.exp(-sensitivity * value) if sensitivity > 0 else value))
+        for name, weight, sensitivity in self._weighted:
+            value = self._ask(name, step)
+            share = weight * (torch.exp(-sensitivity * value) if sensitivity > 0 else value)
+            shares.append(self._finite(name, share, step))
         num_envs = len(step.frame)
         stacked = torch.stack(shares, dim=1) if shares else torch.zeros(num_envs, 0, device=step.frame.device)
         return stacked.sum(1), stacked

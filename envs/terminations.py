@@ -67,6 +67,7 @@ class Terminations(Terms):
     """The configured terms."""
 
     kind = "termination"
+    when_not_finite = "ends the episode"
 
     def __init__(self, cfgs: dict[str, TerminationTermCfg], scene: Scene):
         super().__init__("env.terminations", TERMS, cfgs, scene)
@@ -75,10 +76,15 @@ class Terminations(Terms):
     def __call__(self, step: Transition) -> torch.Tensor:
         """Which bodies have failed, shape [E], bool."""
         failed = ~step.finite
-        for name, term in self._terms.items():
+        for name in self.names:
+            value = self._ask(name, step)
+            self._finite(name, value, step)
             # Written so that a value that is not a number counts as a failure.
-            failed = failed | ~(term(step) <= self._cfgs[name].limit)
+            failed = failed | ~(value <= self._cfgs[name].limit)
         return failed
+
+    def _is_wrong(self, value: torch.Tensor) -> torch.Tensor:
+        return value.isnan()
 
 
 def _part(region: str) -> str:

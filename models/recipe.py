@@ -1,7 +1,7 @@
 """The schema of a body recipe; the values are in `cfg/body/*.yaml`, in plug-ins and in files of the user's own."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
 from msemu import config
 from msemu.errors import MsemuError
@@ -9,8 +9,10 @@ from msemu.models.body import LANDMARKS
 from msemu.models.sources import Source
 from msemu.registry import find_body
 from msemu.schema import Capacity
+from msemu.schema.ranges import Ascending, Finite, Positive, Range
 
-Vector = tuple[float, float, float]
+Vector = tuple[Finite, Finite, Finite]
+Quaternion = tuple[Finite, Finite, Finite, Finite]
 _FEET = ("foot_r", "foot_l")
 
 
@@ -46,7 +48,7 @@ class CapsuleCfg:
     """Center of one end in the body's frame [m]."""
     end: Vector
     """Center of the other end in the body's frame [m]."""
-    radius_m: float
+    radius_m: Positive
     """Radius [m]."""
 
 
@@ -60,11 +62,11 @@ class Recipe:
     """Name in the ids of its tasks, such as ``MyoLegs``."""
     source: Source
     """Where the model is."""
-    timestep_s: float
+    timestep_s: Annotated[float, Range(above=0, greatest=0.1)]
     """Simulation step [s]."""
     root_body: str
     """Body that carries the free joint."""
-    root_quaternion: tuple[float, float, float, float]
+    root_quaternion: Quaternion
     """Root orientation (w, x, y, z) in which the body stands upright and faces +x; normalized on use."""
     landmarks: dict[str, LandmarkCfg]
     """The landmarks of `msemu.models.body.LANDMARKS`."""
@@ -74,21 +76,21 @@ class Recipe:
     """Clips and sets of clips of the catalogue that are tasks of a body with a name; ``all`` of them by default."""
     contact_capsules: dict[str, CapsuleCfg] = field(default_factory=dict)
     """Contact geoms to add, by name."""
-    neutral_joints: dict[str, float] = field(default_factory=dict)
+    neutral_joints: dict[str, Finite] = field(default_factory=dict)
     """Joint values of the neutral pose [rad or m]; others are zero or follow their coupling."""
     held: tuple[str, ...] = ()
     """Bodies that become rigid in the neutral pose with everything below them, and lose their muscles."""
     capacity: Capacity | None = None
     """Capacity of the warp engine; None leaves it to the configuration of the simulation."""
-    rotational_inertia: dict[str, float] = field(default_factory=dict)
+    rotational_inertia: dict[str, Positive] = field(default_factory=dict)
     """Principal moments of inertia to set on bodies, one value for all three [kg m^2]."""
-    joint_ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    joint_ranges: dict[str, Annotated[tuple[Finite, Finite], Ascending()]] = field(default_factory=dict)
     """Ranges of joints to set [rad or m]."""
     site_positions: dict[str, Vector] = field(default_factory=dict)
     """Places of a tendon's points, or of sites that say on which side it wraps, in the frames of their bodies [m]."""
-    wrap_radii: dict[str, float] = field(default_factory=dict)
+    wrap_radii: dict[str, Positive] = field(default_factory=dict)
     """Radii of wrapping geoms to set [m]."""
-    wrap_quaternions: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
+    wrap_quaternions: dict[str, Quaternion] = field(default_factory=dict)
     """Orientations of wrapping geoms to set (w, x, y, z), in the frames of their bodies."""
     replaced_wraps: tuple[str, ...] = ()
     """Tendons that are led through points of the neutral pose's arc instead of over their cylinder."""

@@ -10,7 +10,7 @@ import torch
 
 from msemu.components import resolve
 from msemu.control.muscle_reference import MuscleReference
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, blaming
 from msemu.models.body import Body
 from msemu.motion.reference import ReferenceMotion
 from msemu.schema import ActionCfg, MuscleCfg, PriorCfg
@@ -120,4 +120,23 @@ def make_of_kind(cfg: ActionCfg | PriorCfg, scene: Scene) -> Any:
     kind: Any = resolve(cfg.role, cfg.kind)
     if not isinstance(cfg, kind.Cfg):
         raise MsemuError(f"the {cfg.role} '{cfg.kind}' has the values of {kind.Cfg.__name__}, not {type(cfg).__name__}")
-    return kind(cfg, scene)
+    with blaming(f"the {cfg.role} '{cfg.kind}'"):
+        return kind(cfg, scene)
+
+
+def require_tensor(value: Any, shape: tuple[int, ...], device: torch.device, what: str) -> None:
+    """Refuse what is no float32 tensor of a shape on a device, without waiting for it; ``what`` begins the message.
+
+    Raises:
+        MsemuError: It is none.
+    """
+    is_tensor = isinstance(value, torch.Tensor) and value.dtype == torch.float32
+    if not (is_tensor and value.shape == shape and value.device == device):
+        raise MsemuError(f"{what} {described(value)}; expected float32 of shape {list(shape)} on {device}")
+
+
+def described(value: Any) -> str:
+    """Say what a tensor, or something else, is."""
+    if not isinstance(value, torch.Tensor):
+        return f"a {type(value).__name__}"
+    return f"{str(value.dtype).removeprefix('torch.')} of shape {list(value.shape)} on {value.device}"

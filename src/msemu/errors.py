@@ -1,10 +1,14 @@
 """Errors that a user can mend."""
 
+import contextlib
 import difflib
 import os
 import sys
-from collections.abc import Callable, Iterable
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 
@@ -31,11 +35,29 @@ def suggestion(name: Any, known: Iterable[str], otherwise: str | None = None) ->
     return f"; {otherwise or 'known: ' + ', '.join(known)}"
 
 
+@contextlib.contextmanager
+def blaming(what: str) -> Iterator[None]:
+    """Run somebody else's code, such as a plug-in's, and name it in one line where it fails.
+
+    Raises:
+        MsemuError: It failed; the message says how, and in which line of which file.
+    """
+    try:
+        yield
+    except MsemuError:
+        raise
+    except (Exception, SystemExit) as error:
+        *_, last = traceback.extract_tb(error.__traceback__)
+        said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise MsemuError(f"{what} fails: {said} ({Path(last.filename).name}, line {last.lineno})") from error
+
+
 def command(main: Callable[[], None]) -> Callable[[], None]:
     """Wrap a command's ``main`` so that an `MsemuError`, or a file that fails, ends in one line and exit code 2."""
 
     @wraps(main)
     def wrapped() -> None:
+        warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"  # one line, without that of the code
         try:
             main()
             sys.stdout.flush()

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from msemu.config import build, cfg_file, load, read_yaml
-from msemu.errors import MsemuError, suggestion
+from msemu.config import build, cfg_file, check, load, read_yaml
+from msemu.errors import MsemuError, blaming, suggestion
 from msemu.schema import AgentCfg, TaskCfg
 
 ENTRY_POINT_GROUP = "msemu.tasks"
@@ -39,9 +39,18 @@ class TaskSpec:
     origin: str = "msemu"
 
     def load_config(self) -> TaskCfg:
-        """Read the task's values."""
+        """Read the task's values.
+
+        Raises:
+            MsemuError: There are none, or they do not fit; the message names the task.
+        """
         if callable(self.config):
-            return self.config()
+            with blaming(f"the config of the task {self.id} of {self.origin}"):
+                cfg = self.config()
+            if not isinstance(cfg, TaskCfg):
+                raise MsemuError(f"the config of the task {self.id} of {self.origin} gives no TaskCfg but {cfg!r}")
+            check(cfg, f"the config of the task {self.id} of {self.origin}")
+            return cfg
         path = self.config if isinstance(self.config, Path) else cfg_file("task", self.config)
         return load(TaskCfg, path)
 
@@ -90,10 +99,12 @@ def register_task(spec: TaskSpec) -> None:
     """Make a task known.
 
     Raises:
-        ValueError: The id is taken.
+        MsemuError: This is no `TaskSpec`, or its id is taken.
     """
+    if not (isinstance(spec, TaskSpec) and all(isinstance(text, str) for text in (spec.id, spec.summary, spec.origin))):
+        raise MsemuError(f"a task is registered as a TaskSpec whose id, summary and origin are text, not as {spec!r}")
     if spec.id in _TASKS:
-        raise ValueError(f"the task id {spec.id} is already registered by {_TASKS[spec.id].origin}")
+        raise MsemuError(f"the task id {spec.id} is already registered by {_TASKS[spec.id].origin}")
     _TASKS[spec.id] = spec
 
 
@@ -130,13 +141,12 @@ def _load_plugins() -> None:
     _are_plugins_loaded = True  # before they are: a plug-in may look at what there is
     own_first = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: not entry.value.startswith("msemu."))
     for entry in own_first:
+        plugin = f"the plug-in '{entry.name}' of {entry.dist.name if entry.dist else entry.value}"
         try:
-            entry.load()()
-        except Exception as error:
-            owner = entry.dist.name if entry.dist else entry.value
-            warnings.warn(
-                f"the plug-in '{entry.name}' of {owner} is left out: {type(error).__name__}: {error}", stacklevel=2
-            )
+            with blaming(f"{entry.value} of it"):
+                entry.load()()
+        except MsemuError as error:
+            warnings.warn(f"{plugin} is left out: {error}", stacklevel=2)
 
 
 def list_tasks() -> list[TaskSpec]:

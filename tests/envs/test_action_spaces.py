@@ -1,7 +1,7 @@
 """The action spaces: found by name, exact when resumed, and each doing what it says."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import mujoco
@@ -16,6 +16,7 @@ from msemu.config import load_named
 from msemu.control.dynamics import DynamicsReader, EngineDynamics
 from msemu.control.tracking.foot_placement import FootPlacement
 from msemu.control.tracking.springs import RootDeviation, pull
+from msemu.envs.action.space import ActionSpace, Scene
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
@@ -102,6 +103,62 @@ def test_a_space_of_ones_own(
     env = make_env(tracking_cfg, legs, march, own_space(tmp_path, kind="my_actions:OneForAll", tone=0.25))
     env.step(torch.full((4, 1), 0.5))
     assert env.num_actions == 1 and (env.transition.muscles.excitation == 0.75).all()
+
+
+@dataclass(frozen=True)
+class WrongCfg(ActionCfg):
+    wrong: str = ""
+
+
+class Wrong(ActionSpace):
+    Cfg = WrongCfg
+
+    def __init__(self, cfg: WrongCfg, scene: Scene):
+        self.wrong, self.shape = cfg.wrong, (scene.sim.num_envs, scene.body.num_muscles)
+        if cfg.wrong == "building":
+            raise IndexError("no such muscle")
+        if cfg.wrong != "count":
+            self.num_actions = 2
+
+    def excitation(self, actions: torch.Tensor, frame: torch.Tensor, steps: int) -> torch.Tensor:
+        match self.wrong:
+            case "shape":
+                return torch.zeros(self.shape[0], 2)
+            case "type":
+                return torch.zeros(self.shape).double()
+            case "nan":
+                return torch.full(self.shape, torch.nan)
+            case "range":
+                return torch.full(self.shape, 1.5)
+        raise ValueError("too\nmuch")
+
+    def initial_activation(self, frame: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(self.shape[1] if self.wrong == "start" else self.shape)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("building", r"the action '.*:Wrong' fails: IndexError: no such muscle \(test_action_spaces\.py, line \d+\)"),
+        ("count", "the action space '.*:Wrong' must set num_actions"),
+        (
+            "shape",
+            r"excitation of the action space '.*:Wrong' gives float32 of shape \[4, 2\] on cpu; expected",
+        ),
+        ("type", r"gives float64 of shape \[4, 80\] on cpu; expected float32 of shape \[4, 80\] on cpu"),
+        ("nan", "gives values that are not between 0 and 1"),
+        ("range", "gives values that are not between 0 and 1"),
+        ("error", r"excitation of the action space '.*:Wrong' fails: ValueError: too much \(test_action_spaces\.py"),
+        ("start", r"initial_activation of the action space '.*:Wrong' gives float32 of shape \[80\]"),
+    ],
+)
+def test_what_a_space_of_ones_own_does_wrong_is_named(
+    tracking_cfg: TaskCfg, legs: Body, march: MotionClip, tmp_path: Path, wrong: str, message: str
+) -> None:
+    with pytest.raises(MsemuError, match=message) as caught:
+        env = make_env(tracking_cfg, legs, march, own_space(tmp_path, kind=f"{__name__}:Wrong", wrong=wrong))
+        env.step(torch.zeros(4, 2))
+    assert "\n" not in str(caught.value)
 
 
 def test_the_controller_needs_the_engine_on_the_cpu(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:

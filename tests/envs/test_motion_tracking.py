@@ -34,6 +34,26 @@ def test_it_starts_on_the_reference(env: MotionTrackingEnv) -> None:
     assert (env.sim.act == env.cfg.env.reset_activation).all()
 
 
+@pytest.mark.parametrize("engine", ["mujoco", pytest.param("warp", marks=pytest.mark.slow)])
+def test_wrong_actions_change_nothing(engine: str, tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
+    tracking_cfg.sim.engine, tracking_cfg.sim.device = engine, "cpu"
+    env, twin = (MotionTrackingEnv(tracking_cfg, legs, march, seed=3) for _ in range(2))
+    before = env.state_dict()
+    good = zero_actions(env)
+    for wrong, said in (
+        (torch.zeros(4, 81), r"float32 of shape \[4, 81\] on cpu"),
+        (torch.zeros(3, 80), r"float32 of shape \[3, 80\] on cpu"),
+        (torch.zeros(80), r"float32 of shape \[80\] on cpu"),
+        (good.double(), r"float64 of shape \[4, 80\] on cpu"),
+        (good.numpy(), "a ndarray"),
+    ):
+        with pytest.raises(MsemuError, match=f"step is given {said}; expected float32 of shape \\[4, 80\\] on cpu"):
+            env.step(wrong)
+    assert all(torch.equal(value, before[key]) for key, value in env.state_dict().items())
+    for (groups, reward, *_), (other, wanted, *_) in [(env.step(good), twin.step(good)) for _ in range(2)]:
+        assert torch.equal(reward, wanted) and torch.equal(groups["muscle"], other["muscle"])
+
+
 def test_groups_are_finite_and_named(env: MotionTrackingEnv) -> None:
     groups = env.get_observations()
     assert set(groups.keys()) == {"proprioception", "muscle", "reference"}

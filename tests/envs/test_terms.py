@@ -10,6 +10,7 @@ import torch
 from places import PLUGIN
 from small_agent import small_agent
 
+from msemu.cli.training import train
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.envs.readings import Readings, Transition
 from msemu.envs.terms import Term
@@ -64,8 +65,53 @@ class AgeAsObservation(Age):
         return self.age[now.rows].unsqueeze(1)
 
 
+@dataclass(frozen=True)
+class LaterOptions:
+    what: str
+    width: int = 0
+
+
+class Later(Term):
+    """A term that is fine for a control step, and then is not."""
+
+    Options = LaterOptions
+
+    def __init__(self, options: LaterOptions, scene):
+        self.options, self.steps = options, 0
+
+    def __call__(self, now: Readings) -> torch.Tensor:
+        fine = now.state.root_position[:, 0]
+        fine = fine.unsqueeze(1).expand(-1, self.options.width).contiguous() if self.options.width else fine
+        if self.steps < 2:
+            return fine
+        match self.options.what:
+            case "shape":
+                return torch.cat((fine, fine), -1)
+            case "type":
+                return fine.long()
+            case "device":
+                return fine.to("meta")
+            case "fine":
+                return fine
+            case "nan":
+                return torch.where(torch.arange(len(fine)).view(-1, *(1,) * (fine.dim() - 1)) == 1, torch.nan, fine)
+        raise ZeroDivisionError("nothing\nto stand on")
+
+    def update(self, step: Transition) -> None:
+        self.steps += 1
+
+
 class NoTerm:
     pass
+
+
+def never_a_number(now: Readings) -> torch.Tensor:
+    return 0.0 / (0.0 * now.state.root_position[:, 2])
+
+
+class FailsWhenBuilt(Term):
+    def __init__(self, options, scene):
+        raise KeyError("heel")
 
 
 class Lonely(Term):
@@ -121,10 +167,19 @@ def build(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> Callable[...,
             {"function": f"{__name__}:Age", "options": {"limits": 1}},
             "extra.options: unknown key 'limits'; did you mean",
         ),
-        ({"function": f"{__name__}:a_number"}, "term gives a float; expected float32 of shape"),
-        ({"function": f"{__name__}:double"}, r"term gives float64 of shape \[4\]; expected float32 of shape"),
-        ({"function": f"{__name__}:columns"}, r"term gives float64 of shape \[4, 3\]; expected float32 of shape"),
-        ({"function": f"{__name__}:one_for_all"}, r"term gives float32 of shape \[\]; expected float32 of shape"),
+        ({"function": f"{__name__}:a_number"}, "term .*:a_number gives a float; expected float32 of shape"),
+        (
+            {"function": f"{__name__}:double"},
+            r"term .*:double gives float64 of shape \[4\] on cpu; expected",
+        ),
+        (
+            {"function": f"{__name__}:columns"},
+            r"term .*:columns gives float64 of shape \[4, 3\] on cpu; exp",
+        ),
+        (
+            {"function": f"{__name__}:one_for_all"},
+            r"one_for_all gives float32 of shape \[\] on cpu; expected",
+        ),
     ],
 )
 def test_a_term_that_does_not_fit_is_one_line(build: Callable, kind: str, values: dict, message: str) -> None:
@@ -134,10 +189,59 @@ def test_a_term_that_does_not_fit_is_one_line(build: Callable, kind: str, values
 
 
 def test_a_wrong_number_of_dimensions_is_named(build: Callable) -> None:
-    with pytest.raises(MsemuError, match=r"env.observations.age: .* float32 of shape \[4\]; .*\[num_envs, numbers\]"):
+    with pytest.raises(MsemuError, match=r"env.observations.age: .* of shape \[4\] on cpu; .*\[num_envs, numbers\]"):
         build("observations", "age", function=f"{__name__}:Age")
-    with pytest.raises(MsemuError, match=r"env.rewards.age: .* float32 of shape \[4, 1\]; .*\[num_envs\]"):
+    with pytest.raises(MsemuError, match=r"env.rewards.age: .* float32 of shape \[4, 1\] on cpu; .*\[num_envs\]"):
         build("rewards", "age", function=f"{__name__}:AgeAsObservation")
+
+
+@pytest.mark.parametrize("kind", CFGS)
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("shape", r" gives float32 of shape \[.*\] on cpu; expected float32 of shape \[num_envs.*, 4 on cpu"),
+        ("type", r" gives int64 of shape \[4.*\] on cpu; expected float32 of shape \[num_envs.*, 4 on cpu"),
+        ("device", r" gives float32 of shape \[4.*\] on meta; expected float32 of shape \[num_envs.*, 4 on cpu"),
+        ("error", r" fails: ZeroDivisionError: nothing to stand on \(test_terms\.py, line \d+\)"),
+    ],
+)
+def test_a_term_that_goes_wrong_later_is_named(build: Callable, kind: str, what: str, message: str) -> None:
+    options = {"what": what, "width": 3 if kind == "observations" else 0}
+    env = build(kind, "later", function=f"{__name__}:Later", options=options)
+    env.step(torch.zeros(4, env.num_actions))
+    place = f"env\\.{kind}\\.later: the {kind.removesuffix('s')} term .*:Later"
+    with pytest.raises(MsemuError, match=f"^{place}{message}") as caught:
+        env.step(torch.zeros(4, env.num_actions))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", CFGS)
+def test_what_is_not_finite_is_named_and_harms_nothing(build: Callable, kind: str) -> None:
+    values = {"function": f"{__name__}:Later"} | ({"limit": 9.0} if kind == "terminations" else {})
+    options = {"what": "nan", "width": 3 if kind == "observations" else 0}
+    env = build(kind, "later", **values, options=options)
+    twin = build(kind, "later", **values, options={**options, "what": "fine"})
+    env.step(torch.zeros(4, env.num_actions))
+    assert env.complaints() == [] and twin.complaints() == []
+    groups, rewards, dones, _ = env.step(torch.zeros(4, env.num_actions))
+    (complaint,) = env.complaints()
+    assert complaint.startswith(f"env.{kind}.later: the {kind.removesuffix('s')} term {__name__}:Later gives values")
+    assert rewards.isfinite().all() and all(values.isfinite().all() for values in groups.values())
+    assert dones.tolist() == ([0, 1, 0, 0] if kind == "terminations" else [0] * 4)
+
+
+def test_a_term_that_is_wrong_from_the_start_is_refused(build: Callable) -> None:
+    with pytest.raises(MsemuError, match=r"env\.rewards\.bad: .*:never_a_number gives a value that is not a finite"):
+        build("rewards", "bad", function=f"{__name__}:never_a_number")
+    with pytest.raises(MsemuError, match=r":FailsWhenBuilt fails: KeyError: 'heel' \(test_terms\.py, line \d+\)"):
+        build("rewards", "bad", function=f"{__name__}:FailsWhenBuilt")
+
+
+def test_training_tells_once_which_term_is_not_finite(train_cfg: TrainCfg, capsys: pytest.CaptureFixture) -> None:
+    own = RewardTermCfg(weight=1.0, function=f"{__name__}:Later", options={"what": "nan"})
+    train_cfg.env.rewards["later"], train_cfg.iterations = own, 3
+    train("Msemu-Track-MyoLegs-v0", train_cfg)
+    assert capsys.readouterr().err.count("warning: env.rewards.later: the reward term") == 1
 
 
 def test_a_group_is_its_term_times_its_scale(build: Callable, tracking_cfg: TaskCfg) -> None:

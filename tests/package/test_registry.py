@@ -4,7 +4,9 @@ import dataclasses
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from places import PLUGIN, ROOT
@@ -12,6 +14,7 @@ from places import PLUGIN, ROOT
 from msemu import registry
 from msemu.errors import MsemuError
 from msemu.registry import TaskSpec, find_body, get_task, list_bodies, list_tasks, register_body, register_task
+from msemu.schema import TaskCfg
 
 
 def run(code: str, *paths: Path) -> subprocess.CompletedProcess:
@@ -42,7 +45,7 @@ def test_an_unknown_task_gets_a_suggestion() -> None:
 def test_an_id_is_taken_once() -> None:
     spec = TaskSpec("Own-Task-v0", "track", "own", origin="someone")
     register_task(spec)
-    with pytest.raises(ValueError, match="already registered by someone"):
+    with pytest.raises(MsemuError, match="already registered by someone"):
         register_task(spec)
 
 
@@ -114,6 +117,57 @@ def test_an_installed_plugin_is_found_and_a_broken_one_left_out(installed_plugin
     assert result.stdout.strip() == "msemu_plugin_example.rewards:ankle_height", result.stderr
     assert "the plug-in 'broken_example' of msemu-plugin-example is left out" in result.stderr
     assert "broken on purpose" in result.stderr
+
+
+def twice() -> None:
+    for _ in range(2):
+        register_task(TaskSpec("Own-Twice-v0", "track", "own", origin="bad-plugin"))
+
+
+def quits() -> None:
+    sys.exit("enough\nof this")
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (ImportError("no module\nnamed x"), "ImportError: no module named x"),
+        (3, "TypeError: 'int' object is not callable"),
+        (lambda: register_task("Own-v0"), "a task is registered as a TaskSpec .* not as 'Own-v0'"),  # type: ignore[arg-type]
+        (lambda: register_task(TaskSpec(3, "track", "own")), "a task is registered as a TaskSpec"),  # type: ignore[arg-type]
+        (twice, "the task id Own-Twice-v0 is already registered by bad-plugin"),
+        (quits, "SystemExit: enough of this"),
+    ],
+)
+@pytest.mark.usefixtures("own_registry")
+def test_a_wrong_plugin_is_named_and_leaves_the_others(
+    monkeypatch: pytest.MonkeyPatch, found: object, said: str
+) -> None:
+    def load() -> object:
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    before = list_tasks()
+    entry = SimpleNamespace(name="bad", value="bad_plugin:register", dist=SimpleNamespace(name="bad-plugin"), load=load)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [entry])
+    monkeypatch.setattr(registry, "_are_plugins_loaded", False)
+    with pytest.warns(UserWarning, match=f"the plug-in 'bad' of bad-plugin is left out: .*{said}") as caught:
+        assert set(before) <= set(list_tasks())
+    assert len(caught) == 1 and "\n" not in str(caught[0].message)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (lambda: {"body": "myolegs"}, r"the config of the task Own-v0 of me gives no TaskCfg but \{'body'"),
+        (lambda: TaskCfg("myolegs", num_envs=0), "the config of the task Own-v0 of me: num_envs: 0 is not between"),
+        (lambda: {}["body"], r"the config of the task Own-v0 of me fails: KeyError: 'body' \(test_registry\.py"),
+    ],
+)
+def test_a_wrong_config_of_a_task_is_named(config: Callable, said: str) -> None:
+    with pytest.raises(MsemuError, match=said):
+        TaskSpec("Own-v0", config, "own", origin="me").load_config()
 
 
 def test_a_plugins_task_runs_with_its_own_terms(installed_plugin: Path, legs, march, tmp_path: Path) -> None:

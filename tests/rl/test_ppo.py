@@ -1,5 +1,6 @@
 """What msemu's PPO does differently from rsl-rl's."""
 
+import pytest
 import torch
 from rsl_rl.models import MLPModel
 from rsl_rl.storage import RolloutStorage
@@ -69,15 +70,16 @@ def test_the_mini_batches_are_those_of_rsl_rl() -> None:
             assert torch.equal(one, other)
 
 
-def test_a_mini_batch_whose_likelihoods_overflow_is_left_out_and_counted() -> None:
+def test_a_mini_batch_whose_likelihoods_overflow_is_left_out_and_counted(capsys: pytest.CaptureFixture) -> None:
     algorithm = make_algorithm(num_learning_epochs=1)
     fill(algorithm)
     algorithm.storage.actions_log_prob[:] -= 100.0  # the ratio is then exp(100), more than a float holds
     before = [each.clone() for each in algorithm.actor.mlp.parameters()]
     assert algorithm.update()["skipped_updates"] == algorithm.skipped_updates == 3
+    assert capsys.readouterr().err.startswith("warning: no update of this iteration had a finite gradient")
     assert all(torch.equal(one, other) for one, other in zip(before, algorithm.actor.mlp.parameters(), strict=True))
     fill(algorithm)
-    assert algorithm.update()["skipped_updates"] == 0
+    assert algorithm.update()["skipped_updates"] == 0 and not capsys.readouterr().err
     assert not all(torch.equal(one, other) for one, other in zip(before, algorithm.actor.mlp.parameters(), strict=True))
 
 

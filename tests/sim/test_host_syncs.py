@@ -5,11 +5,17 @@ import torch
 from count_reads import CountReads
 
 from msemu.envs.motion_tracking import MotionTrackingEnv
+from msemu.envs.readings import Transition
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
-from msemu.schema import TaskCfg
+from msemu.schema import RewardTermCfg, TaskCfg, TerminationTermCfg
 
 NUM_STEPS = 5
+
+
+def height(step: Transition) -> torch.Tensor:
+    """A term as a plug-in has it."""
+    return step.state.root_position[:, 2]
 
 
 def test_the_guard_sees_what_it_should() -> None:
@@ -31,6 +37,8 @@ def test_a_step_reads_nothing_back(
 ) -> None:
     tracking_cfg.sim.engine, tracking_cfg.sim.device = "warp", "cpu"
     tracking_cfg.env.terminations["forbidden_contact"].options["allowed"] = ("foot",) if several else ()
+    tracking_cfg.env.rewards["own"] = RewardTermCfg(weight=1.0, function=f"{__name__}:height")
+    tracking_cfg.env.terminations["own"] = TerminationTermCfg(limit=9.0, function=f"{__name__}:height")
     env = MotionTrackingEnv(tracking_cfg, legs, [march, march_once] if several else march, seed=0)
     # Bodies that stray are reset in the step, which must not wait either.
     tracking_cfg.env.terminations["body_position_deviation"].limit = 0.02

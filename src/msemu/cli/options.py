@@ -69,7 +69,7 @@ class PlayCfg(PageCfg, PolicyCfg):
 
     seconds: Seconds | None = None
     """Length [s]; the task's episode by default."""
-    start_frame: Annotated[int, Range(0)] = 0
+    start_frame: Annotated[int, Range(0, 10**9)] = 0
     """Frame of the reference to start in."""
     video: Path | None = None
     """Write this mp4 file instead of opening a page."""

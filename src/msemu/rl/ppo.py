@@ -10,6 +10,7 @@ from rsl_rl.models import MLPModel
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 
+from msemu.rl.progress import tell_of_no_update
 from msemu.sim import single_threaded
 
 _ROWS_AT_ONCE = 16384
@@ -130,7 +131,10 @@ class PPO(BasePPO):
         """Train on the rollout; the losses hold how many mini-batches of it were left out."""
         before = self.skipped_updates
         losses = super().update()
-        return {**losses, "skipped_updates": self.skipped_updates - before}
+        skipped = self.skipped_updates - before
+        if skipped == self.num_learning_epochs * self.num_mini_batches and self.gpu_global_rank == 0:
+            tell_of_no_update()
+        return {**losses, "skipped_updates": skipped}
 
     def save(self) -> dict:
         """Everything that the next iteration depends on."""

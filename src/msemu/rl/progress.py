@@ -12,6 +12,13 @@ from rich.console import Console
 from rsl_rl.utils.logger import Logger
 
 
+def tell_of_no_update() -> None:
+    """Say on the console that an iteration has taught nothing."""
+    line = "warning: no update of this iteration had a finite gradient, so nothing was learned from it"
+    remedy = "look for rewards and observations that are not finite or very large, or lower the learning_rate"
+    Console(stderr=True).print(f"{line}; {remedy}", highlight=False, soft_wrap=True)
+
+
 class StopTraining(Exception):  # noqa: N818  (a request, not an error)
     """Leaves rsl-rl's loop after a finished iteration."""
 

@@ -74,7 +74,7 @@ class Runner(OnPolicyRunner):
                 "change the agent's runner or algorithm"
             )
         self.best_error_cm = float("inf")
-        self._overflow_told = False
+        self._told: set[str] = set()
         self.logger = ProgressLogger.like(self.logger, on_iteration=self._after_iteration)
 
     @classmethod
@@ -190,18 +190,20 @@ class Runner(OnPolicyRunner):
         self.logger.writer.add_scalar("Error/tracking_score_cm", score, iteration.number)
         if hasattr(self.alg, "write_curves"):
             self.alg.write_curves(self.logger.writer, iteration.number)
-        self._warn_of_overflow()
+        self._warn()
         # In the first episodes every body still stands near the frame that it was put in.
         settled = (iteration.number + 1) * self.cfg["num_steps_per_env"] >= self.env.max_episode_length
         if settled and score < self.best_error_cm:
             self.best_error_cm = score
             checkpoint.write_policy(Path(self.logger.log_dir) / "best.pt", self._learned())
 
-    def _warn_of_overflow(self) -> None:
-        overflow = self.env.sim.overflow()
-        if overflow and not self._overflow_told:
-            self._overflow_told = True
-            Console(stderr=True).print(f"warning: {overflow}", highlight=False)
+    def _warn(self) -> None:
+        """Say, each once, what is wrong with the simulation and with terms of plug-ins."""
+        of_agent: list[str] = self.alg.complaints() if hasattr(self.alg, "complaints") else []
+        lines = {"overflow": self.env.sim.overflow()} | {line: line for line in (*self.env.complaints(), *of_agent)}
+        for key in [key for key, line in lines.items() if line and key not in self._told]:
+            self._told.add(key)
+            Console(stderr=True).print(f"warning: {lines[key]}", highlight=False, soft_wrap=True, markup=False)
 
 
 def tracking_score_cm(error_cm: float, failures_per_step: float, episode_length: int, failed_error_cm: float) -> float:

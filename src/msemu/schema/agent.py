@@ -64,7 +64,7 @@ class BatchRenormalization(TypedDict, total=False):
 
     r_max: Annotated[float, Range(1)]
     d_max: NotNegative
-    warm_up: Annotated[int, Range(0)]
+    warm_up: Annotated[int, Range(0, 10**9)]
     momentum: Annotated[float, Range(above=0, greatest=1)]
     eps: Positive
 

@@ -212,7 +212,7 @@ def state_of(algorithm: CrossQ) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("kind", [CrossQ, Qflex])
-def test_what_is_not_finite_is_skipped_and_counted(kind: type[CrossQ]) -> None:
+def test_what_is_not_finite_is_skipped_and_counted(kind: type[CrossQ], capsys: pytest.CaptureFixture) -> None:
     algorithm, task = make_algorithm(kind)
     interact(algorithm, task, 6)
     algorithm.losses()
@@ -224,6 +224,7 @@ def test_what_is_not_finite_is_skipped_and_counted(kind: type[CrossQ]) -> None:
     broken = Batch({"place": place}, *batch[1:])
     algorithm._learn(broken)
     skipped = algorithm.losses()["skipped_updates"]
+    assert "no update of this iteration" in capsys.readouterr().err
     assert skipped == (3 if kind is CrossQ else 2), "critic, policy, and with entropy the temperature"
     after = state_of(algorithm)
     assert all(torch.equal(value, after[name]) for name, value in before.items())
@@ -231,7 +232,7 @@ def test_what_is_not_finite_is_skipped_and_counted(kind: type[CrossQ]) -> None:
     algorithm._learn(Batch(batch.observations, batch.actions, batch.returns / 0.0, *batch[3:]))
     assert algorithm.losses()["skipped_updates"] == skipped + 1, "a value that is not finite; the policy can learn"
     algorithm._learn(batch)
-    assert algorithm.losses()["skipped_updates"] == skipped + 1
+    assert algorithm.losses()["skipped_updates"] == skipped + 1 and not capsys.readouterr().err
     assert not all(torch.equal(value, after[name]) for name, value in state_of(algorithm).items())
 
 

@@ -124,6 +124,10 @@ class AdversarialPPO(PPO):
             losses["discriminator"] = self._diagnostics.loss.item()
         return losses
 
+    def complaints(self) -> list[str]:
+        """Say what regularizers of plug-ins have done wrong so far, one line each."""
+        return self._regularizers.not_finite()
+
     def write_curves(self, writer: SummaryWriter, iteration: int) -> None:
         """Write what the last update showed."""
         self._log.write(writer, iteration, self._diagnostics, self._rewards.flatten(), self._discriminator_weight)

@@ -15,6 +15,7 @@ from msemu.rl.heads import head_name
 from msemu.rl.off_policy.critic import TwinCritic
 from msemu.rl.off_policy.policy import SquashedGaussian
 from msemu.rl.off_policy.replay import Batch, Replay
+from msemu.rl.progress import tell_of_no_update
 
 Value = Callable[[torch.Tensor], torch.Tensor]
 """From actions [N, A] to values [N, 1], at fixed observations."""
@@ -110,6 +111,7 @@ class CrossQ:
         }
         self._num_updates = 0
         self._skipped = torch.zeros((), device=device)
+        self._tried, self._skipped_before = 0, 0.0
         self._shown: dict[str, list[torch.Tensor]] = {}
         self._observations: TensorDict
         self._actions: torch.Tensor
@@ -161,6 +163,9 @@ class CrossQ:
         means = [torch.stack(values).mean() for values in self._shown.values()]
         self._shown.clear()
         *values, skipped = torch.stack([*means, self._skipped]).tolist()
+        if 0 < self._tried == skipped - self._skipped_before:
+            tell_of_no_update()
+        self._tried, self._skipped_before = 0, skipped
         return {**dict(zip(names, values, strict=True)), "skipped_updates": skipped, "replay": len(self.replay)}
 
     def get_policy(self) -> MLPModel:
@@ -198,6 +203,7 @@ class CrossQ:
             optimizer.load_state_dict(loaded_dict["optimizer_state_dict"][name])
         self._num_updates = loaded_dict["num_updates"]
         self._skipped.fill_(loaded_dict["skipped_updates"])
+        self._skipped_before = float(loaded_dict["skipped_updates"])
         return True
 
     def policy_loss(self, head: SquashedGaussian, value: Value) -> torch.Tensor:
@@ -256,3 +262,4 @@ class CrossQ:
         optimizer.found_inf = skipped  # type: ignore[attr-defined]  # torch does not declare it
         optimizer.step()
         self._skipped += skipped
+        self._tried += 1
