@@ -10,7 +10,7 @@ import pytest
 from places import ROOT
 
 LAYERS = ["cli", "bench", "console", "rl viewer analysis", "envs", "control", "motion", "models", "sim", "muscle"]
-LAYERS += ["registry", "config", "components schema findings files", "errors cfg"]
+LAYERS += ["registry", "config", "schema", "components findings files", "errors cfg"]
 RANK = {name: rank for rank, names in enumerate(reversed(LAYERS)) for name in names.split()}
 MOST_FILES = 14
 PACKAGE = ROOT / "src/msemu"

@@ -104,6 +104,23 @@ def test_a_run_folder_says_how_it_was_made(train_cfg: TrainCfg) -> None:
     assert RunFolder.latest(TASK, Path(train_cfg.runs_dir)).path == run.path
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"num_mini_batches": 33}, "33 num_mini_batches want as many samples, and a rollout of 8 steps in 4 env"),
+        ({"guidance": {"num_mini_batches": 40}}, "40 num_mini_batches want as many samples"),
+        ({"learning_starts": 500, "replay_size": 499}, "the replay_size of 499 never holds the learning_starts of 500"),
+    ],
+)
+def test_what_could_never_be_learned_is_refused_before_anything_starts(
+    train_cfg: TrainCfg, values: dict, message: str
+) -> None:
+    train_cfg.agent.algorithm |= values
+    with pytest.raises(MsemuError, match=message):
+        train(TASK, train_cfg)
+    assert not Path(train_cfg.runs_dir).exists()
+
+
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "empty", "pickle", "missing", "other network"])
 def test_a_bad_checkpoint_is_named(train_cfg: TrainCfg, tmp_path: Path, damage: str) -> None:
     run = RunFolder.open(train(TASK, replace(train_cfg, iterations=1)))
