@@ -59,12 +59,12 @@ def test_bench_train(clip_path: Path, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (("train", "--bodies", "centaur"), "unknown body 'centaur'"),
-        (("train", "--num-envs", "0"), "--num-envs must be positive"),
-        (("train", "--iterations", "0"), "--iterations must be positive"),
+        (("train", "--num-envs", "0"), "--num-envs: 0 is not between"),
+        (("train", "--iterations", "0"), "--iterations: 0 is not between"),
         (("train", "--agent", "oracle"), "unknown agent 'oracle'"),
         (("train", "--bodies", "myolegs", "myofullbody", "--body-path", "x"), "--body-path is for a single body"),
         (("step", "--body", "centaur"), "unknown body 'centaur'"),
-        (("step", "--steps", "0"), "--steps must be positive"),
+        (("step", "--steps", "0"), "--steps: 0 is not between"),
     ],
 )
 def test_mistakes_end_in_one_line(arguments: tuple[str, ...], said: str) -> None:

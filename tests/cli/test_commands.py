@@ -146,7 +146,7 @@ def test_a_run_that_does_not_exist_is_named(name: str, tmp_path: Path) -> None:
 def test_a_length_of_time_that_is_none_is_refused(command: tuple[str, ...], seconds: str) -> None:
     name, *rest = command
     of = () if name == "bench" else (TASK,)
-    assert_one_clear_line(run(name, *rest, *of, "--seconds", seconds), "--seconds must be positive and at most 3600")
+    assert_one_clear_line(run(name, *rest, *of, "--seconds", seconds), "--seconds: ", "is not above 0 and at most 3600")
 
 
 @pytest.mark.parametrize("option", ["--json", "--plots"])
@@ -171,7 +171,7 @@ def test_the_shortest_episode_is_one_control_step(seconds: str, trained: Path, t
 )
 def test_a_training_of_no_length_is_refused(option: str, value: str, clip_path: Path, tmp_path: Path) -> None:
     result = run("train", TASK, "--motion", clip_path, "--runs-dir", tmp_path / "runs", option, value)
-    assert_one_clear_line(result, f"{option} must be")
+    assert_one_clear_line(result, f"{option}: {value} is not")
     assert not (tmp_path / "runs").exists()
 
 

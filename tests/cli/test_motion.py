@@ -77,7 +77,10 @@ def test_the_catalogue_is_listed(run):
         (["import", "nothing.txt", "--body", "myolegs", "--out", "c.npz"], "no file nothing.txt"),
         (["import", "{recording}", "--body", "nobody", "--out", "c.npz"], "unknown body"),
         (["import", "{recording}", "--body", "myolegs", "--out", "c.txt"], "must end in .npz"),
-        (["import", "{recording}", "--body", "myolegs", "--out", "c.npz", "--fps", "0"], "--fps 0"),
+        (
+            ["import", "{recording}", "--body", "myolegs", "--out", "c.npz", "--fps", "0"],
+            "--fps: 0 is not between 5 and 1000",
+        ),
         (["import", "{recording}", "--body", "myolegs", "--out", "c.npz", "--cyclic"], "lasts less than"),
         (["import", "{recording}", "--body", "myolegs", "--out", "c.npz", "--cyclic", "--no-cyclic"], "exclude"),
         (["import", "{recording}", "--body", "myolegs", "--out", "/proc/c.npz"], "cannot write"),

@@ -107,8 +107,8 @@ def test_bench_muscle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: p
     ("arguments", "said"),
     [
         (("--bodies", "centaur"), "unknown body 'centaur'"),
-        (("--rounds", "0"), "must be positive"),
-        (("--num-envs", "64", "-1"), "must be positive"),
+        (("--rounds", "0"), "--rounds: 0 is not between 1 and"),
+        (("--num-envs", "64", "-1"), "--num-envs: -1 is not between 1 and"),
     ],
 )
 def test_mistakes_of_bench_muscle_end_in_one_line(

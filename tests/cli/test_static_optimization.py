@@ -79,8 +79,8 @@ def test_cycles_begin_with_the_strike_of_their_foot(legs: Body, march: MotionCli
     [
         (("march.npz", "--body", "nobody"), "nobody"),
         (("missing.npz", "--body", "myolegs"), "missing.npz"),
-        (("march.npz", "--body", "myolegs", "--power", "4"), "must be 2 or 3"),
-        (("march.npz", "--body", "myolegs", "--strength", "0"), "--strength"),
+        (("march.npz", "--body", "myolegs", "--power", "4"), "--power: 4 is unknown; known: 2, 3"),
+        (("march.npz", "--body", "myolegs", "--strength", "0"), "--strength: 0 is not above 0 and at most 100"),
         (("march.npz", "--body", "myofullbody"), "was made for body 'myolegs'"),
     ],
 )

@@ -137,9 +137,9 @@ def test_the_command_writes_figures_and_plot(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--joints", "0"), "--joints must be positive"),
+        (("--joints", "0"), "--joints: 0 is not between"),
         (("--agents", "oracle"), "unknown agent 'oracle'"),
-        (("--threshold", "-1"), "--threshold is positive"),
+        (("--threshold", "-1"), "--threshold: -1 is not above 0"),
         (("--agents", "add"), "'add'"),
     ],
 )
