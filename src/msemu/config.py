@@ -168,7 +168,9 @@ def _convert(hint: Any, value: Any, where: str, default: Any = None) -> Any:
         return float(str(value))  # inf for a whole number beyond what a float holds
     if hint is Any or (isinstance(value, hint) and not (hint is int and isinstance(value, bool))):
         return value
-    raise MsemuError(f"{where}: expected {hint.__name__}, not {value!r}")
+    is_text = hint is float and isinstance(value, str) and value[:1].isdigit()
+    remedy = "; YAML reads 1e-3 as text, and 1.0e-3 as a number" if is_text else ""
+    raise MsemuError(f"{where}: expected {hint.__name__}, not {value!r}{remedy}")
 
 
 def _obeying(rules: Iterable[Any], value: Any, where: str) -> Any:
@@ -178,7 +180,7 @@ def _obeying(rules: Iterable[Any], value: Any, where: str) -> Any:
             raise MsemuError(f"{where}: {refusal}")
         if typing.is_typeddict(rule):
             hints = typing.get_type_hints(rule, include_extras=True)
-            for key in hints.keys() & value.keys():
+            for key in filter(hints.__contains__, value):
                 _convert(hints[key], value[key], _below(where, key))
     return value
 
@@ -189,9 +191,8 @@ def _convert_part(schema: Any, value: Any, where: str, default: Any) -> Any:
     if role and isinstance(value, str):
         return load_named(schema, value)
     if isinstance(value, schema):
-        return build(
-            type(value), {entry.name: getattr(value, entry.name) for entry in dataclasses.fields(value)}, where
-        )
+        values = {entry.name: getattr(value, entry.name) for entry in dataclasses.fields(value)}
+        return build(type(value), values, where)
     if not isinstance(value, dict):
         raise MsemuError(f"{where}: expected 'key: value' lines, not {value!r}")
     if schema in KINDS:

@@ -281,6 +281,12 @@ def test_what_an_observation_remembers_is_that_of_its_episode(build: Callable) -
     assert after["age"].flatten().tolist() == [2.0, 2.0, 0.0, 2.0]
 
 
+def test_an_option_of_a_plugin_has_the_range_that_it_declares(build: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(PLUGIN)
+    with pytest.raises(MsemuError, match=r"env\.observations\.late\.options: delay_steps: 0 is not between 1 and 50"):
+        build("observations", "late", function=DELAY, options={"delay_steps": 0})
+
+
 def test_a_delay_is_the_force_of_some_steps_ago(build: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(PLUGIN)
     env = build("observations", "late", function=DELAY, options={"delay_steps": 2})

@@ -1,20 +1,22 @@
 """An observation term of the plug-in's own, with options and a memory."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 
 from msemu.envs.action.space import Scene
 from msemu.envs.readings import Readings, Transition
 from msemu.envs.terms import Term
+from msemu.schema.ranges import Range
 
 
 @dataclass(frozen=True)
 class DelayOptions:
     """How late the nerves are."""
 
-    delay_steps: int = 2
-    """Control steps after which a force is felt, at least 1."""
+    delay_steps: Annotated[int, Range(1, 50)] = 2
+    """Control steps after which a force is felt."""
 
 
 class DelayedForce(Term):
