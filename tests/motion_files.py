@@ -1,5 +1,8 @@
 """Files of every motion format, written here without the code under test."""
 
+import contextlib
+import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -159,3 +162,67 @@ def trc_text(markers, unit="mm", scale=1000.0):
             row += ["" if np.isnan(value) else f"{value:.5f}" for value in (x, z, -y)]
         lines.append("\t".join(row))
     return "\n".join(lines) + "\n"
+
+
+IDENTITY = [1.0, 0.0, 0.0, 0.0]
+
+
+def deepmimic_frame(root=(0.0, 0.9, 0.0), root_quaternion=IDENTITY, right_hip=IDENTITY, right_knee=0.0, left_elbow=0.0):
+    """Return a DeepMimic frame of 44 numbers in the documented order."""
+    right = [*right_hip, right_knee, *IDENTITY, *IDENTITY, 0.0]
+    left = [*IDENTITY, 0.0, *IDENTITY, *IDENTITY, left_elbow]
+    return [1 / 30, *root, *root_quaternion, *IDENTITY, *IDENTITY, *right, *left]
+
+
+AMP_BODIES = [
+    "pelvis", "torso", "head",
+    "right_upper_arm", "right_lower_arm", "right_hand", "left_upper_arm", "left_lower_arm", "left_hand",
+    "right_thigh", "right_shin", "right_foot", "left_thigh", "left_shin", "left_foot",
+]  # fmt: skip
+
+
+def amp_arrays(frames: int = 6) -> dict[str, np.ndarray]:
+    """Arrays of an Isaac AMP motion whose bodies are anywhere."""
+    rng = np.random.default_rng(0)
+    rotations = rng.normal(size=(frames, len(AMP_BODIES), 4))
+    rotations /= np.linalg.norm(rotations, axis=-1, keepdims=True)
+    return {
+        "fps": np.int64(60),
+        "body_names": np.array(AMP_BODIES),
+        "body_positions": rng.normal(size=(frames, len(AMP_BODIES), 3)).astype(np.float32),
+        "body_rotations": rotations.astype(np.float32),
+        "dof_positions": np.zeros((frames, 28), np.float32),
+    }
+
+
+def csv_text(body, qpos: np.ndarray, fps: float = 50.0) -> str:
+    """Poses of a body as a table with a column for each joint."""
+    root = ["root_x", "root_y", "root_z", "root_qw", "root_qx", "root_qy", "root_qz"]
+    rows = [",".join(f"{value:.9g}" for value in [frame / fps, *pose]) for frame, pose in enumerate(qpos)]
+    return "\n".join([",".join(["time", *root, *body.joint_names]), *rows]) + "\n"
+
+
+def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:
+    """What ``np.savez`` writes."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def small_files(folder: Path, body) -> dict[str, bytes]:
+    """A small sound file of each format, of poses for ``body``; C3D where ezc3d, which writes it, is installed."""
+    qpos = np.repeat(body.neutral_qpos[None], 8, axis=0)
+    qpos[:, 0] += 0.01 * np.arange(8)
+    files = {
+        "bvh": bvh_text("cmu", bvh_rows(8)).encode(),
+        "trc": trc_text(stationary_markers(8)).encode(),
+        "mot": storage_text(gait_angles(8, arms=False), True).encode(),
+        "csv": csv_text(body, qpos).encode(),
+        "deepmimic": json.dumps({"Loop": "none", "Frames": [deepmimic_frame()] * 8}).encode(),
+        "amp": npz_bytes(amp_arrays(8)),
+        "amass": npz_bytes(amass_arrays(8)),
+        "qpos": npz_bytes({"qpos": qpos, "fps": np.array(50.0)}),
+    }
+    with contextlib.suppress(ImportError):
+        files["c3d"] = write_c3d(folder / "small.c3d", stationary_markers(8)).read_bytes()
+    return files

@@ -1,9 +1,10 @@
 """Reading files that strangers made, bounded in size and never unpickled, and writing files whole or not at all."""
 
+import codecs
 import hashlib
 import os
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 MAX_FILE_BYTES = 256 * 2**20
 """Largest motion file that is read [bytes], compressed or unpacked."""
+
+MIN_FRAMES = 4
+"""Shortest recording and shortest clip that are accepted [frames]; fewer give no cubic spline."""
 
 MAX_FRAMES = 100_000
 """Longest recording that is accepted [frames]."""
@@ -32,6 +36,8 @@ RATE_HZ = (1.0, 10_000.0)
 
 MAX_STEP_S = 0.5
 """Longest time between two rows of joint angles that is interpolated [s]."""
+
+_BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 _PARTIAL = ".partial"
 
@@ -59,19 +65,27 @@ def printable(text: str, length: int = 40) -> str:
     return "".join(character if character.isprintable() else "?" for character in str(text)[:length])
 
 
+def decode(content: bytes) -> str:
+    """Return the text that bytes, or their beginning, hold: by their byte order mark, else UTF-8, else Latin-1."""
+    encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), None)
+    if encoding:
+        return content.decode(encoding, errors="replace")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
 def read_text(path: Path) -> str:
-    """Return the content of a text file (UTF-8 or Latin-1).
+    """Return the content of a text file, see `decode`.
 
     Raises:
         MsemuError: As `read_bytes`, or the file is binary.
     """
-    content = read_bytes(path)
-    if b"\0" in content[:4096]:
+    text = decode(read_bytes(path))
+    if "\0" in text[:4096]:
         raise MsemuError(f"{path} is a binary file where text was expected")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+    return text
 
 
 def check_table(path: Path, rows: int, columns: int) -> None:
@@ -83,10 +97,10 @@ def check_table(path: Path, rows: int, columns: int) -> None:
         )
 
 
-def check_frames(path: Path, frames: int, reason: str = "") -> None:
-    """Refuse a recording of fewer than 2 or more than `MAX_FRAMES` frames; the message gives the ``reason``."""
-    if not 2 <= frames <= MAX_FRAMES:
-        raise MsemuError(f"{path} has {frames} frames{reason}; 2 to {MAX_FRAMES} are accepted")
+def check_frames(path: Path | str, frames: int, reason: str = "") -> None:
+    """Refuse a recording of fewer than `MIN_FRAMES` or more than `MAX_FRAMES`; the message gives the ``reason``."""
+    if not MIN_FRAMES <= frames <= MAX_FRAMES:
+        raise MsemuError(f"{path} has {frames} frames{reason}; {MIN_FRAMES} to {MAX_FRAMES} are accepted")
 
 
 def check_finite(path: Path, label: str, values: np.ndarray) -> None:
@@ -114,34 +128,6 @@ def check_times(path: Path, time: np.ndarray) -> None:
             f"{path}: frames lie up to {steps.max():.4g} s apart over {time[-1] - time[0]:.4g} s; at most {MAX_STEP_S}"
             f" s and {MAX_DURATION_S:g} s are accepted"
         )
-
-
-def parse_numbers(path: Path, lines: Sequence[str], num_columns: int, first_row: int = 0) -> np.ndarray:
-    """Return the table that lines of numbers hold, shape [len(lines), num_columns].
-
-    Numbers are separated by blanks, tabs or commas; memory is taken for what is there, not for what a header
-    declares. The file and its ``first_row`` lines before the table are for messages.
-
-    Raises:
-        MsemuError: A row with another number of columns, text, or a value that is not finite.
-    """
-    check_table(path, len(lines), num_columns)
-    table = np.empty((len(lines), num_columns))
-    for index, line in enumerate(lines):
-        items = line.replace(",", " ").split()
-        if len(items) != num_columns:
-            raise MsemuError(
-                f"{path}: line {first_row + index + 1} has {len(items)} columns, expected {num_columns};"
-                " is the file complete?"
-            )
-        try:
-            table[index] = [float(item) for item in items]
-        except ValueError:
-            raise MsemuError(f"{path}: line {first_row + index + 1} holds something that is not a number") from None
-    bad = np.argwhere(~np.isfinite(table))
-    if len(bad):
-        raise MsemuError(f"{path}: line {first_row + bad[0][0] + 1} holds a value that is not finite")
-    return table
 
 
 def sha256_of(path: Path) -> str:

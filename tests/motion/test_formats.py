@@ -81,7 +81,7 @@ def test_storage_refuses_to_write_what_opensim_cannot_read(tmp_path, columns, me
 
 
 def test_a_simm_header_means_degrees(tmp_path):
-    text = "x\nnRows=2\nnColumns=2\n\n# SIMM Motion File Header:\nname x\nendheader\ntime a\n0 1\n1 2\n"
+    text = "x\nnRows=4\nnColumns=2\n\n# SIMM Motion File Header:\nname x\nendheader\ntime a\n0 1\n1 2\n2 3\n3 4\n"
     assert read_storage(write(tmp_path / "x.mot", text)).in_degrees
     assert not read_storage(write(tmp_path / "y.mot", text.replace("SIMM", "Other"))).in_degrees
 
@@ -329,7 +329,7 @@ def test_c3d_against_ezc3d(tmp_path):
     ezc3d = pytest.importorskip("ezc3d")
     rng = np.random.default_rng(3)
     path = write_c3d(tmp_path / "a.c3d", {f"M{i}": rng.normal(size=(9, 3)) for i in range(300)}, rate=120.0)
-    time, markers, unit = read_c3d(path)
+    time, markers, unit, _ = read_c3d(path)
     theirs = ezc3d.c3d(str(path))["data"]["points"][:3]
     assert unit == "mm" and len(markers) == 300
     np.testing.assert_allclose(np.diff(time), 1 / 120)
@@ -392,7 +392,7 @@ def test_hips_by_regression_and_knees_from_lateral_markers(tmp_path):
 
 def test_trc_export_brings_the_movement_back(legs, march_once, tmp_path):
     WRITERS["trc"](tmp_path / "a.trc", march_once, legs)
-    time, markers, unit = read_trc(tmp_path / "a.trc")
+    time, markers, unit, _ = read_trc(tmp_path / "a.trc")
     assert unit == "m" and len(time) == march_once.num_frames
     positions, _ = landmark_path(legs, march_once.qpos)
     x, y, z = positions[:, LANDMARKS.index("knee_l")].T

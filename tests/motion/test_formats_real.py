@@ -84,7 +84,7 @@ def test_markers_and_joint_angles_of_one_trial_agree(whole):
 def test_a_published_c3d_file_is_read_as_ezc3d_reads_it(name):
     ezc3d = pytest.importorskip("ezc3d")
     path = obtain(name)
-    _, markers, unit = read_c3d(path)
+    _, markers, unit, _ = read_c3d(path)
     theirs = ezc3d.c3d(str(path))
     labels = theirs["parameters"]["POINT"]["LABELS"]["value"]
     points = theirs["data"]["points"][:3]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import MAX_DURATION_S, MAX_FRAMES
+from msemu.files import MAX_DURATION_S, MAX_FRAMES, MIN_FRAMES
 
 JOINT_CENTERS = tuple(
     f"{joint}_{side}" for side in "rl" for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
@@ -51,8 +51,8 @@ class SourceMotion:
 
     def __post_init__(self) -> None:
         frames = len(self.time_s)
-        if not 2 <= frames <= MAX_FRAMES:
-            raise MsemuError(f"motion '{self.name}' has {frames} frames; 2 to {MAX_FRAMES} are accepted")
+        if not MIN_FRAMES <= frames <= MAX_FRAMES:
+            raise MsemuError(f"motion '{self.name}' has {frames} frames; {MIN_FRAMES} to {MAX_FRAMES} are accepted")
         for label in ("time_s", "positions", "orientations", "sole_points"):
             values = getattr(self, label)
             if not np.isfinite(values).all():

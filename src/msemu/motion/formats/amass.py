@@ -53,7 +53,8 @@ def read_amass(path: Path, body_model: Path | None = None) -> SourceMotion:
     rate_key = next((key for key in RATES if key in present), None)
     if rate_key is None:
         raise MsemuError(f"{path} has no array '{RATES[0]}'; is it an AMASS motion and not its body shape?")
-    arrays = read_numbers(path, (*KEYS, rate_key, *({"betas"} & present)))
+    shape = {"betas"} & present if body_model is not None else set()
+    arrays = read_numbers(path, (*KEYS, rate_key, *shape))
     poses, translation = (arrays[key] for key in KEYS)
     _check_shapes(path, poses, translation)
     rate = scalar(path, rate_key, arrays[rate_key], *RATE_HZ)

@@ -16,6 +16,8 @@ import numpy as np
 from msemu.errors import MsemuError
 from msemu.files import check_frames, printable, read_bytes
 from msemu.motion.formats.axes import UNITS
+from msemu.motion.formats.text import distinct
+from msemu.motion.formats.trc import MarkerFile
 
 _BLOCK = 512
 _INTEL, _DEC, _MIPS = 84, 85, 86
@@ -47,8 +49,8 @@ def is_c3d(start: bytes) -> bool:
     return len(start) >= 2 and start[1] == 0x50 and 1 < start[0] < 128
 
 
-def read_c3d(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray], str | None]:
-    """Return instants, markers and unit as `msemu.motion.formats.trc.read_trc` does.
+def read_c3d(path: Path) -> MarkerFile:
+    """Read a C3D file.
 
     Raises:
         MsemuError: The file is no C3D, truncated, or holds impossible values.
@@ -62,7 +64,7 @@ def read_c3d(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray], str | None]
         raise MsemuError(f"{path} is a damaged C3D file ({printable(str(error), 120)}); obtain it again") from error
 
 
-def _read(path: Path, content: bytes) -> tuple[np.ndarray, dict[str, np.ndarray], str | None]:
+def _read(path: Path, content: bytes) -> MarkerFile:
     start = (content[0] - 1) * _BLOCK
     processor = content[start + 3]
     if processor not in (_INTEL, _DEC, _MIPS):
@@ -96,7 +98,7 @@ def _read(path: Path, content: bytes) -> tuple[np.ndarray, dict[str, np.ndarray]
     positions[unseen | ~np.isfinite(positions).all(-1)] = np.nan
     unit = str(parameters.get("POINT:UNITS", [""])[0]).lower()
     time = np.arange(frames) / rate
-    return time, _named(labels, positions), unit if unit in UNITS else None
+    return MarkerFile(time, _named(labels, positions), unit if unit in UNITS else None)
 
 
 def _parameters(content: bytes, start: int, reader: _Reader) -> dict[str, list[Any]]:
@@ -138,9 +140,6 @@ def _texts(content: bytes, position: int) -> list[str]:
 
 
 def _named(labels: list[str], positions: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the markers by name; unnamed and repeated names are left out."""
-    markers: dict[str, np.ndarray] = {}
-    for index, label in enumerate(labels):
-        if label and label not in markers:
-            markers[label] = positions[:, index]
-    return markers
+    """Return the markers by name, those without a name left out; names that are repeated carry their place."""
+    names = distinct(labels, [f"marker {index + 1}" for index in range(len(labels))])
+    return {name: positions[:, index] for index, name in enumerate(names) if labels[index]}

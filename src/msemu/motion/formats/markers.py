@@ -1,7 +1,8 @@
 """From marker positions to a source motion.
 
 Marker names become anatomical points by a map in ``cfg/motion/markers``; joint centers follow from them: given
-directly, as the middle of a lateral and a medial marker, or by regression. Gaps are filled when they are short.
+directly, as the middle of a lateral and a medial marker, or by regression. Where hips and shoulders are given and no
+ASIS, as by systems without markers, the pelvis leans as the trunk does. Gaps are filled when they are short.
 """
 
 from collections.abc import Mapping
@@ -12,10 +13,10 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
-from msemu.files import printable
+from msemu.files import MIN_FRAMES, printable
 from msemu.motion.formats.anatomy import frame, source_from_points
 from msemu.motion.formats.axes import ReadOptions, check_upright, to_z_up, unit_length
-from msemu.motion.formats.maps import choose_map, listed
+from msemu.motion.formats.maps import Need, choose_map, listed
 from msemu.motion.source import SourceMotion
 
 MAX_GAP_S = 0.25
@@ -38,7 +39,11 @@ HALF_WIDTH_M = {"knee": 0.057, "ankle": 0.042}
 """From a lateral marker to the middle of the joint where no medial marker is: half of a usual width of 10 and
 7 cm and the radius of a marker [m]; what a person differs from it moves the center by as much."""
 
-_REQUIRED = ("asis_r", "asis_l", "sacrum", *(f"{joint}_{side}" for joint in ("knee", "ankle") for side in "rl"))
+_ASIS = ("asis_r", "asis_l", "sacrum")
+_REQUIRED: tuple[Need, ...] = (
+    (_ASIS, ("hip_r", "hip_l", "shoulder_r", "shoulder_l")),
+    *(((f"{joint}_{side}",), (f"{joint}_lateral_{side}",)) for joint in ("knee", "ankle") for side in "rl"),
+)
 _HEAD = ("head_front", "head_back", "head_left", "head_right")
 
 
@@ -47,25 +52,20 @@ def source_from_markers(
     time_s: np.ndarray,
     markers: Mapping[str, np.ndarray],
     file_unit: str | None,
+    remarks: str,
     usual_up: str,
     options: ReadOptions,
 ) -> SourceMotion:
     """Return the source motion of markers in the file's axes and unit, shape [T, 3] each, NaN where not seen.
 
-    ``usual_up`` is the vertical axis that the format has by custom.
+    ``usual_up`` is the vertical axis that the format has by custom, ``remarks`` what was mended in the file.
 
     Raises:
         MsemuError: Unknown markers, gaps that are too long, or a person who stands along another axis.
     """
-    lateral = tuple(name.replace("_", "_lateral_") for name in _REQUIRED[3:])
-    seen = [name for name, values in markers.items() if np.isfinite(values).all(-1).sum() >= 4]
-    mapping = choose_map("markers", path, seen, _REQUIRED[:3], options.names)
-    missing = [
-        a for a, b in zip(_REQUIRED[3:], lateral, strict=True) if a not in mapping.found and b not in mapping.found
-    ]
-    if missing:
-        choose_map("markers", path, seen, (*_REQUIRED[:3], *missing), options.names)
-    needed = [*_REQUIRED[:3], *(a if a in mapping.found else b for a, b in zip(_REQUIRED[3:], lateral, strict=True))]
+    seen = [name for name, values in markers.items() if np.isfinite(values).all(-1).sum() >= MIN_FRAMES]
+    mapping = choose_map("markers", path, seen, _REQUIRED, options.names)
+    needed = mapping.needed
     part = _seen_together(path, markers, [name for point in needed for name in mapping.found[point]])
     time = time_s[part] - time_s[part][0]
 
@@ -77,13 +77,17 @@ def source_from_markers(
             points[point] = to_z_up(np.mean(seen_all, axis=0), options.up or usual_up)
     length = unit_length(path, options.unit or file_unit, _leg_length(points))
     points = {point: length * values for point, values in points.items()}
-    plane = _pelvis_plane(points)
-    _add_hips(points, plane)
+    if set(_ASIS) <= set(points):
+        plane = _pelvis_plane(points)
+        _add_hips(points, plane)
+        pelvis = plane * Rotation.from_euler("y", -PELVIS_PLANE_TILT_RAD)
+    else:
+        plane = pelvis = _pelvis_of_centers(points)
+        remarks += "; pelvis along the trunk, from hips and shoulders"
     _add_centers(points, plane)
     if options.up is None:
         in_file = to_z_up(np.eye(3), usual_up).T
         check_upright(path, {name: values @ in_file for name, values in points.items()}, usual_up)
-    pelvis = plane * Rotation.from_euler("y", -PELVIS_PLANE_TILT_RAD)
     rotations, head = {"pelvis": pelvis}, None
     if "shoulder_r" not in points and {"trunk_top", "trunk_bottom"} <= set(points):
         trunk = points["trunk_top"] - points["trunk_bottom"]
@@ -93,19 +97,20 @@ def source_from_markers(
         head = frame("left", left - right, "forward", front - back)
     kept = ("hip", "knee", "ankle", "toe", "heel", "shoulder", "elbow", "wrist")
     centers = {name: values for name, values in points.items() if name[:-2] in kept}
-    source = f"markers of {Path(path).name}, names of '{mapping.name}'"
+    source = f"markers of {Path(path).name}, names of '{mapping.name}'{remarks}"
     return source_from_points(path, time, centers, rotations, source, head, TRUNK_LEAN_RAD)
 
 
 def _leg_length(points: Mapping[str, np.ndarray]) -> float:
-    """Return a leg's length in the file's unit, from ASIS, which stands for the hip, over knee to ankle."""
+    """Return a leg's length in the file's unit, over knee to ankle; the ASIS stand for the hips where there are any."""
+    top = "asis" if set(_ASIS) <= set(points) else "hip"
     lengths = []
     for side in "rl":
         knee, ankle = (
             points[key if (key := f"{name}_{side}") in points else f"{name}_lateral_{side}"]
             for name in ("knee", "ankle")
         )
-        lengths.append(np.linalg.norm(points[f"asis_{side}"] - knee, axis=1) + np.linalg.norm(knee - ankle, axis=1))
+        lengths.append(np.linalg.norm(points[f"{top}_{side}"] - knee, axis=1) + np.linalg.norm(knee - ankle, axis=1))
     return float(np.mean(lengths))
 
 
@@ -113,6 +118,13 @@ def _pelvis_plane(points: Mapping[str, np.ndarray]) -> Rotation:
     """Return the axes of the plane through both ASIS and the sacrum."""
     middle = 0.5 * (points["asis_r"] + points["asis_l"])
     return frame("left", points["asis_l"] - points["asis_r"], "forward", middle - points["sacrum"])
+
+
+def _pelvis_of_centers(points: Mapping[str, np.ndarray]) -> Rotation:
+    """Return the axes of a pelvis that leans as the trunk does, from hips and shoulders."""
+    trunk = 0.5 * (points["shoulder_r"] + points["shoulder_l"] - points["hip_r"] - points["hip_l"])
+    along = frame("left", points["hip_l"] - points["hip_r"], "up", trunk)
+    return along * Rotation.from_euler("y", TRUNK_LEAN_RAD)
 
 
 def _add_hips(points: dict[str, np.ndarray], plane: Rotation) -> None:
@@ -156,8 +168,8 @@ def _seen_together(path: Path, markers: Mapping[str, np.ndarray], names: list[st
     """Return the frames from the first to the last in which all needed markers are seen."""
     seen = np.all([np.isfinite(markers[name]).all(axis=1) for name in names], axis=0)
     frames = np.flatnonzero(seen)
-    if len(frames) < 4:
-        raise MsemuError(f"{path}: there are fewer than 4 frames in which all of {listed(names)} are seen")
+    if len(frames) < MIN_FRAMES:
+        raise MsemuError(f"{path}: there are fewer than {MIN_FRAMES} frames in which all of {listed(names)} are seen")
     return slice(int(frames[0]), int(frames[-1]) + 1)
 
 

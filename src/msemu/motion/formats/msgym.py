@@ -14,7 +14,7 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
-from msemu.files import MAX_DURATION_S, RATE_HZ, read_numbers, scalar
+from msemu.files import MAX_DURATION_S, RATE_HZ, check_frames, read_numbers, scalar
 from msemu.models.body import Body
 from msemu.models.poses import posed
 from msemu.motion.clip import MotionClip
@@ -45,6 +45,7 @@ def read_msgym_gait(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
 
     period, stride = arrays["period"].item(), arrays["stride"].item()
     frames = round(period * fps)
+    check_frames(path, frames, f" at {fps:g} Hz")
     cycle = _resample_cycle(qpos, period, stride, frames)
     displacement = np.array([stride, 0.0, 0.0])
     cycle = body.couplings.project(cycle)
@@ -72,11 +73,10 @@ def free_root(coordinates: np.ndarray) -> np.ndarray:
 def _check(path: Path, arrays: dict[str, np.ndarray], body: Body) -> None:
     frames = len(arrays["qpos_traj"]) if arrays["qpos_traj"].ndim == 2 else 0
     expected = {"qpos_traj": (frames, body.model.nq - 1), "xpos_traj": (frames, body.model.nbody, 3)}
+    check_frames(path, frames)
     for key, shape in expected.items():
-        if frames < 8 or arrays[key].shape != shape:
-            raise MsemuError(
-                f"{path}: {key} has shape {arrays[key].shape}; MS-Human-700 needs {shape}, at least 8 frames"
-            )
+        if arrays[key].shape != shape:
+            raise MsemuError(f"{path}: {key} has shape {arrays[key].shape}; MS-Human-700 needs {shape}")
     rate = scalar(path, "framerate", arrays["framerate"], *RATE_HZ)
     period = scalar(path, "period", arrays["period"], 0.0, MAX_DURATION_S)
     if abs(period * rate - frames) > 0.5:

@@ -21,10 +21,12 @@ from msemu.motion.formats.maps import NameMap, choose_map, listed
 from msemu.motion.formats.opensim_storage import read_storage
 from msemu.motion.formats.pose_clip import num_frames, pose_clip
 from msemu.motion.formats.segment_fit import fit_rotations
+from msemu.motion.formats.text import distinct, without_place
 from msemu.motion.geometry import sole_heights
 from msemu.motion.smoothing import continuous_quaternions
 
-_REQUIRED = (*opensim.ROOT, *(f"{joint}_{side}" for joint in opensim.LEG[:5] for side in "rl"))
+_SAGITTAL = ("hip_flexion", "knee_angle", "ankle_angle")
+_REQUIRED = ("pelvis_tilt", "pelvis_ty", *(f"{joint}_{side}" for joint in _SAGITTAL for side in "rl"))
 
 
 def read_opensim(path: Path, body: Body, fps: float = 50.0, names: str | None = None) -> MotionClip:
@@ -37,12 +39,15 @@ def read_opensim(path: Path, body: Body, fps: float = 50.0, names: str | None = 
         MsemuError: The file is damaged, or does not hold the coordinates of a gait model.
     """
     storage = read_storage(path)
-    columns = {_short(label): values for label, values in storage.columns.items() if not label.endswith("/speed")}
-    mapping = choose_map("opensim", path, list(columns), _REQUIRED, names or _likely_map(columns))
+    columns = _by_name(storage.columns)
+    mapping = choose_map("opensim", path, list(columns), _REQUIRED, names)
+    if names is None and (likely := _likely_map(mapping, columns)) != mapping.name:
+        mapping = choose_map("opensim", path, list(columns), _REQUIRED, likely)
     check_times(path, storage.time)
     time = storage.time - storage.time[0]
     frames = num_frames(path, time[-1], fps)
     values = _standard(path, mapping, columns, storage.in_degrees)
+    zero = _fill(values)
     extra = {name: columns[name] for name in columns if name in body.joint_names and name not in values}
     instants = np.arange(frames) / fps
 
@@ -64,24 +69,42 @@ def read_opensim(path: Path, body: Body, fps: float = 50.0, names: str | None = 
     known = {name for members in mapping.found.values() for name in members}
     unused = [name for name in columns if name not in known | set(extra)] + sorted(set(mapping.found) - used)
     source = f"OpenSim file {Path(path).name}, names of '{mapping.name}'; columns not used: {listed(unused)}"
-    clip = pose_clip(path, body, fps, qpos, source)
+    if zero:
+        source += f"; not in the file, taken as zero: {', '.join(zero)}"
+    clip = pose_clip(path, body, fps, qpos, source + storage.remarks)
     clip.quality["floor_shift_cm"] = 100 * shift
     return clip
 
 
-def _short(label: str) -> str:
-    """Return the coordinate's name of a path such as ``/jointset/hip_r/hip_flexion_r/value``."""
-    return label.removesuffix("/value").rsplit("/", 1)[-1]
+def _by_name(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the columns that are no speeds by the coordinate's name.
+
+    That of a path such as ``/jointset/hip_r/hip_flexion_r/value`` is ``hip_flexion_r``.
+    """
+    plain = [without_place(label) for label in columns]
+    short = [label.removesuffix("/value").rsplit("/", 1)[-1] for label in plain]
+    names = distinct(short, [f"column {index + 2}" for index in range(len(columns))])
+    whole = zip(names, columns.values(), plain, strict=True)
+    return {name: values for name, values, label in whole if not label.endswith("/speed")}
 
 
-def _likely_map(columns: dict[str, np.ndarray]) -> str | None:
+def _likely_map(mapping: NameMap, columns: dict[str, np.ndarray]) -> str:
     """Choose by the sign of the knees: nobody's knees bend forward."""
-    knees = [columns[name] for name in ("knee_angle_r", "knee_angle_l") if name in columns]
-    if not knees:
-        return None
-    if np.mean(knees) > 0:
+    if np.mean([columns[name] for side in "rl" for name in mapping.found[f"knee_angle_{side}"]]) > 0:
         return "rajagopal"
-    return "hamner" if "arm_flex_r" in columns else "gait2392"
+    return "hamner" if "arm_flex_r" in mapping.found else "gait2392"
+
+
+def _fill(values: dict[str, np.ndarray]) -> list[str]:
+    """Add as zeros the coordinates that planar models lack; return their names.
+
+    Lumbar joints and arms are whole or lack altogether.
+    """
+    groups = [opensim.ROOT, opensim.LUMBAR]
+    groups += [tuple(f"{name}_{side}" for name in names) for side in "rl" for names in (opensim.LEG[:3], opensim.ARM)]
+    lacking = [name for group in groups if set(group) & set(values) for name in group if name not in values]
+    values |= {name: np.zeros(len(values["pelvis_ty"])) for name in lacking}
+    return lacking
 
 
 def _standard(path: Path, mapping: NameMap, columns: dict[str, np.ndarray], in_degrees: bool) -> dict[str, np.ndarray]:

@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import MAX_COLUMNS, check_frames, parse_numbers, printable, read_text, write_text
-
-_MAX_HEADER_LINES = 200
+from msemu.files import MAX_COLUMNS, check_frames, write_text
+from msemu.motion.formats.text import TextFile, distinct, fields, keyword
 
 
 @dataclass(frozen=True)
@@ -24,14 +23,16 @@ class Storage:
     Attributes:
         name: First line of the file.
         time: Instants [s], shape [T], increasing.
-        columns: Values by label, as they stand in the file, shape [T] each; of a repeated label the first.
+        columns: Values by label, as they stand in the file, shape [T] each; labels that are repeated carry their place.
         in_degrees: Whether rotations are in degrees; translations are in meters either way.
+        remarks: What was mended in the text.
     """
 
     name: str
     time: np.ndarray
     columns: dict[str, np.ndarray]
     in_degrees: bool
+    remarks: str = ""
 
 
 def write_storage(
@@ -72,43 +73,41 @@ def read_storage(path: Path) -> Storage:
         MsemuError: The file is missing, has no header or no column ``time``, is shorter than its header says,
             or holds values that are not finite.
     """
-    lines = read_text(path).splitlines()
-    end = next((i for i, line in enumerate(lines[:_MAX_HEADER_LINES]) if line.strip().lower() == "endheader"), None)
-    if end is None:
+    text = TextFile(path)
+    end = text.find("endheader")
+    if end < 0:
         raise MsemuError(f"{path} is not an OpenSim storage file: no line 'endheader'")
-    header = _header_values(lines[:end])
-    body = [line for line in lines[end + 1 :] if line.strip()]
-    if not body:
+    if end + 1 == len(text.lines):
         raise MsemuError(f"{path} ends after its header; is the file complete?")
-    labels = body[0].split("\t") if "\t" in body[0] else body[0].split()
-    labels = [label.strip() for label in labels if label.strip()]
-    if not labels or labels[0].lower() != "time" or len(labels) > MAX_COLUMNS:
-        raise MsemuError(f"{path}: the line after 'endheader' must name at most {MAX_COLUMNS} columns, 'time' first")
-    table = parse_numbers(path, body[1:], len(labels), first_row=end + 2)
-    declared = header.get("nrows", str(len(table)))
-    if declared != str(len(table)):
-        raise MsemuError(
-            f"{path}: the header declares {printable(declared, 20)} rows, there are {len(table)}; is it complete?"
-        )
+    labels = [label for label in fields(text.lines[end + 1].text) if label]
+    if labels[0].lower() != "time" or len(labels) > MAX_COLUMNS:
+        raise text.error(text.lines[end + 1], f"must name the columns, 'time' first, at most {MAX_COLUMNS}")
+    header, rows = [keyword(line.text) for line in text.lines[:end]], text.lines[end + 2 :]
+    stated = _header_values(header)
+    table = text.numbers(rows, len(labels))
+    if "nrows" in stated:
+        text.check_count(stated["nrows"], len(table), "rows")
     check_frames(path, len(table))
-    if (np.diff(table[:, 0]) <= 0).any():
-        raise MsemuError(f"{path}: the column 'time' does not increase")
+    table = text.in_order(rows, table)
+    labels = distinct(labels, [f"column {index + 1}" for index in range(len(labels))])
     return Storage(
-        name=lines[0].strip(),
+        name=text.lines[0].text.strip(),
         time=table[:, 0],
-        columns={label: table[:, labels.index(label)] for label in labels[1:]},
-        in_degrees=_in_degrees(header.get("indegrees"), lines[:end]),
+        columns=dict(zip(labels[1:], table.T[1:], strict=True)),
+        in_degrees=_in_degrees(stated.get("indegrees"), header),
+        remarks=text.remarks,
     )
 
 
 def _in_degrees(stated: str | None, header: list[str]) -> bool:
     """Whether angles are in degrees; a SIMM header, which does not say, means so unless a remark says otherwise."""
     if stated is not None:
-        return stated.lower() in ("yes", "y", "true", "1")
-    remarks = " ".join(header).lower()
+        return stated in ("yes", "y", "true", "1")
+    remarks = " ".join(header)
     return "angles are in degrees" in remarks or ("simm motion file" in remarks and "in radians" not in remarks)
 
 
 def _header_values(lines: list[str]) -> dict[str, str]:
-    pairs = (line.split("=", 1) for line in lines if "=" in line)
-    return {key.strip().lower(): value.strip() for key, value in pairs}
+    """Return what lines such as ``nrows=30``, or ``datarows 30`` of SIMM, state."""
+    pairs = (line.replace("=", " ").split(maxsplit=1) for line in lines)
+    return {pair[0]: pair[1].strip() for pair in pairs if len(pair) == 2}

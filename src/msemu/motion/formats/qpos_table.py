@@ -17,6 +17,7 @@ from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.maps import listed
 from msemu.motion.formats.pose_clip import num_frames, pose_clip
+from msemu.motion.formats.text import TextFile, distinct, fields
 from msemu.motion.smoothing import continuous_quaternions
 
 ROOT = ("root_x", "root_y", "root_z", "root_qw", "root_qx", "root_qy", "root_qz")
@@ -30,15 +31,13 @@ def read_qpos(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
     Raises:
         MsemuError: The file is damaged, or names joints that the body does not have.
     """
-    columns, time, table = _read_npz(path, body) if files.array_names(path) else _read_csv(path)
+    columns, time, table, remarks = _read_npz(path, body) if files.array_names(path) else _read_csv(path)
     unknown = [name for name in columns if name not in (*ROOT, *body.joint_names)]
     missing = [name for name in ROOT if name not in columns]
     if unknown or missing:
         raise MsemuError(
             f"{path} does not fit body '{body.name}': unknown columns {listed(unknown)}; missing {listed(missing)}"
         )
-    if len(set(columns)) != len(columns):
-        raise MsemuError(f"{path} names a column twice")
     files.check_frames(path, len(table))
     files.check_times(path, time)
     given = np.repeat(body.neutral_qpos[None], len(table), axis=0)
@@ -52,7 +51,7 @@ def read_qpos(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
     qpos = CubicSpline(time - time[0], given, axis=0)(np.arange(frames) / fps)
     qpos[:, 3:7] /= np.linalg.norm(qpos[:, 3:7], axis=1, keepdims=True)
     qpos = body.couplings.project(qpos)
-    return pose_clip(path, body, fps, qpos, f"poses of {Path(path).name}")
+    return pose_clip(path, body, fps, qpos, f"poses of {Path(path).name}{remarks}")
 
 
 def write_csv(path: Path, clip: MotionClip) -> None:
@@ -62,7 +61,7 @@ def write_csv(path: Path, clip: MotionClip) -> None:
     write_text(path, "\n".join([",".join(["time", *ROOT, *clip.joint_names]), *rows]) + "\n")
 
 
-def _read_npz(path: Path, body: Body) -> tuple[list[str], np.ndarray, np.ndarray]:
+def _read_npz(path: Path, body: Body) -> tuple[list[str], np.ndarray, np.ndarray, str]:
     present = files.array_names(path)
     arrays = files.read_numbers(path, ("qpos", *sorted({"fps", "time"} & present)))
     qpos = arrays["qpos"]
@@ -80,13 +79,27 @@ def _read_npz(path: Path, body: Body) -> tuple[list[str], np.ndarray, np.ndarray
             f"{path}: qpos has shape {qpos.shape} for {len(time)} instants; body '{body.name}' needs"
             f" [T, {body.model.nq}], or name its joints in 'joint_names'"
         )
-    return [*ROOT, *names], time, qpos
+    _check_once(path, names)
+    return [*ROOT, *names], time, qpos, ""
 
 
-def _read_csv(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
-    lines = [line for line in files.read_text(path).splitlines() if line.strip()]
-    names = [name.strip() for name in lines[0].split(",")] if lines else []
-    if not names or names[0].lower() != "time" or len(names) > files.MAX_COLUMNS:
+def _read_csv(path: Path) -> tuple[list[str], np.ndarray, np.ndarray, str]:
+    text = TextFile(path)
+    head = 1 if text.find("sep=") == 0 else 0  # a line by which spreadsheets say what separates the fields
+    names = fields(text.lines[head].text.strip(" #")) if head < len(text.lines) else [""]
+    if names[0].lower() != "time" or len(names) > files.MAX_COLUMNS:
         raise MsemuError(f"{path}: the first line must name the columns, 'time' first, at most {files.MAX_COLUMNS}")
-    table = files.parse_numbers(path, lines[1:], len(names), first_row=1)
-    return names[1:], table[:, 0], table[:, 1:]
+    while not names[-1]:
+        names.pop()
+    _check_once(path, names)
+    rows = text.lines[head + 1 :]
+    files.check_frames(path, len(rows))
+    table = text.in_order(rows, text.numbers(rows, len(names)))
+    return names[1:], table[:, 0], table[:, 1:], text.remarks
+
+
+def _check_once(path: Path, names: list[str]) -> None:
+    """Refuse names that stand more than once; the message says where."""
+    places = distinct(names, [f"column {index + 1}" for index in range(len(names))])
+    if repeated := [place for place, name in zip(places, names, strict=True) if place != name]:
+        raise MsemuError(f"{path} names a joint more than once: {listed(repeated)}; remove all but one")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import array_names, printable, read_bytes
+from msemu.files import array_names, decode, printable, read_bytes
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.amass import RATES, read_amass
@@ -31,6 +31,9 @@ _FORMATS = "DeepMimic JSON, Isaac AMP npz, AMASS npz, BVH, TRC, C3D, OpenSim .mo
 CLIP_FORMATS = ("storage", "msgym", "qpos_npz", "qpos_csv")
 """Formats that hold joint angles and become a clip as they are."""
 
+_START_BYTES = 2**14
+"""Beginning of a text file from which its format is told [bytes]."""
+
 
 def detect_format(path: Path) -> str:
     """Return the format of a motion file from its content, not from its name.
@@ -44,20 +47,20 @@ def detect_format(path: Path) -> str:
     """
     path = Path(path)
     content = read_bytes(path)
-    start = content[:4096].lstrip()
+    start = decode(content[:_START_BYTES]).lstrip().lower()
     if content.startswith(b"PK"):
         return _npz_format(path)
     if is_c3d(content):
         return "c3d"
-    if start.startswith(b"{"):
+    if start.startswith("{"):
         return "deepmimic"
-    if start.startswith(b"HIERARCHY"):
+    if start.startswith("hierarchy"):
         return "bvh"
-    if start.startswith(b"PathFileType"):
+    if start.startswith("pathfiletype"):
         return "trc"
-    if b"endheader" in start.lower():
+    if "endheader" in start:
         return "storage"
-    if path.suffix.lower() == ".csv" and b"," in start:
+    if path.suffix.lower() == ".csv" and "time" in start:
         return "qpos_csv"
     raise MsemuError(f"{path} is of an unknown format; msemu reads {_FORMATS}")
 

@@ -7,43 +7,77 @@ Files"). The declared numbers of frames and markers are often wrong in published
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import MAX_COLUMNS, check_frames, check_table, read_text, write_text
+from msemu.files import MAX_COLUMNS, check_frames, write_text
 from msemu.motion.formats.axes import UNITS
+from msemu.motion.formats.text import TextFile, distinct, fields, keyword, separator_of
 
 
-def read_trc(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray], str | None]:
-    """Return the instants [s], the markers in the file's unit, and that unit; None when the file states none.
+class MarkerFile(NamedTuple):
+    """What a file of markers holds.
 
-    The shapes are [T] and, for each marker, [T, 3]. A marker that was not seen is NaN.
+    Attributes:
+        time_s: Instants from 0 [s], shape [T].
+        markers: Positions by name in the file's unit, shape [T, 3] each, NaN where not seen; names that are repeated
+            carry their place.
+        unit: The file's unit of length; None when it states none.
+        remarks: What was mended in the text.
+    """
+
+    time_s: np.ndarray
+    markers: dict[str, np.ndarray]
+    unit: str | None
+    remarks: str = ""
+
+
+def read_trc(path: Path) -> MarkerFile:
+    """Read a TRC file.
 
     Raises:
         MsemuError: The file is no TRC, truncated, or holds impossible values.
     """
-    lines = read_text(path).splitlines()
-    if len(lines) < 6 or not lines[0].startswith("PathFileType") or not lines[3].startswith("Frame#"):
+    text = TextFile(path)
+    start = text.find("frame#")
+    if text.find("pathfiletype") != 0 or start < 0:
         raise MsemuError(f"{path} is not a TRC file: 'PathFileType' or 'Frame#' is missing")
-    labels = lines[3].rstrip("\t \r").split("\t")
-    names = [label.strip() for label in labels[2:] if label.strip()]
-    if not 0 < len(names) <= MAX_COLUMNS // 3 or len(set(names)) != len(names):
-        raise MsemuError(f"{path} must name 1 to {MAX_COLUMNS // 3} different markers; it names {len(names)}")
-    unit = dict(zip(lines[1].split("\t"), lines[2].split("\t"), strict=False)).get("Units", "").strip().lower()
-    rows = [line for line in lines[5:] if line.strip()]
+    names, separator = _names(text, start), separator_of(text.lines[start].text)
+    stated = _stated(text, start)
+    rows = text.lines[start + 1 :]
+    if rows and keyword(rows[0].text).startswith("x"):  # the axes, X1 Y1 Z1 ...
+        rows = rows[1:]
     check_frames(path, len(rows))
-    check_table(path, len(rows), 1 + 3 * len(names))
-    table = np.empty((len(rows), 1 + 3 * len(names)))
-    for index, row in enumerate(rows):
-        table[index] = _numbers(path, row, table.shape[1], index)
-    time = table[:, 0]
-    if not np.isfinite(time).all() or (np.diff(time) <= 0).any():
-        raise MsemuError(f"{path}: the column 'Time' does not increase")
-    if np.isinf(table).any():
-        raise MsemuError(f"{path} holds values that are infinite")
-    markers = table[:, 1:].reshape(len(rows), len(names), 3)
-    return time - time[0], dict(zip(names, markers.swapaxes(0, 1), strict=True)), unit if unit in UNITS else None
+    table = text.numbers(rows, 2 + 3 * len(names), separator or " ")[:, 1:]
+    declared = stated.get("numframes", "")
+    if declared.isdecimal() and int(declared[:9]) != len(rows):
+        text.remark(f"the header declares {declared[:9]} frames, there are {len(rows)}")
+    table = text.in_order(rows, table)
+    markers = table[:, 1:].reshape(len(table), len(names), 3).swapaxes(0, 1)
+    unit = stated.get("units")
+    return MarkerFile(
+        table[:, 0] - table[0, 0],
+        dict(zip(names, markers, strict=True)),
+        unit if unit in UNITS else None,
+        text.remarks,
+    )
+
+
+def _names(text: TextFile, start: int) -> list[str]:
+    """Return the names of the markers in a line of labels; those that stand twice carry their column."""
+    labels = [(label, f"column {index + 1}") for index, label in enumerate(fields(text.lines[start].text)) if label]
+    if not 2 < len(labels) <= 2 + MAX_COLUMNS // 3:
+        reason = f"must name 1 to {MAX_COLUMNS // 3} markers after 'Frame#' and 'Time'; it names {len(labels) - 2}"
+        raise text.error(text.lines[start], reason)
+    return distinct([label for label, _ in labels[2:]], [place for _, place in labels[2:]])
+
+
+def _stated(text: TextFile, start: int) -> dict[str, str]:
+    """Return what the header states, such as ``units``: a line of keys, then one of values."""
+    lines = [fields(line.text.lower()) for line in text.lines[1:start]]
+    return dict(zip(*lines[:2], strict=False)) if len(lines) >= 2 else {}
 
 
 def write_trc(path: Path, time: np.ndarray, markers: Mapping[str, np.ndarray]) -> None:
@@ -67,17 +101,3 @@ def write_trc(path: Path, time: np.ndarray, markers: Mapping[str, np.ndarray]) -
         for index, (instant, row) in enumerate(zip(time, table, strict=True))
     ]
     write_text(path, "\n".join(lines) + "\n")
-
-
-def _numbers(path: Path, row: str, columns: int, index: int) -> np.ndarray:
-    """Return time and coordinates of a row; blank fields are NaN."""
-    fields = row.rstrip("\r\n").split("\t")[1:]
-    while len(fields) > columns and not fields[-1].strip():
-        fields.pop()
-    fields += [""] * (columns - len(fields))
-    if len(fields) != columns:
-        raise MsemuError(f"{path}: frame {index + 1} has {len(fields)} columns, expected {columns}")
-    try:
-        return np.array([float(field) if field.strip() else np.nan for field in fields])
-    except ValueError:
-        raise MsemuError(f"{path}: frame {index + 1} holds something that is not a number") from None

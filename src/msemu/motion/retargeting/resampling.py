@@ -6,6 +6,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from msemu.errors import MsemuError
+from msemu.files import check_frames
 from msemu.motion.smoothing import continuous_quaternions
 from msemu.motion.source import SourceMotion
 
@@ -15,8 +16,12 @@ def resample(source: SourceMotion, fps: float) -> SourceMotion:
 
     Quaternions are interpolated componentwise with continuous signs and normalized, which is smooth to the second
     derivative; spherical linear interpolation would put a kink into the angular velocity at each source frame.
+
+    Raises:
+        MsemuError: Too few frames are left of it.
     """
-    frames = max(2, int(np.floor(source.time_s[-1] * fps + 1e-9)) + 1)
+    frames = int(np.floor(source.time_s[-1] * fps + 1e-9)) + 1
+    check_frames(f"motion '{source.name}'", frames, f" at {fps:g} Hz")
     return _evaluate(source, np.arange(frames) / fps, None)
 
 
@@ -28,10 +33,11 @@ def resample_cycle(source: SourceMotion, displacement: np.ndarray | None, fps: f
     `msemu.motion.retargeting.looping.spread_gap` [m], shape [3]; None samples an open cycle at the same instants.
 
     Raises:
-        MsemuError: A segment makes a whole turn within the period.
+        MsemuError: A segment makes a whole turn within the period, or too few frames are left of it.
     """
     period = source.time_s[-1]
-    frames = max(2, round(period * fps))
+    frames = round(period * fps)
+    check_frames(f"motion '{source.name}'", frames, f" at {fps:g} Hz")
     sampled = _evaluate(source, np.arange(frames) * (period / frames), displacement)
     return replace(sampled, time_s=np.arange(frames) / fps)
 

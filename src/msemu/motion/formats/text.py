@@ -1,0 +1,173 @@
+"""The one reader of text formats (BVH, TRC, OpenSim storage, CSV): text as many programs write it.
+
+Marks of the byte order, ends of lines, blank lines, quotation marks, what separates fields and what separates decimals
+are taken as they come; what was mended is remarked. What cannot be read is refused with its line in the file.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from msemu.errors import MsemuError
+from msemu.files import MAX_FRAMES, check_table, printable, read_text
+
+MAX_REPEATS = 0.1
+"""Largest share of the rows whose times may repeat those before them."""
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_BETWEEN_FIELDS = " \t;,"
+_PLACE = re.compile(r" \[[a-z]+ \d+\]$")
+
+
+class Line(NamedTuple):
+    """A line and its number in the file, from 1."""
+
+    number: int
+    text: str
+
+
+class TextFile:
+    """A text file: its lines that are not blank, and what is to be said about it in the clip's source.
+
+    Raises:
+        MsemuError: The file is missing, too large, binary or of too many lines.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        text = read_text(path)
+        if max(text.count("\n"), text.count("\r")) > 4 * MAX_FRAMES:
+            raise MsemuError(f"{path} has more than {4 * MAX_FRAMES} lines, which is refused")
+        lines = (Line(index + 1, line) for index, line in enumerate(_LINE_END.split(text)))
+        self.lines = [line for line in lines if line.text.strip(_BETWEEN_FIELDS)]
+        self._remarks: list[str] = []
+
+    @property
+    def remarks(self) -> str:
+        """What was mended, to stand at the end of a source."""
+        return "".join(f"; {remark}" for remark in self._remarks)
+
+    def error(self, line: Line, reason: str) -> MsemuError:
+        """Return the user's error about a line."""
+        return MsemuError(f"{self.path}: line {line.number} {reason}")
+
+    def find(self, *starts: str) -> int:
+        """Return the index of the first line that starts with one of these, in any case; -1 when there is none."""
+        return next((i for i, line in enumerate(self.lines) if keyword(line.text).startswith(starts)), -1)
+
+    def check_count(self, declared: str, found: int, what: str) -> None:
+        """Compare a count in the header with what is there: one more or less is remarked, another one refused."""
+        try:
+            difference = abs(int(declared) - found)
+        except ValueError:
+            difference = found + 2
+        if difference > 1:
+            raise MsemuError(
+                f"{self.path}: the header declares {printable(declared, 20)} {what}, there are {found};"
+                " is the file complete?"
+            )
+        if difference:
+            self.remark(f"the header declares {declared} {what}, there are {found}")
+
+    def remark(self, text: str) -> None:
+        """Note what was mended."""
+        self._remarks.append(text)
+
+    def numbers(self, lines: Sequence[Line], columns: int, separator: str | None = None) -> np.ndarray:
+        """Return the table that lines of numbers hold, shape [len(lines), columns].
+
+        Memory is taken for what is there, not for what a header declares. With a ``separator``, fields may be empty:
+        NaN.
+
+        Raises:
+            MsemuError: A row with another number of columns, text, or, without a separator, a value that is not finite.
+        """
+        check_table(self.path, len(lines), columns)
+        table = np.empty((len(lines), columns))
+        for row, line in zip(table, lines, strict=True):
+            row[:] = self._row(line, columns, separator)
+        return table
+
+    def in_order(self, lines: Sequence[Line], table: np.ndarray) -> np.ndarray:
+        """Return a table whose first column is time without the rows that repeat a time, which is remarked.
+
+        Raises:
+            MsemuError: Time goes back, or more than `MAX_REPEATS` of the times are repeated.
+        """
+        time = table[:, 0]
+        steps = np.diff(time)
+        if len(back := np.flatnonzero(~(steps >= 0))):
+            row = int(back[0]) + 1
+            raise self.error(lines[row], f"has the time {time[row]:g} after {time[row - 1]:g}: time does not increase")
+        repeated = np.flatnonzero(steps == 0) + 1
+        if len(repeated) > max(1, MAX_REPEATS * len(table)):
+            reason = f"repeats the time {time[repeated[0]]:g}, as {len(repeated)} of {len(table)} rows do"
+            raise self.error(lines[repeated[0]], f"{reason}: time does not increase; is it rounded?")
+        if len(repeated):
+            self.remark(f"left out: {len(repeated)} rows that repeat a time, first line {lines[repeated[0]].number}")
+        return np.delete(table, repeated, axis=0)
+
+    def _row(self, line: Line, columns: int, separator: str | None) -> list[float]:
+        items = _items(line.text, columns, separator)
+        if len(items) != columns:
+            raise self.error(line, f"has {len(items)} columns, expected {columns}; is the file complete?")
+        try:
+            values = [float(item) if item else math.nan for item in items]
+        except ValueError:
+            wrong = next(item for item in items if item and not _is_number(item))
+            raise self.error(line, f"holds '{printable(wrong)}', which is not a number") from None
+        if any(math.isinf(value) or (separator is None and math.isnan(value)) for value in values):
+            raise self.error(line, "holds a value that is not finite")
+        return values
+
+
+def keyword(text: str) -> str:
+    """Return a line in lower case without blanks and separators around it."""
+    return text.strip(_BETWEEN_FIELDS).lower()
+
+
+def separator_of(text: str) -> str | None:
+    """Return what separates the fields of a line: tabs, semicolons or commas; None for blanks."""
+    return next((mark for mark in "\t;," if mark in text), None)
+
+
+def fields(text: str) -> list[str]:
+    """Return the fields of a line of names, of which those between two separators may be empty."""
+    return [item.strip(" \t\"'") for item in text.split(separator_of(text))]
+
+
+def distinct(labels: Sequence[str], places: Sequence[str]) -> list[str]:
+    """Return labels of which those that occur more than once carry their place: ``knee [column 2]``."""
+    count = Counter(labels)
+    return [label if count[label] == 1 else f"{label} [{place}]" for label, place in zip(labels, places, strict=True)]
+
+
+def without_place(label: str) -> str:
+    """Return a label without what `distinct` has added."""
+    return _PLACE.sub("", label)
+
+
+def _items(text: str, columns: int, separator: str | None) -> list[str]:
+    """Return the numbers of a row; commas are decimal where the number of columns says so."""
+    if separator is not None and separator in text:
+        items = [item.strip() for item in text.split(separator)]
+        while len(items) > columns and not items[-1]:
+            items.pop()
+        items += [""] * (columns - len(items))
+        return items if separator == "," else [item.replace(",", ".") for item in items]
+    text = text.replace(";", " ")
+    apart, decimal = text.replace(",", " ").split(), text.replace(",", ".").split()
+    return min(apart, decimal, key=lambda items: abs(len(items) - columns))
+
+
+def _is_number(item: str) -> bool:
+    try:
+        float(item)
+    except ValueError:
+        return False
+    return True
