@@ -16,11 +16,12 @@ from msemu.envs.action.space import Scene
 from msemu.envs.readings import Transition
 from msemu.envs.terms import Term
 from msemu.errors import MsemuError, suggestion
-from msemu.files import MAX_COLUMNS, MAX_FRAMES, check_times, parse_numbers, printable, read_text
+from msemu.files import MAX_COLUMNS, MAX_FRAMES, check_times, printable
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.maps import listed
 from msemu.motion.formats.opensim_storage import read_storage
+from msemu.motion.formats.text import TextFile
 from msemu.schema.ranges import Finite, Fraction, Range
 
 _CYCLE = {"phase": 1.0, "percent": 100.0}
@@ -178,18 +179,17 @@ def read_emg(path: Path) -> EmgRecording:
 
 
 def _read_csv(path: Path) -> tuple[str, np.ndarray, dict[str, np.ndarray]]:
-    lines = read_text(path).splitlines() or [""]
-    names = [name.strip().strip('"') for name in lines[0].split(",")]
+    text = TextFile(path)
+    names, rows = text.columns()
     axis = names[0].lower()
     if axis not in ("time", *_CYCLE) or not 2 <= len(names) <= MAX_COLUMNS or len(set(names)) < len(names):
         raise MsemuError(
             f"{path}: the first line must name the columns, each once: first time (in s), phase (0 to 1) or percent (0"
             " to 100), then the channels, separated by commas"
         )
-    rows = [line for line in lines[1:] if line.strip()]
     if not 2 <= len(rows) <= MAX_FRAMES:
         raise MsemuError(f"{path} has {len(rows)} rows of numbers; 2 to {MAX_FRAMES} are accepted")
-    table = parse_numbers(path, rows, len(names), first_row=1)
+    table = text.numbers(rows, len(names))
     return axis, table[:, 0], dict(zip(names[1:], table.T[1:], strict=True))
 
 

@@ -154,7 +154,7 @@ BAD_AMP = {
     "fps of zero": (lambda a: a.update(fps=np.int64(0)), "fps is 0"),
     "fps as text": (lambda a: a.update(fps=np.array("fast")), "not numbers"),
     "no unit quaternions": (lambda a: a.update(body_rotations=2 * a["body_rotations"]), "unit quaternions"),
-    "missing key": (lambda a: a.pop("dof_positions"), "no array 'dof_positions'"),
+    "missing key": (lambda a: a.pop("body_rotations"), "no array 'body_rotations'"),
     "no limbs": (lambda a: a.update(body_positions=np.zeros((6, 15, 3))), "limb has no length"),
 }
 

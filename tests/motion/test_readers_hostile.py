@@ -178,7 +178,7 @@ def test_a_name_map_runs_no_code(tmp_path, legs):
 
 BAD_BVH = {
     "no motion": (lambda text: text.split("MOTION")[0], "'MOTION' is missing"),
-    "an open bracket": (lambda text: text.replace("}\n}\n", "}\n", 1), "not one tree|no part of a skeleton"),
+    "an open bracket": (lambda text: text.replace("}\n}\n", "}\n", 1), "no bracket closes|no part of a skeleton"),
     "an unknown channel": (
         lambda text: text.replace("Xposition", "Wposition"),
         r"line 5 names the channel 'Wposition'; known: Xp",
@@ -190,7 +190,7 @@ BAD_BVH = {
     "a missing number": (lambda text: text.rstrip("\n").rsplit(" ", 1)[0], "expected"),
     "too many joints": (
         lambda text: text.replace("MOTION", "JOINT x\n{\n}\n" * 600 + "MOTION"),
-        "more than 500|not one tree",
+        "more than 500|2 skeletons",
     ),
 }
 

@@ -3,11 +3,12 @@
 from dataclasses import asdict
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from msemu.cli.motion.options import InfoCfg, PlayClipCfg
 from msemu.console import progress, require_suffix, write_json
-from msemu.files import save_image
+from msemu.files import printable, save_image
 from msemu.models import load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.recording import Recording
@@ -56,13 +57,13 @@ def facts(clip: MotionClip) -> dict:
 
 def clip_table(clip: MotionClip, title: str) -> Table:
     """Show a clip as people judge it; all figures are in the JSON."""
-    table = Table("", "value", title=title, show_header=False)
-    table.add_row("motion", clip.name)
-    table.add_row("body", f"{clip.body}, {len(clip.joint_names)} joints")
+    table = Table("", "value", title=_plain(title), show_header=False)
+    table.add_row("motion", _plain(clip.name))
+    table.add_row("body", f"{_plain(clip.body)}, {len(clip.joint_names)} joints")
     table.add_row("length", f"{clip.num_frames} frames at {clip.fps:g} Hz, {clip.duration_s:.2f} s")
     table.add_row("repeats", f"yes, {clip.cycle_displacement[0]:.3f} m per cycle" if clip.cyclic else "no")
-    table.add_row("source", clip.source)
-    table.add_row("license", clip.license or "not stated in the file")
+    table.add_row("source", _plain(clip.source))
+    table.add_row("license", _plain(clip.license) or "not stated in the file")
     table.add_section()
     quality = clip.quality
     for label, pattern in _QUALITY_ROWS:
@@ -71,6 +72,11 @@ def clip_table(clip: MotionClip, title: str) -> Table:
         except KeyError:
             continue
     return table
+
+
+def _plain(text: str) -> str:
+    """Return a text from a file as it stands, neither control characters nor markup."""
+    return escape(printable(text, 2000))
 
 
 _QUALITY_ROWS = (

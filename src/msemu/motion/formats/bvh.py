@@ -146,8 +146,15 @@ def _parse_hierarchy(text: TextFile, lines: Sequence[Line]) -> list[Joint]:
             open_joints.pop()
         elif word not in ("{", "HIERARCHY"):
             raise text.error(line, f"is no part of a skeleton: '{printable(line.text.strip())}'")
-    if open_joints or [joint.parent for joint in joints].count(-1) != 1:
-        raise MsemuError(f"{text.path}: the skeleton is not one tree; is a bracket missing?")
+    if open_joints:
+        raise text.error(
+            lines[-1], f"ends the skeleton, in which no bracket closes '{printable(joints[open_joints[-1]].name)}'"
+        )
+    roots = [joint for joint in joints if joint.parent < 0]
+    if len(roots) != 1:
+        raise MsemuError(
+            f"{text.path} has {len(roots)} skeletons (lines {[joint.line for joint in roots][:4]}), not one"
+        )
     names = distinct([joint.name for joint in joints], [f"line {joint.line}" for joint in joints])
     for joint, name in zip(joints, names, strict=True):
         joint.name = name

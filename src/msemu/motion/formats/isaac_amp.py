@@ -1,8 +1,8 @@
 """Reader of the humanoid AMP motion files of Isaac Lab (npz).
 
 World poses of the 15 bodies of the AMP humanoid: ``fps``, ``body_names`` [15], ``body_positions`` [T, 15, 3]
-(m, z up), ``body_rotations`` [T, 15, 4] (w, x, y, z), ``dof_positions`` [T, 28]. Keys as documented in Isaac
-Lab, ``isaaclab_tasks/direct/humanoid_amp/motions/README.md``. A body's origin is the joint that carries it.
+(m, z up), ``body_rotations`` [T, 15, 4] (w, x, y, z); other arrays are not read. Keys as documented in Isaac Lab,
+``isaaclab_tasks/direct/humanoid_amp/motions/README.md``. A body's origin is the joint that carries it.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from msemu.files import RATE_HZ, check_frames, read_arrays, read_numbers, scalar
 from msemu.motion.formats import humanoid_foot
 from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
-KEYS = ("fps", "body_positions", "body_rotations", "dof_positions")
+KEYS = ("fps", "body_positions", "body_rotations")
 
 _JOINTS = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 _BODIES = ("thigh", "shin", "foot", "upper_arm", "lower_arm", "hand")

@@ -23,7 +23,7 @@ _PREFIX_SHARE = 0.8
 """Share of the names that carry a prefix which then says nothing."""
 
 _PREFIX_LENGTH = 80
-_SEPARATORS = re.compile(r"[:_.\s|-]+")
+_PREFIX_END = re.compile(r"[:_.\s|-]+|(?<=[a-z0-9])(?=[A-Z])")
 
 
 @dataclass(frozen=True)
@@ -147,9 +147,13 @@ def _bare(name: str, prefix: str = "") -> str:
 
 
 def _common_prefix(names: Sequence[str]) -> str:
-    """Return the longest beginning up to a separator that nearly all names share, in lower case."""
-    lowered = [name.strip().lower() for name in names]
-    starts = Counter(name[: match.end()] for name in lowered for match in _SEPARATORS.finditer(name[:_PREFIX_LENGTH]))
+    """Return the longest beginning, up to a separator or a capital, that nearly all names share, in lower case."""
+    starts = Counter(
+        name[: match.end()].lower()
+        for name in map(str.strip, names)
+        for match in _PREFIX_END.finditer(name[:_PREFIX_LENGTH])
+        if match.end() < len(name)
+    )
     shared = [start for start, count in starts.items() if count >= max(3, _PREFIX_SHARE * len(names))]
     return max(shared, key=len, default="")
 

@@ -17,7 +17,7 @@ from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.maps import listed
 from msemu.motion.formats.pose_clip import num_frames, pose_clip
-from msemu.motion.formats.text import TextFile, distinct, fields
+from msemu.motion.formats.text import TextFile, distinct
 from msemu.motion.smoothing import continuous_quaternions
 
 ROOT = ("root_x", "root_y", "root_z", "root_qw", "root_qx", "root_qy", "root_qz")
@@ -85,14 +85,10 @@ def _read_npz(path: Path, body: Body) -> tuple[list[str], np.ndarray, np.ndarray
 
 def _read_csv(path: Path) -> tuple[list[str], np.ndarray, np.ndarray, str]:
     text = TextFile(path)
-    head = 1 if text.find("sep=") == 0 else 0  # a line by which spreadsheets say what separates the fields
-    names = fields(text.lines[head].text.strip(" #")) if head < len(text.lines) else [""]
+    names, rows = text.columns()
     if names[0].lower() != "time" or len(names) > files.MAX_COLUMNS:
         raise MsemuError(f"{path}: the first line must name the columns, 'time' first, at most {files.MAX_COLUMNS}")
-    while not names[-1]:
-        names.pop()
     _check_once(path, names)
-    rows = text.lines[head + 1 :]
     files.check_frames(path, len(rows))
     table = text.in_order(rows, text.numbers(rows, len(names)))
     return names[1:], table[:, 0], table[:, 1:], text.remarks

@@ -21,7 +21,8 @@ MAX_REPEATS = 0.1
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _BETWEEN_FIELDS = " \t;,"
-_PLACE = re.compile(r" \[[a-z]+ \d+\]$")
+_BLANKS = str.maketrans(';"', "  ")
+_PLACE = re.compile(r" \([a-z]+ \d+\)$")
 
 
 class Line(NamedTuple):
@@ -59,6 +60,11 @@ class TextFile:
     def find(self, *starts: str) -> int:
         """Return the index of the first line that starts with one of these, in any case; -1 when there is none."""
         return next((i for i, line in enumerate(self.lines) if keyword(line.text).startswith(starts)), -1)
+
+    def columns(self) -> tuple[list[str], list[Line]]:
+        """Return the names of the columns of a CSV, which its first line holds, and its rows."""
+        lines = self.lines[1:] if self.find("sep=") == 0 else self.lines  # so spreadsheets say what separates fields
+        return (fields(lines[0].text.strip(_BETWEEN_FIELDS + "#")), lines[1:]) if lines else ([""], [])
 
     def check_count(self, declared: str, found: int, what: str) -> None:
         """Compare a count in the header with what is there: one more or less is remarked, another one refused."""
@@ -115,7 +121,7 @@ class TextFile:
     def _row(self, line: Line, columns: int, separator: str | None) -> list[float]:
         items = _items(line.text, columns, separator)
         if len(items) != columns:
-            raise self.error(line, f"has {len(items)} columns, expected {columns}; is the file complete?")
+            raise self.error(line, _miscounted(line.text, len(items), columns))
         try:
             values = [float(item) if item else math.nan for item in items]
         except ValueError:
@@ -133,7 +139,7 @@ def keyword(text: str) -> str:
 
 def separator_of(text: str) -> str | None:
     """Return what separates the fields of a line: tabs, semicolons or commas; None for blanks."""
-    return next((mark for mark in "\t;," if mark in text), None)
+    return next((mark for mark in "\t;," if mark in text.rstrip(_BETWEEN_FIELDS)), None)
 
 
 def fields(text: str) -> list[str]:
@@ -142,9 +148,9 @@ def fields(text: str) -> list[str]:
 
 
 def distinct(labels: Sequence[str], places: Sequence[str]) -> list[str]:
-    """Return labels of which those that occur more than once carry their place: ``knee [column 2]``."""
+    """Return labels of which those that occur more than once carry their place: ``knee (column 2)``."""
     count = Counter(labels)
-    return [label if count[label] == 1 else f"{label} [{place}]" for label, place in zip(labels, places, strict=True)]
+    return [label if count[label] == 1 else f"{label} ({place})" for label, place in zip(labels, places, strict=True)]
 
 
 def without_place(label: str) -> str:
@@ -160,9 +166,17 @@ def _items(text: str, columns: int, separator: str | None) -> list[str]:
             items.pop()
         items += [""] * (columns - len(items))
         return items if separator == "," else [item.replace(",", ".") for item in items]
-    text = text.replace(";", " ")
+    text = text.translate(_BLANKS)
     apart, decimal = text.replace(",", " ").split(), text.replace(",", ".").split()
     return min(apart, decimal, key=lambda items: abs(len(items) - columns))
+
+
+def _miscounted(text: str, found: int, expected: int) -> str:
+    """Return what is wrong with a row of another number of columns."""
+    items = fields(text.strip())
+    if "" in items[:-1]:
+        return f"leaves column {items.index('') + 1} empty"
+    return f"has {found} columns, expected {expected}; is the file complete?"
 
 
 def _is_number(item: str) -> bool:

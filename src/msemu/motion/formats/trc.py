@@ -12,9 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import MAX_COLUMNS, check_frames, write_text
+from msemu.files import MAX_COLUMNS, check_frames, printable, write_text
 from msemu.motion.formats.axes import UNITS
 from msemu.motion.formats.text import TextFile, distinct, fields, keyword, separator_of
+
+_MAX_HEADER_LINES = 20
 
 
 class MarkerFile(NamedTuple):
@@ -41,9 +43,10 @@ def read_trc(path: Path) -> MarkerFile:
         MsemuError: The file is no TRC, truncated, or holds impossible values.
     """
     text = TextFile(path)
-    start = text.find("frame#")
-    if text.find("pathfiletype") != 0 or start < 0:
+    heads = [index for index, line in enumerate(text.lines[:_MAX_HEADER_LINES]) if _names_columns(line.text)]
+    if text.find("pathfiletype") != 0 or not heads:
         raise MsemuError(f"{path} is not a TRC file: 'PathFileType' or 'Frame#' is missing")
+    start = heads[0]
     names, separator = _names(text, start), separator_of(text.lines[start].text)
     stated = _stated(text, start)
     rows = text.lines[start + 1 :]
@@ -51,9 +54,9 @@ def read_trc(path: Path) -> MarkerFile:
         rows = rows[1:]
     check_frames(path, len(rows))
     table = text.numbers(rows, 2 + 3 * len(names), separator or " ")[:, 1:]
-    declared = stated.get("numframes", "")
-    if declared.isdecimal() and int(declared[:9]) != len(rows):
-        text.remark(f"the header declares {declared[:9]} frames, there are {len(rows)}")
+    for key, what, found in (("numframes", "frames", len(rows)), ("nummarkers", "markers", len(names))):
+        if (declared := stated.get(key, "")) and declared != str(found):
+            text.remark(f"the header declares {printable(declared, 20)} {what}, there are {found}")
     table = text.in_order(rows, table)
     markers = table[:, 1:].reshape(len(table), len(names), 3).swapaxes(0, 1)
     unit = stated.get("units")
@@ -63,6 +66,11 @@ def read_trc(path: Path) -> MarkerFile:
         unit if unit in UNITS else None,
         text.remarks,
     )
+
+
+def _names_columns(text: str) -> bool:
+    """Whether a line is that of the names: ``Frame#``, ``Time``, markers."""
+    return [label.lower().rstrip("#") for label in fields(text)[:2]] == ["frame", "time"]
 
 
 def _names(text: TextFile, start: int) -> list[str]:
