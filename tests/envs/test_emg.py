@@ -314,7 +314,7 @@ def test_names_that_do_not_fit_are_listed(
         ("phase\n0\n1\n", "first line must name the columns"),
         ("phase,soleus_r,soleus_r\n0,0,0\n1,1,1\n", "each once"),
         ("phase,soleus_r\n0,0\n", "has 1 rows of numbers"),
-        ("phase,soleus_r\n0,0\n0.1,a\n", "line 3 holds something that is not a number"),
+        ("phase,soleus_r\n0,0\n0.1,a\n", "line 3 holds .a., which is not a number"),
         ("phase,soleus_r\n0,0\n0.1,nan\n", "line 3 holds a value that is not finite"),
         ("phase,soleus_r\n0,0\n0.1\n", "line 3 has 1 columns"),
         ("phase,soleus_r\n0,0\n50,1\n100,0\n", "'phase' does not increase from 0 to 1"),
