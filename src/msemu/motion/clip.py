@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import array_names, read_arrays, write_arrays
+from msemu.files import MIN_FRAMES, array_names, read_arrays, write_arrays
 
 FORMAT_VERSION = 1
 _ARRAYS = ("qpos", "qvel", "cycle_displacement")
@@ -115,7 +115,7 @@ class MotionClip:
     def _validate(self) -> None:
         joints = len(self.joint_names)
         frames = len(self.qpos)
-        if self.qpos.shape != (frames, 7 + joints) or self.qvel.shape != (frames, 6 + joints) or frames < 2:
+        if self.qpos.shape != (frames, 7 + joints) or self.qvel.shape != (frames, 6 + joints) or frames < MIN_FRAMES:
             raise ValueError(f"arrays of shape {self.qpos.shape} and {self.qvel.shape} for {joints} joints")
         if self.cycle_displacement.shape != (3,) or not 1 <= self.fps <= 10_000:
             raise ValueError(f"fps {self.fps}, cycle displacement of shape {self.cycle_displacement.shape}")

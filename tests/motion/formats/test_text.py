@@ -228,6 +228,15 @@ def test_a_shorter_recording_than_the_shortest_is_one_line(plain, legs, tmp_path
         read(tmp_path, kind, text.replace(f"Frames: {FRAMES}", f"Frames: {frames}"), legs)
 
 
+@pytest.mark.parametrize("kind", ["trc", "mot", "csv"])
+def test_rows_that_repeat_a_time_do_not_count(plain, legs, tmp_path, kind):
+    lines, row = lines_of(plain[kind])
+    first = row - 4
+    text = "\n".join([*lines[: first + MIN_FRAMES - 1], lines[first + MIN_FRAMES - 2]]).replace("nRows=12", "nRows=4")
+    with pytest.raises(MsemuError, match=f"has {MIN_FRAMES - 1} frames"):
+        read(tmp_path, kind, text, legs)
+
+
 @pytest.mark.parametrize("kind", ["bvh", "trc", "mot", "csv"])
 def test_many_lines_take_no_memory(legs, tmp_path, plain, kind):
     with pytest.raises(MsemuError, match="has more than 400000 lines"):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import MAX_FRAMES, check_table, printable, read_text
+from msemu.files import MAX_FRAMES, check_frames, check_table, printable, read_text
 
 MAX_REPEATS = 0.1
 """Largest share of the rows whose times may repeat those before them."""
@@ -57,22 +57,23 @@ class TextFile:
         """Return the user's error about a line."""
         return MsemuError(f"{self.path}: line {line.number} {reason}")
 
-    def find(self, *starts: str) -> int:
-        """Return the index of the first line that starts with one of these, in any case; -1 when there is none."""
-        return next((i for i, line in enumerate(self.lines) if keyword(line.text).startswith(starts)), -1)
+    def find(self, start: str) -> int:
+        """Return the index of the first line that starts so, in any case; -1 when there is none."""
+        return next((i for i, line in enumerate(self.lines) if keyword(line.text).startswith(start)), -1)
 
     def columns(self) -> tuple[list[str], list[Line]]:
         """Return the names of the columns of a CSV, which its first line holds, and its rows."""
-        lines = self.lines[1:] if self.find("sep=") == 0 else self.lines  # so spreadsheets say what separates fields
-        return (fields(lines[0].text.strip(_BETWEEN_FIELDS + "#")), lines[1:]) if lines else ([""], [])
+        said = keyword(self.lines[0].text).startswith("sep=") if self.lines else False  # by spreadsheets: the separator
+        head, *rows = self.lines[said:] or [Line(1, "")]
+        return fields(head.text.strip(_BETWEEN_FIELDS + "#")), rows
 
     def check_count(self, declared: str, found: int, what: str) -> None:
         """Compare a count in the header with what is there: one more or less is remarked, another one refused."""
         try:
-            difference = abs(int(declared) - found)
+            difference = abs(float(declared) - found)
         except ValueError:
-            difference = found + 2
-        if difference > 1:
+            difference = math.nan
+        if not difference <= 1:
             raise MsemuError(
                 f"{self.path}: the header declares {printable(declared, 20)} {what}, there are {found};"
                 " is the file complete?"
@@ -103,7 +104,7 @@ class TextFile:
         """Return a table whose first column is time without the rows that repeat a time, which is remarked.
 
         Raises:
-            MsemuError: Time goes back, or more than `MAX_REPEATS` of the times are repeated.
+            MsemuError: Time goes back, more than `MAX_REPEATS` of the times are repeated, or too few rows are left.
         """
         time = table[:, 0]
         steps = np.diff(time)
@@ -116,6 +117,7 @@ class TextFile:
             raise self.error(lines[repeated[0]], f"{reason}: time does not increase; is it rounded?")
         if len(repeated):
             self.remark(f"left out: {len(repeated)} rows that repeat a time, first line {lines[repeated[0]].number}")
+        check_frames(self.path, len(table) - len(repeated))
         return np.delete(table, repeated, axis=0)
 
     def _row(self, line: Line, columns: int, separator: str | None) -> list[float]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import MAX_COLUMNS, check_frames, printable, write_text
+from msemu.files import MAX_COLUMNS, printable, write_text
 from msemu.motion.formats.axes import UNITS
 from msemu.motion.formats.text import TextFile, distinct, fields, keyword, separator_of
 
@@ -52,7 +52,6 @@ def read_trc(path: Path) -> MarkerFile:
     rows = text.lines[start + 1 :]
     if rows and keyword(rows[0].text).startswith("x"):  # the axes, X1 Y1 Z1 ...
         rows = rows[1:]
-    check_frames(path, len(rows))
     table = text.numbers(rows, 2 + 3 * len(names), separator or " ")[:, 1:]
     for key, what, found in (("numframes", "frames", len(rows)), ("nummarkers", "markers", len(names))):
         if (declared := stated.get(key, "")) and declared != str(found):
