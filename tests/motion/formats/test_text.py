@@ -95,6 +95,7 @@ TRC = TABLE | {
         "Frame#\tTime", "frame#\tTIME"
     ),
     "blanks": lambda text: re.sub(r"\t+", " ", text),
+    "columns of blanks": lambda text: re.sub(r"\t+", "    ", text),
     "one tab a marker": lambda text: text.replace("\t\t\t", "\t"),
     "no blank line": lambda text: text.replace("\n\n", "\n"),
     "no axes": lambda text: text.replace("\t\tX1\tY1\tZ1\n", ""),

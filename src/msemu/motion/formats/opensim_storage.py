@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import MAX_COLUMNS, printable, write_text
+from msemu.files import MAX_COLUMNS, write_text
 from msemu.motion.formats.text import TextFile, distinct, fields, keyword
 
 
@@ -87,8 +87,6 @@ def read_storage(path: Path) -> Storage:
     table = text.numbers(rows, len(labels))
     if "nrows" in stated:
         text.check_count(stated["nrows"], len(table), "rows")
-    if (declared := stated.get("ncolumns", str(len(labels)))) != str(len(labels)):
-        text.remark(f"the header declares {printable(declared, 20)} columns, there are {len(labels)}")
     table = text.in_order(rows, table)
     labels = distinct(labels, [f"column {index + 1}" for index in range(len(labels))])
     return Storage(

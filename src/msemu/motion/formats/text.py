@@ -88,8 +88,8 @@ class TextFile:
     def numbers(self, lines: Sequence[Line], columns: int, separator: str | None = None) -> np.ndarray:
         """Return the table that lines of numbers hold, shape [len(lines), columns].
 
-        Memory is taken for what is there, not for what a header declares. With a ``separator``, fields may be empty:
-        NaN.
+        Memory is taken for what is there, not for what a header declares. With a ``separator``, which is empty for
+        blanks, values may be NaN, as those of empty fields are.
 
         Raises:
             MsemuError: A row with another number of columns, text, or, without a separator, a value that is not finite.
@@ -162,7 +162,7 @@ def without_place(label: str) -> str:
 
 def _items(text: str, columns: int, separator: str | None) -> list[str]:
     """Return the numbers of a row; commas are decimal where the number of columns says so."""
-    if separator is not None and separator in text:
+    if separator and separator in text:
         items = [item.strip() for item in text.split(separator)]
         while len(items) > columns and not items[-1]:
             items.pop()

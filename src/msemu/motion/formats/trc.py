@@ -52,7 +52,7 @@ def read_trc(path: Path) -> MarkerFile:
     rows = text.lines[start + 1 :]
     if rows and keyword(rows[0].text).startswith("x"):  # the axes, X1 Y1 Z1 ...
         rows = rows[1:]
-    table = text.numbers(rows, 2 + 3 * len(names), separator or " ")[:, 1:]
+    table = text.numbers(rows, 2 + 3 * len(names), separator or "")[:, 1:]
     for key, what, found in (("numframes", "frames", len(rows)), ("nummarkers", "markers", len(names))):
         if (declared := stated.get(key, "")) and declared != str(found):
             text.remark(f"the header declares {printable(declared, 20)} {what}, there are {found}")
@@ -82,9 +82,12 @@ def _names(text: TextFile, start: int) -> list[str]:
 
 
 def _stated(text: TextFile, start: int) -> dict[str, str]:
-    """Return what the header states, such as ``units``: a line of keys, then one of values."""
-    lines = [fields(line.text.lower()) for line in text.lines[1:start]]
-    return dict(zip(*lines[:2], strict=False)) if len(lines) >= 2 else {}
+    """Return what the header states, such as ``units``: a line of keys, then one of values, which may stand wider."""
+    if start < 3:
+        return {}
+    keys, values = (fields(line.text.lower()) for line in text.lines[1:3])
+    written = [[item for item in items if item] for items in (keys, values)]
+    return dict(zip(*written, strict=True) if len(written[0]) == len(written[1]) else zip(keys, values, strict=False))
 
 
 def write_trc(path: Path, time: np.ndarray, markers: Mapping[str, np.ndarray]) -> None:
