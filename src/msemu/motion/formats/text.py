@@ -65,7 +65,7 @@ class TextFile:
         """Return the names of the columns of a CSV, which its first line holds, and its rows."""
         said = keyword(self.lines[0].text).startswith("sep=") if self.lines else False  # by spreadsheets: the separator
         head, *rows = self.lines[said:] or [Line(1, "")]
-        return fields(head.text.strip(_BETWEEN_FIELDS + "#")), rows
+        return fields(head.text.strip(_BETWEEN_FIELDS + "#")) or [""], rows
 
     def check_count(self, declared: str, found: int, what: str) -> None:
         """Compare a count in the header with what is there: one more or less is remarked, another one refused."""
