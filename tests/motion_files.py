@@ -195,6 +195,20 @@ def amp_arrays(frames: int = 6) -> dict[str, np.ndarray]:
     }
 
 
+def standing_amp(frames: int) -> dict[str, np.ndarray]:
+    """Arrays of an Isaac AMP motion of a person who stands."""
+    joints = {
+        "thigh": "hip", "shin": "knee", "foot": "ankle", "upper_arm": "shoulder", "lower_arm": "elbow", "hand": "wrist",
+    }  # fmt: skip
+    places = {"pelvis": [0.0, 0.0, 0.9], "torso": [0.0, 0.0, 1.1], "head": [0.0, 0.0, 1.5]}
+    for side in ("right", "left"):
+        for body, joint in joints.items():
+            places[f"{side}_{body}"] = stationary_markers(1)[f"{joint}_{side[0]}"][0]
+    positions = np.tile([places[body] for body in AMP_BODIES], (frames, 1, 1))
+    rotations = np.tile(IDENTITY, (frames, len(AMP_BODIES), 1))
+    return amp_arrays(frames) | {"body_positions": positions, "body_rotations": rotations}
+
+
 def csv_text(body, qpos: np.ndarray, fps: float = 50.0) -> str:
     """Poses of a body as a table with a column for each joint."""
     root = ["root_x", "root_y", "root_z", "root_qw", "root_qx", "root_qy", "root_qz"]
@@ -219,7 +233,7 @@ def small_files(folder: Path, body) -> dict[str, bytes]:
         "mot": storage_text(gait_angles(8, arms=False), True).encode(),
         "csv": csv_text(body, qpos).encode(),
         "deepmimic": json.dumps({"Loop": "none", "Frames": [deepmimic_frame()] * 8}).encode(),
-        "amp": npz_bytes(amp_arrays(8)),
+        "amp": npz_bytes(standing_amp(8)),
         "amass": npz_bytes(amass_arrays(8)),
         "qpos": npz_bytes({"qpos": qpos, "fps": np.array(50.0)}),
     }
