@@ -8,12 +8,12 @@ import pytest
 from motion_files import (
     BVH_COLUMNS,
     amass_arrays,
-    amp_arrays,
     bvh_rows,
     bvh_text,
     csv_text,
     gait_angles,
     npz_bytes,
+    standing_amp,
     stationary_markers,
     storage_text,
     trc_text,
@@ -266,7 +266,7 @@ def test_a_column_that_is_used_stands_once(legs, tmp_path):
 
 
 def test_a_marker_that_is_used_stands_once(tmp_path):
-    markers = stationary_markers() | {"a": np.zeros((30, 3)), "b": np.ones((30, 3))}
+    markers = stationary_markers() | {"a": np.full((30, 3), 0.5), "b": np.ones((30, 3))}
     text = trc_text(markers)
     expected = read_source(write(tmp_path / "a.trc", text))
     source = read_source(write(tmp_path / "b.trc", renamed(text, "\ta\t\t\tb", "\ta\t\t\ta")))
@@ -280,7 +280,7 @@ def test_a_marker_that_is_used_stands_once(tmp_path):
 
 def test_a_marker_of_a_c3d_file_that_is_used_stands_once(tmp_path):
     pytest.importorskip("ezc3d")
-    markers = stationary_markers() | {"spare": np.zeros((30, 3)), "other": np.ones((30, 3))}
+    markers = stationary_markers() | {"spare": np.full((30, 3), 0.5), "other": np.ones((30, 3))}
     content = write_c3d(tmp_path / "a.c3d", markers).read_bytes()
     assert b"spare" in content and b"other" in content
     expected = read_source(tmp_path / "a.c3d")
@@ -335,7 +335,7 @@ def test_a_rate_of_any_shape_and_objects_that_are_not_read(legs, tmp_path, shape
     objects = {"gender": np.array("female", dtype=object), "labels": np.array([{"a": 1}, None], dtype=object)}
     amass = amass_arrays() | objects | {"mocap_framerate": np.full(shape, 60.0), "betas": np.array([None])}
     assert read_source(write(tmp_path / "a.npz", npz_bytes(amass))).fps == pytest.approx(60.0)
-    amp = amp_arrays() | objects | {"fps": np.full(shape, 60), "dof_positions": np.array([None])}
+    amp = standing_amp(8) | objects | {"fps": np.full(shape, 60), "dof_positions": np.array([None])}
     assert read_source(write(tmp_path / "b.npz", npz_bytes(amp))).fps == pytest.approx(60.0)
     poses = {"qpos": np.repeat(legs.neutral_qpos[None], 8, axis=0), "fps": np.full(shape, 50.0)} | objects
     assert read_clip(write(tmp_path / "c.npz", npz_bytes(poses)), legs).num_frames == 8

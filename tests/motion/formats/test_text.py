@@ -21,6 +21,7 @@ def plain(legs) -> dict[str, str]:
     rows = bvh_rows(FRAMES)
     rows[:, 6:] = 4.0 * np.sin(np.arange(FRAMES * (rows.shape[1] - 6)).reshape(FRAMES, -1))
     markers = {name: values + 0.01 * np.arange(FRAMES)[:, None] for name, values in stationary_markers(FRAMES).items()}
+    markers["wrist_r"] = markers["wrist_r"] + 0.03 * np.sin(0.5 * np.arange(FRAMES))[:, None]
     trc = trc_text(markers).replace("100\t100\t900\t41\t", f"100\t100\t{FRAMES}\t{len(markers)}\t")
     return {
         "bvh": bvh_text("cmu", rows),
