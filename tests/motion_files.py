@@ -196,7 +196,7 @@ def amp_arrays(frames: int = 6) -> dict[str, np.ndarray]:
 
 
 def standing_amp(frames: int) -> dict[str, np.ndarray]:
-    """Arrays of an Isaac AMP motion of a person who stands."""
+    """Arrays of an Isaac AMP motion of a person who stands and drifts a little."""
     joints = {
         "thigh": "hip", "shin": "knee", "foot": "ankle", "upper_arm": "shoulder", "lower_arm": "elbow", "hand": "wrist",
     }  # fmt: skip
@@ -205,6 +205,7 @@ def standing_amp(frames: int) -> dict[str, np.ndarray]:
         for body, joint in joints.items():
             places[f"{side}_{body}"] = stationary_markers(1)[f"{joint}_{side[0]}"][0]
     positions = np.tile([places[body] for body in AMP_BODIES], (frames, 1, 1))
+    positions[..., 0] += 0.001 * np.arange(frames)[:, None]
     rotations = np.tile(IDENTITY, (frames, len(AMP_BODIES), 1))
     return amp_arrays(frames) | {"body_positions": positions, "body_rotations": rotations}
 
