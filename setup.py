@@ -60,7 +60,7 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "msemu-train = msemu.cli.train:main",
+            "msemu-train = msemu.cli.commands:train",
             "msemu-play = msemu.cli.commands:play",
             "msemu-eval = msemu.cli.commands:evaluate",
             "msemu-motion = msemu.cli.commands:motion",

@@ -1,15 +1,20 @@
-"""Errors that a user can mend."""
+"""Errors that a user can mend, and how a command ends: by them, by a signal, or when nobody reads on."""
 
 import contextlib
 import difflib
 import os
+import signal
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from pathlib import Path
+from types import FrameType
 from typing import Any
+
+INTERRUPTED = 130
+"""Exit code of a command that Ctrl-C or SIGTERM has ended."""
 
 
 class MsemuError(Exception):
@@ -53,14 +58,18 @@ def blaming(what: str) -> Iterator[None]:
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
-    """Wrap a command's ``main`` so that an `MsemuError`, or a file that fails, ends in one line and exit code 2."""
+    """Wrap a command's ``main`` so that whatever ends it early is one line on stderr.
+
+    The exit code is 2 after an `MsemuError` or a file that fails, and `INTERRUPTED` after Ctrl-C or SIGTERM.
+    """
 
     @wraps(main)
     def wrapped() -> None:
         warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"  # one line, without that of the code
         try:
-            main()
-            sys.stdout.flush()
+            with _interruptible():
+                main()
+                sys.stdout.flush()
         except MsemuError as error:
             print(f"error: {error}", file=sys.stderr)
             raise SystemExit(2) from None
@@ -76,3 +85,44 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
             raise SystemExit(2) from None
 
     return wrapped
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM raise KeyboardInterrupt here, also in a shell's background, and end the command.
+
+    Compiled modules turn an interrupt into errors of their own, and callbacks of the interpreter cannot raise it: both
+    end the command as the interrupt itself does.
+    """
+    heard = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal heard
+        heard = True
+        raise KeyboardInterrupt
+
+    def leave_at_once(lost: Any) -> None:
+        if not issubclass(lost.exc_type, KeyboardInterrupt):
+            return before(lost)
+        os.write(2, b"interrupted\n")
+        os._exit(INTERRUPTED)
+
+    handlers: dict[int, Any] = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    before, sys.unraisablehook = sys.unraisablehook, leave_at_once
+    try:
+        yield
+    except BaseException as error:
+        if not heard and not isinstance(error, KeyboardInterrupt):
+            raise
+        handlers = dict.fromkeys(handlers, signal.SIG_DFL)
+        _handle(handlers)  # a second signal while the process ends is silent
+        print("interrupted", file=sys.stderr, flush=True)
+        raise SystemExit(INTERRUPTED) from None
+    finally:
+        sys.unraisablehook = before
+        _handle(handlers)
+
+
+def _handle(handlers: dict[int, Any]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

@@ -1,7 +1,6 @@
 """``msemu-motion prepare``: bring clips of the catalogue onto a body ahead of training, several at a time."""
 
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from concurrent.futures import as_completed
 from pathlib import Path
 
 from rich import box
@@ -9,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from msemu.cli.motion.options import PrepareCfg
+from msemu.cli.workers import workers
 from msemu.console import progress, write_json
 from msemu.errors import MsemuError
 from msemu.models import load_body
@@ -30,12 +30,9 @@ def prepare(args: PrepareCfg) -> None:
     for entry in entries:
         fetch.fetch(entry)  # here, so that no two processes download a package
     figures = {}
-    with (
-        ProcessPoolExecutor(min(args.jobs, len(entries)), mp_context=get_context("spawn")) as pool,
-        progress(f"clips on {args.body}") as on_clip,
-    ):
+    with workers(min(args.jobs, len(entries))) as submit, progress(f"clips on {args.body}") as on_clip:
         on_clip(0, len(entries))
-        tasks = {pool.submit(_prepare_clip, entry.name, args.body, args.body_path): entry.name for entry in entries}
+        tasks = {submit(_prepare_clip, entry.name, args.body, args.body_path): entry.name for entry in entries}
         for done, task in enumerate(as_completed(tasks), 1):
             figures[tasks[task]] = task.result()
             on_clip(done, len(entries))
