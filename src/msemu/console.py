@@ -1,9 +1,10 @@
-"""What the commands have in common: options, their limits, progress bars, findings, JSON files."""
+"""What the commands have in common: options and what they declare, limits, progress bars, findings, JSON files."""
 
 import contextlib
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -23,12 +24,57 @@ Motion = TypeVar("Motion")
 Advance = Callable[[int, int], None]
 """Takes the number of steps that are done, and of all of them."""
 
-BodyName = Annotated[str, tyro.conf.arg(metavar="BODY", help="Name of a body (see: msemu-model list), or YAML file.")]
-BodyPath = Annotated[
-    Path | None, tyro.conf.arg(metavar="PATH", help="Folder or main file of the model, if no package brings it.")
+
+@dataclass(frozen=True)
+class Input:
+    """Marks an option that names, or may name, what is read: no option may write there (`msemu.cli.checks`).
+
+    Attributes:
+        required: Whether the file must be there, also where it turns out that nothing is read from it.
+    """
+
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Output:
+    """Marks an option that names what is written.
+
+    Attributes:
+        suffixes: What the name of the file ends with; none for a folder.
+        beside: What the names of further files end with, which are written beside it.
+    """
+
+    suffixes: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class With:
+    """Marks an option that has an effect only where the ``other`` is given."""
+
+    other: str
+
+
+class Without:
+    """Marks an option that has no effect where one of the ``others`` is given."""
+
+    def __init__(self, *others: str):
+        self.others = others
+
+
+BodyName = Annotated[
+    str, Input(), tyro.conf.arg(metavar="BODY", help="Name of a body (see: msemu-model list), or YAML file.")
 ]
-ClipFile = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CLIP", help="Clip (.npz).")]
-JsonFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help="Also write everything to this file.")]
+BodyPath = Annotated[
+    Path | None,
+    Input(),
+    tyro.conf.arg(metavar="PATH", help="Folder or main file of the model, if no package brings it."),
+]
+ClipFile = Annotated[Path, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="CLIP", help="Clip (.npz).")]
+JsonFile = Annotated[
+    Path | None, Output((".json",)), tyro.conf.arg(metavar="FILE", help="Also write everything to this .json file.")
+]
 
 
 @contextlib.contextmanager
@@ -52,8 +98,8 @@ def with_progress(load: "Callable[[TaskCfg, Body, Advance], Motion]") -> "Callab
 
 
 def require_suffix(option: str, path: Path | None, *suffixes: str) -> None:
-    """Refuse a file whose name does not end as its content asks for."""
-    if path and path.suffix not in suffixes:
+    """Refuse a file whose name does not end as its content asks for; without suffixes every name will do."""
+    if path and suffixes and path.suffix.lower() not in suffixes:
         raise MsemuError(f"{option} {path} must end in {suffixes[0]}")
 
 

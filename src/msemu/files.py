@@ -40,6 +40,8 @@ MAX_STEP_S = 0.5
 _BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 _PARTIAL = ".partial"
+_READ: list[Path] = []
+"""Files and folders that the command under way reads."""
 
 
 def read_bytes(path: Path) -> bytes:
@@ -200,6 +202,16 @@ def _read_array(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
 
 
 @contextmanager
+def unwritten(paths: list[Path]) -> Iterator[None]:
+    """Let no file be written over one of the ``paths``, which are read."""
+    _READ.extend(paths)
+    try:
+        yield
+    finally:
+        del _READ[len(_READ) - len(paths) :]
+
+
+@contextmanager
 def whole_file(path: Path, remedy: str = "give another path") -> Iterator[Path]:
     """Yield a path beside ``path`` to write to; it takes the place of ``path`` when the block ends without an error.
 
@@ -207,11 +219,13 @@ def whole_file(path: Path, remedy: str = "give another path") -> Iterator[Path]:
     made where there is none, the name ends as that of ``path``. A device or a pipe is written as it is.
 
     Raises:
-        MsemuError: The file cannot be written; the message ends with the ``remedy``.
+        MsemuError: The file cannot be written, or is one that the command reads; the message ends with the ``remedy``.
     """
     path = Path(path)
     if path.is_dir():
         raise MsemuError(f"cannot write {path}: it is a folder; {remedy}")
+    if path.is_file() and any(other.exists() and path.samefile(other) for other in _READ):
+        raise MsemuError(f"cannot write {path}: it is read by this command; {remedy}")
     try:
         if path.exists() and not path.is_file():
             yield path

@@ -238,7 +238,8 @@ def test_wrong_input_ends_in_one_line(
     trained: Path, name: str, arguments: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
     defaults = () if "--episodes" in arguments else ("--episodes", "2")
-    result = run("analyze", "gait", TASK, "--runs-dir", trained / name, *defaults, *arguments)
+    place = () if "--pretrained" in arguments else ("--runs-dir", trained / name)
+    result = run("analyze", "gait", TASK, *place, *defaults, *arguments)
     assert_one_clear_line(result, *words)
 
 

@@ -12,6 +12,7 @@ from msemu.bench.options import MuscleBenchCfg
 from msemu.bench.subject import by_level, moving_bodies
 from msemu.bench.timing import cells, in_rounds, publish, seconds
 from msemu.bench.warp_muscle import measure_on_device
+from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.models.muscle_paths import muscle_lengths
 from msemu.models.recipe import load_recipe
@@ -33,6 +34,8 @@ def bench_muscle(args: MuscleBenchCfg) -> None:
     """Measure, print and write the figures."""
     device = pick_device(args.device)
     on_cpu = device == "cpu"
+    if not on_cpu and (args.num_envs != MuscleBenchCfg.num_envs or args.threads):
+        raise MsemuError(f"--num-envs and --threads are for the CPU, not for {device}; --step-num-envs is for both")
     times: list[dict[str, Any]] = []
     ratios: list[dict[str, Any]] = []
     for body in [load_body(name) for name in args.bodies or _default_bodies()]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from msemu.console import BodyPath, JsonFile
+from msemu.console import BodyPath, Input, JsonFile, Output
 from msemu.errors import MsemuError
 from msemu.schema.ranges import Count, NotEmpty, Range, Seconds, Seed, Threads
 
@@ -29,10 +29,10 @@ class TimingCfg:
 class SubjectCfg:
     """What is measured."""
 
-    body: str = "myolegs"
+    body: Annotated[str, Input()] = "myolegs"
     """Body that is measured, in its tracking task."""
     body_path: BodyPath = None
-    motion: str = "walk"
+    motion: Annotated[str, Input()] = "walk"
     """Motion of the catalogue, or path of a clip."""
 
 
@@ -44,7 +44,7 @@ class CapacityBenchCfg:
     the body's recipe (cfg/body), or to give as --sim.contacts-per-env and --sim.constraints-per-env.
     """
 
-    body: str = "myolegs"
+    body: Annotated[str, Input()] = "myolegs"
     """Body that is measured."""
     body_path: BodyPath = None
     num_envs: Count = 16
@@ -68,9 +68,9 @@ class DecoderBenchCfg(TimingCfg):
 
     rounds: Count = 7
     """Timings of each figure; the medians count."""
-    bodies: Names = ("myolegs", "myofullbody")
+    bodies: Annotated[Names, Input()] = ("myolegs", "myofullbody")
     """Bodies that are measured."""
-    motion: str = "walk"
+    motion: Annotated[str, Input()] = "walk"
     """Motion of the catalogue."""
     num_envs: Count = 64
     """Environments."""
@@ -96,7 +96,7 @@ class MotionBenchCfg:
     Clips of the catalogue are retargeted without the cache, at 50 frames per second, as `msemu-motion import` does it.
     """
 
-    bodies: Names = ("myolegs", "myofullbody")
+    bodies: Annotated[Names, Input()] = ("myolegs", "myofullbody")
     """Bodies that are measured."""
     motions: Names = ("walk", "dance_a", "cartwheel")
     """Clips of the catalogue."""
@@ -113,7 +113,7 @@ class MuscleBenchCfg(TimingCfg):
     own muscle, in this process, so the ratio holds on a busy machine.
     """
 
-    bodies: tuple[str, ...] = ()
+    bodies: Annotated[tuple[str, ...], Input()] = ()
     """Bodies whose muscles run; by default myofullbody, and ms_human_700 where it is installed."""
     num_envs: Counts = (64, 256, 1024, 4096)
     """Numbers of environments for the kernels alone."""
@@ -130,7 +130,7 @@ class PriorBenchCfg(SubjectCfg):
     One episode starts at each of evenly spaced frames of the motion. Errors are means over the time before a failure.
     """
 
-    actions: tuple[str, ...] = ()
+    actions: Annotated[tuple[str, ...], Input()] = ()
     """Action spaces: files in cfg/action or YAML files of your own; all of cfg/action by default."""
     episodes: Count = 63
     """Number of episodes."""
@@ -151,8 +151,11 @@ class StepBenchCfg(EnvBenchCfg):
     """Physics engine: auto, mujoco, warp."""
     device: str = "auto"
     """Where bodies are simulated: cpu, cuda, auto."""
-    trace: Path | None = None
+    trace: Annotated[Path | None, Output((".json",))] = None
     """File for the calls of the last timing, to open in chrome://tracing or ui.perfetto.dev."""
+
+    def __post_init__(self) -> None:
+        _require_threads(self.threads, (self.engine,))
 
 
 @dataclass
@@ -163,10 +166,10 @@ class TrainBenchCfg:
     ratio holds on a busy machine. The definitions stand below the table and in the JSON file.
     """
 
-    bodies: Names = ("myolegs",)
+    bodies: Annotated[Names, Input()] = ("myolegs",)
     """Bodies that are measured, each in its tracking task."""
     body_path: BodyPath = None
-    motion: str = "walk"
+    motion: Annotated[str, Input()] = "walk"
     """Motion of the catalogue, or path of a clip."""
     num_envs: Counts = (64,)
     """Numbers of environments."""
@@ -183,9 +186,16 @@ class TrainBenchCfg:
     seed: Seed = 1
     """Seed of every random choice."""
     json: JsonFile = None
-    plot: Path | None = None
+    plot: Annotated[Path | None, Output((".png",))] = None
     """PNG file for the rates over the number of environments."""
 
     def __post_init__(self) -> None:
+        _require_threads(self.threads, self.engine)
         if self.body_path and len(self.bodies) > 1:
             raise MsemuError("--body-path is for a single body")
+
+
+def _require_threads(threads: int, engines: tuple[str, ...]) -> None:
+    """Refuse a number of threads where no engine has any."""
+    if threads and set(engines) == {"warp"}:
+        raise MsemuError("--threads is for the engine mujoco; leave it out beside --engine warp")

@@ -20,7 +20,6 @@ from msemu.bench.options import TrainBenchCfg
 from msemu.bench.subject import tracking_env
 from msemu.bench.timing import cells, named_summary, publish, seconds, synchronize
 from msemu.config import cfg_file, load
-from msemu.console import make_folders
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.files import save_figure
@@ -48,8 +47,6 @@ DEFINITIONS = {
 
 def bench_train(args: TrainBenchCfg) -> None:
     """Measure, print and write the figures."""
-    if args.plot:
-        make_folders(args.plot.parent)
     rows = []
     for subject in itertools.product(args.bodies, args.engine, args.agent, args.num_envs):
         with Console().status(", ".join(map(str, subject))):

@@ -1,13 +1,13 @@
-"""Every command: where its options are, and what runs. Modules are imported when their command is chosen."""
+"""Every command: where its options are, and what runs.
 
-import inspect
+Modules are imported when their command is chosen: what takes long is imported by a running command, which Ctrl-C ends.
+"""
+
 import sys
-import textwrap
 from collections.abc import Callable
 from pkgutil import resolve_name
 from typing import NamedTuple
 
-from msemu.cli.parsing import HELP, HELP_ALL, parse_options
 from msemu.errors import MsemuError, command, suggestion
 
 
@@ -82,18 +82,36 @@ def program(name: str) -> Callable[[], None]:
 
     @command
     def main() -> None:
+        from msemu.cli.parsing import HELP, HELP_ALL, VERSION
+
         words, arguments = name, sys.argv[1:]
         if name in TITLES:
             if not arguments or arguments[0] in (*HELP, HELP_ALL):
                 print(overview(name))
                 return
-            words, arguments = _with_subcommand(name, arguments[0]), arguments[1:]
-        chosen = COMMANDS[words]
-        kind, first = resolve_name(chosen.options), chosen.first.split()
-        options = parse_options(kind, args=arguments, prog=f"msemu-{words}", first=first)
-        resolve_name(chosen.run)(options)
+            if arguments[0] != VERSION:
+                words, arguments = _with_subcommand(name, arguments[0]), arguments[1:]
+        run(words, arguments)
 
     return main
+
+
+def run(words: str, arguments: list[str]) -> None:
+    """Run the command of these words, such as ``motion import``, with its arguments."""
+    from msemu.cli.checks import check_files, check_given
+    from msemu.cli.parsing import VERSION, parse_options, version
+
+    if VERSION in arguments:
+        print(version())
+        return
+    chosen = COMMANDS[words]
+    kind, first = resolve_name(chosen.options), chosen.first.split()
+    options = parse_options(kind, args=arguments, prog=f"msemu-{words}", first=first)
+    check_given(options, arguments)
+    from msemu.files import unwritten  # it brings NumPy, which a page of help does not wait for
+
+    with unwritten(check_files(options)):
+        resolve_name(chosen.run)(options)
 
 
 def subcommands(name: str) -> list[str]:
@@ -103,12 +121,15 @@ def subcommands(name: str) -> list[str]:
 
 def overview(name: str) -> str:
     """Help page of a command that has sub-commands."""
+    import inspect
+    import textwrap
+
     lines = [f"usage: msemu-{name} SUB-COMMAND [options]", "", TITLES[name], ""]
     for subcommand in subcommands(name):
         about = inspect.getdoc(resolve_name(COMMANDS[f"{name} {subcommand}"].options)) or ""
         summary = about.partition("\n")[0]
         lines.append(textwrap.fill(f"  {subcommand:20} {summary}", 100, subsequent_indent=23 * " "))
-    return "\n".join([*lines, "", f"options of one of them: msemu-{name} SUB-COMMAND --help"])
+    return "\n".join([*lines, "", f"options of one of them: msemu-{name} SUB-COMMAND --help; release: --version"])
 
 
 def _with_subcommand(name: str, subcommand: str) -> str:
@@ -117,6 +138,12 @@ def _with_subcommand(name: str, subcommand: str) -> str:
         known = subcommands(name)
         raise MsemuError(f"msemu-{name} has no sub-command {subcommand}{suggestion(subcommand, known)}")
     return words
+
+
+@command
+def train() -> None:
+    """Entry point of ``msemu-train``."""
+    resolve_name("msemu.cli.train:main")()
 
 
 play, evaluate, motion, model, analyze, bench = map(program, ("play", "eval", "motion", "model", "analyze", "bench"))

@@ -28,7 +28,7 @@ def evaluate(args: EvalCfg) -> None:
     run = find_run(args.run, Path(args.runs_dir), args.pretrained)
     checkpoint = run.checkpoint(args.checkpoint)
     plots = args.plots or run.plots
-    make_folders(plots, *([args.json.parent] if args.json else []))
+    make_folders(plots)
     env, runner = open_policy(run, checkpoint, args.episodes, pick_device(args.device), args.seed)
     frequency = env.cfg.env.control_frequency_hz
     steps = env.max_episode_length if args.seconds is None else max(1, round(args.seconds * frequency))

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from msemu.console import JsonFile
+from msemu.console import Input, JsonFile, Output, With, Without
+from msemu.errors import MsemuError
 from msemu.schema.ranges import Count, Range, Seconds, Seed
 from msemu.viewer import RendererName
 
@@ -15,11 +16,11 @@ from msemu.viewer import RendererName
 class PolicyCfg:
     """Which policy is looked at."""
 
-    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    run: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Run folder, or a task id for its latest run."""
     pretrained: bool = False
     """The policy of the task that comes with msemu."""
-    checkpoint: str = "best"
+    checkpoint: Annotated[str, Input(), Without("pretrained")] = "best"
     """best, last, or the path of a checkpoint of the run."""
     clip: str | None = None
     """One clip of a run with several; by default play shows the first, and eval measures all."""
@@ -27,17 +28,22 @@ class PolicyCfg:
     """Seed of the environment."""
     device: str = "cpu"
     """Where the network runs."""
-    runs_dir: str = "runs"
+    runs_dir: Annotated[str, Without("pretrained")] = "runs"
     """Where run folders are looked for when a task id is given."""
+
+    def __post_init__(self) -> None:
+        folder, runs_dir = Path(self.run).resolve(), Path(self.runs_dir).resolve()
+        if self.runs_dir != PolicyCfg.runs_dir and folder.is_dir() and not folder.is_relative_to(runs_dir):
+            raise MsemuError(f"{self.run} is a folder, and not one below {self.runs_dir}; leave --runs-dir out")
 
 
 @dataclass
 class PageCfg:
     """Where a page is served."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, Without("video", "heatmap")] = "127.0.0.1"
     """Address that the page is served at; 0.0.0.0 lets other machines in."""
-    port: Annotated[int, Range(0, 65_535)] = 8080
+    port: Annotated[int, Range(0, 65_535), Without("video", "heatmap")] = 8080
     """Port that the page is served at."""
 
 
@@ -55,7 +61,7 @@ class EvalCfg(PolicyCfg):
     seconds: Seconds | None = None
     """Length of an episode [s]; the task's own by default, at most the clip's when it does not repeat."""
     json: JsonFile = None
-    plots: Path | None = None
+    plots: Annotated[Path | None, Output()] = None
     """Folder for the plots; <run>/eval by default, eval/<task> for a pretrained policy."""
 
 
@@ -71,9 +77,9 @@ class PlayCfg(PageCfg, PolicyCfg):
     """Length [s]; the task's episode by default."""
     start_frame: Annotated[int, Range(0, 10**9)] = 0
     """Frame of the reference to start in."""
-    video: Path | None = None
+    video: Annotated[Path | None, Output((".mp4",))] = None
     """Write this mp4 file instead of opening a page."""
-    renderer: RendererName = "auto"
+    renderer: Annotated[RendererName, With("video")] = "auto"
     """Video only: egl (OpenGL), lines (needs no OpenGL), or auto."""
-    color_by: Literal["activation", "muscle_force", "fiber_length"] = "activation"
+    color_by: Annotated[Literal["activation", "muscle_force", "fiber_length"], With("video")] = "activation"
     """Video only: what colors the muscles; the page has a list for it."""

@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import tyro
 
+from msemu import __version__
 from msemu.config import check
 from msemu.errors import MsemuError, suggestion
 
@@ -21,6 +22,7 @@ Options = TypeVar("Options")
 
 HELP = ("-h", "--help")
 HELP_ALL = "--help-all"
+VERSION = "--version"
 _CONFIG = (tyro.conf.AvoidSubcommands,)
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 _WIDEST = 100
@@ -60,20 +62,26 @@ def parse_options(
         with contextlib.redirect_stderr(refusal):
             options = tyro.cli(kind, args=args, prog=prog, config=_CONFIG, **_given(default))
     except SystemExit:
-        known = [*option_names(kind, default), HELP[1], HELP_ALL]
+        known = [*option_names(kind, default), HELP[1], HELP_ALL, VERSION]
         raise MsemuError(_one_line(refusal.getvalue(), args, prog, known)) from None
     check(options, "--")
     return options
 
 
+def version() -> str:
+    """Return what ``--version`` says."""
+    return f"msemu {__version__}"
+
+
 def option_names(kind: type, default: Any = None, prefix: str = "--") -> Iterator[str]:
     """Every option of a dataclass, as it is typed; ``default`` says what is nested."""
-    for name, hint in _fields(kind):
+    for name, hint in fields_of(kind):
         if tyro.conf.Positional not in getattr(hint, "__metadata__", ()):
             yield from _names_of(prefix + name.replace("_", "-"), hint, getattr(default, name, None))
 
 
-def _fields(kind: type) -> list[tuple[str, Any]]:
+def fields_of(kind: type) -> list[tuple[str, Any]]:
+    """Name and annotation of every field of a dataclass."""
     hints = get_type_hints(kind, include_extras=True)
     return [(field.name, hints[field.name]) for field in dataclasses.fields(kind)]
 
@@ -114,7 +122,7 @@ def _given(default: Any) -> dict[str, Any]:
 def _shortened(kind: type, default: Any, first: Sequence[str]) -> tuple[type, Any]:
     """Return a dataclass, and an instance of it, whose help page shows the fields of ``first`` only."""
     hints, values = dict[str, Any](), dict[str, Any]()
-    for name, hint in _fields(kind):
+    for name, hint in fields_of(kind):
         below = [field.partition(".")[2] for field in first if field.startswith(f"{name}.")]
         if below:
             value = getattr(default, name)

@@ -35,6 +35,7 @@ def play(args: PlayCfg) -> None:
 def _record(args: PlayCfg) -> tuple[Body, Recording]:
     run = _find_run(args)
     if run is None:
+        _require_defaults(args, "checkpoint", "seed", "device", "start_frame", "color_by")
         Console().print(f"{args.run} has no run below {args.runs_dir}: showing its reference")
         return _reference(args)
     clips = run.load_clips()
@@ -50,6 +51,14 @@ def _record(args: PlayCfg) -> tuple[Body, Recording]:
         name = "pretrained" if args.pretrained else run.path.name
         title = f"{run.task}  {name}" + (f"  {clip.name}" if len(clips) > 1 else "")
         return env.body, record(env, runner.policy(), steps, title, args.start_frame, advance)
+
+
+def _require_defaults(args: PlayCfg, *names: str) -> None:
+    """Refuse options that are about a policy, where there is none."""
+    for name in names:
+        if getattr(args, name) != getattr(PlayCfg, name):
+            option = f"--{name.replace('_', '-')}"
+            raise MsemuError(f"{args.run} has no run below {args.runs_dir}; {option} is for a policy: leave it out")
 
 
 def _find_run(args: PlayCfg) -> RunFolder | None:

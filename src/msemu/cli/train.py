@@ -5,16 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
 
+from msemu.cli.checks import check_once
 from msemu.cli.named_options import PARTS, choose_parts, named_values, take_option
-from msemu.cli.parsing import HELP, HELP_ALL, parse_options
+from msemu.cli.parsing import HELP, HELP_ALL, VERSION, parse_options, version
 from msemu.config import cfg_names
 from msemu.errors import MsemuError, command
-from msemu.registry import get_task, list_tasks
+from msemu.registry import get_task
 from msemu.schema import TrainCfg
 
 USAGE = """usage: msemu-train TASK [options]
 
-  msemu-train --list             the tasks
+  msemu-train --list             the tasks by body, and which a trained policy comes for
   msemu-train TASK --help        the most used options, with the task's values
   msemu-train TASK --help-all    every value of the task's configuration; each is an option
 
@@ -32,12 +33,22 @@ FIRST = (
 """Options on the first help page of a task."""
 
 
+_TERMS = (
+    "Options of terms: future-frames, control steps ahead at which the policy sees the reference; allowed, contact "
+    "regions (hand_r) or parts (foot) that may touch the floor, all of them where it is empty."
+)
+
+
 @command
 def main() -> None:
     """Entry point."""
     arguments = sys.argv[1:]
-    if arguments[:1] == ["--list"]:
-        print(task_list())
+    if arguments == ["--list"]:
+        print(resolve_name("msemu.cli.task_list:task_list")())
+    elif arguments[:1] == ["--list"]:
+        raise MsemuError(f"--list stands alone: msemu-train --list, without {' '.join(arguments[1:])}")
+    elif VERSION in arguments:
+        print(version())
     elif not arguments or arguments[0] in (*HELP, HELP_ALL):
         print(USAGE)
     elif arguments[0].startswith("-"):
@@ -47,17 +58,10 @@ def main() -> None:
         resolve_name("msemu.cli.training:train")(arguments[0], cfg)  # it needs torch, which a page of help does not
 
 
-def task_list() -> str:
-    """All known tasks: a line each with its id, what it is, and the plug-in that it is from."""
-    specs = list_tasks()
-    width = max(len(spec.id) for spec in specs)
-    origins = ("" if spec.origin == "msemu" else f"  (from {spec.origin})" for spec in specs)
-    return "\n".join(f"{spec.id:{width}}  {spec.summary}{origin}" for spec, origin in zip(specs, origins, strict=True))
-
-
 def parse(task: str, arguments: list[str]) -> TrainCfg:
     """Read the command line over the task's values, or over those of the run that is resumed."""
     spec = get_task(task)
+    check_once(arguments)
     agent, arguments = take_option(arguments, "agent", named_values("agent"))
     resumed, arguments = take_option(arguments, "resume", "a run folder, or latest")
     if resumed is None:
@@ -67,7 +71,13 @@ def parse(task: str, arguments: list[str]) -> TrainCfg:
     if agent is not None:
         raise MsemuError("a run keeps the agent that it was started with; leave --agent out to resume it")
     runs_dir, _ = take_option(arguments, "runs-dir", "a folder")
+    run_name, _ = take_option(arguments, "run-name", "a name")
     own = _values_of_run(task, resumed, Path(runs_dir or TrainCfg.runs_dir))
+    folder = Path(str(own.resume)).resolve()
+    if runs_dir is not None and not folder.is_relative_to(Path(runs_dir).resolve()):
+        raise MsemuError(f"the run {folder} is not below {runs_dir}; leave --runs-dir out to resume it")
+    if run_name is not None and not folder.name.endswith(f"_{run_name}"):
+        raise MsemuError(f"the run {folder} keeps its name; leave --run-name out to resume it")
     kind = own.env.action.kind
     cfg = _over(own, arguments, task)
     if cfg.env.action.kind != kind:
@@ -81,7 +91,11 @@ def _over(default: TrainCfg, arguments: list[str], task: str) -> TrainCfg:
     """Read options over values."""
     rest = choose_parts(default, arguments)
     program = f"msemu-train {task}"
-    return parse_options(TrainCfg, default=default, args=rest, prog=program, first=FIRST, description=about())
+    cfg = parse_options(TrainCfg, default=default, args=rest, prog=program, first=FIRST, description=about())
+    for option in {"--sim.contacts-per-env", "--sim.constraints-per-env"}.intersection(check_once(arguments)):
+        if cfg.sim.engine == "mujoco":
+            raise MsemuError(f"{option} is for the engine warp, and --sim.engine is mujoco; leave one of both out")
+    return cfg
 
 
 def _values_of_run(task: str, name: str, runs_dir: Path) -> TrainCfg:
@@ -98,7 +112,8 @@ def about() -> str:
     """Return what the help page of a task says first."""
     roles = {"agent": "agent", **{option: schema.role for option, schema in PARTS.items()}}
     parts = "; ".join(f"--{option} {', '.join(cfg_names(role))}" for option, role in roles.items())
-    return f"A task, and how it is learned.\n\nParts that are chosen by name, or by a YAML file of yours: {parts}."
+    parts = f"Parts that are chosen by name, or by a YAML file of yours: {parts}."
+    return f"A task, and how it is learned.\n\n{parts}\n\n{_TERMS}"
 
 
 if __name__ == "__main__":

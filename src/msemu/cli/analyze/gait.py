@@ -12,7 +12,7 @@ from msemu.analysis.gait.gait import GaitActivity, measure_gait
 from msemu.analysis.gait.muscle_timing import Agreement, OverallAgreement, TextbookTiming
 from msemu.analysis.gait.plot import plot_gait
 from msemu.cli.analyze.options import GaitCfg
-from msemu.console import progress, require_suffix, write_json
+from msemu.console import progress, write_json
 from msemu.errors import MsemuError
 from msemu.motion.library.task_clips import find_clip
 from msemu.rl.assemble import open_policy
@@ -27,7 +27,6 @@ def analyze_gait(args: GaitCfg) -> None:
     """Let the policy walk, print the table, write JSON and plot."""
     run = find_run(args.run, Path(args.runs_dir), args.pretrained)
     plot = args.plot or run.plots / "muscle_timing.png"
-    require_suffix("--plot", plot, ".png")
     plot.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = run.checkpoint(args.checkpoint)
     env, runner = open_policy(run, checkpoint, args.episodes, pick_device(args.device), args.seed)

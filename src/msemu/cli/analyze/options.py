@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from msemu.cli.options import PolicyCfg
-from msemu.console import BodyName, BodyPath, JsonFile
+from msemu.console import BodyName, BodyPath, Input, JsonFile, Output
 from msemu.schema.ranges import Count, Fraction, Known, Range, Seconds
 
 
@@ -20,7 +20,7 @@ class ExplainClipCfg:
     for and the root force that no contact explains are reported, never hidden.
     """
 
-    clip: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CLIP")]
+    clip: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="CLIP")]
     """Motion of the catalogue, such as walk, or path of a clip (.npz)."""
     body: BodyName
     body_path: BodyPath = None
@@ -34,7 +34,7 @@ class ExplainClipCfg:
     """Standard deviation of the Gaussian that smooths the path before it is differentiated [s]."""
     strength: Annotated[float, Range(above=0, greatest=100)] = 1.0
     """Factor of every muscle's force [-]."""
-    out: Path | None = None
+    out: Annotated[Path | None, Output()] = None
     """Folder for figures (.json), everything (.npz), OpenSim tables (.sto) and plots (.png)."""
 
 
@@ -52,5 +52,5 @@ class GaitCfg(PolicyCfg):
     seconds: Seconds = 10.0
     """Length of an episode [s]."""
     json: JsonFile = None
-    plot: Path | None = None
+    plot: Annotated[Path | None, Output((".png",))] = None
     """PNG file; <run>/eval/muscle_timing.png by default, eval/<task>/muscle_timing.png for a pretrained policy."""

@@ -14,6 +14,7 @@ from msemu.control.inverse_dynamics import differentiate
 from msemu.control.muscle_capacity import scaled_strength
 from msemu.control.static_optimization import StaticOptimizationCfg, optimize
 from msemu.control.weakness import Weakness, find_weaknesses
+from msemu.errors import MsemuError
 from msemu.models import load_body
 from msemu.motion.library.task_clips import load_clip
 from msemu.muscle.parameters import MuscleParameters
@@ -26,6 +27,8 @@ _CONSISTENT_BW = 0.2
 
 def static_optimization(args: ExplainClipCfg) -> None:
     """Optimize, print the report and write the files."""
+    if args.objective == "power" and args.power != ExplainClipCfg.power:
+        raise MsemuError("--power is the exponent of the objective activation; leave one of both out")
     settings = StaticOptimizationCfg(objective=args.objective, power=args.power, level=args.muscle)
     body = load_body(args.body, args.body_path)
     clip = with_progress(load_clip)(TaskCfg(body=args.body, motion=args.clip), body)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from msemu.console import BodyName, BodyPath, JsonFile
+from msemu.console import BodyName, BodyPath, Input, JsonFile, Output
 
 
 @dataclass
@@ -52,9 +52,9 @@ class MusclesCfg(BodyCfg):
     moment arm is greatest.
     """
 
-    parameters: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    parameters: Annotated[Path | None, Input(), tyro.conf.arg(metavar="FILE")] = None
     """Values of your own by muscle, .yaml or .csv, see docs/muscle_model.md."""
     name: Annotated[str, tyro.conf.arg(metavar="SUBSTRING")] = ""
     """Only the muscles whose name contains this."""
-    plot: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    plot: Annotated[Path | None, Output(), tyro.conf.arg(metavar="FOLDER")] = None
     """Draw curves, forces and moment arms to PNG files in this folder."""

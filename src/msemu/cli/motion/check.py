@@ -8,7 +8,7 @@ from rich.table import Table
 from msemu.analysis.plausibility.check import check_clip
 from msemu.analysis.plausibility.report import write_html, write_pictures
 from msemu.cli.motion.options import CheckCfg, RepairCfg
-from msemu.console import findings_table, progress, require_suffix, write_json
+from msemu.console import findings_table, progress, write_json
 from msemu.errors import MsemuError
 from msemu.findings import summary
 from msemu.models import Body, load_body
@@ -19,7 +19,6 @@ from msemu.motion.repair.repair import repair as repair_clip
 
 def check(args: CheckCfg) -> None:
     """Check a clip and show what was found."""
-    require_suffix("--html", args.html, ".html", ".htm")
     clip, body = _load(args.clip, args.body, args.body_path)
     console = Console()
     with console.status(f"checking {args.clip}"):
@@ -41,9 +40,6 @@ def check(args: CheckCfg) -> None:
 
 def repair(args: RepairCfg) -> None:
     """Repair a clip's flights and show what changed."""
-    require_suffix("--out", args.out, ".npz")
-    if args.out.resolve() == args.clip.resolve():
-        raise MsemuError("--out names the clip itself; choose another name, the original is kept")
     clip, body = _load(args.clip, args.body, args.body_path)
     with progress(f"flights of {args.clip.name}") as on_flight:
         result = repair_clip(body, clip, on_flight)

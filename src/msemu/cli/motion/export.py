@@ -14,10 +14,10 @@ def export(args: ExportCfg) -> None:
     """Write a clip in another format."""
     clip = MotionClip.load(args.clip)
     default = args.clip.with_suffix(f".{args.format}") if args.format != "npz" else args.clip.with_suffix(".qpos.npz")
+    if args.out is None and default.exists():
+        raise MsemuError(f"there is a file {default} already; name the one to write with --out")
     out = args.out or default
     require_suffix("--out", out, f".{args.format}")
-    if out.resolve() == args.clip.resolve():
-        raise MsemuError(f"--out {out} is the clip itself; give another name")
     body = load_body(clip.body, args.body_path)
     clip.check_matches(body.name, body.joint_names)
     WRITERS[args.format](out, clip, body)

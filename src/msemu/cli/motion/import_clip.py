@@ -4,9 +4,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from msemu.cli.motion.format_options import require_fitting
 from msemu.cli.motion.options import ImportCfg
 from msemu.cli.motion.show import clip_table, facts
-from msemu.console import progress, require_suffix, write_json
+from msemu.console import progress, write_json
 from msemu.errors import MsemuError, suggestion
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
@@ -22,7 +23,6 @@ def import_motion(args: ImportCfg) -> None:
     """Bring a movement onto a body."""
     if args.cyclic and args.no_cyclic:
         raise MsemuError("--cyclic and --no-cyclic exclude each other")
-    require_suffix("--out", args.out, ".npz")
     body = load_body(args.body, args.body_path)
     clip = _make_clip(args, body)
     if args.name:
@@ -55,12 +55,11 @@ def _read(args: ImportCfg, body: Body) -> MotionClip | tuple[SourceMotion, bool 
         if args.file not in catalogue():
             hint = suggestion(args.file, catalogue(), "see: msemu-motion fetch")
             raise MsemuError(f"no file {path}, and no clip of that name in the catalogue{hint}")
+        require_fitting(args, "catalogue")
         entry = catalogue()[args.file]
         return load_source(entry), entry.cyclic if cyclic is None else cyclic
     kind = detect_format(path)
-    wants_retarget = args.retarget or args.cyclic or args.treadmill
-    if kind in CLIP_FORMATS and not (kind == "storage" and wants_retarget):
-        if wants_retarget:
-            raise MsemuError(f"{path} holds poses of one body; --retarget, --cyclic and --treadmill are for recordings")
+    require_fitting(args, kind)
+    if kind in CLIP_FORMATS and not (args.retarget or args.cyclic or args.treadmill):
         return describe(read_clip(path, body, args.fps, args.names))
     return describe(read_source(path, ReadOptions(args.names, args.up, args.unit, args.smpl_model))), cyclic

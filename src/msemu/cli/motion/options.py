@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from msemu.cli.options import PageCfg
-from msemu.console import BodyName, BodyPath, ClipFile, JsonFile
+from msemu.console import BodyName, BodyPath, ClipFile, Input, JsonFile, Output, With
 from msemu.schema.ranges import Count, Range
 
 Flag = tyro.conf.FlagCreatePairsOff
@@ -22,7 +22,7 @@ class FetchCfg:
 
     names: Annotated[list[str], tyro.conf.Positional, tyro.conf.arg(metavar="[NAME ...]")] = field(default_factory=list)
     """Clips or sets of clips, such as "walk", "acrobatics" or "all"."""
-    wheel: Path | None = None
+    wheel: Annotated[Path | None, Input(required=True), With("names")] = None
     """Wheel or source archive that was downloaded before, for a machine without network."""
 
 
@@ -34,31 +34,31 @@ class ImportCfg:
     msgym npz and plain qpos (npz, csv), whose joint angles are kept.
     """
 
-    file: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
+    file: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
     """Motion file, or the name of a clip of the catalogue such as "walk"."""
     body: BodyName
-    out: Path
+    out: Annotated[Path, Output((".npz",))]
     """Clip to write (.npz)."""
     body_path: BodyPath = None
     fps: Annotated[float, Range(5, 1000)] = 50.0
     """Frames per second of the clip [Hz]; the control frequency of the tasks is 50."""
     name: str | None = None
     """Name of the clip; that of the file by default."""
-    cyclic: Annotated[bool, Flag] = False
+    cyclic: Annotated[bool, Flag, tyro.conf.arg(help_behavior_hint="")] = False
     """Close the loop; by default what the file or the catalogue says."""
-    no_cyclic: Annotated[bool, Flag] = False
-    """Leave the loop open."""
+    no_cyclic: Annotated[bool, Flag, tyro.conf.arg(help_behavior_hint="")] = False
+    """Leave the loop open; by default what the file or the catalogue says."""
     treadmill: Annotated[bool, Flag] = False
     """The person moves on a treadmill: add the belt's motion, which standing feet show."""
     retarget: Annotated[bool, Flag] = False
     """Retarget joint angles of a .mot or .sto file (feet on the floor, limits kept) instead of keeping them."""
-    names: str | None = None
+    names: Annotated[str | None, Input()] = None
     """Name map of BVH joints, markers or OpenSim coordinates (see the docs), or your own YAML file."""
     up: str | None = None
     """Vertical axis of a BVH, TRC or C3D file: x, y or z; y for BVH and TRC, z for C3D by default."""
     unit: str | None = None
     """Unit of length of a BVH, TRC or C3D file: m, cm, mm, inch or cmu; by default what the file or the legs say."""
-    smpl_model: Path | None = None
+    smpl_model: Annotated[Path | None, Input(required=True)] = None
     """Model of the person of an AMASS file (SMPL, SMPL+H or SMPL-X as .npz); mean proportions by default."""
     json: JsonFile = None
 
@@ -103,9 +103,9 @@ class PlayClipCfg(PageCfg, ClipCfg):
     joint angles has none.
     """
 
-    video: Path | None = None
+    video: Annotated[Path | None, Output((".mp4",))] = None
     """Write this .mp4 instead of opening a page."""
-    heatmap: Path | None = None
+    heatmap: Annotated[Path | None, Output((".png",))] = None
     """Write this .png instead: how far each joint center is from the recorded movement over time [cm]."""
     cycles: Count = 3
     """How often a cyclic clip is repeated."""
@@ -115,11 +115,11 @@ class PlayClipCfg(PageCfg, ClipCfg):
 class CheckCfg(ClipCfg):
     """Check a clip: joints, floor, tendons, flight phases against free fall, torques against the muscles."""
 
-    body: str | None = None
+    body: Annotated[str | None, Input()] = None
     """Name of the body; that of the clip by default."""
-    html: Path | None = None
+    html: Annotated[Path | None, Output((".html", ".htm"))] = None
     """Page to write the report to, pictures included."""
-    png: Path | None = None
+    png: Annotated[Path | None, Output()] = None
     """Folder to write the pictures to."""
     json: JsonFile = None
 
@@ -132,9 +132,9 @@ class RepairCfg(ClipCfg):
     original is written beside the repaired clip.
     """
 
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    out: Annotated[Path, Output((".npz",), beside=(".raw.npz",)), tyro.conf.arg(aliases=["-o"])]
     """Repaired clip to write (.npz); the original goes to NAME.raw.npz beside it."""
-    body: str | None = None
+    body: Annotated[str | None, Input()] = None
     """Name of the body; that of the clip by default."""
 
 
@@ -148,5 +148,5 @@ class ExportCfg(ClipCfg):
 
     format: Literal["mot", "sto", "trc", "npz", "csv"]
     """What to write."""
-    out: Path | None = None
-    """File to write; beside the clip by default."""
+    out: Annotated[Path | None, Output((".mot", ".sto", ".trc", ".npz", ".csv"))] = None
+    """File to write, whose name ends as the format; by default beside the clip, unless there is such a file."""

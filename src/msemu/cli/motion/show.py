@@ -7,7 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from msemu.cli.motion.options import InfoCfg, PlayClipCfg
-from msemu.console import progress, require_suffix, write_json
+from msemu.console import progress, write_json
+from msemu.errors import MsemuError
 from msemu.files import printable, save_image
 from msemu.models import load_body
 from msemu.motion.clip import MotionClip
@@ -27,8 +28,11 @@ def info(args: InfoCfg) -> None:
 
 def play(args: PlayClipCfg) -> None:
     """Show a clip."""
-    require_suffix("--heatmap", args.heatmap, ".png")
     clip = MotionClip.load(args.clip)
+    if args.cycles != PlayClipCfg.cycles and not clip.cyclic:
+        raise MsemuError(f"--cycles is for clips that repeat, and {args.clip} does not; leave it out")
+    if args.cycles != PlayClipCfg.cycles and args.heatmap and not args.video:
+        raise MsemuError("--cycles has no effect on a --heatmap; leave it out")
     body = load_body(clip.body, args.body_path)
     clip.check_matches(body.name, body.joint_names)
     recording = Recording.from_clip(clip, cycles=args.cycles)

@@ -1,0 +1,46 @@
+"""Which formats the options of ``msemu-motion import`` are for."""
+
+from msemu.cli.motion.options import ImportCfg
+from msemu.errors import MsemuError
+
+TITLES = {
+    "deepmimic": "DeepMimic JSON",
+    "isaac_amp": "Isaac AMP npz",
+    "amass": "AMASS npz",
+    "bvh": "BVH",
+    "trc": "TRC",
+    "c3d": "C3D",
+    "storage": "OpenSim .mot and .sto",
+    "catalogue": "a clip of the catalogue",
+    "msgym": "msgym npz",
+    "qpos_npz": "qpos npz",
+    "qpos_csv": "qpos csv",
+}
+"""What people call the formats of `msemu.motion.formats.read.detect_format`."""
+
+_MARKERS = ("bvh", "trc", "c3d")
+_RECORDINGS = ("deepmimic", "isaac_amp", "amass", *_MARKERS, "storage", "catalogue")
+_FORMATS = {
+    "names": (*_MARKERS, "storage"),
+    "up": _MARKERS,
+    "unit": _MARKERS,
+    "smpl_model": ("amass",),
+    "retarget": ("storage",),
+    "treadmill": _RECORDINGS,
+    "cyclic": _RECORDINGS,
+    "no_cyclic": _RECORDINGS,
+}
+"""Formats that each option is for; one that is not here is for all of them."""
+
+
+def require_fitting(args: ImportCfg, kind: str) -> None:
+    """Refuse options that say nothing about a file of this format.
+
+    Raises:
+        MsemuError: There is one; the message says which formats it is for.
+    """
+    for name, formats in _FORMATS.items():
+        if getattr(args, name) and kind in TITLES and kind not in formats:
+            known = ", ".join(TITLES[each] for each in formats)
+            option = f"--{name.replace('_', '-')}"
+            raise MsemuError(f"{option} is for {known}; {args.file} is {TITLES[kind]}: leave {option} out")
