@@ -19,7 +19,7 @@ def register() -> None:
     for name in cfg_names("body"):
         register_body(cfg_file("body", name))
     gait = "the gait of the file that MSEMU_MSGYM_GAIT names, on ms_human_700"
-    register_task(TaskSpec("Msemu-Gait-MsHuman700-v0", "gait_ms_human_700", gait))
+    register_task(TaskSpec("Msemu-Gait-MsHuman700-v0", "gait_ms_human_700", gait, body="ms_human_700"))
 
 
 def motion_task(body: str, motion: str) -> TaskCfg:
@@ -37,7 +37,11 @@ def _tracking_tasks(motions: dict[str, str], body: BodySpec) -> Iterator[TaskSpe
         if motion not in motions:
             raise MsemuError(f"{body.recipe}: no clip '{motion}' and no set of clips{suggestion(motion, motions)}")
     motions = {"": f"any motion of --motion, on {body.name}"} | motions
+    sets = clip_sets()
     for motion in ("", *chosen):
+        kind = "sets of clips" if motion in sets else "clips" if motion else "any motion"
         name = "".join(part.capitalize() for part in motion.split("_")) or "Track"
         config = partial(motion_task, body.name, motion)
-        yield TaskSpec(f"Msemu-{name}-{body.title}-v0", config, motions[motion], origin=body.origin)
+        yield TaskSpec(
+            f"Msemu-{name}-{body.title}-v0", config, motions[motion], origin=body.origin, body=body.name, kind=kind
+        )

@@ -15,9 +15,12 @@ from msemu.models.couplings import Couplings
 from msemu.models.edits import spec as edits
 from msemu.models.edits import wraps
 from msemu.models.edits.hold import hold_subtree
+from msemu.models.engine_log import log_to
 from msemu.models.muscle_paths import measure_inert_muscles
 from msemu.models.recipe import Recipe, load_recipe
 from msemu.models.sources import read_mjcf
+
+log_to(None)
 
 
 def load_body(name: str, path: str | Path | None = None, recipe: Recipe | None = None) -> Body:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
-
-import mujoco
+from typing import TYPE_CHECKING
 
 from msemu.errors import MsemuError
+
+if TYPE_CHECKING:
+    import mujoco
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def _distribution(package: str) -> str:
         return f"package {package}"
 
 
-def read_mjcf(file: Path) -> tuple[mujoco.MjSpec, str]:
+def read_mjcf(file: Path) -> "tuple[mujoco.MjSpec, str]":
     """Read an MJCF model without its sensors and keyframes; return the specification and the sha256 of its XML files.
 
     The includes are resolved here, for two reasons: the hash covers every XML file that makes up the model, in the
@@ -125,6 +127,8 @@ def read_mjcf(file: Path) -> tuple[mujoco.MjSpec, str]:
     Raises:
         MsemuError: A file is missing or is not MJCF.
     """
+    import mujoco  # which finding out whether a model is installed does not need
+
     digest = hashlib.sha256()
     try:
         root = _read_xml(file, file.parent, digest)

@@ -16,6 +16,9 @@ from msemu.schema import AgentCfg, TaskCfg
 
 ENTRY_POINT_GROUP = "msemu.tasks"
 
+TASK_KINDS = ("any motion", "clips", "sets of clips")
+"""What msemu's own tasks are about, in the order of ``msemu-train --list``."""
+
 
 @dataclass(frozen=True)
 class TaskSpec:
@@ -29,6 +32,8 @@ class TaskSpec:
         agent: Name of a file in cfg/agent, or the path of one.
         env: Name of the environment in `msemu.components`, or ``module:Class`` of one of your own.
         origin: Distribution that registered the task.
+        body: Name of the body, for the list.
+        kind: One of `TASK_KINDS`, or a heading of the plug-in's own, for the list.
     """
 
     id: str
@@ -37,6 +42,8 @@ class TaskSpec:
     agent: str | Path = "ppo"
     env: str = "motion_tracking"
     origin: str = "msemu"
+    body: str = ""
+    kind: str = ""
 
     def load_config(self) -> TaskCfg:
         """Read the task's values.

@@ -1,5 +1,6 @@
 """The commands as a user runs them, with wrong input above all."""
 
+import io
 import json
 import os
 import re
@@ -9,9 +10,12 @@ from pathlib import Path
 
 import pytest
 from command_line import assert_one_clear_line, run
+from rich.console import Console
 
+from msemu.cli.training import TrainingDisplay
 from msemu.motion.clip import MotionClip
 from msemu.registry import list_tasks
+from msemu.rl.progress import Iteration
 
 TASK = "Msemu-Track-MyoLegs-v0"
 
@@ -74,6 +78,21 @@ def test_train_evaluate_and_resume(trained: Path, tmp_path: Path) -> None:
     assert json.loads(figures.read_text()) == measured, "the same seed gives the same figures"
     resumed = run("train", TASK, "--resume", "latest", "--iterations", "1", "--runs-dir", trained)
     assert resumed.returncode == 0 and "model_2.pt" in re.sub(r"\s", "", resumed.stdout), resumed.stderr
+    renamed = run("train", TASK, "--resume", "latest", "--runs-dir", trained, "--run-name", "other")
+    assert_one_clear_line(renamed, "keeps its name; leave --run-name out")
+    (folder,) = (trained / TASK).iterdir()
+    moved = run("train", TASK, "--resume", folder, "--runs-dir", tmp_path)
+    assert_one_clear_line(moved, f"is not below {tmp_path}; leave --runs-dir out")
+
+
+def test_the_last_iteration_is_shown() -> None:
+    means = {"Error/joint_angle_deg": 1.0, "Error/body_position_cm": 2.0, "Episode/failures_per_step": 0.01}
+    console = Console(file=io.StringIO(), width=200)
+    with TrainingDisplay(console, 3, None) as display:
+        for number in range(3):
+            display.show(Iteration(number, means, 100.0, number))
+    lines = console.file.getvalue().splitlines()
+    assert [line.split()[3] for line in lines] == ["0", "2"], "one every ten seconds, and the last"
 
 
 def test_bench_measures_a_ratio(clip_path: Path, tmp_path: Path) -> None:

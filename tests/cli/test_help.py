@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable
+from importlib import metadata
 from pkgutil import resolve_name
 
 import pytest
@@ -13,8 +14,9 @@ from command_line import assert_one_clear_line, run
 
 from msemu.cli.commands import ALIASES, COMMANDS, TITLES, subcommands
 from msemu.cli.parsing import option_names
+from msemu.cli.task_list import task_list
 from msemu.cli.train import FIRST
-from msemu.registry import get_task
+from msemu.registry import TaskSpec, get_task
 from msemu.schema import TrainCfg
 
 SCREEN = 60  # lines
@@ -40,7 +42,7 @@ def ask(words, option):
     said = {name: stream.buffer.getvalue().decode() for name, stream in (("out", out), ("err", err))}
     return {"code": code, "heavy": heavy, **said}
 
-options = ("-h", "--help", "--help-all", "--nonsense")
+options = ("-h", "--help", "--help-all", "--nonsense", "--version")
 print(json.dumps({words: {option: ask(words, option) for option in options} for words in sys.argv[1:]}))
 """
 
@@ -90,6 +92,33 @@ def test_the_list_of_tasks_needs_no_torch() -> None:
     code = "import sys; from msemu.cli.train import main; main(); assert not {'torch', 'mujoco'} & set(sys.modules)"
     result = subprocess.run([sys.executable, "-c", code, "--list"], capture_output=True, text=True, timeout=60)
     assert result.returncode == 0 and "Msemu-Walk-MyoLegs-v0" in result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("words", SPOKEN)
+def test_every_command_tells_its_release(words: str, answers: dict) -> None:
+    answer = answers[words]["--version"]
+    assert (answer["code"], answer["out"], answer["heavy"]) == (0, f"msemu {metadata.version('msemu')}\n", [])
+
+
+def test_tasks_are_listed_by_body_and_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MSEMU_MS_HUMAN_700", "/nowhere")
+    bodies = {block.splitlines()[0]: block.splitlines()[1:] for block in task_list().split("\n\n")}
+    missing, whole, legs, marks = bodies
+    assert (whole, legs) == ("myofullbody", "myolegs")
+    assert missing.startswith("ms_human_700, not installed: no MS-Human-700.xml at /nowhere")
+    headings = [line.strip() for line in bodies[whole] if not line.startswith("   ") and line[2] != "*"]
+    assert headings == ["any motion", "clips", "sets of clips"]
+    after = bodies[whole].index("  sets of clips")
+    assert any("-Acrobatics-" in line for line in bodies[whole][after:])
+    marked = {line.split()[1] for lines in bodies.values() for line in lines if line.startswith("  * ")}
+    assert marked == {"Msemu-Run-MyoLegs-v0", "Msemu-Walk-MyoLegs-v0", "Msemu-Walk-MyoFullBody-v0"}
+    assert marks.startswith("* a trained policy") and "--pretrained" in marks
+
+
+def test_a_task_of_a_plugin_is_listed_without_body_and_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = TaskSpec("Plug-In-v0", "track", "a dance", origin="plug-in")
+    monkeypatch.setattr("msemu.cli.task_list.list_tasks", lambda: [own])
+    assert task_list().splitlines()[:3] == ["other tasks", "  others", "    Plug-In-v0  a dance  (from plug-in)"]
 
 
 @pytest.mark.parametrize("words", COMMANDS)

@@ -12,6 +12,7 @@ import pytest
 from msemu.config import cfg_file
 from msemu.errors import MsemuError
 from msemu.models import Body, list_bodies, load_body
+from msemu.models.engine_log import log_to
 from msemu.models.loader import make_body
 from msemu.models.poses import random_poses
 from msemu.models.recipe import load_recipe
@@ -33,6 +34,27 @@ def source() -> mujoco.MjModel:
 @pytest.fixture(scope="module")
 def ms_source() -> mujoco.MjModel:
     return mujoco.MjModel.from_xml_path(str(load_recipe("ms_human_700").source.find()[0]))
+
+
+def test_warnings_of_the_engine_are_written_where_they_are_wanted(
+    legs: Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blow_up() -> None:
+        data = mujoco.MjData(legs.model)
+        data.qvel[8] = np.nan
+        mujoco.mj_step(legs.model, data)
+        assert data.warning[mujoco.mjtWarning.mjWARN_BADQVEL].number == 1
+
+    (tmp_path / "here").mkdir()
+    (tmp_path / "run").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    blow_up()
+    log_to(Path("../run"))
+    try:
+        blow_up()
+    finally:
+        log_to(None)
+    assert os.listdir() == [] and "QVEL" in (tmp_path / "run/MUJOCO_LOG.TXT").read_text()
 
 
 def kinematics(model: mujoco.MjModel, qpos: np.ndarray) -> mujoco.MjData:

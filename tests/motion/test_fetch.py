@@ -63,8 +63,17 @@ def test_an_unknown_name_is_refused_with_a_hint():
         find_entry("swim")
 
 
-def test_the_cache_folder_follows_the_environment(cache):
-    assert cache_folder() == cache
+def test_the_cache_folder_follows_the_environment(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    assert cache_folder() == cache, "msemu's own variable comes first"
+    monkeypatch.delenv("MSEMU_CACHE")
+    assert cache_folder() == tmp_path / "caches/msemu/motions"
+    for nowhere in ("", "caches"):  # the specification: a relative path is ignored
+        monkeypatch.setenv("XDG_CACHE_HOME", nowhere)
+        assert cache_folder() == tmp_path / ".cache/msemu/motions"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_folder() == tmp_path / ".cache/msemu/motions"
 
 
 def test_a_clip_is_taken_out_of_the_wheel_with_license_and_source(cache, toy_catalogue, tmp_path):

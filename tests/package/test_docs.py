@@ -170,9 +170,10 @@ def is_name(name: str) -> bool:
 
 @functools.cache
 def names_in(path: Path) -> set[str]:
-    """What a module defines or imports at its top."""
+    """What a module defines or imports at its top, or tells type checkers of and finds when it is asked."""
     found: set[str] = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    for node in (*body, *(inner for outer in body if isinstance(outer, ast.If) for inner in outer.body)):
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
             found.add(node.name)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -199,6 +200,7 @@ def wrong_calls(lines: list[list[str]]) -> Iterator[str]:
                 *OPTION.findall("".join(on_line or on_page)),
                 "--help",
                 "--help-all",
+                "--version",
                 *FOREIGN_OPTIONS,
                 *TERM_OPTIONS,
             }

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
+import viser
 from matplotlib.image import imread
 
 from msemu.errors import MsemuError
@@ -20,6 +21,7 @@ from msemu.motion.recording import Recording
 from msemu.viewer.muscle_coloring import COLORINGS
 from msemu.viewer.page.browser import serve
 from msemu.viewer.page.muscle_list import muscle_list
+from msemu.viewer.page.origin import is_own, own_pages_only
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -64,6 +66,65 @@ def test_serves_on_localhost_and_frees_the_port(recording, legs, capsys):
     assert urllib.request.urlopen(page.url).status == 200
     page.stop()
     serve(recording, legs, port=port, block=False).stop()
+
+
+def handshake(port, *headers):
+    """Status that a WebSocket is answered with, opened with these lines."""
+    lines = ["GET / HTTP/1.1", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", *headers]
+    lines += ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", f"Sec-WebSocket-Protocol: viser-v{viser.__version__}"]
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
+        line.sendall("\r\n".join([*lines, "", ""]).encode())
+        return int(line.recv(100).split()[1])
+
+
+def test_only_its_own_page_may_open_a_websocket(recording, legs):
+    from websockets.exceptions import InvalidStatus
+    from websockets.sync.client import connect
+
+    port = free_port()
+    page = serve(recording, legs, port=port, block=False)
+    version = [f"viser-v{viser.__version__}"]
+    try:
+        for own in (page.url, f"http://localhost:{port}", None):  # None: a program, no browser
+            with connect(f"ws://127.0.0.1:{port}", origin=own, subprotocols=version, max_size=None) as connection:
+                assert len(connection.recv(timeout=20)) > 1000, "it is sent the scene"
+        for foreign in ("http://evil.example", f"http://evil.example:{port}", f"http://127.0.0.1:{port + 1}", "null"):
+            with pytest.raises(InvalidStatus, match="403"):
+                connect(f"ws://127.0.0.1:{port}", origin=foreign, subprotocols=version).__enter__()
+        rebound = (f"Host: evil.example:{port}", f"Origin: http://evil.example:{port}")
+        assert handshake(port, *rebound) == 403, "a name of others that leads to this machine"
+        twice = (f"Host: localhost:{port}", "Origin: http://evil.example", f"Origin: http://localhost:{port}")
+        assert handshake(port, *twice) == 403
+        assert handshake(port, f"Host: localhost:{port}", f"Origin: http://localhost:{port}") == 101
+    finally:
+        page.stop()
+
+
+@pytest.mark.parametrize(
+    ("origin", "asked", "host", "own"),
+    [
+        ("http://desk:8080", "desk:8080", "0.0.0.0", True),
+        ("http://evil.example", "desk:8080", "0.0.0.0", False),
+        (
+            "http://localhost:9000",
+            "localhost:9000",
+            "127.0.0.1",
+            True,
+        ),  # through a tunnel of ssh -L 9000:localhost:8080
+        ("http://localhost:9000", "localhost:8080", "127.0.0.1", False),
+        ("http://[::1]:8080", "[::1]:8080", "::1", True),
+        ("http://evil.example:8080", "evil.example:8080", "::1", False),
+        ("http://[half:8080", "[half:8080", "127.0.0.1", False),
+        ("", "", "127.0.0.1", True),
+    ],
+)
+def test_an_origin_is_the_address_that_was_asked_for(origin, asked, host, own):
+    assert is_own(origin, asked, host) == own
+
+
+def test_a_viser_that_serves_otherwise_is_noticed():
+    with pytest.raises(RuntimeError, match="pages of others"), own_pages_only("127.0.0.1"):
+        pass
 
 
 def test_the_muscle_list_has_the_strongest_first_and_escapes_names():

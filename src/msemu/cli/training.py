@@ -7,7 +7,10 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from msemu.cli.checks import try_writing
 from msemu.console import with_progress
+from msemu.errors import MsemuError
+from msemu.models.engine_log import log_to
 from msemu.motion.library.task_clips import load_clips
 from msemu.rl.assemble import find_runner, prepare
 from msemu.rl.distributed import join_team
@@ -22,6 +25,8 @@ _LINE_INTERVAL_S = 10.0
 
 def train(task: str, cfg: TrainCfg) -> Path:
     """Train, and return the run folder."""
+    if not cfg.resume:
+        _require_room(Path(cfg.runs_dir) / task)
     team = join_team()
     team.claim_gpu(cfg.device, cfg.sim.device)
     device = pick_device(cfg.device)
@@ -39,6 +44,8 @@ def train(task: str, cfg: TrainCfg) -> Path:
         size = f"{env.body.num_muscles} muscles, {env.num_envs} environments{processes}"
         console.print(f"[bold]{task}[/]  {size}, learning on {device}")
         console.print(f"run: {run.path}", soft_wrap=True)
+        if team.is_rank_zero:
+            log_to(run.path)
         runner.logger.stop = stop
         with TrainingDisplay(console, iterations, cfg.minutes) as display:
             runner.logger.show = display.show
@@ -48,8 +55,17 @@ def train(task: str, cfg: TrainCfg) -> Path:
     return run.path
 
 
+def _require_room(folder: Path) -> None:
+    """Find out before any work whether runs can be kept in a folder."""
+    try:
+        try_writing(folder)
+    except OSError as error:
+        reason = f"{error.strerror}; choose another --runs-dir"
+        raise MsemuError(f"cannot write the run folder {folder}: {reason}") from error
+
+
 class TrainingDisplay:
-    """A live bar on a terminal, and a line every ten seconds where there is none."""
+    """A live bar on a terminal; where there is none, a line every ten seconds and one of the last iteration."""
 
     def __init__(self, console: Console, iterations: int, minutes: float | None):
         """Prepare the bar, which follows the time if there is a budget of it [min], else the iterations."""
@@ -58,6 +74,7 @@ class TrainingDisplay:
         self._iterations = iterations
         self._done = 0
         self._last_line = 0.0
+        self._unsaid = ""
         self._bar = Progress(
             TextColumn("training"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"), console=console
         )
@@ -71,6 +88,8 @@ class TrainingDisplay:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._console.is_terminal:
             self._bar.stop()
+        if self._unsaid:
+            self._say()
 
     def show(self, iteration: Iteration) -> None:
         """Tell of one finished iteration."""
@@ -84,6 +103,13 @@ class TrainingDisplay:
         if self._console.is_terminal:
             completed = iteration.elapsed_s if self._minutes else self._done
             self._bar.update(self._task, completed=completed, description=text)
-        elif time.monotonic() - self._last_line > _LINE_INTERVAL_S:
+            return
+        self._unsaid = f"{iteration.elapsed_s:6.0f} s  {text}"
+        if time.monotonic() - self._last_line > _LINE_INTERVAL_S:
             self._last_line = time.monotonic()
-            self._console.print(f"{iteration.elapsed_s:6.0f} s  {text}", soft_wrap=True)
+            self._say()
+
+    def _say(self) -> None:
+        """Print the line of the last iteration."""
+        self._console.print(self._unsaid, soft_wrap=True)
+        self._unsaid = ""

@@ -17,7 +17,7 @@ from msemu.motion.library.task_clips import motions_of
 from msemu.rl.checkpoint import read, write_policy
 from msemu.rl.run_folder import PARAMETERS, RunFolder
 
-FOLDER = Path(models.__file__).parent / "pretrained"
+FOLDER = models.PRETRAINED
 """One run folder for each task: the best checkpoint, configuration and provenance."""
 
 

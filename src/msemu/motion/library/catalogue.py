@@ -9,7 +9,7 @@ from msemu.config import build, cfg_file, cfg_names, read_yaml
 from msemu.errors import MsemuError, suggestion
 
 CACHE_VARIABLE = "MSEMU_CACHE"
-"""Environment variable that names another cache folder than ``~/.cache/msemu``."""
+"""Environment variable that names another cache folder than ``msemu`` in ``XDG_CACHE_HOME``, or in ``~/.cache``."""
 
 WRITABLE_CACHE = f"set {CACHE_VARIABLE} to a folder that you may write to"
 """What to do when the cache cannot be written."""
@@ -124,5 +124,7 @@ def find_entries(names: Iterable[str]) -> list[Entry]:
 
 def cache_folder() -> Path:
     """Return the folder that keeps obtained and retargeted clips."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    return (Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "msemu") / "motions"
+    if chosen := os.environ.get(CACHE_VARIABLE):
+        return Path(chosen).expanduser() / "motions"
+    caches = Path(os.environ.get("XDG_CACHE_HOME", ""))  # of the XDG Base Directory Specification: absolute, or ignored
+    return (caches if caches.is_absolute() else Path.home() / ".cache") / "msemu" / "motions"

@@ -11,6 +11,7 @@ import viser
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.recording import Recording
+from msemu.viewer.page.origin import own_pages_only
 from msemu.viewer.page.page import Page
 from msemu.viewer.readout import check_recording
 
@@ -25,22 +26,23 @@ def serve(
 ) -> Page:
     """Show a recording in a browser page, with a picture [H, W, 3], uint8, below the controls if there is one.
 
-    It returns after Ctrl-C, or without ``block`` at once: `Page.stop` then ends the page.
+    Ctrl-C ends it; without ``block`` it returns at once, and `Page.stop` ends the page.
 
     Raises:
         MsemuError: The recording does not fit the body, or the port cannot be had.
     """
     check_recording(recording, body)
     _require_free_port(host, port)
-    with redirect_stdout(StringIO()):  # viser's own banner
+    with own_pages_only(host), redirect_stdout(StringIO()):  # viser's own banner
         server = viser.ViserServer(host=host, port=port, label="msemu", verbose=False)
     page = Page(server, recording, body, picture)
     print(f"viewer: {page.url}   (Ctrl-C ends it)", flush=True)
     if block:
         try:
             threading.Event().wait()
-        except KeyboardInterrupt:
-            page.stop()
+        finally:
+            with redirect_stdout(StringIO()):
+                page.stop()
     return page
 
 
