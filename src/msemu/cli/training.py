@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from msemu.console import with_progress
 from msemu.motion.library.task_clips import load_clips
+from msemu.rl import checkpoint
 from msemu.rl.assemble import find_runner, prepare
 from msemu.rl.distributed import Team, join_team
 from msemu.rl.progress import Iteration, StopConditions, note_once
@@ -24,6 +25,8 @@ _LINE_INTERVAL_S = 10.0
 
 def train(task: str, cfg: TrainCfg) -> Path:
     """Train, and return the run folder."""
+    if cfg.checkpoint and not cfg.resume:
+        checkpoint.read(Path(cfg.checkpoint), "cpu")  # a bad one is refused before a run folder is made for it
     team = join_team()
     team.claim_gpu(cfg.device, cfg.sim.device)
     device = pick_device(cfg.device)

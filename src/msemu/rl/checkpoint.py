@@ -9,7 +9,7 @@ import os
 import pickletools
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -32,6 +32,7 @@ _OPTIONAL = ("head", "control_steps", "regularizers", "cuda")
 """What checkpoints of earlier releases, or of other machines, do not hold."""
 _PLAIN = re.compile(r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)|torch(\.storage)? \w+")
 """What `torch.save` names for tensors."""
+_GROUP = ("params", "lr", "betas", "eps", "weight_decay")
 _LISTED = 40
 """Entries that a message names."""
 
@@ -44,7 +45,7 @@ def write(path: Path, content: dict[str, Any]) -> None:
     """
     if bad := _not_finite(content):
         raise MsemuError(
-            f"{path} is not written: {_listed(bad)} are not finite; learn on from an earlier checkpoint, more slowly"
+            f"{path} is not written: {_listed(bad)}; go on from an earlier checkpoint with a lower learning rate"
         )
     remedy = "check that the folder may be written to and that the disk has room"
     with whole_file(path, remedy) as unfinished, open(unfinished, "wb") as file:
@@ -66,11 +67,14 @@ def policy_of(content: dict[str, Any]) -> dict[str, Any]:
     return {name: content[name] for name in _POLICY if name in content}
 
 
-def read(path: Path, device: str | torch.device) -> dict[str, Any]:
-    """Read a checkpoint written by `write`.
+def read(
+    path: Path, device: str | torch.device, examine: Callable[[dict[str, Any]], list[str]] = lambda content: []
+) -> dict[str, Any]:
+    """Read a checkpoint written by `write`; ``examine`` says what else is wrong with a content, see `differences`.
 
     Raises:
-        MsemuError: The file is missing, damaged or foreign, or holds weights that are not finite.
+        MsemuError: The file is missing, damaged or foreign, or holds weights that are not finite. The message names all
+            entries that are wrong.
     """
     try:
         is_sealed = _check_seal(path)
@@ -84,11 +88,20 @@ def read(path: Path, device: str | torch.device) -> dict[str, Any]:
         raise MsemuError(f"cannot read the checkpoint {path}: {error.strerror}") from error
     except Exception as error:  # zipfile and torch raise many kinds for damaged input, and give advice of their own
         raise MsemuError(f"{path} is truncated or is not a checkpoint; use another one of the run") from error
-    wanted = FORMAT if is_sealed else _EARLIER_FORMAT
-    if not isinstance(content, dict) or content.get("format") != wanted:
-        raise MsemuError(f"{path} is not a checkpoint of this msemu release, or lacks its SHA-256; use another one")
-    _check_values(path, content)
+    if not isinstance(content, dict) or content.get("format") not in (FORMAT, _EARLIER_FORMAT):
+        raise MsemuError(f"{path} is not a checkpoint of this msemu release (wanted {FORMAT})")
+    wrong = [] if is_sealed or content["format"] == _EARLIER_FORMAT else ["its SHA-256 is missing"]
+    if wrong := wrong + (_too_large(path, content) or _not_finite(content) + examine(content)):
+        raise MsemuError(
+            f"{path} is damaged, or belongs to another body, network or task: {_listed(wrong)}; use another checkpoint"
+        )
     return content
+
+
+def differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """Say which entries of a checkpoint are not those that a run would write, by name, kind, type and shape."""
+    optional = _OPTIONAL if found.get("format") == _EARLIER_FORMAT else ("cuda",)
+    return list(_differences(found, wanted, "", optional))
 
 
 def numbered(folder: Path) -> list[Path]:
@@ -100,19 +113,6 @@ def numbered(folder: Path) -> list[Path]:
 def iteration_of(path: Path) -> int:
     """Return the number of the iteration that a checkpoint is named after."""
     return int(path.stem.removeprefix("model_"))
-
-
-def expect_like(path: Path | str, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Refuse a checkpoint whose entries are not those that a run would write, by name, kind, type and shape.
-
-    Raises:
-        MsemuError: The message names every entry that is missing, unknown or another.
-    """
-    if different := list(_differences(found, wanted, "")):
-        raise MsemuError(
-            f"{path} belongs to another body, network or task, or is damaged: {_listed(different)};"
-            " use a checkpoint of this run"
-        )
 
 
 class _Sealed:
@@ -174,31 +174,23 @@ def _check_parts(path: Path, is_sealed: bool) -> None:
                         )
 
 
-def _check_values(path: Path, content: dict[str, Any]) -> None:
+def _too_large(path: Path, content: dict[str, Any]) -> list[str]:
+    """Names of tensors that are larger than the file: views that repeat what it holds."""
     size = path.stat().st_size
-    large = [name for name, value in _tensors(content) if value.numel() * value.element_size() > size]
-    if large:
-        raise MsemuError(
-            f"{path} is damaged: {_listed(large)} would be larger than the file; use another one of the run"
-        )
-    if bad := _not_finite(content):
-        raise MsemuError(f"{path} is damaged: {_listed(bad)} are not finite; use another one of the run")
+    tensors = ((name, value) for name, value in _leaves(content) if isinstance(value, torch.Tensor))
+    return [f"{name} is too large" for name, value in tensors if value.numel() * value.element_size() > size]
 
 
 def _not_finite(content: dict[str, Any]) -> list[str]:
-    """Names of those values that were learned and are not finite."""
+    """Say which values that were learned are not finite."""
     learned = {name: value for name, value in content.items() if name not in _UNBOUNDED}
-    return [name for name, value in _leaves(learned) if not _is_finite(value)]
+    return [f"{name} is not finite" for name, value in _leaves(learned) if not _is_finite(value)]
 
 
 def _is_finite(value: Any) -> bool:
     if isinstance(value, torch.Tensor):
         return not value.is_floating_point() or bool(value.isfinite().all())
     return not isinstance(value, float) or abs(value) < float("inf")
-
-
-def _tensors(content: Any) -> Iterator[tuple[str, torch.Tensor]]:
-    return ((name, value) for name, value in _leaves(content) if isinstance(value, torch.Tensor))
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -210,7 +202,7 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _differences(found: Any, wanted: Any, name: str) -> Iterator[str]:
+def _differences(found: Any, wanted: Any, name: str, optional: tuple[str, ...]) -> Iterator[str]:
     """Yield what of a value differs from one that is written now; the names of its entries begin with ``name``."""
     if not (isinstance(wanted, dict) and isinstance(found, dict)):
         if _kind(found, name) != _kind(wanted, name):
@@ -222,8 +214,8 @@ def _differences(found: Any, wanted: Any, name: str) -> Iterator[str]:
     for key, value in wanted.items():
         place = f"{name}.{key}" if name else str(key)
         if key in found:
-            yield from _differences(found[key], value, place)
-        elif key not in _OPTIONAL:
+            yield from _differences(found[key], value, place, optional)
+        elif key not in optional:
             yield f"{place} is missing"
     if name.endswith("state_dict"):
         yield from (f"{name}.{key} is unknown" for key in found if key not in wanted)
@@ -232,19 +224,23 @@ def _differences(found: Any, wanted: Any, name: str) -> Iterator[str]:
 def _optimizer_differences(found: dict[str, Any], wanted: dict[str, Any], name: str) -> Iterator[str]:
     """Yield the same of an optimizer, which gets the state of a parameter with the first step."""
     groups, state = found.get("param_groups"), found.get("state")
-    if not isinstance(groups, list) or list(map(_group, groups)) != list(map(_group, wanted["param_groups"])):
-        yield f"{name}.param_groups is not that of this network"
+    if not isinstance(groups, list) or [_group(each) for each in groups] != [
+        _group(each) for each in wanted["param_groups"]
+    ]:
+        yield f"{name}.param_groups is missing or of other parameters"
     if not isinstance(state, dict):
-        yield f"{name}.state is {_kind(state, name)}, not a dict"
+        yield f"{name}.state is missing"
         return
-    wrong = (key for key, entry in state.items() if not isinstance(entry, dict))
-    yield from (f"{name}.state.{key} is {_kind(state[key], name)}, not a dict" for key in wrong)
+    entries = {index: entry if isinstance(entry, dict) else {} for index, entry in state.items()}
+    for key in sorted({key for entry in entries.values() for key in entry}):
+        wrong = (index for index, entry in entries.items() if not isinstance(entry.get(key), (torch.Tensor, float, int)))
+        yield from (f"{name}.state.{index}.{key} is missing or no number" for index in wrong)
 
 
-def _group(group: Any) -> tuple[int, str] | None:
-    """Return the number of parameters, and the kind of the learning rate."""
-    fits = isinstance(group, dict) and isinstance(group.get("params"), list)
-    return (len(group["params"]), _kind(group.get("lr"), "")) if fits else None
+def _group(group: Any) -> dict[str, Any]:
+    """Return what every version of torch wants to know of parameters: kinds, and lengths of lists."""
+    values = {key: group[key] for key in _GROUP if key in group} if isinstance(group, dict) else {}
+    return {key: len(value) if isinstance(value, (list, tuple)) else _kind(value, key) for key, value in values.items()}
 
 
 def _kind(value: Any, name: str) -> str:

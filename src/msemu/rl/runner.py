@@ -120,16 +120,21 @@ class Runner(OnPolicyRunner):
         Raises:
             MsemuError: The checkpoint is damaged, or belongs to another body or network.
         """
-        state = checkpoint.read(Path(path), map_location or self.device)
-        expect_head(self.alg.get_policy(), state.get("head"), path)
         own = self._content()
-        state = self._fitted(state, own, path)
-        checkpoint.expect_like(path, state, own)
+
+        def examine(found: dict[str, Any]) -> list[str]:
+            expect_head(self.alg.get_policy(), found.get("head"), path)
+            return checkpoint.differences(_with_episodes_of(own, found), own)
+
+        state = checkpoint.read(Path(path), map_location or self.device, examine)
+        if (held := len(state["env"]["frame"])) != self.env.num_envs:
+            state, self._episodes_restarted = _with_episodes_of(own, state), True
+            note_once(f"{path} holds {held} environments, not {self.env.num_envs}: all start new episodes")
         try:
             self.alg.load(state, load_cfg, strict)
             if self._team.is_rank_zero:
                 self.env.load_state_dict({key: value.to(self.env.device) for key, value in state["env"].items()})
-        except (KeyError, RuntimeError, ValueError) as error:
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise _misfit(path, error) from error
         _check_optimizers(self.alg, path)
         self.env.control_steps = state.get("control_steps", 0)
@@ -160,14 +165,16 @@ class Runner(OnPolicyRunner):
         self._load_networks(path, ("actor", "critic"))
 
     def _load_networks(self, path: Path, parts: tuple[str, ...]) -> None:
-        state = checkpoint.read(path, self.device)
-        expect_head(self.alg.get_policy(), state.get("head"), str(path))
-        found = {part: f"{part}_state_dict" in state for part in parts if part != "actor"}
         own = self._learned()
-        critic = {name: own[name] for name in (f"{part}_state_dict" for part, held in found.items() if held)}
-        checkpoint.expect_like(path, state, checkpoint.policy_of(own) | critic)
+
+        def examine(found: dict[str, Any]) -> list[str]:
+            expect_head(self.alg.get_policy(), found.get("head"), str(path))
+            names = {f"{part}_state_dict" for part in parts} & found.keys()
+            return checkpoint.differences(found, checkpoint.policy_of(own) | {name: own[name] for name in names})
+
+        state = checkpoint.read(path, self.device, examine)
         try:
-            self.alg.load(state, {"actor": True, **found}, strict=True)
+            self.alg.load(state, {part: f"{part}_state_dict" in state for part in parts}, strict=True)
         except (KeyError, RuntimeError) as error:
             raise _misfit(path, error) from error
         self.env.control_steps = state.get("control_steps", 0)
@@ -206,23 +213,6 @@ class Runner(OnPolicyRunner):
             "random": _random_state(),
             "logger": {name: list(value) if isinstance(value, deque) else value for name, value in logged.items()},
         }
-
-    def _fitted(self, state: dict[str, Any], own: dict[str, Any], path: str) -> dict[str, Any]:
-        """Return a checkpoint with this run's own new episodes, where it holds another number of environments."""
-        env, logged = state.get("env"), state.get("logger")
-        if not (isinstance(env, dict) and isinstance(logged, dict)):
-            return state
-        frames = env.get("frame")
-        if not (isinstance(frames, torch.Tensor) and frames.dim() == 1):
-            return state
-        if len(frames) == self.env.num_envs:
-            return state
-        self._episodes_restarted = True
-        if self._team.is_rank_zero:
-            note_once(f"{path} holds {len(frames)} environments, not {self.env.num_envs}: all start new episodes")
-        statistics = {name: value for name, value in env.items() if name.startswith("sampler.")}
-        episodes = {name: own["logger"][name] for name in _OF_EPISODES}
-        return state | {"env": own["env"] | statistics, "logger": logged | episodes}
 
     def _best_on_disk(self) -> float:
         """Error of the best checkpoint, which may be younger than the one that a killed run goes on from [cm]."""
@@ -299,6 +289,24 @@ def _set_random_state(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["torch"].cpu())
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"].cpu())
+
+
+def _with_episodes_of(own: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+    """Return a checkpoint's content with the episodes of another content, where that has another number of them."""
+    env, logged = state.get("env"), state.get("logger")
+    if not (isinstance(env, dict) and isinstance(logged, dict)):
+        return state
+    frames, wanted = env.get("frame"), own["env"]["frame"]
+    if (
+        not isinstance(frames, torch.Tensor)
+        or frames.dtype != wanted.dtype
+        or frames.dim() != 1
+        or len(frames) == len(wanted)
+    ):
+        return state
+    statistics = {name: value for name, value in env.items() if name.startswith("sampler.")}
+    episodes = {name: own["logger"][name] for name in _OF_EPISODES}
+    return state | {"env": own["env"] | statistics, "logger": logged | episodes}
 
 
 def _check_optimizers(algorithm: Any, path: Path | str) -> None:
