@@ -200,7 +200,15 @@ def test_a_new_run_may_begin_with_the_networks_of_another(
 
 
 def test_checkpoints_are_those_named_by_an_iteration(tmp_path: Path) -> None:
-    names = ["model_10.pt", "model_9.pt", "model_good.pt", "model_3 (copy).pt", "model_1_0.pt", "model_-1.pt", "model_.pt"]
+    names = [
+        "model_10.pt",
+        "model_9.pt",
+        "model_good.pt",
+        "model_3 (copy).pt",
+        "model_1_0.pt",
+        "model_-1.pt",
+        "model_.pt",
+    ]
     for name in [*names, "model_٣.pt", "model_007.pt", "best.pt"]:
         (tmp_path / name).touch()
     (tmp_path / "model_11.pt").mkdir()
@@ -218,5 +226,5 @@ def test_the_mode_of_a_file_is_what_the_umask_leaves(mask: int, mode: int, tmp_p
 
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
-    with pytest.raises(MsemuError, match="cannot write /dev/full: No space left on device; .* the disk has room"):
+    with pytest.raises(MsemuError, match=r"cannot write /dev/full: No space left on device; .* the disk has room"):
         checkpoint.write(Path("/dev/full"), {"weight": torch.zeros(10**6)})

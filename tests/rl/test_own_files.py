@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from msemu.cli.train import parse
-from msemu.components import find as FIND
+from msemu.components import find
 from msemu.config import read_yaml
 from msemu.envs.action.space import Scene
 from msemu.envs.terms import Term
@@ -102,7 +102,7 @@ def test_files_are_found_wherever_they_stand_and_defaults_are_written_out(
     Path("elu").write_text("a file that is called as an activation function is")
     options = {"table": "one/table.txt", "more": ["two/table.txt", "three/table.txt", "elu", "x" * 5000]}
     train_cfg.env.rewards["table"] = RewardTermCfg(weight=1.0, function=f"{__name__}:TableTerm", options=options)
-    monkeypatch.setattr("msemu.envs.terms.find", lambda *asked: TableTerm if "TableTerm" in asked[1] else FIND(*asked))
+    monkeypatch.setattr("msemu.envs.terms.find", lambda *asked: TableTerm if "TableTerm" in asked[1] else find(*asked))
     train_cfg.agent.actor["note"] = str(tmp_path / "two" / "table.txt")
     run, _ = prepare(TASK, train_cfg, Team())
     train = read_yaml(run.path / "config.yaml")["train"]

@@ -233,7 +233,9 @@ def _optimizer_differences(found: dict[str, Any], wanted: dict[str, Any], name: 
         return
     entries = {index: entry if isinstance(entry, dict) else {} for index, entry in state.items()}
     for key in sorted({key for entry in entries.values() for key in entry}):
-        wrong = (index for index, entry in entries.items() if not isinstance(entry.get(key), (torch.Tensor, float, int)))
+        wrong = (
+            index for index, entry in entries.items() if not isinstance(entry.get(key), (torch.Tensor, float, int))
+        )
         yield from (f"{name}.state.{index}.{key} is missing or no number" for index in wrong)
 
 
