@@ -51,7 +51,7 @@ def find_files(values: Any, run: Path, records: Records) -> Any:
     if not isinstance(values, str) or not (values in records or values == _EARLIER):
         return values
     if values in records:
-        _check(run / values, records[values].get("sha256", ""))
+        _check(run / values, records[values])
     return str(run / values)
 
 
@@ -105,12 +105,12 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _check(copy: Path, wanted: str) -> None:
+def _check(copy: Path, record: Any) -> None:
     try:
         found = hashlib.sha256(copy.read_bytes()).hexdigest()
     except OSError as error:
         raise MsemuError(f"cannot read {copy}, which the run depends on: {error.strerror}; restore it") from error
-    if found != wanted:
+    if not isinstance(record, dict) or found != record.get("sha256"):
         raise MsemuError(
             f"{copy} is not what the run was made with (SHA-256); restore it, or to take it as it is, write {found} in"
             " the run's provenance.yaml"

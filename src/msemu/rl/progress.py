@@ -190,8 +190,8 @@ def disk_errors(folder: str | None) -> Iterator[None]:
         if error.errno not in DISK_ERRORS:
             raise
         raise MsemuError(
-            f"cannot write the curves in {folder}: {error.strerror}; make room, then go on from its last checkpoint"
-            f" with --resume {folder}"
+            f"cannot write the curves in {folder}, or what is printed: {error.strerror}; make room, then go on from its"
+            f" last checkpoint with --resume {folder}"
         ) from error
     finally:
         for thread in threading.enumerate():

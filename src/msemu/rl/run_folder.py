@@ -146,7 +146,9 @@ class RunFolder:
         values = read_yaml(file).get("train", {})
         for note in translate(values, str(file)):
             note_once(f"{file}: {note}")
-        return build(TrainCfg, find_files(values, self.path, self._provenance().get("files", {})), str(file))
+        records = self._provenance().get("files")
+        values = find_files(values, self.path, records if isinstance(records, dict) else {})
+        return build(TrainCfg, values, str(file))
 
     def prepare(self) -> None:
         """Find out before training whether it could be saved, and tidy up after a run that was killed.

@@ -129,7 +129,8 @@ class Runner(OnPolicyRunner):
         state = checkpoint.read(Path(path), map_location or self.device, examine)
         if (held := len(state["env"]["frame"])) != self.env.num_envs:
             state, self._episodes_restarted = _with_episodes_of(own, state), True
-            note_once(f"{path} holds {held} environments, not {self.env.num_envs}: all start new episodes")
+            if self._team.is_rank_zero:
+                note_once(f"{path} holds {held} environments, not {self.env.num_envs}: all start new episodes")
         try:
             self.alg.load(state, load_cfg, strict)
             if self._team.is_rank_zero:
