@@ -29,8 +29,9 @@ from msemu.schema import AgentCfg, TerminationTermCfg
 
 _DEVIATION = TerminationTermCfg(limit=0.3)
 """What counts after a failure where no limit of the deviation ends an episode."""
-_OF_EPISODES = ("cur_reward_sum", "cur_episode_length")
-_LOGGER_STATE = ("tot_timesteps", "tot_time", *_OF_EPISODES, "rewbuffer", "lenbuffer")
+_OF_EPISODES = {"logger": ("cur_reward_sum", "cur_episode_length"), "discriminator": ("window", "frame")}
+"""Entries of a checkpoint's parts that belong to the episodes under way, as do its environments and regularizers."""
+_LOGGER_STATE = ("tot_timesteps", "tot_time", *_OF_EPISODES["logger"], "rewbuffer", "lenbuffer")
 
 
 class Runner(OnPolicyRunner):
@@ -306,8 +307,13 @@ def _with_episodes_of(own: dict[str, Any], state: dict[str, Any]) -> dict[str, A
     ):
         return state
     statistics = {name: value for name, value in env.items() if name.startswith("sampler.")}
-    episodes = {name: own["logger"][name] for name in _OF_EPISODES}
-    return state | {"env": own["env"] | statistics, "logger": logged | episodes}
+    episodes = {
+        part: state[part] | {name: own[part][name] for name in names if name in own[part]}
+        for part, names in _OF_EPISODES.items()
+        if part in own and isinstance(state.get(part), dict)
+    }
+    memories = {part: own[part] for part in ("regularizers",) if part in own}
+    return state | episodes | memories | {"env": own["env"] | statistics}
 
 
 def _check_optimizers(algorithm: Any, path: Path | str) -> None:
