@@ -149,9 +149,9 @@ def test_a_body_by_path_stays_in_the_run(train_cfg: TrainCfg, march: MotionClip,
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ("sim: {muscle: stretchy}", r"sim: muscle: unknown muscle 'stretchy'"),
-        ("sim: {muscle: {level: stretchy}}", r"sim: muscle: unknown muscle level 'stretchy'"),
-        ("env: {action: dance}", r"env: action: unknown action 'dance'"),
+        ("sim: {muscle: stretchy}", r"sim\.muscle: unknown muscle 'stretchy'"),
+        ("sim: {muscle: {level: stretchy}}", r"sim: muscle: level: 'stretchy' is unknown; known: mujoco"),
+        ("env: {action: dance}", r"env\.action: unknown action 'dance'"),
         ("env: {action: {kind: dance}}", r"env: action: unknown action 'dance'"),
     ],
 )
@@ -164,14 +164,14 @@ def test_an_unknown_name_in_a_run_names_the_file(
     for section, changed in yaml.safe_load(values).items():
         config["train"][section] |= changed
     file.write_text(yaml.safe_dump(config))
-    with pytest.raises(MsemuError, match=rf"{file}: {message}|{file}: {message.replace(': ', '.', 1)}"):
+    with pytest.raises(MsemuError, match=rf"{file}: {message}"):
         run.load_config()
 
 
 def test_an_unknown_level_in_a_file_of_the_users_names_it(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("level: stretchy")
-    with pytest.raises(MsemuError, match=rf"{file}: unknown muscle level 'stretchy'"):
+    with pytest.raises(MsemuError, match=rf"{file}: level: 'stretchy' is unknown; known: mujoco"):
         parse(TASK, ["--sim.muscle", str(file)])
 
 
