@@ -1,6 +1,6 @@
 """The environment in which a muscle-driven body follows a reference motion."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -44,6 +44,8 @@ class MotionTrackingEnv(VecEnv):
         control_steps: Control steps that have been done in all of the training; schedules follow it.
         frame: Number of the reference frame that each environment should now be in, shape [E].
         transition: What happened in the last step, before any reset; after a restart, the state of it.
+        before_reset: Called in every step when all is measured, before anything is reset: the simulation still is as
+            the step left it.
     """
 
     def __init__(self, cfg: TaskCfg, body: Body, clips: MotionClip | Sequence[MotionClip], seed: int = 0):
@@ -75,6 +77,7 @@ class MotionTrackingEnv(VecEnv):
         self._tried: set[str] = set()
         self._assist = AssistiveWrench(env.assist, body, self.sim, self.reference) if env.assist.max_force_bw else None
         self.control_steps = 0
+        self.before_reset: Callable[[], None] = lambda: None
         self.max_episode_length = round(env.episode_length_s * env.control_frequency_hz)
         self.episode_length_buf = torch.zeros(self.num_envs, dtype=torch.long, device=self.device)
         self.frame = torch.zeros(self.num_envs, dtype=torch.long, device=self.device)
@@ -175,6 +178,7 @@ class MotionTrackingEnv(VecEnv):
         dones = failed | time_outs
         self.sampler.record(self._start, self.frame, failed, dones)
         log = self._log(shares, failed)
+        self.before_reset()
         terminal, self._observations = self._observe_around_reset(self.transition, dones)
         extras = {"time_outs": time_outs, "terminal_observations": terminal, "log": log}
         return self._observations, rewards, dones.long(), extras

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeGuard
 import torch
 
 from msemu.components import find
-from msemu.config import build
+from msemu.config import build, to_dict
 from msemu.envs.action.space import Memory, Scene, described
 from msemu.envs.readings import Readings, Transition
 from msemu.errors import MsemuError, blaming
@@ -52,7 +52,7 @@ class Term(Memory):
 
 
 class Terms:
-    """All terms of one kind.
+    """All terms of one kind. Their configurations get the options that were left at their defaults.
 
     Attributes:
         kind: What the kind is called.
@@ -173,6 +173,7 @@ class Terms:
             raise MsemuError(f"{place}: the class of a {self.kind} term derives from msemu.envs.terms.Term")
         _expect_arguments(found, 2, f"{place}: the {self.kind} term must be built as Class(options, scene)")
         options: Any = build(found.Options, cfg.options, f"{place}.options")
+        cfg.options = _plain_values(to_dict(options)) | cfg.options
         with blaming(self._called(name)):
             made = found(options, scene)
         return self._callable(place, made)
@@ -180,6 +181,12 @@ class Terms:
     def _callable(self, place: str, term: Callable) -> Callable:
         _expect_arguments(term, 1, f"{place}: the {self.kind} term must take one argument")
         return term
+
+
+def _plain_values(options: dict[str, Any]) -> dict[str, Any]:
+    """Those that a YAML file can hold."""
+    plain = (str, int, float, dict, list, type(None))
+    return {name: value for name, value in options.items() if type(value) in (*plain, bool)}
 
 
 def without_prefix(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -8,7 +8,7 @@ then override the base's. An unknown key is an error, and so is a value outside 
 import dataclasses
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Config = TypeVar("Config", bound="DataclassInstance")
+Made = TypeVar("Made")
 Part = TypeVar("Part", bound=ActionCfg | PriorCfg | MuscleCfg)
 
 
@@ -101,7 +102,7 @@ def build(schema: type[Config], values: dict[str, Any], where: str, default: Con
         if value is dataclasses.MISSING and name not in values:
             raise MsemuError(f"{where}: the key '{name}' is missing")
     given = {key: _convert(hints[key], value, _below(where, key), defaults[key]) for key, value in values.items()}
-    return schema(**{**defaults, **given})
+    return at_place(where, lambda: schema(**{**defaults, **given}))
 
 
 def check(config: "DataclassInstance", where: str) -> None:
@@ -185,11 +186,23 @@ def _obeying(rules: Iterable[Any], value: Any, where: str) -> Any:
     return value
 
 
+def at_place(where: str, make: Callable[[], Made]) -> Made:
+    """Make something of a configuration.
+
+    Raises:
+        MsemuError: As it is made; the message begins with the place of its values, such as a file.
+    """
+    try:
+        return make()
+    except MsemuError as error:
+        raise MsemuError(str(error) if str(error).startswith(where) else f"{where}: {error}") from error
+
+
 def _convert_part(schema: Any, value: Any, where: str, default: Any) -> Any:
     """Build a nested dataclass from its values, or from the name of the file that holds them."""
     role = getattr(schema, "role", None)
     if role and isinstance(value, str):
-        return load_named(schema, value)
+        return at_place(where, lambda: load_named(schema, value))
     if isinstance(value, schema):
         values = {entry.name: getattr(value, entry.name) for entry in dataclasses.fields(value)}
         return build(type(value), values, where)
@@ -209,7 +222,7 @@ def _of_kind(schema: Any, values: dict[str, Any], where: str, default: Any) -> A
     kind = values["kind"]
     if kind in KINDS[schema]:
         return KINDS[schema][kind]
-    found = getattr(resolve(schema.role, kind), "Cfg", None)
+    found = getattr(at_place(where, lambda: resolve(schema.role, kind)), "Cfg", None)
     if not (isinstance(found, type) and dataclasses.is_dataclass(found) and issubclass(found, schema)):
         raise MsemuError(f"{where}: the class {kind} needs a dataclass Cfg that derives from {schema.__name__}")
     return found

@@ -2,7 +2,9 @@
 
 import contextlib
 import difflib
+import errno
 import os
+import re
 import signal
 import sys
 import traceback
@@ -23,6 +25,25 @@ class MsemuError(Exception):
     The message is one line that names the cause and the remedy. Commands print it without a traceback and
     exit with code 2.
     """
+
+
+DISK_ERRORS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ENOENT}
+)
+"""Numbers of errors of a disk that is full, or may not be written to (any more)."""
+
+
+def require_name(what: str, name: str) -> None:
+    """Refuse a name that cannot be a part of a folder's name everywhere: a path, an empty one, control characters.
+
+    Raises:
+        MsemuError: The message calls it ``what``.
+    """
+    if not re.fullmatch(r"\w[\w .+=@-]{0,99}", name) or name != name.strip(" ."):
+        raise MsemuError(
+            f"{what} is the end of a folder's name, of letters, digits, '_', '-' and '.', not {name[:100]!r};"
+            " --runs-dir says where runs are"
+        )
 
 
 def suggestion(name: Any, known: Iterable[str], otherwise: str | None = None) -> str:
@@ -77,11 +98,13 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise SystemExit(0) from None
         except OSError as error:
-            if error.filename is None:
+            if error.filename is None and error.errno not in DISK_ERRORS:
                 raise
-            place = os.fsdecode(error.filename)
+            place = os.fsdecode(error.filename or "the output")
             remedy = "check that it exists, that you may read and write it, and that the disk has room"
             print(f"error: {place}: {error.strerror}; {remedy}", file=sys.stderr)
+            if error.filename is None:  # what is still to be printed would fail again as Python ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise SystemExit(2) from None
 
     return wrapped

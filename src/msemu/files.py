@@ -247,8 +247,13 @@ def whole_file(path: Path, remedy: str = "give another path") -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text (UTF-8) as `whole_file` does."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file as `whole_file` does."""
     with whole_file(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
+        unfinished.write_bytes(content)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any], remedy: str = "give another path") -> None:

@@ -1,15 +1,21 @@
 """A run holds what it depends on, and a command that resumes it starts from that."""
 
+import hashlib
+from dataclasses import replace
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
+import yaml
 
 from msemu.cli.train import parse
+from msemu.cli.training import train
 from msemu.config import load_named, read_yaml
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.muscle.overrides import configured_parameters
+from msemu.rl import checkpoint
 from msemu.rl.run_folder import RunFolder
 from msemu.schema import ActionCfg, MuscleCfg, TrainCfg
 from msemu.schema.muscle import FatigueCfg
@@ -86,3 +92,70 @@ def test_what_a_run_keeps_is_named(
     run = RunFolder.create(TASK, train_cfg, legs, [march])
     with pytest.raises(MsemuError, match=message):
         parse(TASK, ["--resume", str(run.path), *options])
+
+
+def test_runs_that_start_in_the_same_second_get_folders_of_their_own(
+    train_cfg: TrainCfg, legs: Body, march: MotionClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Clock":
+            return cls(2026, 1, 2, 3, 4, 5)
+
+    monkeypatch.setattr("msemu.rl.run_folder.datetime", Clock)
+    runs = [RunFolder.create(TASK, train_cfg, legs, [march]) for _ in range(3)]
+    name = "2026-01-02_03-04-05_run"
+    assert [run.path.name for run in runs] == [name, f"{name}_2", f"{name}_3"]
+    assert all(run.load_config().run_name == "run" for run in runs)
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", ".", "..", "../x", "/tmp/x", "a/b", "a\nb", "\x1b[2J", "a\0b", "x" * 101, "x."]
+)
+def test_names_stay_within_the_folder_of_the_runs(
+    name: str, train_cfg: TrainCfg, legs: Body, march: MotionClip, tmp_path: Path
+) -> None:
+    with pytest.raises(MsemuError, match="run_name") as caught:
+        parse(TASK, [f"--run-name={name}"])
+    assert str(caught.value).isprintable()
+    with pytest.raises(MsemuError, match="task's id"):
+        RunFolder.create(name, train_cfg, legs, [march])
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"task": name}))
+    with pytest.raises(MsemuError, match="task's id"):
+        RunFolder.open(tmp_path)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_file_where_the_runs_should_be_is_named(train_cfg: TrainCfg, legs: Body, march: MotionClip) -> None:
+    Path(train_cfg.runs_dir).touch()
+    with pytest.raises(MsemuError, match=r"cannot write the run folder .* choose another --runs-dir"):
+        RunFolder.create(TASK, train_cfg, legs, [march])
+
+
+def test_a_run_goes_on_from_any_checkpoint_with_any_number_of_environments(train_cfg: TrainCfg) -> None:
+    train_cfg.agent.save_interval = 1
+    run = RunFolder.open(train(TASK, replace(train_cfg, iterations=3)))
+    (run.path / "model_good.pt").write_text("the user's own")
+    later = {name: (run.path / name).read_bytes() for name in ("model_1.pt", "model_2.pt")}
+    before = checkpoint.read(run.path / "model_0.pt", "cpu")
+    cfg = parse(TASK, ["--resume", str(run.path), "--checkpoint", "model_0.pt", "--num-envs", "6", "--keep", "2"])
+    train(TASK, replace(cfg, iterations=3, device="cpu"))
+    assert [path.name for path in run.checkpoints()] == ["model_2.pt", "model_3.pt"], "the newest two"
+    assert {path.name: path.read_bytes() for path in (run.path / "set_aside").iterdir()} == later
+    after = checkpoint.read(run.checkpoint("last"), "cpu")
+    assert len(after["env"]["frame"]) == 6 and after["control_steps"] == before["control_steps"] + 3 * 8
+    assert run.load_config().num_envs == 6 and run.load_config().checkpoint is None
+    assert read_yaml(run.path / "provenance.yaml")["resumed"][0]["iteration"] == 1
+    assert (run.path / "model_good.pt").read_text() == "the user's own"
+
+
+def test_a_new_run_says_which_checkpoint_it_began_with(train_cfg: TrainCfg) -> None:
+    first = RunFolder.open(train(TASK, replace(train_cfg, iterations=1)))
+    start = first.checkpoint("last")
+    second = RunFolder.open(train(TASK, replace(train_cfg, iterations=1, checkpoint=str(start))))
+    origin = read_yaml(second.path / "provenance.yaml")["started_from"]
+    assert origin == {"checkpoint": str(start), "sha256": hashlib.sha256(start.read_bytes()).hexdigest()}
+    folders = list(second.path.parent.iterdir())
+    with pytest.raises(MsemuError, match=r"no checkpoint at nowhere\.pt"):
+        train(TASK, replace(train_cfg, iterations=1, checkpoint="nowhere.pt"))
+    assert list(second.path.parent.iterdir()) == folders, "no folder is left behind"

@@ -1,5 +1,7 @@
 """A run that is killed at any moment can be resumed, and nothing in its folder is damaged."""
 
+import errno
+import io
 import os
 import random
 import signal
@@ -7,16 +9,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from runpy import run_path
 
+import numpy as np
 import pytest
-from command_line import run
+from command_line import assert_one_clear_line, run
+from places import ROOT
 
+from msemu.cli.training import train
 from msemu.errors import MsemuError
 from msemu.files import remove_partial
 from msemu.motion.clip import MotionClip
 from msemu.rl import checkpoint
 from msemu.rl.run_folder import RunFolder
+from msemu.schema import TrainCfg
 
 TASK = "Msemu-Track-MyoLegs-v0"
 
@@ -122,3 +130,81 @@ def test_a_writer_that_is_killed_leaves_the_old_checkpoint(tmp_path: Path) -> No
     assert len(list(tmp_path.iterdir())) == 2
     remove_partial(tmp_path)
     assert list(tmp_path.iterdir()) == [path]
+
+
+NO_ROOM = OSError(errno.ENOSPC, "No space left on device")
+
+
+def fail_in_tensorboards_thread(patch: pytest.MonkeyPatch) -> None:
+    def write(self: object, data: bytes) -> None:
+        raise NO_ROOM
+
+    patch.setattr("tensorboard.summary.writer.record_writer.RecordWriter.write", write)
+
+
+def fail_to_write_a_checkpoint(patch: pytest.MonkeyPatch) -> None:
+    class Full(io.BufferedWriter):
+        def write(self, data: object) -> int:
+            raise NO_ROOM
+
+    patch.setattr("msemu.rl.checkpoint.open", lambda path, mode: Full(io.FileIO(path, "w")), raising=False)
+
+
+def fail_to_flush(patch: pytest.MonkeyPatch) -> None:
+    def flush(handle: int) -> None:
+        raise NO_ROOM
+
+    patch.setattr("os.fsync", flush)
+
+
+def fail_to_make_a_file(patch: pytest.MonkeyPatch) -> None:
+    def touch(self: Path, mode: int = 0o666, exist_ok: bool = True) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(self))
+
+    patch.setattr("pathlib.Path.touch", touch)
+
+
+@pytest.mark.parametrize(
+    "fail", [fail_in_tensorboards_thread, fail_to_write_a_checkpoint, fail_to_flush, fail_to_make_a_file]
+)
+def test_a_disk_that_fails_midway_ends_training_in_one_line(
+    fail: Callable[[pytest.MonkeyPatch], None], march: MotionClip, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    march.save(tmp_path / "march.npz")
+    words = f"--motion {tmp_path}/march.npz --runs-dir {tmp_path}/runs --device cpu --sim.device cpu --num-envs 2"
+    small = "--agent.num-steps-per-env 2 --agent.save-interval 1 --agent.algorithm.num-mini-batches 1 --iterations 9"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "msemu.cli.training.TrainingDisplay.show",
+            lambda self, iteration: fail(patch) if iteration.number == 1 else None,
+        )
+        result = run("train", TASK, *words.split(), *small.split())
+    assert_one_clear_line(result, *(["Read-only"] if fail is fail_to_make_a_file else ["No space left on device"]))
+    assert "Traceback" not in capfd.readouterr().err
+    folder = RunFolder.latest(TASK, tmp_path / "runs")
+    last = folder.next_iteration() - 1
+    assert checkpoint.read(folder.checkpoint("last"), "cpu")["iter"] == last <= 1
+    assert not partial_files(folder.path)
+    resumed = run("train", TASK, "--resume", folder.path, "--iterations", "1", "--device", "cpu", "--sim.device", "cpu")
+    assert resumed.returncode == 0 and folder.next_iteration() == last + 2
+
+
+def test_output_that_nobody_can_store_ends_in_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "msemu.cli.train", "--list"]
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[0].startswith("error: the output: No space left on device")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_little_of_what_the_fuzzer_does(train_cfg: TrainCfg, tmp_path: Path) -> None:
+    """All of it: ``tools/fuzz_runs.py``."""
+    tool = run_path(str(ROOT / "tools/fuzz_runs.py"))
+    trained = RunFolder.open(train(TASK, replace(train_cfg, iterations=2)))
+    random = np.random.default_rng(3)
+    table = tool["damaged_checkpoints"](trained, 56, random, tmp_path)
+    table |= tool["damaged_clips"](trained.path / "motion.npz", 30, random, tmp_path)
+    assert len(table) == 12 and all(counts["done"] >= 6 for counts in table.values())
+    assert [name for name, counts in table.items() if any(counts[column] for column in tool["BAD"])] == []
+    assert sum(counts["refused"] for counts in table.values()) > 80

@@ -1,6 +1,7 @@
 """Letting a policy drive the body: for the evaluation and for the viewer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,7 +108,11 @@ def record(
     start_frame: int = 0,
     on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> Recording:
-    """Play the first environment from a frame of the reference and keep what is seen; a failed body starts again."""
+    """Play the first environment from a frame of the reference and keep what is seen; a failed body starts again.
+
+    Every step gives a frame with what it led to, also the one that an episode ends in. The frame in which the next
+    episode starts comes after it, if there is a step to follow.
+    """
     frames: list[dict[str, torch.Tensor]] = []
     strength = torch.from_numpy(MuscleParameters.of(env.body.model).max_isometric_force).to(env.device)
 
@@ -127,12 +132,24 @@ def record(
     with torch.inference_mode():
         observations = env.restart(torch.full_like(env.frame, start_frame))
         keep(True)
-        for step in range(steps):
-            observations, _, dones, _ = env.step(policy(observations))
-            keep(bool(dones[0]))
-            on_step(step + 1, steps)
+        with _watching(env, lambda: keep(False)):
+            for step in range(steps):
+                observations, _, dones, _ = env.step(policy(observations))
+                if dones[0] and step + 1 < steps:
+                    keep(True)
+                on_step(step + 1, steps)
     stacked = {name: torch.stack([frame[name] for frame in frames]).numpy() for name in frames[0]}
     return Recording(body=env.body.name, fps=env.cfg.env.control_frequency_hz, title=title, **stacked)
+
+
+@contextmanager
+def _watching(env: MotionTrackingEnv, look: Callable[[], None]) -> Iterator[None]:
+    """Look at the environment at the end of every step, before any reset."""
+    previous, env.before_reset = env.before_reset, look
+    try:
+        yield
+    finally:
+        env.before_reset = previous
 
 
 def _measured(env: MotionTrackingEnv, alive: torch.Tensor) -> list[torch.Tensor]:

@@ -27,7 +27,8 @@ for example:
 several GPUs: torchrun --nproc-per-node N -m msemu.cli.train TASK [options]   (docs/performance.md)"""
 
 FIRST = (
-    *("motion", "num_envs", "device", "seed", "iterations", "minutes", "resume", "run_name", "runs_dir"),
+    *("motion", "num_envs", "device", "seed", "iterations", "minutes", "resume", "checkpoint"),
+    *("run_name", "runs_dir", "keep"),
     *("sim.device", "sim.engine", "env.episode_length_s"),
 )
 """Options on the first help page of a task."""

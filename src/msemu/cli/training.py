@@ -12,9 +12,12 @@ from msemu.console import with_progress
 from msemu.errors import MsemuError
 from msemu.models.engine_log import log_to
 from msemu.motion.library.task_clips import load_clips
+from msemu.rl import checkpoint
 from msemu.rl.assemble import find_runner, prepare
-from msemu.rl.distributed import join_team
-from msemu.rl.progress import Iteration, StopConditions
+from msemu.rl.distributed import Team, join_team
+from msemu.rl.progress import Iteration, StopConditions, note_once
+from msemu.rl.run_folder import RunFolder
+from msemu.rl.runner import Runner
 from msemu.schema import TrainCfg
 from msemu.sim import pick_device
 
@@ -27,6 +30,8 @@ def train(task: str, cfg: TrainCfg) -> Path:
     """Train, and return the run folder."""
     if not cfg.resume:
         _require_room(Path(cfg.runs_dir) / task)
+    if cfg.checkpoint and not cfg.resume:
+        checkpoint.read(Path(cfg.checkpoint), "cpu")  # a bad one is refused before a run folder is made for it
     team = join_team()
     team.claim_gpu(cfg.device, cfg.sim.device)
     device = pick_device(cfg.device)
@@ -37,10 +42,8 @@ def train(task: str, cfg: TrainCfg) -> Path:
     stop = StopConditions(cfg.minutes, agree=team.any, announce=team.is_rank_zero)
     with stop.signals(), team.connected(device):
         runner = find_runner(cfg.agent)(env, cfg.agent, run.path if team.is_rank_zero else None, device, team)
-        if cfg.resume:
-            runner.load(str(run.checkpoint("last")))
-            if team.is_rank_zero:
-                run.note_resumption(cfg)
+        runner.keep = cfg.keep
+        _load(runner, run, cfg, team)
         size = f"{env.body.num_muscles} muscles, {env.num_envs} environments{processes}"
         console.print(f"[bold]{task}[/]  {size}, learning on {device}")
         console.print(f"run: {run.path}", soft_wrap=True)
@@ -62,6 +65,21 @@ def _require_room(folder: Path) -> None:
     except OSError as error:
         reason = f"{error.strerror}; choose another --runs-dir"
         raise MsemuError(f"cannot write the run folder {folder}: {reason}") from error
+
+
+def _load(runner: Runner, run: RunFolder, cfg: TrainCfg, team: Team) -> None:
+    """Go on with a run, or begin a new one with the networks of a checkpoint, as the configuration says."""
+    if cfg.resume:
+        chosen = run.checkpoint(cfg.checkpoint or "last")
+        runner.load(str(chosen))
+        if team.is_rank_zero:
+            if aside := run.set_aside_after(runner.current_learning_iteration - 1):
+                note_once(f"going on from {chosen.name}; later checkpoints are now in {aside[0].parent}")
+            run.note_resumption(cfg)
+    elif cfg.checkpoint:
+        runner.start_from(Path(cfg.checkpoint))
+        if team.is_rank_zero:
+            run.note_origin(Path(cfg.checkpoint))
 
 
 class TrainingDisplay:

@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from msemu.config import load_named, to_dict
+from msemu.config import at_place, load_named, to_dict
 from msemu.errors import MsemuError, suggestion
 from msemu.schema import ActionCfg, MuscleCfg
 
@@ -53,18 +53,20 @@ def translate(train: dict[str, Any], where: str) -> list[str]:
     _name_terminations(env)
     _move_emg(env, agent)
     notes = [
-        _resolve_named(env, "action", ActionCfg, "env"),
-        _resolve_named(train.get("sim", {}), "muscle", MuscleCfg, "sim"),
+        _resolve_named(env, "action", ActionCfg, "env", where),
+        _resolve_named(train.get("sim", {}), "muscle", MuscleCfg, "sim", where),
     ]
     return [note for note in notes if note]
 
 
-def _resolve_named(values: dict[str, Any], key: str, schema: type[ActionCfg | MuscleCfg], part: str) -> str | None:
+def _resolve_named(
+    values: dict[str, Any], key: str, schema: type[ActionCfg | MuscleCfg], part: str, where: str
+) -> str | None:
     """Put the values of a file where earlier releases kept its name."""
     name = values.get(key)
     if not isinstance(name, str):
         return None
-    values[key] = to_dict(load_named(schema, name))
+    values[key] = to_dict(at_place(f"{where}: {part}.{key}", lambda: load_named(schema, name)))
     today = yaml.safe_dump(values[key], default_flow_style=True, sort_keys=False, width=10**6).strip()
     return f"{part}.{key} was kept as the name '{name}'; its values are today's: {today}"
 

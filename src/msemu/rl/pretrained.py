@@ -9,13 +9,14 @@ from rich.console import Console
 from msemu import models
 from msemu.config import build, read_yaml, to_dict
 from msemu.errors import MsemuError, suggestion
-from msemu.files import write_text
+from msemu.files import write_bytes, write_text
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.catalogue import Entry, find_entries
 from msemu.motion.library.obtain import obtain_clip
 from msemu.motion.library.task_clips import motions_of
 from msemu.rl.checkpoint import read, write_policy
-from msemu.rl.run_folder import PARAMETERS, RunFolder
+from msemu.rl.own_files import own_files
+from msemu.rl.run_folder import RunFolder
 
 FOLDER = models.PRETRAINED
 """One run folder for each task: the best checkpoint, configuration and provenance."""
@@ -69,10 +70,12 @@ def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:
     write_policy(own / "best.pt", read(run.checkpoint(checkpoint), "cpu"))
     config = read_yaml(run.path / "config.yaml")
     config["clips"] = [to_dict(entry) for entry in find_entries(motions_of(run.load_config()))]
-    if (run.path / PARAMETERS).is_file():
-        write_text(own / PARAMETERS, (run.path / PARAMETERS).read_text(encoding="utf-8"))
+    for name in own_files(run.path):
+        write_bytes(own / name, (run.path / name).read_bytes())
     write_text(own / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     provenance = read_yaml(run.path / "provenance.yaml")
+    for entry in provenance.get("files", {}).values():
+        entry["source"] = Path(entry["source"]).name
     for entry in (provenance, *provenance.get("resumed", [])):
         program, *arguments = entry["command"]
         words = [Path(program).name, *(Path(word).name if os.path.isabs(word) else word for word in arguments)]

@@ -3,13 +3,20 @@
 import contextlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 import torch
 from rich.console import Console
 from rsl_rl.utils.logger import Logger
+
+from msemu.errors import DISK_ERRORS, MsemuError
+
+_LAST_WORDS_S = 5.0
+"""How long a thread that has failed may take to end [s]."""
 
 
 def tell_of_no_update() -> None:
@@ -159,6 +166,38 @@ class ProgressLogger(Logger):
 
 def _means(extras: list[dict[str, torch.Tensor]]) -> dict[str, float]:
     return {key: torch.stack([extra[key] for extra in extras]).mean().item() for key in extras[0]} if extras else {}
+
+
+@cache
+def note_once(text: str) -> None:
+    """Say something on stderr, in one line, and not again."""
+    Console(stderr=True).print(f"note: {text}", highlight=False, soft_wrap=True, markup=False)
+
+
+@contextlib.contextmanager
+def disk_errors(folder: str | None) -> Iterator[None]:
+    """Turn what the disk refuses to a training, also to TensorBoard's thread, into one line.
+
+    Raises:
+        MsemuError: The curves cannot be written.
+    """
+    previous = threading.excepthook
+    # The thread keeps its error for whoever writes next, and would print a traceback besides.
+    threading.excepthook = lambda failed: None if isinstance(failed.exc_value, OSError) else previous(failed)
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        raise MsemuError(
+            f"cannot write the curves in {folder}, or what is printed: {error.strerror}; make room, then go on from its"
+            f" last checkpoint with --resume {folder}"
+        ) from error
+    finally:
+        for thread in threading.enumerate():
+            if isinstance(getattr(thread, "exception", None), OSError):
+                thread.join(_LAST_WORDS_S)
+        threading.excepthook = previous
 
 
 @contextlib.contextmanager

@@ -1,33 +1,38 @@
-"""Run folders: ``runs/<task>/<date>_<name>/`` with configuration, clips, provenance, checkpoints and curves."""
+"""Run folders: ``runs/<task>/<date>_<name>/`` with configuration, clips, provenance, checkpoints and curves.
 
+A folder holds all that its figures depend on but the model of the body, and may be moved and renamed.
+"""
+
+import hashlib
+import itertools
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from rich.console import Console
 
 from msemu.config import build, read_yaml, to_dict
-from msemu.errors import MsemuError, suggestion
+from msemu.errors import MsemuError, require_name, suggestion
 from msemu.files import remove_partial, write_text
 from msemu.models import load_body
 from msemu.models.body import Body
 from msemu.models.recipe import Recipe, recipe_values
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import file_stem
-from msemu.muscle.overrides import read_overrides
 from msemu.registry import list_tasks
+from msemu.rl.checkpoint import iteration_of, numbered
 from msemu.rl.earlier_runs import translate
+from msemu.rl.own_files import Records, find_files, keep_files
+from msemu.rl.progress import note_once
 from msemu.rl.provenance import git_state, versions
 from msemu.schema import TrainCfg
 
-PARAMETERS = Path("muscle_parameters.yaml")
-"""Values of the muscles that the user gave, in the folder."""
+_SET_ASIDE = "set_aside"
+"""Where checkpoints go that are younger than the one that a run goes on from."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +54,12 @@ class RunFolder:
         Raises:
             MsemuError: The folder cannot be written.
         """
+        require_name("the task's id", task)
+        require_name("run_name", cfg.run_name)
         stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-        path = Path(cfg.runs_dir) / task / f"{stamp}_{cfg.run_name}"
-        run = cls(path, task)
-        try:
-            path.mkdir(parents=True)
-        except OSError as error:
-            raise MsemuError(
-                f"cannot write the run folder {path}: {error.strerror}; choose another --runs-dir"
-            ) from error
+        run = cls(_new_folder(Path(cfg.runs_dir) / task, f"{stamp}_{cfg.run_name}"), task)
         run._save_clips(clips)
-        run._write_yaml("provenance.yaml", _provenance(body, clips))
-        # This file makes the folder a run, so it comes last: a killed command leaves no half of one.
-        run._write_config(cfg, recipe_values(cfg.body))
+        run._write(cfg, recipe_values(cfg.body), _provenance(body, clips))
         return run
 
     @classmethod
@@ -77,6 +75,7 @@ class RunFolder:
         task = read_yaml(config).get("task")
         if not isinstance(task, str):
             raise MsemuError(f"{config} does not name its task")
+        require_name(f"{config}: the task's id", task)
         return cls(Path(path), task)
 
     @classmethod
@@ -133,7 +132,7 @@ class RunFolder:
         if cfg.body != own:
             raise MsemuError(f"{self.path} is a run of the body '{own}', not of '{cfg.body}'; leave --body out")
         if "recipe" not in values:
-            _tell(f"note: {file}: it does not hold the recipe of its body; that of today's '{cfg.body}' is taken")
+            note_once(f"{file}: it does not hold the recipe of its body; that of today's '{cfg.body}' is taken")
             return load_body(cfg.body, cfg.body_path)
         return load_body(cfg.body, cfg.body_path, build(Recipe, values["recipe"], f"{file}: recipe"))
 
@@ -146,11 +145,10 @@ class RunFolder:
         file = self.path / "config.yaml"
         values = read_yaml(file).get("train", {})
         for note in translate(values, str(file)):
-            _tell(f"note: {file}: {note}")
-        cfg = build(TrainCfg, values, str(file))
-        if cfg.sim.muscle.parameter_file == PARAMETERS:
-            cfg.sim.muscle = cfg.sim.muscle.relative_to(self.path)
-        return cfg
+            note_once(f"{file}: {note}")
+        records = self._provenance().get("files")
+        values = find_files(values, self.path, records if isinstance(records, dict) else {})
+        return build(TrainCfg, values, str(file))
 
     def prepare(self) -> None:
         """Find out before training whether it could be saved, and tidy up after a run that was killed.
@@ -167,24 +165,56 @@ class RunFolder:
 
     def note_resumption(self, cfg: TrainCfg) -> None:
         """Add the command that goes on with the run to its provenance, and keep the values that it goes on with."""
-        provenance = read_yaml(self.path / "provenance.yaml")
+        provenance = self._provenance()
         entry = {"iteration": self.next_iteration(), "command": sys.argv, "git": git_state()}
         provenance["resumed"] = [*provenance.get("resumed", []), entry]
-        self._write_yaml("provenance.yaml", provenance)
-        self._write_config(cfg, read_yaml(self.path / "config.yaml").get("recipe") or recipe_values(cfg.body))
+        recipe = read_yaml(self.path / "config.yaml").get("recipe") or recipe_values(cfg.body)
+        self._write(cfg, recipe, provenance)
+
+    def note_origin(self, checkpoint: Path) -> None:
+        """Add the checkpoint that the first networks are from to the provenance."""
+        with open(checkpoint, "rb") as file:
+            origin = {
+                "checkpoint": str(checkpoint.resolve()),
+                "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
+            }
+        self._write_yaml("provenance.yaml", self._provenance() | {"started_from": origin})
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints that training can continue from, oldest first."""
-        return sorted(self.path.glob("model_*.pt"), key=_iteration)
+        return numbered(self.path)
 
     def next_iteration(self) -> int:
         """Return the number of the iteration that training would go on with."""
-        return 1 + max((_iteration(path) for path in self.checkpoints()), default=-1)
+        return 1 + max(map(iteration_of, self.checkpoints()), default=-1)
+
+    def set_aside_after(self, iteration: int) -> list[Path]:
+        """Move the checkpoints of later iterations into a folder, so that the run goes on from that one.
+
+        Returns:
+            Where they are now.
+
+        Raises:
+            MsemuError: The folder cannot be written.
+        """
+        later = [path for path in self.checkpoints() if iteration_of(path) > iteration]
+        if not later:
+            return []
+        folder = _new_folder(self.path, _SET_ASIDE)
+        try:
+            for path in later:
+                path.replace(folder / path.name)
+        except OSError as error:
+            raise MsemuError(f"cannot move {path} into {folder}: {error.strerror}") from error
+        return [folder / path.name for path in later]
 
     def checkpoint(self, name: str) -> Path:
-        """Path of a checkpoint: ``best`` (least tracking error), ``last`` (to continue from), or any by its path."""
+        """Path of a checkpoint: ``best`` (least tracking error), ``last`` (to continue from), or any.
+
+        Any is named by its path, or by its name in the folder.
+        """
         if name not in ("best", "last"):
-            return Path(name)
+            return Path(name) if Path(name).exists() or not (self.path / name).is_file() else self.path / name
         best = self.path / "best.pt"
         if name == "best" and best.is_file():
             return best
@@ -201,26 +231,40 @@ class RunFolder:
         for index, clip in enumerate(clips):
             clip.save(self.path / "motions" / f"{file_stem(index, clip.name)}.npz")
 
-    def _write_config(self, cfg: TrainCfg, recipe: dict[str, Any]) -> None:
+    def _provenance(self) -> dict[str, Any]:
+        file = self.path / "provenance.yaml"
+        return read_yaml(file) if file.is_file() else {}
+
+    def _write(self, cfg: TrainCfg, recipe: dict[str, Any], provenance: dict[str, Any]) -> None:
+        """Write the files that the configuration names, provenance and configuration.
+
+        The configuration makes the folder a run, so it comes last: a killed command leaves no half of one.
+        """
         # How long this call runs is no property of the run: one that resumes it has a budget of its own.
-        lasting = to_dict(replace(cfg, iterations=None, minutes=None, resume=None))
-        if cfg.sim.muscle.parameter_file:
-            self._write_yaml(PARAMETERS.name, read_overrides(cfg.sim.muscle.parameter_file))
-            lasting["sim"]["muscle"]["parameter_file"] = PARAMETERS.name
+        lasting = to_dict(replace(cfg, iterations=None, minutes=None, resume=None, checkpoint=None))
+        records: Records = provenance.get("files", {})
+        lasting = keep_files(lasting, self.path, records)
+        self._write_yaml("provenance.yaml", provenance | ({"files": records} if records else {}))
         self._write_yaml("config.yaml", {"task": self.task, "train": lasting, "recipe": recipe})
 
     def _write_yaml(self, name: str, content: dict[str, Any]) -> None:
         write_text(self.path / name, yaml.safe_dump(content, sort_keys=False))
 
 
-@cache
-def _tell(line: str) -> None:
-    """Say a line on stderr, once."""
-    Console(stderr=True).print(line, highlight=False, soft_wrap=True, markup=False)
-
-
-def _iteration(checkpoint_path: Path) -> int:
-    return int(checkpoint_path.stem.removeprefix("model_"))
+def _new_folder(parent: Path, name: str) -> Path:
+    """Make a folder that nothing else has made, with a number after its name where that is taken."""
+    path = parent / name
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(2):
+            try:
+                path.mkdir()
+                return path
+            except FileExistsError:
+                path = parent / f"{name}_{number}"
+    except OSError as error:
+        raise MsemuError(f"cannot write the run folder {path}: {error.strerror}; choose another --runs-dir") from error
+    raise AssertionError("the numbers have no end")
 
 
 def _provenance(body: Body, clips: Sequence[MotionClip]) -> dict[str, Any]:

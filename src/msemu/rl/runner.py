@@ -6,7 +6,7 @@ Which runner trains an agent is a value of the agent (`AgentCfg.runner`); others
 import contextlib
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,12 +24,14 @@ from msemu.errors import MsemuError
 from msemu.rl import checkpoint
 from msemu.rl.distributed import Team
 from msemu.rl.heads import expect_head, head_name
-from msemu.rl.progress import Iteration, ProgressLogger, StopTraining
+from msemu.rl.progress import Iteration, ProgressLogger, StopTraining, disk_errors, note_once
 from msemu.schema import AgentCfg, TerminationTermCfg
 
 _DEVIATION = TerminationTermCfg(limit=0.3)
 """What counts after a failure where no limit of the deviation ends an episode."""
-_LOGGER_STATE = ("tot_timesteps", "tot_time", "cur_reward_sum", "cur_episode_length", "rewbuffer", "lenbuffer")
+_OF_EPISODES = {"logger": ("cur_reward_sum", "cur_episode_length"), "discriminator": ("window", "frame")}
+"""Entries of a checkpoint's parts that belong to the episodes under way, as do its environments and regularizers."""
+_LOGGER_STATE = ("tot_timesteps", "tot_time", *_OF_EPISODES["logger"], "rewbuffer", "lenbuffer")
 
 
 class Runner(OnPolicyRunner):
@@ -37,6 +39,7 @@ class Runner(OnPolicyRunner):
 
     Attributes:
         best_error_cm: Least tracking error so far (see `tracking_score_cm`).
+        keep: How many of the newest checkpoints stay; 0 for all.
     """
 
     logger: ProgressLogger
@@ -74,6 +77,8 @@ class Runner(OnPolicyRunner):
                 "change the agent's runner or algorithm"
             )
         self.best_error_cm = float("inf")
+        self.keep = 0
+        self._episodes_restarted = False
         self._told: set[str] = set()
         self.logger = ProgressLogger.like(self.logger, on_iteration=self._after_iteration)
 
@@ -90,22 +95,20 @@ class Runner(OnPolicyRunner):
         """
         if self._team.size > 1:
             self.alg.broadcast_parameters()
-        try:
-            self.learn(iterations, init_at_random_ep_len=fresh)
-        except StopTraining:
+        with disk_errors(self.logger.log_dir):
+            try:
+                self.learn(iterations, init_at_random_ep_len=fresh or self._episodes_restarted)
+            except StopTraining:
+                if self._team.is_rank_zero:
+                    self.save(self._checkpoint_path())
             if self._team.is_rank_zero:
-                self.save(self._checkpoint_path())
-        if self._team.is_rank_zero:
-            self.logger.writer.flush()
+                self.logger.writer.flush()
 
     def save(self, path: str, infos: dict | None = None) -> None:
-        """Write everything that is needed to go on exactly from here."""
-        state = self._learned()
-        state["env"] = self.env.state_dict()
-        state["random"] = _random_state()
-        logged = {name: getattr(self.logger, name) for name in _LOGGER_STATE}
-        state["logger"] = {name: list(value) if isinstance(value, deque) else value for name, value in logged.items()}
-        checkpoint.write(Path(path), state)
+        """Write everything that is needed to go on exactly from here, and remove what is older than `keep` says."""
+        checkpoint.write(Path(path), self._content())
+        for old in checkpoint.numbered(Path(path).parent)[: -self.keep] if self.keep else ():
+            old.unlink(missing_ok=True)
 
     def load(
         self, path: str, load_cfg: dict | None = None, strict: bool = True, map_location: str | None = None
@@ -113,19 +116,29 @@ class Runner(OnPolicyRunner):
         """Continue from a checkpoint written by `save`.
 
         It holds the environments of the first process. In a run of several, the others start new episodes; the run may
-        therefore go on with another number of processes.
+        therefore go on with another number of processes. With another number of environments all start new episodes.
 
         Raises:
             MsemuError: The checkpoint is damaged, or belongs to another body or network.
         """
-        state = checkpoint.read(Path(path), map_location or self.device)
-        expect_head(self.alg.get_policy(), state.get("head"), path)
+        own = self._content()
+
+        def examine(found: dict[str, Any]) -> list[str]:
+            expect_head(self.alg.get_policy(), found.get("head"), path)
+            return checkpoint.differences(_with_episodes_of(own, found), own)
+
+        state = checkpoint.read(Path(path), map_location or self.device, examine)
+        if (held := len(state["env"]["frame"])) != self.env.num_envs:
+            state, self._episodes_restarted = _with_episodes_of(own, state), True
+            if self._team.is_rank_zero:
+                note_once(f"{path} holds {held} environments, not {self.env.num_envs}: all start new episodes")
         try:
             self.alg.load(state, load_cfg, strict)
             if self._team.is_rank_zero:
                 self.env.load_state_dict({key: value.to(self.env.device) for key, value in state["env"].items()})
-        except (KeyError, RuntimeError, ValueError) as error:
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise _misfit(path, error) from error
+        _check_optimizers(self.alg, path)
         self.env.control_steps = state.get("control_steps", 0)
         self.current_learning_iteration = state["iter"] + 1
         if self._team.is_rank_zero:
@@ -141,10 +154,29 @@ class Runner(OnPolicyRunner):
         Raises:
             MsemuError: The checkpoint is damaged, or belongs to another body or network.
         """
-        state = checkpoint.read(path, self.device)
-        expect_head(self.alg.get_policy(), state.get("head"), str(path))
+        self._load_networks(path, ("actor",))
+
+    def start_from(self, path: Path) -> None:
+        """Begin a new run with the networks of a checkpoint: its policy, and its critic where it holds one.
+
+        Optimizers, memories, statistics of the starts and counters begin anew, but for the time that schedules follow.
+
+        Raises:
+            MsemuError: The checkpoint is damaged, or belongs to another body or network.
+        """
+        self._load_networks(path, ("actor", "critic"))
+
+    def _load_networks(self, path: Path, parts: tuple[str, ...]) -> None:
+        own = self._learned()
+
+        def examine(found: dict[str, Any]) -> list[str]:
+            expect_head(self.alg.get_policy(), found.get("head"), str(path))
+            names = {f"{part}_state_dict" for part in parts} & found.keys()
+            return checkpoint.differences(found, checkpoint.policy_of(own) | {name: own[name] for name in names})
+
+        state = checkpoint.read(path, self.device, examine)
         try:
-            self.alg.load(state, {"actor": True}, strict=True)
+            self.alg.load(state, {part: f"{part}_state_dict" in state for part in parts}, strict=True)
         except (KeyError, RuntimeError) as error:
             raise _misfit(path, error) from error
         self.env.control_steps = state.get("control_steps", 0)
@@ -173,6 +205,15 @@ class Runner(OnPolicyRunner):
             "best_error_cm": self.best_error_cm,
             "head": head_name(self.alg.get_policy()),
             "control_steps": self.env.control_steps,
+        }
+
+    def _content(self) -> dict[str, Any]:
+        """Return what a checkpoint holds."""
+        logged = {name: getattr(self.logger, name) for name in _LOGGER_STATE}
+        return self._learned() | {
+            "env": self.env.state_dict(),
+            "random": _random_state(),
+            "logger": {name: list(value) if isinstance(value, deque) else value for name, value in logged.items()},
         }
 
     def _best_on_disk(self) -> float:
@@ -250,6 +291,53 @@ def _set_random_state(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["torch"].cpu())
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"].cpu())
+
+
+def _with_episodes_of(own: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+    """Return a checkpoint's content with the episodes of another content, where that has another number of them."""
+    env, logged = state.get("env"), state.get("logger")
+    if not (isinstance(env, dict) and isinstance(logged, dict)):
+        return state
+    frames, wanted = env.get("frame"), own["env"]["frame"]
+    if (
+        not isinstance(frames, torch.Tensor)
+        or frames.dtype != wanted.dtype
+        or frames.dim() != 1
+        or len(frames) == len(wanted)
+    ):
+        return state
+    statistics = {name: value for name, value in env.items() if name.startswith("sampler.")}
+    episodes = {
+        part: state[part] | {name: own[part][name] for name in names if name in own[part]}
+        for part, names in _OF_EPISODES.items()
+        if part in own and isinstance(state.get(part), dict)
+    }
+    memories = {part: own[part] for part in ("regularizers",) if part in own}
+    return state | episodes | memories | {"env": own["env"] | statistics}
+
+
+def _check_optimizers(algorithm: Any, path: Path | str) -> None:
+    """Refuse what an optimizer remembers of a parameter of another shape: torch finds out in the first step only."""
+    wrong = [
+        f"{name}.state.{index}.{key}"
+        for name, optimizer in _optimizers(algorithm)
+        for index, (parameter, state) in enumerate(optimizer.state.items())
+        for key, value in state.items()
+        if not isinstance(value, torch.Tensor) or value.shape not in (parameter.shape, torch.Size())
+    ]
+    if wrong:
+        raise MsemuError(
+            f"{path} belongs to another network, or is damaged: {', '.join(wrong)}; use another checkpoint"
+        )
+
+
+def _optimizers(algorithm: Any) -> Iterator[tuple[str, torch.optim.Optimizer]]:
+    """Optimizers of an algorithm and of its parts, by where they are."""
+    for name, part in vars(algorithm).items():
+        within = part if isinstance(part, dict) else getattr(part, "__dict__", {})
+        for key, value in {name: part, **{f"{name}.{key}": value for key, value in within.items()}}.items():
+            if isinstance(value, torch.optim.Optimizer):
+                yield key, value
 
 
 def _misfit(path: Path | str, error: Exception) -> MsemuError:

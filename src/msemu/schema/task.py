@@ -1,10 +1,9 @@
 """Values of tasks and trainings."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated
 
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, require_name
 from msemu.schema.action import ActionCfg, ExcitationCfg
 from msemu.schema.agent import AgentCfg
 from msemu.schema.muscle import MuscleCfg
@@ -161,11 +160,14 @@ class TrainCfg(TaskCfg):
     """Time of this call [min]; the iteration under way is finished."""
     resume: str | None = None
     """Run folder to continue, or latest."""
+    checkpoint: str | None = None
+    """Checkpoint to go on from: with resume one of the run, in place of its last; without, the first networks."""
+    keep: Step = 0
+    """Newest checkpoints that stay in the run folder; 0 keeps all. The best one always stays."""
     run_name: str = "run"
     """Last part of the run folder's name."""
     runs_dir: str = "runs"
     """Where run folders are made."""
 
     def __post_init__(self) -> None:
-        if Path(self.run_name).name != self.run_name:
-            raise MsemuError(f"run_name is the end of a folder's name, not '{self.run_name}'; runs_dir says where")
+        require_name("run_name", self.run_name)

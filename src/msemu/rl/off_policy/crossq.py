@@ -192,11 +192,12 @@ class CrossQ:
         }
 
     def load(self, loaded_dict: dict, load_cfg: dict | None, strict: bool) -> bool:
-        """Continue from `save`; with ``{"actor": True}`` only the policy is taken."""
+        """Continue from `save`; of the networks in ``load_cfg``, if there is one, nothing else is taken."""
         self.actor.load_state_dict(loaded_dict["actor_state_dict"], strict=strict)
+        if load_cfg is None or load_cfg.get("critic"):
+            self.critic.load_state_dict(loaded_dict["critic_state_dict"], strict=strict)
         if load_cfg is not None:
             return False
-        self.critic.load_state_dict(loaded_dict["critic_state_dict"], strict=strict)
         if self._temperature:
             self._temperature.load_state_dict(loaded_dict["temperature_state_dict"])
         for name, optimizer in self._optimizers.items():

@@ -82,7 +82,9 @@ class OffPolicyRunner(Runner):
         file = Path(path).parent / REPLAY_FILE
         if file.is_file():
             content = checkpoint.read(file, self.device)
-            if content["iter"] + 1 == self.current_learning_iteration:
+            columns = content["replay"]
+            fits = "rewards" not in columns or columns["rewards"].shape[1] == self.env.num_envs
+            if fits and content["iter"] + 1 == self.current_learning_iteration:
                 self.alg.replay.load_state_dict(content["replay"])
                 return infos
         Console(stderr=True).print(f"{path} comes without its replay memory, which fills anew before learning goes on")
