@@ -1,5 +1,6 @@
 """``msemu-motion import``: bring a recorded movement onto a body."""
 
+from dataclasses import fields
 from pathlib import Path
 
 from rich.console import Console
@@ -50,17 +51,18 @@ def _make_clip(args: ImportCfg, body: Body) -> MotionClip:
 def _read(args: ImportCfg, body: Body) -> MotionClip | tuple[SourceMotion, bool | None]:
     """Return a clip from joint angles, or a recording and whether its loop shall be closed."""
     path = Path(args.file)
+    options = ReadOptions(**{field.name: getattr(args, field.name) for field in fields(ReadOptions)})
     cyclic = None if args.cyclic == args.no_cyclic else args.cyclic
     if not path.exists():
         if args.file not in catalogue():
             hint = suggestion(args.file, catalogue(), "see: msemu-motion fetch")
             raise MsemuError(f"no file {path}, and no clip of that name in the catalogue{hint}")
         entry = catalogue()[args.file]
-        return load_source(entry), entry.cyclic if cyclic is None else cyclic
+        return load_source(entry, options), entry.cyclic if cyclic is None else cyclic
     kind = detect_format(path)
     wants_retarget = args.retarget or args.cyclic or args.treadmill
     if kind in CLIP_FORMATS and not (kind == "storage" and wants_retarget):
         if wants_retarget:
             raise MsemuError(f"{path} holds poses of one body; --retarget, --cyclic and --treadmill are for recordings")
-        return describe(read_clip(path, body, args.fps, args.names))
-    return describe(read_source(path, ReadOptions(args.names, args.up, args.unit, args.smpl_model))), cyclic
+        return describe(read_clip(path, body, args.fps, options))
+    return describe(read_source(path, options)), cyclic
