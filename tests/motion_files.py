@@ -164,6 +164,53 @@ def trc_text(markers, unit="mm", scale=1000.0):
     return "\n".join(lines) + "\n"
 
 
+def walking_markers(frames: int = 60) -> dict[str, np.ndarray]:
+    """A person who walks forward at 1.2 m/s, as joint centers at 100 Hz, z up [m]; bones keep their length."""
+    time = np.arange(frames) / 100
+    points = stationary_markers(frames)
+    for side, shift in (("r", 0.0), ("l", np.pi)):
+        phase = 2 * np.pi * 0.9 * time + shift
+        step = np.column_stack([0.28 * np.cos(phase), 0 * time, 0.1 * np.clip(-np.sin(phase), 0, None)])
+        for name in ("ankle", "toe"):
+            points[f"{name}_{side}"] = points[f"{name}_{side}"] + step
+        points[f"hip_{side}"][:, 2] = 0.84
+        points[f"knee_{side}"] = knee_between(points[f"hip_{side}"], points[f"ankle_{side}"])
+        points[f"elbow_{side}"][:, 0] -= 0.05 * np.cos(phase)
+    for name in ("asis_r", "asis_l", "sacrum"):
+        points[name][:, 2] -= 0.06
+    return {name: values + np.outer(1.2 * time, [1, 0, 0]) for name, values in points.items()}
+
+
+def knee_between(hip: np.ndarray, ankle: np.ndarray, thigh: float = 0.42, shank: float = 0.40) -> np.ndarray:
+    """The knee of a leg in a sagittal plane, bent back."""
+    along = ankle - hip
+    length = np.linalg.norm(along, axis=1, keepdims=True)
+    share = (length**2 + thigh**2 - shank**2) / (2 * length)
+    forward = np.column_stack([-along[:, 2], 0 * along[:, 1], along[:, 0]]) / length
+    return hip + share * along / length + np.sqrt(thigh**2 - share**2) * forward
+
+
+def walking_rows(frames: int = 45) -> np.ndarray:
+    """Rows of `bvh_text` in the style of CMU: a walk at 30 Hz."""
+    rows, phase = bvh_rows(frames), 2 * np.pi * np.arange(frames) / 30
+    rows[:, 2] = 4.0 * np.arange(frames)
+    rows[:, 33], rows[:, 42] = -75.0, 75.0  # arms hang
+    for first, shift in ((6, 0.0), (18, np.pi)):
+        rows[:, first + 1] = -25 * np.sin(phase + shift)
+        rows[:, first + 4] = 8 + 45 * np.clip(np.sin(phase + shift + 0.9), 0, None) ** 2
+    return rows
+
+
+def walking_amass(frames: int = 45) -> dict[str, np.ndarray]:
+    """The same walk as an AMASS motion, z up, x to the left."""
+    arrays, phase = amass_arrays(frames), 2 * np.pi * np.arange(frames) / 30
+    arrays["trans"][:, 1] = -0.02 * np.arange(frames)
+    for hip, knee, shift in ((1, 4, 0.0), (2, 5, np.pi)):
+        arrays["poses"][:, 3 * hip] = -np.radians(25) * np.sin(phase + shift)
+        arrays["poses"][:, 3 * knee] = np.radians(8 + 45 * np.clip(np.sin(phase + shift + 0.9), 0, None) ** 2)
+    return arrays
+
+
 IDENTITY = [1.0, 0.0, 0.0, 0.0]
 
 

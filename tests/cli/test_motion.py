@@ -5,7 +5,7 @@ from functools import partial
 
 import command_line
 import pytest
-from motion_files import gait_angles, storage_text
+from motion_files import bvh_text, gait_angles, storage_text, walking_rows
 
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.opensim_storage import read_storage
@@ -63,6 +63,28 @@ def test_joint_angles_are_imported_and_exported(run, tmp_path):
     code, _, _ = run("import", recording, "--body", "myolegs", "--out", tmp_path / "fit.npz", "--retarget")
     assert code == 0
     assert "error_mean_cm" in MotionClip.load(tmp_path / "fit.npz").quality
+
+
+def test_what_a_file_does_not_say_is_given_as_options(run, tmp_path):
+    recording, out = tmp_path / "trial.bvh", tmp_path / "clip.npz"
+    recording.write_text(bvh_text("cmu", walking_rows()))
+    importing = ["import", recording, "--body", "myolegs", "--out", out]
+    code, _, errors = run(*importing, "--up", "-y", "--start", "0.2", "--end", "9")
+    assert code == 2 and "--start 0.2 to --end 9 is not within it" in errors
+    code, _, errors = run(*importing, "--up", "-w")
+    assert code == 2 and "--up" in errors
+    code, _, errors = run(*importing, "--fps", "nan")
+    assert code == 2 and "--fps" in errors
+    code, _, errors = run("import", "walk", "--body", "myolegs", "--out", out, "--unit", "cm")
+    assert code == 2 and ("does not apply" in errors or "cannot" in errors)
+
+
+def test_a_part_of_a_recording_is_imported(run, tmp_path):
+    recording, out = tmp_path / "trial.bvh", tmp_path / "clip.npz"
+    recording.write_text(bvh_text("cmu", walking_rows()))
+    code, text, _ = run("import", recording, "--body", "myolegs", "--out", out, "--start", "0.5", "--end", "1")
+    assert code == 0 and "from 0.5 s to 1 s of it" in " ".join(text.split())
+    assert MotionClip.load(out).num_frames == 25
 
 
 def test_the_catalogue_is_listed(run):

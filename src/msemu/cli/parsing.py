@@ -57,6 +57,7 @@ def parse_options(
     """
     if not {*HELP, HELP_ALL}.isdisjoint(args):
         _show_page(kind, default, prog, description, () if HELP_ALL in args else first)
+    args = _with_signed_axes(args)
     refusal = io.StringIO()
     try:
         with contextlib.redirect_stderr(refusal):
@@ -71,6 +72,17 @@ def parse_options(
 def version() -> str:
     """Return what ``--version`` says."""
     return f"msemu {__version__}"
+
+
+def _with_signed_axes(args: Sequence[str]) -> list[str]:
+    """Join an axis such as -y to the option before it, as it looks like an option itself."""
+    joined: list[str] = []
+    for arg in args:
+        if arg in ("-x", "-y", "-z") and joined and joined[-1].startswith("--"):
+            joined[-1] += f"={arg}"
+        else:
+            joined.append(arg)
+    return joined
 
 
 def option_names(kind: type, default: Any = None, prefix: str = "--") -> Iterator[str]:

@@ -1,6 +1,6 @@
 """A recorded human movement before it belongs to any body."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class SourceMotion:
         sole_points: Heel and ball of the right and the left sole [m], shape [T, 2, 2, 3].
         ankle_height_m: Height of the ankle above the sole of a foot that stands flat [m].
         cyclic: Whether the file says that its last frame is the first one, one cycle later.
-        source: Where the recording comes from.
+        source: Where the recording comes from and, each after a semicolon, what was done with it.
         license: Terms of the recording.
         sha256: Hash of the file.
     """
@@ -65,7 +65,7 @@ class SourceMotion:
             raise MsemuError(
                 f"motion '{self.name}' lasts {self.time_s[-1]:.4g} s; at most {MAX_DURATION_S:g} s are read"
             )
-        if self._limb_lengths().min() < 1e-3:
+        if self.limb_lengths().min() < 1e-3:
             raise MsemuError(f"motion '{self.name}': a limb has no length; are the joint centers in the file?")
 
     @property
@@ -94,9 +94,22 @@ class SourceMotion:
 
     def leg_length(self) -> float:
         """Return the mean length of thigh plus shank [m]."""
-        return float(self._limb_lengths()[:4].mean(axis=1).sum() / 2)
+        return float(self.limb_lengths()[:4].mean(axis=1).sum() / 2)
 
-    def _limb_lengths(self) -> np.ndarray:
-        """Lengths of thighs, shanks, upper arms and forearms, right before left [m], shape [8, T]."""
+    def part(self, frames: slice, remark: str) -> "SourceMotion":
+        """Return some frames of the recording, in time from 0; the source says so by a ``remark``."""
+        time_s = self.time_s[frames]
+        return replace(
+            self,
+            time_s=time_s - time_s[0],
+            positions=self.positions[frames],
+            orientations=self.orientations[frames],
+            sole_points=self.sole_points[frames],
+            cyclic=False,
+            source=f"{self.source}; {remark}",
+        )
+
+    def limb_lengths(self) -> np.ndarray:
+        """Return the lengths of thighs, shanks, upper arms and forearms, right before left [m], shape [8, T]."""
         ends = [(f"{near}_{side}", f"{far}_{side}") for near, far in (*LEG_BONES, *ARM_BONES) for side in "rl"]
         return np.stack([np.linalg.norm(self.joint(far) - self.joint(near), axis=1) for near, far in ends])

@@ -11,6 +11,7 @@ from motion_files import (
     bvh_rows,
     bvh_text,
     gait_angles,
+    knee_between,
     stationary_markers,
     storage_text,
     trc_text,
@@ -22,6 +23,7 @@ from msemu.errors import MsemuError
 from msemu.models import load_body
 from msemu.models.body import LANDMARKS
 from msemu.motion.clip import MotionClip
+from msemu.motion.formats.amass import read_amass
 from msemu.motion.formats.c3d import read_c3d
 from msemu.motion.formats.clip_source import source_from_clip
 from msemu.motion.formats.opensim_storage import read_storage, write_storage
@@ -221,8 +223,11 @@ def test_units_and_axes_of_a_bvh(tmp_path):
     path = write(tmp_path / "a.bvh", text)
     with pytest.raises(MsemuError, match="--unit"):
         read_source(path, ReadOptions(unit="mile"))
-    assert read_source(path, ReadOptions(unit="inch")).leg_length() == pytest.approx(82 * 0.0254)
+    with pytest.raises(MsemuError, match=r"--unit cm makes it 0\.82 m"):
+        read_source(path, ReadOptions(unit="inch"))
+    assert read_source(path, ReadOptions(unit="cm")).leg_length() == pytest.approx(0.82)
     lying = bvh_rows()
+    lying[:, 1:3] = 0.0, 92.0
     lying[:, 4] = 90.0
     with pytest.raises(MsemuError, match="--up z"):
         read_source(write(tmp_path / "b.bvh", bvh_text("cmu", lying)))
@@ -277,7 +282,7 @@ def test_amass_with_a_body_model_takes_its_joints(tmp_path):
     arrays = amass_arrays()
     arrays["betas"][0] = 2.0
     np.savez(tmp_path / "a.npz", **arrays)
-    source = read_source(tmp_path / "a.npz", ReadOptions(smpl_model=tmp_path / "model.npz"))
+    source = read_amass(tmp_path / "a.npz", ReadOptions(smpl_model=tmp_path / "model.npz"))
     thigh = np.linalg.norm(joints[4] + [0, 1.0, 0] - joints[1])
     assert np.linalg.norm(source.joint("knee_l")[0] - source.joint("hip_l")[0]) == pytest.approx(thigh)
 
@@ -430,18 +435,20 @@ def test_poses_of_another_body_are_refused(legs, march_once, tmp_path):
 
 
 def test_a_treadmills_belt_is_found_and_added(tmp_path):
-    frames, speed = 200, 1.4
+    frames, speed = 200, 0.9
     markers = stationary_markers(frames)
+    for name, values in markers.items():
+        values[:, 2] -= 0.08 * (name[:4] not in ("ankl", "toe_"))
     time = np.arange(frames) / 100
     for side, shift in (("r", 0.0), ("l", 0.5)):
         share = (time + shift) % 1.0
         stance = share < 0.6
-        path = np.where(stance, 0.42 - speed * share, -0.42 + 0.84 * (share - 0.6) / 0.4)
+        path = np.where(stance, 0.27 - speed * share, -0.27 + 0.54 * (share - 0.6) / 0.4)
         lift = np.where(stance, 0.0, 0.12 * np.sin(np.pi * (share - 0.6) / 0.4))
         for joint in ("ankle", "toe"):
             markers[f"{joint}_{side}"][:, 0] += path
             markers[f"{joint}_{side}"][:, 2] += lift
-        markers[f"knee_{side}"][:, 0] += 0.5 * path + 0.05
+        markers[f"knee_{side}"] = knee_between(markers[f"hip_{side}"], markers[f"ankle_{side}"])
     source = read_source(write(tmp_path / "a.trc", trc_text(markers)))
     np.testing.assert_allclose(belt_velocity(source), [-speed, 0, 0], atol=0.05)
     moved = overground(source)

@@ -123,7 +123,7 @@ def test_isaac_amp_bodies_become_joint_centers(tmp_path):
     arrays = amp_arrays()
     path = tmp_path / "humanoid_walk.npz"
     np.savez(path, **arrays)
-    source = read_source(path)
+    source = read_isaac_amp(path)
     assert (source.name, source.num_frames, source.fps, source.cyclic) == ("walk", 6, pytest.approx(60), False)
     for landmark, body in {"hip_r": "right_thigh", "wrist_l": "left_hand", "elbow_r": "right_lower_arm"}.items():
         expected = arrays["body_positions"][:, BODY_NAMES.index(body)]
@@ -139,7 +139,7 @@ def test_frames_of_isaac_amp_that_stand_twice_are_read_once(tmp_path):
         key: np.repeat(values, 2, axis=0) for key, values in once.items() if key in ("body_positions", "body_rotations")
     }
     np.savez(path, **once | twice)
-    source = read_source(path)
+    source = read_isaac_amp(path)
     assert (source.num_frames, source.fps) == (5, pytest.approx(30))
     hip = once["body_positions"][:, BODY_NAMES.index("right_thigh")]
     np.testing.assert_allclose(source.joint("hip_r"), hip, atol=1e-6)

@@ -18,19 +18,14 @@ TITLES = {
 }
 """What people call the formats of `msemu.motion.formats.read.detect_format`."""
 
-_MARKERS = ("bvh", "trc", "c3d")
-_RECORDINGS = ("deepmimic", "isaac_amp", "amass", *_MARKERS, "storage", "catalogue")
+_RECORDINGS = ("deepmimic", "isaac_amp", "amass", "bvh", "trc", "c3d", "storage", "catalogue")
 _FORMATS = {
-    "names": (*_MARKERS, "storage"),
-    "up": _MARKERS,
-    "unit": _MARKERS,
-    "smpl_model": ("amass",),
     "retarget": ("storage",),
     "treadmill": _RECORDINGS,
     "cyclic": _RECORDINGS,
     "no_cyclic": _RECORDINGS,
 }
-"""Formats that each option is for; one that is not here is for all of them."""
+"""Formats that each option is for; those of the readers are checked there, others are for all of them."""
 
 
 def require_fitting(args: ImportCfg, kind: str) -> None:

@@ -1,5 +1,6 @@
 """``msemu-motion import``: bring a recorded movement onto a body."""
 
+from dataclasses import fields
 from pathlib import Path
 
 from rich.console import Console
@@ -50,6 +51,7 @@ def _make_clip(args: ImportCfg, body: Body) -> MotionClip:
 def _read(args: ImportCfg, body: Body) -> MotionClip | tuple[SourceMotion, bool | None]:
     """Return a clip from joint angles, or a recording and whether its loop shall be closed."""
     path = Path(args.file)
+    options = ReadOptions(**{field.name: getattr(args, field.name) for field in fields(ReadOptions)})
     cyclic = None if args.cyclic == args.no_cyclic else args.cyclic
     if not path.exists():
         if args.file not in catalogue():
@@ -57,9 +59,9 @@ def _read(args: ImportCfg, body: Body) -> MotionClip | tuple[SourceMotion, bool 
             raise MsemuError(f"no file {path}, and no clip of that name in the catalogue{hint}")
         require_fitting(args, "catalogue")
         entry = catalogue()[args.file]
-        return load_source(entry), entry.cyclic if cyclic is None else cyclic
+        return load_source(entry, options), entry.cyclic if cyclic is None else cyclic
     kind = detect_format(path)
     require_fitting(args, kind)
     if kind in CLIP_FORMATS and not (args.retarget or args.cyclic or args.treadmill):
-        return describe(read_clip(path, body, args.fps, args.names))
-    return describe(read_source(path, ReadOptions(args.names, args.up, args.unit, args.smpl_model))), cyclic
+        return describe(read_clip(path, body, args.fps, options))
+    return describe(read_source(path, options)), cyclic

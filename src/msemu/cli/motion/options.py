@@ -55,9 +55,17 @@ class ImportCfg:
     names: Annotated[str | None, Input()] = None
     """Name map of BVH joints, markers or OpenSim coordinates (see the docs), or your own YAML file."""
     up: str | None = None
-    """Vertical axis of a BVH, TRC or C3D file: x, y or z; y for BVH and TRC, z for C3D by default."""
+    """Vertical axis of the file, x, y, z, -x, -y or -z; by default y for BVH, TRC and DeepMimic, z for the others."""
+    mirror: Annotated[bool, Flag] = False
+    """The file's axes are left-handed (Unity, Unreal): reflect them; names of left and right stay."""
     unit: str | None = None
-    """Unit of length of a BVH, TRC or C3D file: m, cm, mm, inch or cmu; by default what the file or the legs say."""
+    """Unit of length: m, cm, mm, inch or cmu; by default what the file or the legs say, or m."""
+    angle_unit: str | None = None
+    """Unit of joint angles, deg or rad; by default what the file says or what its format has by custom."""
+    start: float | None = None
+    """Begin of the part that is read, from the first frame of the recording [s]."""
+    end: float | None = None
+    """End of that part, from the first frame of the recording [s]."""
     smpl_model: Annotated[Path | None, Input(required=True)] = None
     """Model of the person of an AMASS file (SMPL, SMPL+H or SMPL-X as .npz); mean proportions by default."""
     json: JsonFile = None

@@ -91,6 +91,7 @@ _QUALITY_ROWS = (
     ),
     ("standing soles, lowest / highest", "{stance_height_min_cm:.2f} / {stance_height_max_cm:.2f} cm"),
     ("deepest point below the floor", "{penetration_max_cm:.2f} cm"),
+    ("lowered onto the floor, at most", "{settled_max_cm:.1f} cm"),
     ("beyond a joint limit", "{limit_violation_max_deg:.2f} deg"),
     ("fastest joint", "{joint_speed_max_rad_s:.1f} rad/s"),
     ("largest muscle length step", "{tendon_step_max:.3f} fiber lengths"),

@@ -18,6 +18,8 @@ from scipy.spatial.transform import Rotation
 from msemu.errors import MsemuError
 from msemu.files import RATE_HZ, array_names, check_frames, printable, read_numbers, scalar
 from msemu.motion.formats.anatomy import source_from_points
+from msemu.motion.formats.axes import ANGLE_UNITS, AS_STATED, UNITS, ReadOptions
+from msemu.motion.formats.reorient import turned
 from msemu.motion.source import SourceMotion
 
 KEYS = ("poses", "trans")
@@ -43,13 +45,13 @@ _MIDDLE = {0: 0.040, 3: 0.100, 6: 0.165, 9: 0.200, 12: 0.310, 15: 0.360}
 """Heights of pelvis, spine, neck and head joints above the hips, in body heights."""
 
 
-def read_amass(path: Path, body_model: Path | None = None) -> SourceMotion:
-    """Read an AMASS motion with the SMPL, SMPL+H or SMPL-X model of the person (npz), or with the mean proportions.
+def read_amass(path: Path, options: ReadOptions = AS_STATED) -> SourceMotion:
+    """Read an AMASS motion on the SMPL, SMPL+H or SMPL-X model of the person, or on mean proportions.
 
     Raises:
         MsemuError: A file is missing, too large, pickled, or holds impossible values.
     """
-    present = array_names(path)
+    body_model, present = options.smpl_model, array_names(path)
     rate_key = next((key for key in RATES if key in present), None)
     if rate_key is None:
         raise MsemuError(f"{path} has no array '{RATES[0]}'; is it an AMASS motion and not its body shape?")
@@ -57,6 +59,15 @@ def read_amass(path: Path, body_model: Path | None = None) -> SourceMotion:
     arrays = read_numbers(path, (*KEYS, rate_key, *shape))
     poses, translation = (arrays[key] for key in KEYS)
     _check_shapes(path, poses, translation)
+    poses, translation = ANGLE_UNITS[options.angle_unit or "rad"] * poses, UNITS[options.unit or "m"] * translation
+    largest = float(np.linalg.norm(poses[:, : 3 * NUM_JOINTS].reshape(len(poses), -1, 3), axis=-1).max())
+    if largest > 4 * np.pi:
+        raise MsemuError(
+            f"{path}: poses hold a rotation by {largest:.0f} rad; if they are in degrees: --angle-unit deg"
+        )
+    if options.mirror:  # left-handed axes, in which x was reflected
+        poses = (poses[:, : 3 * NUM_JOINTS].reshape(len(poses), -1, 3) * [1.0, -1.0, -1.0]).reshape(len(poses), -1)
+        translation = translation * [-1.0, 1.0, 1.0]
     rate = scalar(path, rate_key, arrays[rate_key], *RATE_HZ)
     rest = mean_joints() if body_model is None else _joints_of(body_model, arrays.get("betas"))
 
@@ -66,13 +77,14 @@ def read_amass(path: Path, body_model: Path | None = None) -> SourceMotion:
         parent = _PARENTS[joint]
         positions.append(positions[parent] + rotations[parent].apply(rest[joint] - rest[parent]))
         rotations.append(rotations[parent] * Rotation.from_rotvec(poses[:, 3 * joint : 3 * joint + 3]))
-    return source_from_points(
+    source = source_from_points(
         path,
         np.arange(len(poses)) / rate,
         {name: positions[joint] for name, joint in _LANDMARKS.items()},
         {name: rotations[joint] * _FROM_SMPL for name, joint in _SEGMENTS.items()},
         f"AMASS motion {Path(path).name} on {'mean proportions' if body_model is None else Path(body_model).name}",
     )
+    return turned(source, options.up, "z")
 
 
 def mean_joints() -> np.ndarray:

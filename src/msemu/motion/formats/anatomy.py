@@ -129,6 +129,7 @@ def leg_length(points: Mapping[str, np.ndarray]) -> float:
 def _upright(pelvis: Rotation) -> Rotation:
     """Return an upright trunk that faces where the pelvis does."""
     left = pelvis.apply([0.0, 1.0, 0.0])
+    left[np.abs(left[:, 2]) > 0.999] = [0.0, 1.0, 0.0]  # who lies on the side faces anywhere
     return frame("up", np.tile([0.0, 0.0, 1.0], (len(left), 1)), "left", left)
 
 

@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 from msemu.errors import MsemuError
 from msemu.files import check_frames, check_table, printable
 from msemu.motion.formats.anatomy import frame, leg_length, source_from_points
-from msemu.motion.formats.axes import ReadOptions, check_upright, to_z_up, unit_length
+from msemu.motion.formats.axes import ReadOptions, to_z_up, unit_length
 from msemu.motion.formats.maps import choose_map
 from msemu.motion.formats.text import Line, TextFile, distinct, keyword
 from msemu.motion.source import SourceMotion
@@ -79,14 +79,13 @@ def read_bvh(path: Path, options: ReadOptions) -> SourceMotion:
     """
     joints, frame_time, rows, remarks = parse_bvh(path)
     mapping = choose_map("bvh", path, [joint.name for joint in joints], _REQUIRED, options.names)
+    _adapt(joints, rows, options)
     moves = _translations(joints, rows)
     positions, rotations = _forward_kinematics(joints, rows, moves)
     index = {joint.name: position for position, joint in enumerate(joints)}
     found = {landmark: index[members[0]] for landmark, members in mapping.found.items()}
     points = {landmark: positions[joint] for landmark, joint in found.items()}
     length = unit_length(path, options.unit, leg_length(points))
-    if options.up is None:
-        check_upright(path, points, "y")
     up = options.up or "y"
     centers = {name: to_z_up(length * values, up) for name, values in points.items()}
 
@@ -159,6 +158,19 @@ def _parse_hierarchy(text: TextFile, lines: Sequence[Line]) -> list[Joint]:
     for joint, name in zip(joints, names, strict=True):
         joint.name = name
     return joints
+
+
+def _adapt(joints: list[Joint], rows: np.ndarray, options: ReadOptions) -> None:
+    """Bring rotations to degrees and a left-handed skeleton to right-handed axes, in place, as the user says."""
+    degrees = np.degrees(1.0) if options.angle_unit == "rad" else 1.0
+    mirrored = ("Z" if options.up in ("x", "-x") else "X") if options.mirror else ""  # a horizontal axis of the file
+    channels = [channel for joint in joints for channel in joint.channels]
+    for column, (axis, kind) in enumerate((channel[0], channel[1:]) for channel in channels):
+        rows[:, column] *= degrees if kind == "rotation" else 1.0
+        if mirrored and (axis == mirrored) == (kind == "position"):
+            rows[:, column] *= -1.0
+    for joint in joints if mirrored else ():
+        joint.offset["XYZ".index(mirrored)] *= -1.0
 
 
 def _statements(lines: Sequence[Line]) -> Iterator[tuple[Line, str, list[str]]]:

@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 from msemu.models.body import LANDMARKS, Body
 from msemu.models.poses import posed
 from msemu.motion.clip import MotionClip
+from msemu.motion.formats.axes import ReadOptions
 from msemu.motion.geometry import find_feet, joint_centers, landmark_path
 from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
@@ -35,13 +36,13 @@ def source_from_clip(body: Body, clip: MotionClip) -> SourceMotion:
     )
 
 
-def source_from_angles(path: Path, names: str | None = None) -> SourceMotion:
-    """Return the recording that joint angles of an OpenSim file (.mot, .sto) stand for, by the map ``names``."""
+def source_from_angles(path: Path, options: ReadOptions) -> SourceMotion:
+    """Return the recording that joint angles of an OpenSim file (.mot, .sto) stand for."""
     from msemu.models import load_body
     from msemu.motion.formats.opensim_motion import read_opensim
 
     body = load_body(WHOLE_BODY)
-    return source_from_clip(body, read_opensim(path, body, names=names))
+    return source_from_clip(body, read_opensim(path, body, options=options))
 
 
 def _soles(body: Body, qpos: np.ndarray) -> np.ndarray:

@@ -14,8 +14,10 @@ from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
 from msemu.files import check_finite, check_frames, read_bytes
+from msemu.motion.checks.angles import check_angles
 from msemu.motion.formats import humanoid_foot
-from msemu.motion.formats.axes import to_z_up
+from msemu.motion.formats.axes import AS_STATED, ReadOptions, to_z_up
+from msemu.motion.formats.reorient import turned
 from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 NUM_COLUMNS = 44
@@ -41,16 +43,21 @@ _JOINTS = (
 
 _QUATERNION_COLUMNS = (4, 8, 12, 16, 21, 25, 30, 35, 39)
 
+_ANGLE_COLUMNS = (20, 29, 34, 43)
+
 _SEGMENT_JOINTS = {"pelvis": "root", "thorax": "chest", "head": "neck", "ankle_r": "ankle_r", "ankle_l": "ankle_l"}
 
 
-def read_deepmimic(path: Path) -> SourceMotion:
+def read_deepmimic(path: Path, options: ReadOptions = AS_STATED) -> SourceMotion:
     """Read a DeepMimic motion file.
 
     Raises:
         MsemuError: The file is missing, too large, no DeepMimic JSON, or holds impossible values.
     """
     frames, cyclic = _parse(read_bytes(path), path)
+    angles = {f"the angle in column {column + 1}": frames[:, column] for column in _ANGLE_COLUMNS}
+    ranges = dict.fromkeys(angles, (-np.pi, np.pi))
+    check_angles(path, np.cumsum(frames[:, 0]) - frames[0, 0], angles, ranges, "angles are in radians in this format")
     time_s = np.concatenate([[0.0], np.cumsum(frames[:-1, 0])])
     positions, rotations = _forward_kinematics(frames)
     orientations = {segment: rotations[joint] for segment, joint in _SEGMENT_JOINTS.items()}
@@ -58,7 +65,8 @@ def read_deepmimic(path: Path) -> SourceMotion:
     quaternions[..., 1:] = to_z_up(quaternions[..., 1:], "y")
     centers = to_z_up(np.stack([positions[name] for name in JOINT_CENTERS], axis=1), "y")
     name, source = Path(path).stem.removeprefix("humanoid3d_"), f"DeepMimic motion file {Path(path).name}"
-    return humanoid_foot.source_from_humanoid(path, time_s, centers, quaternions, name, source, cyclic)
+    motion = humanoid_foot.source_from_humanoid(path, time_s, centers, quaternions, name, source, cyclic)
+    return turned(motion, options.up, "y")
 
 
 def _parse(content: bytes, path: Path) -> tuple[np.ndarray, bool]:

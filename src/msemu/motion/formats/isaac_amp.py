@@ -12,6 +12,8 @@ import numpy as np
 from msemu.errors import MsemuError
 from msemu.files import RATE_HZ, check_frames, read_arrays, read_numbers, scalar
 from msemu.motion.formats import humanoid_foot
+from msemu.motion.formats.axes import AS_STATED, UNITS, ReadOptions
+from msemu.motion.formats.reorient import mirrored, turned
 from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 KEYS = ("fps", "body_positions", "body_rotations")
@@ -25,7 +27,7 @@ _BODY_OF = {"pelvis": "pelvis", "thorax": "torso", "head": "head"} | {
 }
 
 
-def read_isaac_amp(path: Path) -> SourceMotion:
+def read_isaac_amp(path: Path, options: ReadOptions = AS_STATED) -> SourceMotion:
     """Read an Isaac Lab humanoid AMP motion.
 
     In the files of Isaac Lab every frame stands twice, 30 frames per second stored as 60; each is read once.
@@ -35,7 +37,7 @@ def read_isaac_amp(path: Path) -> SourceMotion:
     """
     names = [str(name) for name in read_arrays(path, ("body_names",))["body_names"].ravel()]
     arrays = read_numbers(path, KEYS)
-    positions, quaternions = arrays["body_positions"], arrays["body_rotations"]
+    positions, quaternions = UNITS[options.unit or "m"] * arrays["body_positions"], arrays["body_rotations"]
     frames = len(positions) if positions.ndim == 3 else 0
     check_frames(path, frames)
     if positions.shape != (frames, len(names), 3) or quaternions.shape != (frames, len(names), 4):
@@ -56,7 +58,11 @@ def read_isaac_amp(path: Path) -> SourceMotion:
 
     time_s, centers, turns = np.arange(len(positions)) / fps, columns(JOINT_CENTERS), columns(SEGMENTS)
     name, source = Path(path).stem.removeprefix("humanoid_"), f"Isaac Lab AMP motion file {Path(path).name}"
-    return humanoid_foot.source_from_humanoid(path, time_s, positions[:, centers], quaternions[:, turns], name, source)
+    motion = humanoid_foot.source_from_humanoid(
+        path, time_s, positions[:, centers], quaternions[:, turns], name, source
+    )
+    motion = turned(motion, options.up, "z")
+    return mirrored(motion) if options.mirror else motion
 
 
 def _once(positions: np.ndarray, quaternions: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray, float]:

@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 from msemu.errors import MsemuError
 from msemu.files import MIN_FRAMES, printable
 from msemu.motion.formats.anatomy import frame, source_from_points
-from msemu.motion.formats.axes import ReadOptions, check_upright, to_z_up, unit_length
+from msemu.motion.formats.axes import ReadOptions, unit_length
 from msemu.motion.formats.maps import Need, choose_map, listed
 from msemu.motion.source import SourceMotion
 
@@ -63,6 +63,8 @@ def source_from_markers(
     Raises:
         MsemuError: Unknown markers, gaps that are too long, or a person who stands along another axis.
     """
+    read = options.part(path, time_s)
+    time_s, markers = time_s[read], {name: _without_zeros(values[read]) for name, values in markers.items()}
     seen = [name for name, values in markers.items() if np.isfinite(values).all(-1).sum() >= MIN_FRAMES]
     mapping = choose_map("markers", path, seen, _REQUIRED, options.names)
     needed = mapping.needed
@@ -74,7 +76,7 @@ def source_from_markers(
         filled = [_fill(path, time, markers[name][part], name, point in needed) for name in members]
         seen_all = [values for values in filled if values is not None]
         if len(seen_all) == len(filled):
-            points[point] = to_z_up(np.mean(seen_all, axis=0), options.up or usual_up)
+            points[point] = options.to_z_up(np.mean(seen_all, axis=0), usual_up)
     length = unit_length(path, options.unit or file_unit, _leg_length(points))
     points = {point: length * values for point, values in points.items()}
     if set(_ASIS) <= set(points):
@@ -85,9 +87,6 @@ def source_from_markers(
         plane = pelvis = _pelvis_of_centers(points)
         remarks += "; pelvis along the trunk, from hips and shoulders"
     _add_centers(points, plane)
-    if options.up is None:
-        in_file = to_z_up(np.eye(3), usual_up).T
-        check_upright(path, {name: values @ in_file for name, values in points.items()}, usual_up)
     rotations, head = {"pelvis": pelvis}, None
     if "shoulder_r" not in points and {"trunk_top", "trunk_bottom"} <= set(points):
         trunk = points["trunk_top"] - points["trunk_bottom"]
@@ -98,6 +97,7 @@ def source_from_markers(
     kept = ("hip", "knee", "ankle", "toe", "heel", "shoulder", "elbow", "wrist")
     centers = {name: values for name, values in points.items() if name[:-2] in kept}
     source = f"markers of {Path(path).name}, names of '{mapping.name}'{remarks}"
+    source += f"; {options.part_read}" if options.part_read else ""
     return source_from_points(path, time, centers, rotations, source, head, TRUNK_LEAN_RAD)
 
 
@@ -164,6 +164,11 @@ def _add_centers(points: dict[str, np.ndarray], plane: Rotation) -> None:
             points.setdefault(f"shoulder_{side}", points[f"acromion_{side}"] + down)
 
 
+def _without_zeros(values: np.ndarray) -> np.ndarray:
+    """Return a marker, shape [T, 3], with NaN where it is exactly at the origin: so files write what was not seen."""
+    return np.where((values == 0.0).all(axis=1, keepdims=True), np.nan, values)
+
+
 def _seen_together(path: Path, markers: Mapping[str, np.ndarray], names: list[str]) -> slice:
     """Return the frames from the first to the last in which all needed markers are seen."""
     seen = np.all([np.isfinite(markers[name]).all(axis=1) for name in names], axis=0)
@@ -185,6 +190,6 @@ def _fill(path: Path, time: np.ndarray, values: np.ndarray, name: str, needed: b
     if needed:
         raise MsemuError(
             f"{path}: marker {printable(name)} is not seen for {longest:.2f} s, more than {MAX_GAP_S} s;"
-            " fill the gap or cut the recording"
+            " fill the gap or cut the recording with --start and --end"
         )
     return None

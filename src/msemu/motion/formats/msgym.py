@@ -8,6 +8,7 @@ about z (tilt), x (list) and y (rotation).
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -18,6 +19,7 @@ from msemu.files import MAX_DURATION_S, RATE_HZ, check_frames, read_numbers, sca
 from msemu.models.body import Body
 from msemu.models.poses import posed
 from msemu.motion.clip import MotionClip
+from msemu.motion.formats.axes import AS_STATED, ReadOptions
 from msemu.motion.formats.pose_clip import pose_clip
 from msemu.motion.geometry import sole_heights
 from msemu.motion.smoothing import continuous_quaternions
@@ -30,8 +32,10 @@ _PELVIS_TURN = Rotation.from_euler("x", 90.0, degrees=True)
 _MAX_DEVIATION_M = 1e-3
 
 
-def read_msgym_gait(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
+def read_msgym_gait(path: Path, body: Body, fps: float = 50.0, options: ReadOptions = AS_STATED) -> MotionClip:
     """Read the gait as a cyclic clip of MS-Human-700 at ``fps`` [Hz], the period rounded to a whole number of frames.
+
+    A part of it is not cyclic.
 
     Raises:
         MsemuError: Another body, or a file that is not the gait of this model.
@@ -53,7 +57,10 @@ def read_msgym_gait(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
     shift = -float(np.median(sole_heights(body, cycle).min(axis=1)))
     cycle[:, 2] += shift
     source = f"msgym walking gait of MS-Human-700, {Path(path).name}"
-    loop = {"cyclic": True, "cycle_displacement": displacement}
+    loop: dict[str, Any] = {"cyclic": True, "cycle_displacement": displacement}
+    if remark := options.part_read:
+        cycle = cycle[options.part(path, np.arange(frames) / fps)]
+        source, loop = f"{source}; {remark}", {}
     clip = pose_clip(path, body, fps, cycle, source, name="msgym_walk", license="Apache-2.0 (msgym)", **loop)
     clip.quality |= {"floor_shift_cm": 100 * shift, "model_offset_cm": 100 * offset}
     return clip

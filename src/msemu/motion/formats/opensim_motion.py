@@ -11,15 +11,17 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
-from msemu.errors import MsemuError
 from msemu.files import check_times
 from msemu.models.body import Body
 from msemu.models.poses import at_pose
+from msemu.motion.checks.angles import check_angles
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats import opensim_pose as opensim
+from msemu.motion.formats.axes import AS_STATED, UNITS, ReadOptions
 from msemu.motion.formats.maps import NameMap, choose_map, listed
 from msemu.motion.formats.opensim_storage import read_storage
 from msemu.motion.formats.pose_clip import num_frames, pose_clip
+from msemu.motion.formats.rows import rows_read
 from msemu.motion.formats.segment_fit import fit_rotations
 from msemu.motion.formats.text import distinct, without_place
 from msemu.motion.geometry import sole_heights
@@ -28,34 +30,46 @@ from msemu.motion.smoothing import continuous_quaternions
 _SAGITTAL = ("hip_flexion", "knee_angle", "ankle_angle")
 _REQUIRED = ("pelvis_tilt", "pelvis_ty", *(f"{joint}_{side}" for joint in _SAGITTAL for side in "rl"))
 
+_MAX_TURN_RAD = np.radians(250.0)
+"""No hip, knee, ankle or elbow turns farther from its zero [rad]."""
 
-def read_opensim(path: Path, body: Body, fps: float = 50.0, names: str | None = None) -> MotionClip:
+_MAX_TURNS_RAD = 20 * np.pi
+"""Ten turns are the most for a pelvis, in a pirouette, and for arms, whose angles count on when they circle [rad]."""
+
+
+def read_opensim(path: Path, body: Body, fps: float = 50.0, options: ReadOptions = AS_STATED) -> MotionClip:
     """Read joint angles of a whole trial (.mot, .sto) as a clip, exactly as they are, by cubic splines at ``fps`` [Hz].
 
     Only the height is changed: the standing soles are put on the floor. Columns of no joint are left out;
-    the clip's source names them. ``names`` is a map of the coordinates' names; by default the one that fits.
+    the clip's source names them.
 
     Raises:
         MsemuError: The file is damaged, or does not hold the coordinates of a gait model.
     """
     storage = read_storage(path)
+    in_degrees = storage.in_degrees if options.angle_unit is None else options.angle_unit == "deg"
     columns = _by_name(storage.columns)
-    mapping = choose_map("opensim", path, list(columns), _REQUIRED, names)
-    if names is None and (likely := _likely_map(mapping, columns)) != mapping.name:
+    mapping = choose_map("opensim", path, list(columns), _REQUIRED, options.names)
+    if options.names is None and (likely := _likely_map(mapping, columns)) != mapping.name:
         mapping = choose_map("opensim", path, list(columns), _REQUIRED, likely)
     check_times(path, storage.time)
-    time = storage.time - storage.time[0]
-    frames = num_frames(path, time[-1], fps)
-    values = _standard(path, mapping, columns, storage.in_degrees)
+    values = _standard(path, mapping, columns, in_degrees)
     zero = _fill(values)
+    angles = np.stack([values[name] for name in values if name not in opensim.TRANSLATION], axis=1)
+    rows, remark = rows_read(path, storage.time, angles, options)
+    _check_turns(path, storage.time - storage.time[0], values, rows, in_degrees)
+    time = storage.time[rows] - storage.time[rows[0]]
+    frames = num_frames(path, time[-1], fps)
+    length = UNITS[options.unit or "m"]
+    values |= {name: length * values[name] for name in opensim.TRANSLATION}
     extra = {name: columns[name] for name in columns if name in body.joint_names and name not in values}
     instants = np.arange(frames) / fps
 
     def sample(column: np.ndarray) -> np.ndarray:
-        return CubicSpline(time, column)(instants)
+        return CubicSpline(time, column[rows])(instants)
 
     values = {name: sample(column) for name, column in values.items()}
-    unit = np.pi / 180.0 if storage.in_degrees else 1.0
+    unit = np.pi / 180.0 if in_degrees else 1.0
     qpos = np.repeat(body.neutral_qpos[None], frames, axis=0)
     used = _set_angles(body, qpos, values)
     for name, column in extra.items():
@@ -71,7 +85,7 @@ def read_opensim(path: Path, body: Body, fps: float = 50.0, names: str | None = 
     source = f"OpenSim file {Path(path).name}, names of '{mapping.name}'; columns not used: {listed(unused)}"
     if zero:
         source += f"; not in the file, taken as zero: {', '.join(zero)}"
-    clip = pose_clip(path, body, fps, qpos, source + storage.remarks)
+    clip = pose_clip(path, body, fps, qpos, source + storage.remarks + remark)
     clip.quality["floor_shift_cm"] = 100 * shift
     return clip
 
@@ -116,10 +130,18 @@ def _standard(path: Path, mapping: NameMap, columns: dict[str, np.ndarray], in_d
         values[name] = column if name in opensim.TRANSLATION else unit * column
         if name.startswith("knee_angle"):
             values[name] = mapping.values.get("knee_flexion_sign", 1) * values[name]
-    turns = max(float(np.abs(values[name]).max()) for name in values if name not in opensim.TRANSLATION)
-    if turns > 20 * np.pi:
-        raise MsemuError(f"{path}: an angle of {turns / (2 * np.pi):.0f} turns; is 'inDegrees' of the header right?")
     return values
+
+
+def _check_turns(
+    path: Path, time: np.ndarray, values: dict[str, np.ndarray], rows: np.ndarray, in_degrees: bool
+) -> None:
+    """Refuse angles of joints that turn farther than any joint, which are in another unit than the file says."""
+    remedy = "is the column right?" if in_degrees else "are angles in degrees? Say --angle-unit deg, or inDegrees=yes"
+    free = (*opensim.PELVIS, *(f"{name}_{side}" for name in opensim.ARM for side in "rl"))
+    limits = {name: _MAX_TURNS_RAD if name in free else _MAX_TURN_RAD for name in values}
+    ranges = {name: (-limit, limit) for name, limit in limits.items() if name not in opensim.TRANSLATION}
+    check_angles(path, time[rows], {name: column[rows] for name, column in values.items()}, ranges, remedy)
 
 
 def _set_angles(body: Body, qpos: np.ndarray, values: dict[str, np.ndarray]) -> set[str]:

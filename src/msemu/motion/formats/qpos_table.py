@@ -14,16 +14,22 @@ from msemu import files
 from msemu.errors import MsemuError
 from msemu.files import write_text
 from msemu.models.body import Body
+from msemu.motion.checks.angles import check_angles
 from msemu.motion.clip import MotionClip
+from msemu.motion.formats.axes import ANGLE_UNITS, AS_STATED, UNITS, ReadOptions
 from msemu.motion.formats.maps import listed
 from msemu.motion.formats.pose_clip import num_frames, pose_clip
+from msemu.motion.formats.rows import rows_read
 from msemu.motion.formats.text import TextFile, distinct
 from msemu.motion.smoothing import continuous_quaternions
 
 ROOT = ("root_x", "root_y", "root_z", "root_qw", "root_qx", "root_qy", "root_qz")
 
+_BEYOND_RAD = np.radians(60.0)
+"""No pose is farther beyond a joint's limit than by a mistake of the unit [rad]."""
 
-def read_qpos(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
+
+def read_qpos(path: Path, body: Body, fps: float = 50.0, options: ReadOptions = AS_STATED) -> MotionClip:
     """Read poses of a body (npz, csv), as they are, interpolated to ``fps`` [Hz].
 
     Joints that the file does not name stay neutral; coupled joints follow their drivers.
@@ -43,15 +49,34 @@ def read_qpos(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
     given = np.repeat(body.neutral_qpos[None], len(table), axis=0)
     order = (*ROOT, *body.joint_names)
     given[:, [order.index(name) for name in columns]] = table
+    given[:, :3] *= UNITS[options.unit or "m"]
+    hinges = 7 + np.flatnonzero(body.is_hinge)
+    named = [column for column in hinges if order[column] in columns]
+    given[:, named] *= ANGLE_UNITS[options.angle_unit or "rad"]
     norms = np.linalg.norm(given[:, 3:7], axis=1, keepdims=True)
     if np.abs(norms - 1.0).max() > 0.1 or np.abs(given[:, :3]).max() > 1e4:
         raise MsemuError(f"{path}: the root's quaternion (w, x, y, z) is not of length 1, or its position beyond 10 km")
     given[:, 3:7] = continuous_quaternions(given[:, 3:7] / norms)
-    frames = num_frames(path, time[-1] - time[0], fps)
-    qpos = CubicSpline(time - time[0], given, axis=0)(np.arange(frames) / fps)
+    rows, remark = rows_read(path, time, given[:, hinges], options)
+    _check_hinges(path, body, time[rows] - time[0], given[rows])
+    time, given = time[rows] - time[rows[0]], given[rows]
+    frames = num_frames(path, time[-1], fps)
+    qpos = CubicSpline(time, given, axis=0)(np.arange(frames) / fps)
     qpos[:, 3:7] /= np.linalg.norm(qpos[:, 3:7], axis=1, keepdims=True)
     qpos = body.couplings.project(qpos)
-    return pose_clip(path, body, fps, qpos, f"poses of {Path(path).name}{remarks}")
+    return pose_clip(path, body, fps, qpos, f"poses of {Path(path).name}{remarks}{remark}")
+
+
+def _check_hinges(path: Path, body: Body, time: np.ndarray, qpos: np.ndarray) -> None:
+    """Refuse hinges that are far beyond their limits, which are in another unit than radians."""
+    limited = body.is_hinge & (body.model.jnt_limited[1:] > 0)
+    ranges = {
+        name: (low - _BEYOND_RAD, high + _BEYOND_RAD)
+        for name, (low, high), used in zip(body.joint_names, body.model.jnt_range[1:], limited, strict=True)
+        if used
+    }
+    angles = {name: qpos[:, 7 + index] for index, name in enumerate(body.joint_names)}
+    check_angles(path, time, angles, ranges, "are angles in radians? Say --angle-unit deg if they are in degrees")
 
 
 def write_csv(path: Path, clip: MotionClip) -> None:

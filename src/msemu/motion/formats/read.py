@@ -9,12 +9,15 @@ import numpy as np
 from msemu.errors import MsemuError
 from msemu.files import array_names, decode, printable, read_bytes
 from msemu.models.body import Body
+from msemu.motion.checks.frames import without_first_pose
+from msemu.motion.checks.recording import checked
+from msemu.motion.checks.remedies import Remedies
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.amass import RATES, read_amass
-from msemu.motion.formats.axes import ReadOptions
+from msemu.motion.formats.axes import AS_STATED, UNITS, ReadOptions
 from msemu.motion.formats.bvh import read_bvh
 from msemu.motion.formats.c3d import is_c3d, read_c3d
-from msemu.motion.formats.clip_source import source_from_angles
+from msemu.motion.formats.clip_source import source_from_angles, source_from_clip
 from msemu.motion.formats.deepmimic import read_deepmimic
 from msemu.motion.formats.isaac_amp import read_isaac_amp
 from msemu.motion.formats.maps import listed
@@ -65,7 +68,7 @@ def detect_format(path: Path) -> str:
     raise MsemuError(f"{path} is of an unknown format; msemu reads {_FORMATS}")
 
 
-def read_source(path: Path, options: ReadOptions | None = None) -> SourceMotion:
+def read_source(path: Path, options: ReadOptions = AS_STATED) -> SourceMotion:
     """Read a recorded movement for retargeting; the format is found from the content.
 
     Joint angles (.mot, .sto) are brought onto the default whole body first, whose landmarks are then the recording.
@@ -73,11 +76,14 @@ def read_source(path: Path, options: ReadOptions | None = None) -> SourceMotion:
     Raises:
         MsemuError: The file is missing, of an unknown format, damaged, or in coordinates of one body.
     """
-    path, options = Path(path), options or ReadOptions()
-    kind = detect_format(path)
-    with _impossible_values(path):
-        if kind in _SOURCE_READERS:
-            return _SOURCE_READERS[kind](path, options)
+    path, kind = Path(path), detect_format(path)
+    if kind in _SOURCE_READERS:
+        options.check_taken(path, _OPTIONS.get(kind, ()))
+        with _impossible_values(path):
+            source = _SOURCE_READERS[kind](path, options)
+            if options.part_read and kind not in _CUT_BY_READER:
+                source = source.part(options.part(path, source.time_s), options.part_read)
+            return checked(path, without_first_pose(source), _remedies(kind, options))
     if kind == "clip":
         raise MsemuError(f"{path} is already an msemu clip; look at it with: msemu-motion info {path}")
     if kind == "msgym":
@@ -86,34 +92,79 @@ def read_source(path: Path, options: ReadOptions | None = None) -> SourceMotion:
 
 
 _SOURCE_READERS: dict[str, Callable[[Path, ReadOptions], SourceMotion]] = {
-    "deepmimic": lambda path, options: read_deepmimic(path),
-    "isaac_amp": lambda path, options: read_isaac_amp(path),
-    "amass": lambda path, options: read_amass(path, options.smpl_model),
+    "deepmimic": read_deepmimic,
+    "isaac_amp": read_isaac_amp,
+    "amass": read_amass,
     "bvh": read_bvh,
     "trc": lambda path, options: source_from_markers(path, *read_trc(path), "y", options),
     "c3d": lambda path, options: source_from_markers(path, *read_c3d(path), "z", options),
-    "storage": lambda path, options: source_from_angles(path, options.names),
+    "storage": source_from_angles,
 }
 
+_CUT_BY_READER = ("trc", "c3d", "storage")
+"""Formats of which a part is cut before gaps are filled and splines are drawn."""
 
-def read_clip(path: Path, body: Body, fps: float = 50.0, names: str | None = None) -> MotionClip:
+_USUAL_UP = {"deepmimic": "y", "bvh": "y", "trc": "y", "storage": "y"}
+"""Vertical axis that a format has by custom; z in the others."""
+
+_MARKERS = ("names", "up", "unit", "mirror")
+_POSES = ("unit", "angle_unit")
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "deepmimic": ("up",),
+    "isaac_amp": ("up", "unit", "mirror"),
+    "amass": ("up", "unit", "mirror", "angle_unit", "smpl_model"),
+    "bvh": (*_MARKERS, "angle_unit"),
+    "trc": _MARKERS,
+    "c3d": _MARKERS,
+    "storage": ("names", *_POSES),
+    "msgym": (),
+    "qpos_npz": _POSES,
+    "qpos_csv": _POSES,
+}
+"""What a format does not say about itself, as options."""
+
+
+def read_clip(path: Path, body: Body, fps: float = 50.0, options: ReadOptions = AS_STATED) -> MotionClip:
     """Read joint angles, in a file of one of `CLIP_FORMATS`, as a clip of a body at ``fps`` [Hz], without retargeting.
-
-    ``names`` is a map of OpenSim's coordinate names; by default the one that fits.
 
     Raises:
         MsemuError: The file is damaged, of another format, or for another body.
     """
-    path = Path(path)
-    kind = detect_format(path)
+    path, kind = Path(path), detect_format(path)
+    if kind not in _CLIP_READERS:
+        raise MsemuError(f"{path} is a recording, not joint angles of a body; retarget it")
+    options.check_taken(path, _OPTIONS.get(kind, ()))
     with _impossible_values(path):
-        if kind == "storage":
-            return read_opensim(path, body, fps, names)
-        if kind == "msgym":
-            return read_msgym_gait(path, body, fps)
-        if kind in ("qpos_npz", "qpos_csv"):
-            return read_qpos(path, body, fps)
-    raise MsemuError(f"{path} is a recording, not joint angles of a body; retarget it")
+        clip = _CLIP_READERS[kind](path, body, fps, options)
+        clip.source = checked(path, source_from_clip(body, clip), _remedies(kind, options)).source
+        return clip
+
+
+_CLIP_READERS = {
+    "storage": read_opensim,
+    "msgym": read_msgym_gait,
+    "qpos_npz": read_qpos,
+    "qpos_csv": read_qpos,
+}
+
+
+def _remedies(kind: str, options: ReadOptions) -> Remedies:
+    """Return what can be done about a file of this format, beyond what the options say already."""
+    taken, usual = _OPTIONS.get(kind, ()), _USUAL_UP.get(kind, "z")
+    up: str | None = f"is the file's vertical axis {usual}, and do quaternions stand as (w, x, y, z)?"
+    if "up" in taken:
+        up = f"say what is up, --up {{axis}}, or --up {usual} if that is right" if options.up is None else None
+    sides = "are left and right exchanged?"
+    if "mirror" in taken:
+        undo = "leave out --mirror" if options.mirror else "--mirror if the file's axes are left-handed"
+        sides = f"{undo}; or correct names of left and right that are exchanged"
+    length, angle = "is the unit of length meters?", "is there more in it than the path of the root?"
+    if "unit" in taken:
+        length = f"say the unit of length, --unit {', '.join(UNITS)}"
+    if "angle_unit" in taken:
+        angle = "say the unit of its angles, --angle-unit rad or --angle-unit deg"
+    axes = options.to_z_up(np.eye(3), usual)
+    return Remedies(axes, up, sides, length, angle)
 
 
 @contextlib.contextmanager

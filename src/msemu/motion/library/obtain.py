@@ -12,6 +12,7 @@ import numpy as np
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
+from msemu.motion.formats.axes import AS_STATED, ReadOptions
 from msemu.motion.formats.read import read_source
 from msemu.motion.library.catalogue import WRITABLE_CACHE, Entry, cache_folder, catalogue
 from msemu.motion.library.fetch import fetch
@@ -53,9 +54,9 @@ def obtain_clip(
     return path
 
 
-def load_source(entry: Entry) -> SourceMotion:
+def load_source(entry: Entry, options: ReadOptions = AS_STATED) -> SourceMotion:
     """Return the source motion of a catalogue clip; fetch it when needed."""
-    source = describe(read_source(fetch(entry)))
+    source = describe(read_source(fetch(entry), options))
     source.name = entry.name
     return overground(source) if entry.treadmill else source
 
@@ -64,12 +65,16 @@ Motion = TypeVar("Motion", SourceMotion, MotionClip)
 
 
 def describe(motion: Motion) -> Motion:
-    """Fill in license and origin when the file is one of the catalogue, whatever it is called."""
+    """Fill in license and origin when the file is one of the catalogue, whatever it is called.
+
+    What was done with it stays.
+    """
     sha256 = motion.sha256 if isinstance(motion, SourceMotion) else motion.source_sha256
     for entry in catalogue().values():
         if entry.sha256 == sha256:
             package = entry.package
-            motion.source = f"{package.package} {package.version}: {entry.file}; {package.origin}"
+            done: list[str] = motion.source.split("; ")[1:]
+            motion.source = "; ".join([f"{package.package} {package.version}: {entry.file}", package.origin, *done])
             motion.license = package.license
     return motion
 
