@@ -5,17 +5,18 @@ from pathlib import Path
 from rich.console import Console
 
 from msemu.cli.motion.options import ImportCfg
-from msemu.cli.motion.show import clip_table, facts
+from msemu.cli.motion.show import facts, show_clip
 from msemu.console import progress, require_suffix, write_json
 from msemu.errors import MsemuError, suggestion
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
-from msemu.motion.formats.read import CLIP_FORMATS, ReadOptions, detect_format, read_clip, read_source
+from msemu.motion.formats.read import CLIP_FORMATS, RETARGETABLE, ReadOptions, detect_format, read_clip, read_source
 from msemu.motion.library.catalogue import catalogue
 from msemu.motion.library.obtain import describe, load_source
 from msemu.motion.retargeting.retarget import RetargetCfg, retarget
 from msemu.motion.retargeting.treadmill import overground
 from msemu.motion.source import SourceMotion
+from msemu.motion.verdict import refuse_impossible
 
 
 def import_motion(args: ImportCfg) -> None:
@@ -27,9 +28,10 @@ def import_motion(args: ImportCfg) -> None:
     clip = _make_clip(args, body)
     if args.name:
         clip.name = args.name
+    refuse_impossible(clip.quality, args.file)
     clip.save(args.out)
     console = Console()
-    console.print(clip_table(clip, str(args.out)))
+    show_clip(console, clip, str(args.out))
     console.print(f"next: msemu-motion play {args.out}", soft_wrap=True)
     if args.json:
         write_json(args.json, facts(clip))
@@ -59,7 +61,7 @@ def _read(args: ImportCfg, body: Body) -> MotionClip | tuple[SourceMotion, bool 
         return load_source(entry), entry.cyclic if cyclic is None else cyclic
     kind = detect_format(path)
     wants_retarget = args.retarget or args.cyclic or args.treadmill
-    if kind in CLIP_FORMATS and not (kind == "storage" and wants_retarget):
+    if kind in CLIP_FORMATS and not (kind in RETARGETABLE and wants_retarget):
         if wants_retarget:
             raise MsemuError(f"{path} holds poses of one body; --retarget, --cyclic and --treadmill are for recordings")
         return describe(read_clip(path, body, args.fps, args.names))

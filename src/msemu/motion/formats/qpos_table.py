@@ -32,6 +32,17 @@ def read_qpos(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
         MsemuError: The file is damaged, or names joints that the body does not have.
     """
     columns, time, table, remarks = _read_npz(path, body) if files.array_names(path) else _read_csv(path)
+    return clip_of_columns(path, body, fps, columns, time, table, f"poses of {Path(path).name}{remarks}")
+
+
+def clip_of_columns(
+    path: Path, body: Body, fps: float, columns: list[str], time: np.ndarray, table: np.ndarray, source: str
+) -> MotionClip:
+    """Make a clip of named coordinates, shape [T, columns], at the instants ``time`` [s].
+
+    Raises:
+        MsemuError: As `read_qpos`.
+    """
     unknown = [name for name in columns if name not in (*ROOT, *body.joint_names)]
     missing = [name for name in ROOT if name not in columns]
     if unknown or missing:
@@ -51,7 +62,7 @@ def read_qpos(path: Path, body: Body, fps: float = 50.0) -> MotionClip:
     qpos = CubicSpline(time - time[0], given, axis=0)(np.arange(frames) / fps)
     qpos[:, 3:7] /= np.linalg.norm(qpos[:, 3:7], axis=1, keepdims=True)
     qpos = body.couplings.project(qpos)
-    return pose_clip(path, body, fps, qpos, f"poses of {Path(path).name}{remarks}")
+    return pose_clip(path, body, fps, qpos, source)
 
 
 def write_csv(path: Path, clip: MotionClip) -> None:
