@@ -165,9 +165,7 @@ def test_commands_write_what_they_say(legs: Body, tmp_path: Path, capsys: pytest
         check_motion(CheckCfg(tmp_path / "hop.npz", html=tmp_path / "hop.txt"))
 
 
-def test_the_exit_code_says_what_was_found(
-    legs: Body, tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_the_exit_code_says_what_was_found(legs: Body, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     clip = standing(legs)
     clip.save(tmp_path / "good.npz")
     check_motion(CheckCfg(tmp_path / "good.npz", strict=True))

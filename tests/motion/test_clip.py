@@ -146,6 +146,13 @@ def test_a_header_of_other_types_is_refused_in_one_line(tmp_path, header, messag
     assert len(str(refusal.value).splitlines()) == 1 and len(str(refusal.value)) < 700
 
 
+@pytest.mark.parametrize("key", ["qpos", "qvel", "cycle_displacement"])
+@pytest.mark.parametrize("values", [np.array("text"), np.array(1.0), np.zeros((5, 9), complex), np.zeros((2, 2, 2))])
+def test_an_array_of_another_kind_is_refused(tmp_path, key, values):
+    with pytest.raises(MsemuError, match="clip"):
+        MotionClip.load(write(tmp_path / "clip.npz", **{key: values}))
+
+
 def test_no_control_character_of_a_file_reaches_a_terminal(tmp_path):
     clip = MotionClip.load(write(tmp_path / "clip.npz", {"name": "a\x1b[2Jb", "source": "c\rd\n", "license": "\x07e"}))
     assert (clip.name, clip.source, clip.license) == ("a?[2Jb", "c?d?", "?e")

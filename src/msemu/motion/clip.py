@@ -119,7 +119,7 @@ class MotionClip:
             centers = [key for key in array_names(path) if _EARLIER_NAMES.get(key, key) == _CENTERS]
             found = _with_todays_names(read_arrays(path, ("header", *_ARRAYS, *centers)))
             header = _parse_header(str(found.pop("header")))
-            arrays = {key: array.astype(np.float64) for key, array in found.items()}
+            arrays = {key: array.astype(np.float64, casting="same_kind") for key, array in found.items()}
         except (MsemuError, ValueError, TypeError, RecursionError) as error:
             remedy = "make one with: msemu-motion import FILE --body BODY --out clip.npz"
             raise MsemuError(f"{path} is not an msemu clip ({printable(str(error), 200)}); {remedy}") from error
@@ -139,7 +139,7 @@ class MotionClip:
 
     def _validate(self) -> None:
         joints = len(self.joint_names)
-        frames = len(self.qpos)
+        frames = self.qpos.shape[0] if self.qpos.ndim else 0
         if self.qpos.shape != (frames, 7 + joints) or self.qvel.shape != (frames, 6 + joints) or frames < MIN_FRAMES:
             raise ValueError(f"arrays of shape {self.qpos.shape} and {self.qvel.shape} for {joints} joints")
         if frames > MAX_FRAMES:

@@ -9,6 +9,7 @@ from msemu.findings import Finding, Severity
 
 _READ_RIGHT = "look where: msemu-motion play CLIP; check --names, --up and --unit of the import"
 _RETARGET = "import joint angles with --retarget, which keeps limits and puts standing feet on the floor"
+_HEIGHT = "check --up and --unit of the import: the recording has the floor elsewhere"
 _CUT = "cut the frames at which it happens"
 _WRONG = "check units (degrees or radians, --unit), axes (--up), names (--names) and frame rate of the recording"
 _OPEN = "leave the loop open: --no-cyclic"
@@ -65,6 +66,7 @@ JUDGMENTS = {
         Judgment("penetration", "cm", 1, 100, _RETARGET, ("penetration_max_cm",)),
         Judgment("standing soles", "cm", 1, 100, _RETARGET, ("stance_height_min_cm", "stance_height_max_cm")),
         Judgment("floating", "cm", 1, 150, _RETARGET, ("floating_max_cm",)),
+        Judgment("settling", "cm", 5, math.inf, _HEIGHT, ("settled_max_cm",)),
         Judgment("root speed", "m/s", 10, 15, "check --unit and the frame rate of the file", ("root_speed_max_m_s",)),
         Judgment("joint speed", "rad/s", 30, 150, _CUT, ("joint_speed_max_rad_s",), "source_speed_max_rad_s"),
         Judgment("muscle length step", "fiber lengths", 0.5, 10, _CUT, ("tendon_step_max",)),

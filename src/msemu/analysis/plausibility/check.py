@@ -205,9 +205,10 @@ def _check_support(findings: _Findings, found: Support, clip: MotionClip, first_
     given = f"{force:.2f} body weights and a moment of {moment:.2f} m times the weight for {SUSTAINED_S:g} s"
     text = f"needs what no contact gives, {given}: something that the clip does not show carries the person"
     findings.add("support", "root", row + first_frame, text, sustained[row])
-    median = np.median(found.residual[found.touches])
-    text = f"contacts leave {missing[worst]:.2f} body weights here for a moment, {median:.2f} in the median frame"
-    if JUDGMENTS["support"].severity(missing[worst]):
+    judged = JUDGMENTS["support"]
+    if judged.severity(missing[worst]) and not judged.severity(sustained[row]):
+        median = np.median(found.residual[found.touches])
+        text = f"contacts leave {missing[worst]:.2f} body weights here for a moment, {median:.2f} in the median frame"
         findings.add_as("note", "support", "root", worst + first_frame, text, missing[worst])
 
 

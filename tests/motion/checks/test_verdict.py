@@ -47,7 +47,9 @@ def test_figures_are_judged_by_their_size(figures: dict[str, float], severities:
 
 def test_the_refusal_is_one_line_with_file_figure_and_remedy() -> None:
     refuse_impossible({"error_max_cm": 50.0}, "mine.npz")
-    with pytest.raises(MsemuError, match=r"^mine.npz is no human movement: .* 2.9e\+03 deg, impossible beyond 30; .*unit"):
+    with pytest.raises(
+        MsemuError, match=r"^mine.npz is no human movement: .* 2.9e\+03 deg, impossible beyond 30; .*unit"
+    ):
         refuse_impossible({"limit_violation_max_deg": 2900.0, "error_mean_cm": 4.0}, "mine.npz")
 
 
