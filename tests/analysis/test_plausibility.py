@@ -91,6 +91,14 @@ def test_planted_faults_are_found_where_they_are(legs: Body) -> None:
     assert found(report, "coupling")[0].frame == 9
 
 
+@pytest.mark.parametrize(("speed", "severity"), [(12.0, "warning"), (16.0, "error")])
+def test_nobody_is_as_fast_as_a_car(legs: Body, speed: float, severity: str) -> None:
+    clip = standing(legs)
+    clip.qvel[11, :2] = [0.6 * speed, 0.8 * speed]
+    (finding,) = found(check_clip(legs, clip), "root speed")
+    assert (finding.severity, finding.frame, finding.value) == (severity, 11, pytest.approx(speed))
+
+
 def test_a_sliding_foot_skates(legs: Body) -> None:
     clip = standing(legs)
     clip.qpos[:, 0] += 2.0 * np.arange(FRAMES) / 50.0

@@ -1,5 +1,7 @@
 """Support in stance: what contacts can give, against a linear program over the same floor."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import linprog
@@ -7,6 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from msemu.analysis.plausibility.check import check_clip
 from msemu.analysis.plausibility.support import NEAR_M, support
+from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.models.poses import at_pose
 from msemu.motion.clip import MotionClip
@@ -97,3 +100,8 @@ def test_a_clip_of_few_frames_has_no_figure(legs: Body) -> None:
     for frames in (2, 3, 4):
         assert support(legs, qpos[:frames], FPS).residual.shape == (0,)
     assert support(legs, qpos[:5], FPS).sustained(FPS).shape == (1,)
+    clip = still(legs, legs.neutral_qpos)
+    for frames in (3, 4):
+        assert not check_clip(legs, replace(clip, qpos=clip.qpos[:frames], qvel=clip.qvel[:frames])).findings
+    with pytest.raises(MsemuError, match="2 frames; a check needs 3"):
+        check_clip(legs, replace(clip, qpos=clip.qpos[:2], qvel=clip.qvel[:2]))

@@ -97,7 +97,7 @@ def test_another_body_is_named_with_the_joints_that_fit(legs: Body, march_once: 
     assert_one_clear_line(refused, "hip_y_r", "26 joints fit", "--retarget")
     arrays = trajectory(legs, march_once)
     arrays["site_xpos"] = arrays["site_xpos"][..., [0, 2, 1]]
-    with pytest.raises(MsemuError, match="of another body than myolegs: its joint angles put the joint centers .* cm"):
+    with pytest.raises(MsemuError, match=r"of another body than myolegs: its joint angles put the joint centers .* cm"):
         read_clip(write(path, arrays), legs)
     arrays |= {"jnt_type": np.full(35, 3), "joint_names": [f"joint_{index}" for index in range(35)], "site_xpos": ...}
     with pytest.raises(MsemuError, match=r"unknown joint_0, .*0 joints fit: none$"):
@@ -121,7 +121,7 @@ def test_the_sites_are_a_recording_for_any_body(legs: Body, march_once: MotionCl
 def test_a_trajectory_is_retargeted(legs: Body, march_once: MotionClip, tmp_path) -> None:
     out = tmp_path / "c.npz"
     arrays = trajectory(legs, march_once)
-    code, text, error = run(
+    code, _, error = run(
         "motion", "import", write(tmp_path / "a.npz", arrays), "--body", "myolegs", "--retarget", "--out", out
     )
     assert code == 0, error

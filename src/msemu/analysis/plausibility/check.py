@@ -9,6 +9,7 @@ from msemu.analysis.plausibility.joints import joints_at_limit
 from msemu.analysis.plausibility.muscles import snapping_geom, tendon_jumps
 from msemu.analysis.plausibility.strength import Strength, strength
 from msemu.analysis.plausibility.support import SUSTAINED_S, Support, support
+from msemu.errors import MsemuError
 from msemu.findings import Finding, Severity, worst_first
 from msemu.models.body import Body
 from msemu.models.poses import posed
@@ -59,9 +60,11 @@ def check_clip(body: Body, clip: MotionClip) -> Plausibility:
     """Check a clip against its body.
 
     Raises:
-        MsemuError: The clip belongs to another body.
+        MsemuError: The clip belongs to another body, or has fewer than 3 frames, which have no acceleration.
     """
     clip.check_matches(body.name, body.joint_names)
+    if clip.num_frames < 3:
+        raise MsemuError(f"the clip '{clip.name}' has {clip.num_frames} frames; a check needs 3 at least")
     ring = int(clip.cyclic)
     path = unrolled(clip, -ring, clip.num_frames - 1 + ring)
     height = region_heights(body, clip.qpos)
@@ -141,6 +144,8 @@ def _check_joints(findings: _Findings, body: Body, clip: MotionClip, speed: np.n
         if value > recorded:
             text = f"moves at {value:.1f} rad/s, no joint of the recorded person faster than {recorded:.1f}"
             findings.add("joint speed", name, frame, text if recorded else f"moves at {value:.1f} rad/s", value)
+    for frame, value, name in _peaks(np.linalg.norm(clip.qvel[:, :3], axis=1)[:, None], ["root"]):
+        findings.add("root speed", name, frame, f"moves at {value:.1f} m/s", value)
     residual = np.abs(body.couplings.residual(clip.qpos)).max(axis=1, initial=0.0)
     frame = int(residual.argmax())
     text = f"couplings are violated by {residual[frame]:.1e} rad or m"
