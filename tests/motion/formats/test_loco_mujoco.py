@@ -75,6 +75,7 @@ def test_the_first_of_several_trajectories_is_read_and_said(legs: Body, march_on
     [
         ({"joint_names": np.array(["a", None], dtype=object)}, "pickled data can run code and is refused: save it as"),
         ({"joint_names": np.arange(29)}, "joint_names is no text"),
+        ({"joint_names": ["hip", *(f"joint_{index // 2}" for index in range(28))]}, "joint_0, .* more than once"),
         ({"jnt_type": np.full(29, 3)}, "qpos has shape"),
         ({"jnt_type": np.array([1, *(3 for _ in range(28))])}, "at most one free joint"),
         ({"jnt_type": np.zeros(3)}, "29 joint_names and 3 jnt_type"),

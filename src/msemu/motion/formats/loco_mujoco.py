@@ -125,6 +125,8 @@ def _columns(path: Path, types: np.ndarray | None) -> list[str]:
             f"{path}: {len(joints)} joint_names and {len(kinds)} jnt_type; expected as many, of them at most one free"
             " joint (0), else slides (2) and hinges (3)"
         )
+    if twice := {name for name in joints if joints.count(name) > 1}:
+        raise MsemuError(f"{path}: joint_names holds {listed(sorted(twice))} more than once; remove all but one")
     return [name for joint, kind in zip(joints, kinds, strict=True) for name in (ROOT if kind == 0 else (joint,))]
 
 
