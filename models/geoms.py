@@ -6,12 +6,12 @@ import numpy as np
 from msemu.errors import MsemuError
 
 _GEOM = mujoco.mjtGeom
-_DOWN = np.array([0.0, 0.0, -1.0])
+DOWN = np.array([0.0, 0.0, -1.0])
 
 
 def lowest_points(model: mujoco.MjModel, data: mujoco.MjData, geoms: np.ndarray) -> np.ndarray:
     """Return the lowest point of each geom in the current pose [m], shape [G, 3]."""
-    return support_points(model, geoms, data.geom_xpos[geoms], data.geom_xmat[geoms].reshape(-1, 3, 3), _DOWN)
+    return support_points(model, geoms, data.geom_xpos[geoms], data.geom_xmat[geoms].reshape(-1, 3, 3), DOWN)
 
 
 def points_below(
@@ -21,6 +21,44 @@ def points_below(
     near = geoms[data.geom_xpos[geoms, 2] < model.geom_rbound[geoms] + height]
     points = zip(model.geom_bodyid[near].tolist(), lowest_points(model, data, near), strict=True)
     return [(body_id, point) for body_id, point in points if point[2] < height]
+
+
+def contact_points(
+    model: mujoco.MjModel, data: mujoco.MjData, geoms: np.ndarray, height: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where geoms reach below a height [m] in the current pose, both ends of a capsule.
+
+    Returns:
+        The points [m], shape [P, 3], and the coefficient of friction with the floor of each [-], shape [P].
+    """
+    near = geoms[data.geom_xpos[geoms, 2] < model.geom_rbound[geoms] + height]
+    ends = [_ends(model, data, geom) for geom in near]
+    points, owner = np.concatenate([np.empty((0, 3)), *ends]), np.repeat(near, [len(part) for part in ends])
+    low = points[:, 2] < height
+    return points[low], floor_friction(model, owner[low])
+
+
+def floor_friction(model: mujoco.MjModel, geoms: np.ndarray) -> np.ndarray:
+    """Return the coefficient of friction of geoms with the floor, as MuJoCo takes it: the larger one [-], shape [G]."""
+    floor = model.geom_friction[model.geom_type == _GEOM.mjGEOM_PLANE, 0].max(initial=0.0)
+    return np.maximum(model.geom_friction[geoms, 0], floor)
+
+
+def friction_pyramid(friction: np.ndarray) -> np.ndarray:
+    """Return the four edges of the linearized friction cones on a level floor, normal part 1, shape [P, 4, 3]."""
+    sideways = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    edges = np.ones((len(friction), 4, 3))
+    edges[..., :2] = friction[:, None, None] * sideways
+    return edges
+
+
+def _ends(model: mujoco.MjModel, data: mujoco.MjData, geom: int) -> np.ndarray:
+    """Return the lowest points of the two ends of a capsule, or the lowest point of another geom [m], shape [E, 3]."""
+    if model.geom_type[geom] != _GEOM.mjGEOM_CAPSULE:
+        return lowest_points(model, data, np.array([geom]))
+    radius, half_length, _ = model.geom_size[geom]
+    axis = half_length * data.geom_xmat[geom].reshape(3, 3)[:, 2]
+    return data.geom_xpos[geom] + np.stack([axis, -axis]) + radius * DOWN
 
 
 def support_points(

@@ -2,6 +2,7 @@
 
 import codecs
 import hashlib
+import math
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -140,15 +141,19 @@ def sha256_of(path: Path) -> str:
 def read_arrays(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Return the named arrays of an ``.npz`` file.
 
-    The header of each array is checked against the bytes that are really there before memory is taken.
+    The header of each array is checked against the bytes that are really there before memory is taken, and all arrays
+    together against `MAX_FILE_BYTES` in double precision, in which most are used.
 
     Raises:
-        MsemuError: The file is no npz, an array is missing, pickled, truncated or too large.
+        MsemuError: The file is no npz, an array is missing, pickled, truncated, or they are too large.
     """
     read_bytes(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            return {key: _read_array(archive, key, path) for key in keys}
+            size = sum(_unpacked_bytes(archive, key, path) for key in keys)
+            if size > MAX_FILE_BYTES:
+                raise MsemuError(f"{path} unpacks to {size >> 20} MB; at most {MAX_FILE_BYTES >> 20} MB are accepted")
+            return {key: _read_array(archive, key) for key in keys}
     except MsemuError:
         raise
     except Exception as error:  # zipfile and NumPy raise many kinds for damaged input
@@ -180,7 +185,8 @@ def array_names(path: Path) -> set[str]:
         return set()
 
 
-def _read_array(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
+def _unpacked_bytes(archive: zipfile.ZipFile, key: str, path: Path) -> int:
+    """Return how much memory an array takes that can be read, numbers in double precision [bytes]."""
     try:
         member = archive.getinfo(f"{key}.npy")
     except KeyError:
@@ -194,10 +200,18 @@ def _read_array(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
             raise MsemuError(f"{path}: array '{key}' uses the unknown npy format {version}")
         shape, _, dtype = read_header[version](file)
     if dtype.hasobject:
-        raise MsemuError(f"{path}: array '{key}' is pickled; pickled data can run code and is refused")
-    if int(np.prod(shape, dtype=object)) * dtype.itemsize > member.file_size:
+        raise MsemuError(
+            f"{path}: array '{key}' is pickled; pickled data can run code and is refused: save it as numbers or text"
+        )
+    if math.prod(shape) * dtype.itemsize > member.file_size:
         raise MsemuError(f"{path}: array '{key}' is truncated; obtain the file again")
-    with archive.open(member) as file:
+    if len(shape) > 1 and shape[0] > MAX_FRAMES:
+        raise MsemuError(f"{path}: array '{key}' has {shape[0]} rows; at most {MAX_FRAMES} are accepted")
+    return math.prod(shape) * max(8, dtype.itemsize)
+
+
+def _read_array(archive: zipfile.ZipFile, key: str) -> np.ndarray:
+    with archive.open(f"{key}.npy") as file:
         return np.lib.format.read_array(file, allow_pickle=False)
 
 

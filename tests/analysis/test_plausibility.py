@@ -1,5 +1,6 @@
 """The plausibility report: planted faults are found where they are, and the torques are those of statics."""
 
+import json
 import re
 from pathlib import Path
 
@@ -35,8 +36,7 @@ def found(report, check: str) -> list:
 
 def test_a_standing_body_is_plausible(legs: Body) -> None:
     report = check_clip(legs, standing(legs))
-    assert not [finding for finding in report.findings if finding.severity == "error"], summary(report.findings)
-    assert report.strength.residual.max() < 0.02
+    assert not report.findings, summary(report.findings)
 
 
 def test_joint_centers_out_of_reach_are_named_with_the_joints_at_their_limits(legs: Body) -> None:
@@ -48,7 +48,7 @@ def test_joint_centers_out_of_reach_are_named_with_the_joints_at_their_limits(le
     clip.joint_centers = landmark_path(legs, clip.qpos)[0][:, [LANDMARKS.index("ankle_r")]]
     clip.joint_centers[9] += [0.0, 0.0, 0.15]
     (finding,) = found(check_clip(legs, clip), "joint centers")
-    assert (finding.severity, finding.subject, finding.frame) == ("error", "ankle_r", 9)
+    assert (finding.severity, finding.subject, finding.frame) == ("warning", "ankle_r", 9)
     assert finding.value == pytest.approx(15.0, abs=1e-6)
     assert "knee_angle_r 1" in finding.message
     assert "_l" not in finding.message
@@ -62,32 +62,41 @@ def test_the_recorded_person_may_be_fast(legs: Body) -> None:
     assert not found(check_clip(legs, clip), "joint speed")
 
 
-def test_a_hanging_body_lacks_its_weight(legs: Body) -> None:
+@pytest.mark.parametrize(("height", "severity"), [(0.03, "warning"), (2.0, "error")])
+def test_a_hanging_body_lacks_its_weight(legs: Body, height: float, severity: str) -> None:
     clip = standing(legs)
-    clip.qpos[:, 2] += 1.0
+    clip.qpos[:, 2] += height
     report = check_clip(legs, clip)
-    np.testing.assert_allclose(report.strength.residual, 1.0, atol=0.01)
-    (finding,) = found(report, "flight residual")
-    assert finding.severity == "error"
-    assert finding.value == pytest.approx(1.0, abs=0.01)
-    assert "a support of the recording is missing" in finding.message
+    (finding,) = found(report, "floating")
+    assert finding.severity == severity
+    assert finding.value == pytest.approx(100 * height, abs=0.01)
+    assert "1.00 body weights" in finding.message and "a support of the recording is missing" in finding.message
+    assert not found(report, "flight residual")
 
 
 def test_planted_faults_are_found_where_they_are(legs: Body) -> None:
     clip = standing(legs)
     knee = legs.joint_names.index("knee_angle_r")
     clip.qpos[:, 7:] = legs.couplings.project(clip.qpos)[:, 7:]
-    clip.qpos[9, 7 + knee] = legs.model.jnt_range[1 + knee, 1] + np.radians(5.0)
+    clip.qpos[9, 7 + knee] = legs.model.jnt_range[1 + knee, 1] + np.radians(35.0)
     clip.qvel[7, 6 + knee] = 40.0
     clip.qpos[15, 2] -= 0.03
     report = check_clip(legs, clip)
     limit = next(finding for finding in found(report, "joint limit") if finding.subject == "knee_angle_r")
     assert (limit.frame, limit.severity) == (9, "error")
-    assert limit.value == pytest.approx(5.0, abs=1e-3)
+    assert limit.value == pytest.approx(35.0, abs=1e-3)
     (speed,) = found(report, "joint speed")
     assert (speed.subject, speed.frame, speed.time_s) == ("knee_angle_r", 7, pytest.approx(0.14))
     assert {finding.frame for finding in found(report, "penetration")} == {15}
     assert found(report, "coupling")[0].frame == 9
+
+
+@pytest.mark.parametrize(("speed", "severity"), [(12.0, "warning"), (16.0, "error")])
+def test_nobody_is_as_fast_as_a_car(legs: Body, speed: float, severity: str) -> None:
+    clip = standing(legs)
+    clip.qvel[11, :2] = [0.6 * speed, 0.8 * speed]
+    (finding,) = found(check_clip(legs, clip), "root speed")
+    assert (finding.severity, finding.frame, finding.value) == (severity, 11, pytest.approx(speed))
 
 
 def test_a_sliding_foot_skates(legs: Body) -> None:
@@ -102,7 +111,8 @@ def test_a_body_close_above_the_floor_hovers(legs: Body) -> None:
     clip = standing(legs)
     clip.qpos[:, 2] += 0.014
     report = check_clip(legs, clip)
-    assert found(report, "hovering")
+    (finding,) = found(report, "floating")
+    assert finding.severity == "warning" and "1.4 cm" in finding.message
     assert not found(report, "flight residual")
 
 
@@ -163,12 +173,50 @@ def test_commands_write_what_they_say(legs: Body, tmp_path: Path, capsys: pytest
         check_motion(CheckCfg(tmp_path / "hop.npz", html=tmp_path / "hop.txt"))
 
 
+def test_the_exit_code_says_what_was_found(legs: Body, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    clip = standing(legs)
+    clip.save(tmp_path / "good.npz")
+    check_motion(CheckCfg(tmp_path / "good.npz", strict=True))
+    clip.qpos[:, 2] -= 0.03
+    clip.save(tmp_path / "deep.npz")
+    check_motion(CheckCfg(tmp_path / "deep.npz"))
+    with pytest.raises(SystemExit) as leaving:
+        check_motion(CheckCfg(tmp_path / "deep.npz", strict=True))
+    assert leaving.value.code == 1
+    clip.qpos[:, 2] -= 1.2
+    clip.save(tmp_path / "buried.npz")
+    with pytest.raises(SystemExit) as leaving:
+        check_motion(CheckCfg(tmp_path / "buried.npz", json=tmp_path / "buried.json"))
+    assert leaving.value.code == 1
+    assert "try for penetration" in capsys.readouterr().out
+    facts = json.loads((tmp_path / "buried.json").read_text())
+    assert facts["findings"][0]["severity"] == "error" and "--retarget" in facts["try"][0]
+
+
+def test_a_clip_without_flights_is_copied_by_the_repair(
+    legs: Body, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    clip = standing(legs)
+    clip.save(tmp_path / "stand.npz")
+    repair_motion(RepairCfg(tmp_path / "stand.npz", out=tmp_path / "copy.npz"))
+    clip.qpos[:, 2] += 0.5
+    clip.save(tmp_path / "hang.npz")
+    repair_motion(RepairCfg(tmp_path / "hang.npz", out=tmp_path / "hang_copy.npz"))
+    out = capsys.readouterr().out
+    assert "no flight phase; copy:" in out and "left alone" in out
+    for name in ("copy", "hang_copy"):
+        original = {"copy": "stand", "hang_copy": "hang"}[name]
+        np.testing.assert_array_equal(
+            MotionClip.load(tmp_path / f"{name}.npz").qpos, MotionClip.load(tmp_path / f"{original}.npz").qpos
+        )
+
+
 def test_the_table_shows_the_worst_first(legs: Body) -> None:
     clip = standing(legs)
-    clip.qpos[15, 2] -= 0.03
+    clip.qpos[15, 2] -= 1.2
+    clip.qpos[9, 2] -= 0.03
+    clip.qvel[7, 6 + legs.joint_names.index("knee_angle_r")] = 40.0
     console = Console(record=True, width=160)
     console.print(findings_table("stand", check_clip(legs, clip).findings))
     text = console.export_text()
-    assert "penetration" in text
-    if "warning" in text:
-        assert text.index("error") < text.index("warning")
+    assert text.index("error") < text.index("penetration") < text.index("warning") < text.index("joint speed")

@@ -1,6 +1,7 @@
 """The clip file: round trip and refusals."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -14,14 +15,32 @@ JOINTS = ("hip", "knee")
 
 def make_clip(**changes):
     rng = np.random.default_rng(1)
+    qpos = 0.02 * rng.normal(size=(5, 9))
+    qpos[:, 3:7] = [0.6, 0.0, 0.8, 0.0]
     values = {
-        "body": "toy", "joint_names": JOINTS, "fps": 50.0,
-        "qpos": rng.normal(size=(5, 9)), "qvel": rng.normal(size=(5, 8)),
+        "body": "toy", "joint_names": JOINTS, "fps": 50.0, "qpos": qpos, "qvel": rng.normal(size=(5, 8)),
         "cyclic": True, "cycle_displacement": np.array([1.2, 0.0, 0.0]),
         "name": "walk", "source": "somewhere", "license": "MIT", "source_sha256": "ab",
         "quality": {"error_mean_cm": 0.3},
     }  # fmt: skip
     return MotionClip(**(values | changes))
+
+
+def moving(quaternion: float = 1.0, x: float = 0.0, knee: float = 0.0, hop: float = 0.0, turn: float = 0.0):
+    """Poses: length of the quaternion, place, angle of the knee, height [m] and turn [rad] gained a frame."""
+    qpos, frames = np.zeros((5, 9)), np.arange(5)
+    qpos[:, 0], qpos[:, 2], qpos[:, 8] = x, hop * frames, knee
+    qpos[:, 3], qpos[:, 6] = quaternion * np.cos(0.5 * turn * frames), quaternion * np.sin(0.5 * turn * frames)
+    return qpos
+
+
+def write(path, header=None, **arrays):
+    """A clip file, written without the code under test; the header's changes, or its text."""
+    good = {"format_version": 1, "body": "toy", "joint_names": list(JOINTS), "fps": 50.0}
+    text = header if isinstance(header, str) else json.dumps(good | (header or {}))
+    values = {"qpos": moving(), "qvel": np.zeros((5, 8)), "cycle_displacement": np.zeros(3)} | arrays
+    np.savez_compressed(path, header=text, **values)
+    return path
 
 
 def test_a_saved_clip_comes_back_the_same(tmp_path):
@@ -47,6 +66,14 @@ def test_a_cyclic_clip_is_repeated_with_its_displacement():
     ("changes", "message"),
     [
         ({"qpos": np.full((5, 9), np.nan)}, "not finite, first in frame 0"),
+        ({"qpos": moving(quaternion=1.002)}, "5 root quaternions .* not of length 1, first in frame 0"),
+        ({"qpos": moving(quaternion=0.0)}, "not of length 1"),
+        ({"qpos": moving(x=2e4)}, "5 values of qpos are beyond 10000"),
+        ({"qpos": moving(knee=200.0)}, "beyond 100 rad"),
+        ({"qvel": np.full((5, 8), 2e3)}, "qvel are beyond 1000"),
+        ({"qpos": moving(hop=0.2)}, "velocities are not those of the poses at 50 frames per second, first in frame 1"),
+        ({"qpos": moving(turn=0.3)}, "velocities are not those of the poses"),
+        ({"qvel": np.full((5, 8), 10.0)}, "velocities are not those of the poses"),
         ({"qvel": np.zeros((4, 8))}, "arrays of shape"),
         ({"qpos": np.zeros((1, 9)), "qvel": np.zeros((1, 8))}, "arrays of shape"),
         ({"joint_names": ("hip",)}, "arrays of shape"),
@@ -86,3 +113,70 @@ def test_a_clip_of_another_body_is_refused_with_the_names_that_differ():
         clip.check_matches("other", ("hip", "ankle"))
     with pytest.raises(MsemuError, match="another order"):
         clip.check_matches("other", ("knee", "hip"))
+
+
+def test_a_clip_that_turns_and_travels_has_the_velocities_of_its_poses(tmp_path):
+    qvel = np.zeros((5, 8))
+    qvel[:, 2], qvel[:, 5] = 0.2 * 50.0, 0.3 * 50.0
+    loaded = MotionClip.load(write(tmp_path / "clip.npz", qpos=moving(hop=0.2, turn=0.3), qvel=qvel))
+    np.testing.assert_array_equal(loaded.qvel, qvel)
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ({"cyclic": "no"}, "cyclic: expected bool, not 'no'"),
+        ({"fps": [50.0]}, "fps: expected float"),
+        ({"name": 7}, "name: expected str"),
+        ({"joint_names": "hip knee"}, "joint_names: expected a list"),
+        ({"joint_names": [["hip"], "knee"]}, "joint_names: expected str"),
+        ({"quality": {"error_mean_cm": "small"}}, "quality.error_mean_cm: expected float"),
+        ({"quality": [1, 2]}, "quality: expected"),
+        ({"surprise": 1}, "unknown key 'surprise'"),
+        ({"body": None}, "body: expected str"),
+        ("[" * 100_000 + "]" * 100_000, "not an msemu clip"),
+        ('{"quality":' * 50_000 + "1" + "}" * 50_000, "not an msemu clip"),
+        ("[1, 2]", "not an msemu clip"),
+        (" " * (2**20 + 1) + "{}", "a header of 1048579 characters"),
+    ],
+)
+def test_a_header_of_other_types_is_refused_in_one_line(tmp_path, header, message):
+    with pytest.raises(MsemuError, match=message) as refusal:
+        MotionClip.load(write(tmp_path / "clip.npz", header))
+    assert len(str(refusal.value).splitlines()) == 1 and len(str(refusal.value)) < 700
+
+
+@pytest.mark.parametrize("key", ["qpos", "qvel", "cycle_displacement"])
+@pytest.mark.parametrize("values", [np.array("text"), np.array(1.0), np.zeros((5, 9), complex), np.zeros((2, 2, 2))])
+def test_an_array_of_another_kind_is_refused(tmp_path, key, values):
+    with pytest.raises(MsemuError, match="clip"):
+        MotionClip.load(write(tmp_path / "clip.npz", **{key: values}))
+
+
+def test_no_control_character_of_a_file_reaches_a_terminal(tmp_path):
+    clip = MotionClip.load(write(tmp_path / "clip.npz", {"name": "a\x1b[2Jb", "source": "c\rd\n", "license": "\x07e"}))
+    assert (clip.name, clip.source, clip.license) == ("a?[2Jb", "c?d?", "?e")
+    assert make_clip(name="Gehen über 平地").name == "Gehen über 平地"
+    with pytest.raises(MsemuError) as refusal:
+        MotionClip.load(write(tmp_path / "clip.npz", {"format_version": "\x1b[31m9"}))
+    assert str(refusal.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"qpos": np.zeros((90_000, 1000), np.uint8), "qvel": np.zeros((90_000, 999), np.uint8)},
+        {"qpos": np.zeros((100_001, 9), np.float32)},
+        {"qpos": np.zeros((5, 40_000_000), bool)},
+    ],
+)
+def test_a_clip_that_would_take_much_memory_is_refused_before_it_does(tmp_path, arrays):
+    path = write(tmp_path / "bomb.npz", **arrays)
+    assert path.stat().st_size < 2**20
+    tracemalloc.start()
+    try:
+        with pytest.raises(MsemuError, match="are accepted"):
+            MotionClip.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
+    finally:
+        tracemalloc.stop()

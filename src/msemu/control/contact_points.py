@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import mujoco
 import numpy as np
 import torch
 import warp as wp
@@ -11,12 +10,11 @@ import warp as wp
 from msemu.control.independent_dofs import IndependentDofs
 from msemu.errors import MsemuError
 from msemu.models.body import Body
-from msemu.models.geoms import ellipsoids
+from msemu.models.geoms import ellipsoids, floor_friction, friction_pyramid
 from msemu.models.poses import ancestor_dofs
 
 wp.set_module_options({"enable_backward": False})
 
-_GEOM = mujoco.mjtGeom
 NUM_EDGES = 4
 """Edges of the friction pyramid: the normal, plus or minus the friction along x and y."""
 
@@ -121,10 +119,8 @@ class ContactPoints:
                 axes += [semi_axes] * len(centers)
                 self.regions += [region] * len(centers)
         self.names = tuple(model.geom(geom).name for geom in geoms)
-        floor = model.geom_friction[model.geom_type == _GEOM.mjGEOM_PLANE, 0].max(initial=0.0)
-        self.friction = np.maximum(model.geom_friction[geoms, 0], floor)
-        edges = np.array([[[m, 0, 1], [-m, 0, 1], [0, m, 1], [0, -m, 1]] for m in self.friction])
-        edges = edges.reshape(-1, NUM_EDGES, 3)
+        self.friction = floor_friction(model, np.array(geoms, dtype=int))
+        edges = friction_pyramid(self.friction)
 
         moving = [ancestor_dofs(model, body_id) for body_id in model.geom_bodyid[geoms]]
         moves = np.array(moving).reshape(-1, model.nv)

@@ -6,15 +6,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
+from msemu import config
 from msemu.errors import MsemuError
-from msemu.files import MIN_FRAMES, array_names, read_arrays, write_arrays
+from msemu.files import MAX_FRAMES, MIN_FRAMES, RATE_HZ, array_names, printable, read_arrays, write_arrays
 
 FORMAT_VERSION = 1
 _ARRAYS = ("qpos", "qvel", "cycle_displacement")
 _CENTERS = "joint_centers"
 _EARLIER_NAMES = {"licence": "license", "joint_centre_names": "joint_center_names", "joint_centres": _CENTERS}
 """Keys that clips of earlier releases have, and today's."""
+
+_MOST_TEXT = 2**20
+"""Longest header, and longest text in it, that is read [characters]."""
+
+_BOUNDS = {"qpos": 1e4, "qvel": 1e3, "cycle_displacement": 1e4, _CENTERS: 1e4}
+"""Largest magnitudes of arrays: positions within 10 km, speeds below 1 km/s and 1000 rad/s."""
+
+_MOST_ANGLE = 100.0
+"""Largest joint coordinate [rad or m]: sixteen turns."""
+
+_UNIT_TOLERANCE = 1e-3
+"""How far the length of the root's quaternion may be from 1 [-]."""
+
+_SPEED_TOLERANCE, _SPEED_SHARE = 2.5, 0.35
+"""How far a velocity may be from the central difference of the poses [m/s or rad/s], and as a share of the largest
+such difference of its coordinate [-]. Couplings follow their drivers, not the difference: 2.3 rad/s in a spin kick."""
 
 
 @dataclass
@@ -53,6 +71,12 @@ class MotionClip:
     quality: dict[str, float] = field(default_factory=dict)
     joint_center_names: tuple[str, ...] = ()
     joint_centers: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        """Let no text of a file reach a terminal with what moves its cursor."""
+        for key in ("body", "name", "source", "license", "source_sha256"):
+            setattr(self, key, printable(getattr(self, key), _MOST_TEXT))
+        self.joint_names = tuple(printable(name, _MOST_TEXT) for name in self.joint_names)
 
     @property
     def num_frames(self) -> int:
@@ -94,41 +118,48 @@ class MotionClip:
         try:
             centers = [key for key in array_names(path) if _EARLIER_NAMES.get(key, key) == _CENTERS]
             found = _with_todays_names(read_arrays(path, ("header", *_ARRAYS, *centers)))
-            header = _with_todays_names(dict(json.loads(str(found.pop("header")))))
-            arrays = {key: array.astype(np.float64) for key, array in found.items()}
-        except (MsemuError, ValueError, TypeError) as error:
+            header = _parse_header(str(found.pop("header")))
+            arrays = {key: array.astype(np.float64, casting="same_kind") for key, array in found.items()}
+        except (MsemuError, ValueError, TypeError, RecursionError) as error:
             remedy = "make one with: msemu-motion import FILE --body BODY --out clip.npz"
-            raise MsemuError(f"{path} is not an msemu clip ({error}); {remedy}") from error
+            raise MsemuError(f"{path} is not an msemu clip ({printable(str(error), 200)}); {remedy}") from error
         version = header.pop("format_version", None)
         if version != FORMAT_VERSION:
-            raise MsemuError(f"{path} has clip format {version}; this release reads format {FORMAT_VERSION}")
+            raise MsemuError(
+                f"{path} has clip format {printable(str(version))}; this release reads format {FORMAT_VERSION}"
+            )
         header.pop("units", None)
         try:
-            clip = cls(**header, **arrays)
-            clip.joint_names = tuple(clip.joint_names)
-            clip.joint_center_names = tuple(clip.joint_center_names)
+            clip = config.build(cls, header | arrays, "header")
             clip._validate()
-        except (TypeError, ValueError) as error:
-            raise MsemuError(f"{path} is a damaged clip: {error}") from error
+        except (MsemuError, ValueError) as error:
+            remedy = "import the recording again, or see docs/own_motion.md, The clip file"
+            raise MsemuError(f"{path} is a damaged clip: {printable(str(error), 300)}; {remedy}") from error
         return clip
 
     def _validate(self) -> None:
         joints = len(self.joint_names)
-        frames = len(self.qpos)
+        frames = self.qpos.shape[0] if self.qpos.ndim else 0
         if self.qpos.shape != (frames, 7 + joints) or self.qvel.shape != (frames, 6 + joints) or frames < MIN_FRAMES:
             raise ValueError(f"arrays of shape {self.qpos.shape} and {self.qvel.shape} for {joints} joints")
-        if self.cycle_displacement.shape != (3,) or not 1 <= self.fps <= 10_000:
+        if frames > MAX_FRAMES:
+            raise ValueError(f"{frames} frames; at most {MAX_FRAMES} are accepted")
+        if self.cycle_displacement.shape != (3,) or not RATE_HZ[0] <= self.fps <= RATE_HZ[1]:
             raise ValueError(f"fps {self.fps}, cycle displacement of shape {self.cycle_displacement.shape}")
         centers = len(self.joint_center_names)
         shape = np.asarray(self.joint_centers).shape
         if (self.joint_centers is not None or centers) and shape != (frames, centers, 3):
             raise ValueError(f"joint centers of shape {shape} for {centers} names")
         for key in _ARRAYS if self.joint_centers is None else (*_ARRAYS, _CENTERS):
-            bad = ~np.isfinite(getattr(self, key))
-            if bad.any():
-                raise ValueError(
-                    f"{int(bad.sum())} values of {key} are not finite, first in frame {np.argwhere(bad)[0][0]}"
-                )
+            _refuse(~np.isfinite(getattr(self, key)), f"values of {key} are not finite")
+            _refuse(np.abs(getattr(self, key)) > _BOUNDS[key], f"values of {key} are beyond {_BOUNDS[key]:g}")
+        _refuse(np.abs(self.qpos[:, 7:]) > _MOST_ANGLE, f"joint coordinates are beyond {_MOST_ANGLE:g} rad or m")
+        lengths = np.linalg.norm(self.qpos[:, 3:7], axis=1)
+        _refuse(np.abs(lengths - 1.0) > _UNIT_TOLERANCE, "root quaternions (qpos columns 3 to 6) are not of length 1")
+        speed = _central_differences(self.qpos, self.fps)
+        tolerance = _SPEED_TOLERANCE + _SPEED_SHARE * np.abs(speed).max(axis=0, initial=0.0)
+        wrong = np.abs(self.qvel[1:-1] - speed) > tolerance
+        _refuse(wrong, f"velocities are not those of the poses at {self.fps:g} frames per second", first_frame=1)
 
     def check_matches(self, body_name: str, joint_names: tuple[str, ...]) -> None:
         """Refuse the clip for a body with other joints.
@@ -153,3 +184,26 @@ class MotionClip:
 
 def _with_todays_names(values: dict[str, Any]) -> dict[str, Any]:
     return {_EARLIER_NAMES.get(key, key): value for key, value in values.items()}
+
+
+def _parse_header(text: str) -> dict[str, Any]:
+    """Return the header; its types are those of the fields of `MotionClip`, so that nothing in it lies deep."""
+    if len(text) > _MOST_TEXT:
+        raise ValueError(f"a header of {len(text)} characters")
+    return _with_todays_names(dict(json.loads(text)))
+
+
+def _refuse(bad: np.ndarray, what: str, first_frame: int = 0) -> None:
+    """Raise a ValueError that counts the bad values, shape [frames, ...], and names the first frame with one."""
+    if bad.any():
+        raise ValueError(f"{int(bad.sum())} {what}, first in frame {np.argwhere(bad)[0][0] + first_frame}")
+
+
+def _central_differences(qpos: np.ndarray, fps: float) -> np.ndarray:
+    """Return the velocities of the frames that have neighbors as MuJoCo has them, couplings left out, [T - 2, nv]."""
+    if len(qpos) < 3:
+        return np.zeros((0, qpos.shape[1] - 1))
+    turn = Rotation.from_quat(qpos[:, 3:7], scalar_first=True)
+    turned = (turn[:-2].inv() * turn[2:]).as_rotvec()
+    step = qpos[2:] - qpos[:-2]
+    return np.concatenate([step[:, :3], turned, step[:, 7:]], axis=1) * (0.5 * fps)

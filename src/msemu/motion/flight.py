@@ -166,3 +166,14 @@ def flight_figures(body: Body, clip: MotionClip, flight: Flight) -> FlightFigure
 def mean_fall(center: np.ndarray, fps: float) -> float:
     """Return the acceleration at which a center of mass [m], shape [F, 3], falls, as a share of gravity [-]."""
     return float(2.0 * np.polyfit(np.arange(len(center)) / fps, center[:, 2], 2)[0] / GRAVITY[2])
+
+
+def floating_height(body: Body, clip: MotionClip) -> float:
+    """Return how high the body is lifted where it touches nothing and yet does not fall [m]; 0 where that never is."""
+    phases = find_flights(lowest_height(body, clip.qpos), clip.cyclic)
+    return max((phase.clearance_m for phase in phases if phase.is_hovering or _is_held(body, clip, phase)), default=0.0)
+
+
+def _is_held(body: Body, clip: MotionClip, phase: Flight) -> bool:
+    center, _ = momentum_path(body, unrolled(clip, phase.first, phase.last), clip.fps)
+    return mean_fall(center, clip.fps) < LEAST_FALL

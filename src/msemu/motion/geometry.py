@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 
 from msemu.models.body import LANDMARKS, Body
-from msemu.models.geoms import lowest_points, support_points
+from msemu.models.geoms import DOWN, support_points
 from msemu.models.poses import at_pose, posed
 from msemu.motion.source import JOINT_CENTERS
 
@@ -32,8 +32,10 @@ def region_heights(body: Body, qpos: np.ndarray) -> dict[str, np.ndarray]:
     regions = body.contact_regions
     geoms = np.concatenate(list(regions.values()))
     starts = np.cumsum([0, *(len(members) for members in regions.values())])[:-1]
-    lowest = np.stack([lowest_points(body.model, data, geoms)[:, 2] for data in posed(body.model, qpos)], axis=1)
-    return dict(zip(regions, np.minimum.reduceat(lowest, starts), strict=True))
+    places = [(data.geom_xpos[geoms], data.geom_xmat[geoms].reshape(-1, 3, 3)) for data in posed(body.model, qpos)]
+    position, rotation = map(np.stack, zip(*places, strict=True))
+    lowest = support_points(body.model, geoms, position, rotation, DOWN)[..., 2]
+    return dict(zip(regions, np.minimum.reduceat(lowest.T, starts), strict=True))
 
 
 def sole_heights(body: Body, qpos: np.ndarray) -> np.ndarray:

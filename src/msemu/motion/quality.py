@@ -8,7 +8,8 @@ from scipy.spatial.transform import Rotation
 from msemu.models.body import Body
 from msemu.models.muscle_paths import muscle_lengths
 from msemu.motion.clip import MotionClip
-from msemu.motion.geometry import joint_centers, region_heights
+from msemu.motion.flight import floating_height, lowest_height
+from msemu.motion.geometry import joint_centers, sole_heights
 from msemu.motion.source import SEGMENTS, SourceMotion
 from msemu.muscle.parameters import MuscleParameters
 
@@ -60,32 +61,45 @@ def error_figures(errors: np.ndarray, prefix: str) -> dict[str, float]:
     return {f"{prefix}_{name}_cm": 100 * float(value) for name, value in values.items()}
 
 
-def floor_figures(body: Body, qpos: np.ndarray, standing: np.ndarray) -> dict[str, float]:
-    """Return how well the ``standing`` feet, shape [T, 2], stand and how deep any contact geom sinks in [cm]."""
-    heights = region_heights(body, qpos)
-    stance = np.stack([heights["foot_r"], heights["foot_l"]], axis=1)[standing]
-    lowest = min(float(height.min()) for height in heights.values())
-    figures = {"penetration_max_cm": 100 * max(0.0, -lowest), "stance_frames": float(standing.sum())}
+def stance_figures(body: Body, qpos: np.ndarray, standing: np.ndarray) -> dict[str, float]:
+    """Return how high the soles of the ``standing`` feet, shape [T, 2], are [cm]."""
+    stance = 100 * sole_heights(body, qpos)[standing]
+    figures = {"stance_frames": float(standing.sum())}
     if len(stance):
-        figures |= {
-            "stance_height_mean_cm": 100 * float(stance.mean()),
-            "stance_height_min_cm": 100 * float(stance.min()),
-            "stance_height_max_cm": 100 * float(stance.max()),
-        }
+        values = {"mean": stance.mean(), "min": stance.min(), "max": stance.max()}
+        figures |= {f"stance_height_{name}_cm": float(value) for name, value in values.items()}
     return figures
 
 
+def pose_figures(body: Body, clip: MotionClip) -> dict[str, float]:
+    """Return what can be told at once of any clip of a body: depth in the floor [cm], joint limits, speed of the root.
+
+    These are the figures that no task bears when they are impossible.
+    """
+    return {
+        "penetration_max_cm": 100 * max(0.0, -float(lowest_height(body, clip.qpos).min())),
+        "root_speed_max_m_s": float(np.linalg.norm(clip.qvel[:, :3], axis=1).max()),
+    } | limit_figures(body, clip.qpos)
+
+
 def limit_figures(body: Body, qpos: np.ndarray) -> dict[str, float]:
-    """Return the largest violation of a joint limit [deg] and the share of frames with one over 0.1 deg."""
-    model = body.model
-    hinges = body.is_hinge & model.jnt_limited[1:].astype(bool)
-    low, high = model.jnt_range[1:][hinges].T
-    angles = qpos[:, 7:][:, hinges]
-    excess = np.maximum(np.maximum(low - angles, angles - high), 0.0) * _DEGREES
+    """Return the largest violation of a joint limit [deg] and the share of frames with one over 0.1 deg.
+
+    Only independent hinges count: where a coupled joint may be is what its coupling, the body's, says.
+    """
+    hinges = [joint for joint in body.independent_joints if body.is_hinge[joint]]
+    excess = limit_excess(body, qpos, np.array(hinges, dtype=int)) * _DEGREES
     return {
         "limit_violation_max_deg": float(excess.max(initial=0.0)),
         "limit_violation_share": float((excess > 0.1).any(axis=1).mean()),
     }
+
+
+def limit_excess(body: Body, qpos: np.ndarray, joints: np.ndarray) -> np.ndarray:
+    """Return how far some joints of the body are beyond their limits [rad or m], shape [T, joints]."""
+    low, high = body.model.jnt_range[1 + joints].T
+    angles = qpos[:, 7 + joints]
+    return np.maximum(np.maximum(low - angles, angles - high), 0.0) * body.model.jnt_limited[1 + joints].astype(bool)
 
 
 def tendon_figures(body: Body, qpos: np.ndarray, fps: float, cyclic: bool) -> dict[str, float]:
@@ -118,7 +132,8 @@ def seam_figures(clip: MotionClip) -> dict[str, float]:
 
 def assess(body: Body, clip: MotionClip, standing: np.ndarray) -> dict[str, float]:
     """Return the figures that need no targets; ``standing``: frames in which right and left foot stand, [T, 2]."""
-    figures = floor_figures(body, clip.qpos, standing) | limit_figures(body, clip.qpos)
+    figures = stance_figures(body, clip.qpos, standing) | pose_figures(body, clip)
+    figures["floating_max_cm"] = 100 * floating_height(body, clip)
     figures |= tendon_figures(body, clip.qpos, clip.fps, clip.cyclic)
     figures["coupling_residual_max"] = float(np.abs(body.couplings.residual(clip.qpos)).max(initial=0.0))
     figures["joint_speed_max_rad_s"] = float(np.abs(clip.qvel[:, 6 + body.independent_joints]).max())

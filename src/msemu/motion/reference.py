@@ -12,6 +12,8 @@ from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.kinematics import Kinematics, LandmarkModel
+from msemu.motion.quality import pose_figures
+from msemu.motion.verdict import refuse_impossible
 
 CLIP_SPACING = 2**40
 """A frame number says the clip, too: those of clip c lie around ``c * CLIP_SPACING``, that of its first frame."""
@@ -37,7 +39,7 @@ class ReferenceMotion:
         """Compute the landmarks of every frame.
 
         Raises:
-            MsemuError: There is no clip, or one belongs to another body or has another frame rate.
+            MsemuError: There is no clip, or one belongs to another body, has another frame rate, or is impossible.
         """
         self.clips = (clips,) if isinstance(clips, MotionClip) else tuple(clips)
         if not self.clips:
@@ -45,6 +47,7 @@ class ReferenceMotion:
         self.names = clip_names(self.clips)
         for clip, name in zip(self.clips, self.names, strict=True):
             clip.check_matches(body.name, body.joint_names)
+            refuse_impossible(pose_figures(body, clip), f"the clip '{name}'")
             if abs(clip.fps - frame_rate_hz) > 1e-6:
                 raise MsemuError(
                     f"the clip '{name}' has {clip.fps:g} frames per second and the task decides {frame_rate_hz:g} times"

@@ -8,13 +8,16 @@ from scipy.ndimage import minimum_filter1d
 from msemu.analysis.plausibility.joints import joints_at_limit
 from msemu.analysis.plausibility.muscles import snapping_geom, tendon_jumps
 from msemu.analysis.plausibility.strength import Strength, strength
+from msemu.analysis.plausibility.support import SUSTAINED_S, Support, support
+from msemu.errors import MsemuError
 from msemu.findings import Finding, Severity, worst_first
 from msemu.models.body import Body
 from msemu.models.poses import posed
 from msemu.motion.clip import MotionClip
-from msemu.motion.flight import FlightFigures, find_flights, flight_figures, unrolled
+from msemu.motion.flight import Flight, FlightFigures, find_flights, flight_figures, unrolled
 from msemu.motion.geometry import find_feet, region_heights
-from msemu.motion.quality import clip_errors
+from msemu.motion.quality import clip_errors, limit_excess
+from msemu.motion.verdict import JUDGMENTS
 
 STANDING_M = 0.003
 """Heel or ball stands when it is less than this above its height in standing [m]."""
@@ -22,20 +25,6 @@ STANDING_M = 0.003
 SUSTAINED_FRAMES = 3
 """A joint is too weak when it is in this many frames in a row: where contact begins or ends the torques of single
 frames say more about the instant at which the floor begins to push than about the movement."""
-
-LIMITS = {
-    "joint centers": (6.0, 12.0),
-    "joint limit": (0.1, 1.0),
-    "penetration": (0.5, 1.0),
-    "foot skate": (0.3, 1.0),
-    "joint speed": (25.0, 30.0),
-    "tendon jump": (1.0, 3.0),
-    "coupling": (1e-6, 1e-3),
-    "flight residual": (0.05, 0.1),
-    "angular momentum": (2.5, 5.0),
-    "strength": (1.0, 2.0),
-}
-"""A figure above the first is a warning, above the second an error; the units are those of the messages."""
 
 
 @dataclass
@@ -49,8 +38,9 @@ class Plausibility:
         joint_speed: Speed of the independent joints [rad/s or m/s], shape [T, J].
         flights: The phases without contact, as they are.
         strength: Required and available torques in the frames that have neighbors.
+        support: What no contact gives, in the frames that have two neighbors on either side.
         tendon_jump: From `tendon_jumps`, shape [T - 1, M], or [T + 1, M] in a cyclic clip.
-        first_frame: Frame number of the first row of `strength`.
+        first_frame: Frame number of the first row of `strength`; that of `support` is one more.
         figures: The largest figure of each check.
     """
 
@@ -60,6 +50,7 @@ class Plausibility:
     joint_speed: np.ndarray
     flights: list[FlightFigures]
     strength: Strength
+    support: Support
     tendon_jump: np.ndarray
     first_frame: int
     figures: dict[str, float] = field(default_factory=dict)
@@ -69,9 +60,11 @@ def check_clip(body: Body, clip: MotionClip) -> Plausibility:
     """Check a clip against its body.
 
     Raises:
-        MsemuError: The clip belongs to another body.
+        MsemuError: The clip belongs to another body, or has fewer than 3 frames, which have no acceleration.
     """
     clip.check_matches(body.name, body.joint_names)
+    if clip.num_frames < 3:
+        raise MsemuError(f"the clip '{clip.name}' has {clip.num_frames} frames; a check needs 3 at least")
     ring = int(clip.cyclic)
     path = unrolled(clip, -ring, clip.num_frames - 1 + ring)
     height = region_heights(body, clip.qpos)
@@ -85,6 +78,7 @@ def check_clip(body: Body, clip: MotionClip) -> Plausibility:
         joint_speed=np.abs(clip.qvel[:, 6 + body.independent_joints]),
         flights=measured,
         strength=torques,
+        support=support(body, unrolled(clip, -2 * ring, clip.num_frames - 1 + 2 * ring), clip.fps),
         tendon_jump=tendon_jumps(body, path),
         first_frame=0 if clip.cyclic else 1,
     )
@@ -94,10 +88,9 @@ def check_clip(body: Body, clip: MotionClip) -> Plausibility:
     _check_muscles(findings, body, path, report.tendon_jump, ring)
     for flight in flights:
         if flight.is_hovering:
-            subject = f"frames {flight.first} to {flight.last}"
-            message = f"touches nothing but stays within {100 * flight.clearance_m:.1f} cm of the floor"
-            findings.add_as("warning", "hovering", subject, flight.first, message, 100 * flight.clearance_m)
+            _float(findings, flight, "stays so close to it")
     _check_flights(findings, measured)
+    _check_support(findings, report.support, clip, report.first_frame + 1)
     names, ratio = torques.joint_names, minimum_filter1d(torques.ratio, SUSTAINED_FRAMES, axis=0, mode="nearest")
     for joint in np.argsort(-ratio.max(axis=0)):
         row = int(ratio[:, joint].argmax())
@@ -122,9 +115,9 @@ class _Findings:
     def add(self, check: str, subject: str, frame: int, message: str, value: float) -> None:
         """Take the largest figure of a check about a subject."""
         self._figures[check] = max(self._figures.get(check, 0.0), float(value))
-        questionable, wrong = LIMITS[check]
-        if value > questionable:
-            self.add_as("error" if value > wrong else "warning", check, subject, frame, message, value)
+        severity = JUDGMENTS[check].severity(value)
+        if severity:
+            self.add_as(severity, check, subject, frame, message, value)
 
     def add_as(self, severity: Severity, check: str, subject: str, frame: int, message: str, value: float) -> None:
         """Add a finding whatever its figure."""
@@ -139,13 +132,8 @@ def _check_joints(findings: _Findings, body: Body, clip: MotionClip, speed: np.n
             limits = joints_at_limit(body, clip.qpos[frame], name)
             findings.add("joint centers", name, frame, f"{text}; at a limit: {', '.join(limits) or 'none'}", value)
     # A coupled joint may leave its range: its coupling, which is the body's, decides.
-    model, joints = body.model, 1 + body.independent_joints
-    limited = model.jnt_limited[joints].astype(bool)
-    low, high = model.jnt_range[joints].T
-    angles = clip.qpos[:, 7 + body.independent_joints]
-    excess = np.where(limited, np.maximum(np.maximum(low - angles, angles - high), 0.0), 0.0)
     hinge = body.is_hinge[body.independent_joints]
-    excess *= np.where(hinge, np.degrees(1.0), 1000.0)
+    excess = limit_excess(body, clip.qpos, body.independent_joints) * np.where(hinge, np.degrees(1.0), 1000.0)
     names = [body.joint_names[joint] for joint in body.independent_joints]
     for joint, (frame, value, name) in enumerate(_peaks(excess, names)):
         unit = "deg" if hinge[joint] else "mm"
@@ -156,6 +144,8 @@ def _check_joints(findings: _Findings, body: Body, clip: MotionClip, speed: np.n
         if value > recorded:
             text = f"moves at {value:.1f} rad/s, no joint of the recorded person faster than {recorded:.1f}"
             findings.add("joint speed", name, frame, text if recorded else f"moves at {value:.1f} rad/s", value)
+    for frame, value, name in _peaks(np.linalg.norm(clip.qvel[:, :3], axis=1)[:, None], ["root"]):
+        findings.add("root speed", name, frame, f"moves at {value:.1f} m/s", value)
     residual = np.abs(body.couplings.residual(clip.qpos)).max(axis=1, initial=0.0)
     frame = int(residual.argmax())
     text = f"couplings are violated by {residual[frame]:.1e} rad or m"
@@ -182,7 +172,7 @@ def _check_floor(findings: _Findings, body: Body, clip: MotionClip, height: dict
 def _check_muscles(findings: _Findings, body: Body, path: np.ndarray, jump: np.ndarray, ring: int) -> None:
     for muscle, (row, value, name) in enumerate(_peaks(100 * jump, body.muscle_names)):
         text = f"changes its length by {value:.1f} % of its fiber"
-        if value > LIMITS["tendon jump"][1]:
+        if value > JUDGMENTS["tendon jump"].good:
             geom = snapping_geom(body, muscle, path[row], path[row + 1], value / 100)
             fast = "the joints that it crosses turn too far between frames"
             text += f": {fast}" if geom is None else f" at once: the body's path jumps over the geom '{geom}'"
@@ -192,14 +182,39 @@ def _check_muscles(findings: _Findings, body: Body, path: np.ndarray, jump: np.n
 def _check_flights(findings: _Findings, flights: list[FlightFigures]) -> None:
     for figures in flights:
         flight = figures.flight
+        missing = f"{figures.residual_max:.2f} body weights act on a body that touches nothing"
+        if figures.is_supported:
+            fall = f"falls with {max(figures.fall, 0.0):.2f} g"
+            _float(findings, flight, f"{fall}: {missing}, a support of the recording is missing")
+            continue
         subject = f"flight {flight.first} to {flight.last}"
         frame = flight.first + 1 + int(figures.residual.argmax())
-        text = f"{figures.residual_max:.2f} body weights act on a body that touches nothing"
-        if figures.is_supported:
-            text += f" and falls with {max(figures.fall, 0.0):.2f} g: a support of the recording is missing"
-        findings.add("flight residual", subject, frame, text, figures.residual_max)
+        findings.add("flight residual", subject, frame, missing, figures.residual_max)
         text = f"angular momentum drifts by {100 * figures.drift:.1f} % of its mean"
         findings.add("angular momentum", subject, flight.first, text, 100 * figures.drift)
+
+
+def _float(findings: _Findings, flight: Flight, why: str) -> None:
+    height = 100 * flight.clearance_m
+    subject = f"frames {flight.first} to {flight.last}"
+    findings.add("floating", subject, flight.first, f"is {height:.1f} cm above the floor and {why}", height)
+
+
+def _check_support(findings: _Findings, found: Support, clip: MotionClip, first_frame: int) -> None:
+    """Judge what is missing for long, and note what is missing for a moment, while something is close to the floor."""
+    if not found.touches.any():
+        return
+    sustained, missing = found.sustained(clip.fps), np.where(found.touches, found.residual, 0.0)
+    row, worst = int(sustained.argmax()), int(missing.argmax())
+    force, moment = np.linalg.norm(found.force[row]), np.linalg.norm(found.moment[row])
+    given = f"{force:.2f} body weights and a moment of {moment:.2f} m times the weight for {SUSTAINED_S:g} s"
+    text = f"needs what no contact gives, {given}: something that the clip does not show carries the person"
+    findings.add("support", "root", row + first_frame, text, sustained[row])
+    judged = JUDGMENTS["support"]
+    if judged.severity(missing[worst]) and not judged.severity(sustained[row]):
+        median = np.median(found.residual[found.touches])
+        text = f"contacts leave {missing[worst]:.2f} body weights here for a moment, {median:.2f} in the median frame"
+        findings.add_as("note", "support", "root", worst + first_frame, text, missing[worst])
 
 
 def _peaks(values: np.ndarray, names: tuple[str, ...] | list[str]) -> list[tuple[int, float, str]]:

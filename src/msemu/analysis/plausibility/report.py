@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from msemu.analysis.plausibility.check import LIMITS, Plausibility
+from msemu.analysis.plausibility.check import Plausibility
 from msemu.files import save_figure, write_text
 from msemu.findings import COLORS, summary
 from msemu.motion.flight import GRAVITY
+from msemu.motion.verdict import JUDGMENTS, remedies
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,9 +47,10 @@ def write_html(report: Plausibility, path: Path) -> None:
         for finding in report.findings
     )
     figures = "".join(
-        f"<tr><td>{html.escape(check)}</td><td>{value:.3g}</td><td>{LIMITS[check][1]:g}</td></tr>"
-        for check, value in report.figures.items()
+        f"<tr><td>{html.escape(check)}</td><td>{value:.3g} {judged.unit}</td><td>{judged.good:g}</td></tr>"
+        for check, value, judged in ((check, value, JUDGMENTS[check]) for check, value in report.figures.items())
     )
+    tips = "".join(f"<li>{html.escape(line)}</li>" for line in remedies(report.findings))
     pictures = "".join(
         f'<img alt="{name}" src="data:image/png;base64,{_png(fig)}">' for name, fig in draw(report).items()
     )
@@ -60,9 +62,10 @@ td, th {{ padding: .2em .7em; border-bottom: 1px solid #ddd; text-align: left }}
 {severities}
 img {{ max-width: 100%; display: block; margin: 1em 0 }}
 </style></head><body><h1>{title}</h1><p>{html.escape(facts)}</p><p>{html.escape(clip.source)}</p>
-<h2>Largest figures</h2><table><tr><th>check</th><th>largest</th><th>limit</th></tr>{figures}</table>
+<h2>Largest figures</h2><table><tr><th>check</th><th>largest</th><th>good up to</th></tr>{figures}</table>
 {pictures}
 <h2>Findings</h2><table><tr><th></th><th>check</th><th>where</th><th>frame</th><th>time</th><th>what</th></tr>{rows}</table>
+<h2>What to try</h2><ul>{tips or "<li>nothing: all figures are good</li>"}</ul>
 </body></html>
 """
     write_text(path, page)
@@ -106,9 +109,9 @@ def _draw_floor(report: Plausibility) -> "Figure":
 
 def _draw_flight(report: Plausibility) -> "Figure":
     figure, axes = _figure(2, 2.6)
-    first = report.first_frame
-    time = (np.arange(len(report.strength.residual)) + first) / report.clip.fps
-    axes[0].plot(time, report.strength.residual, color="0.4", label="not explained by the floor")
+    missing = report.support.residual
+    time = (np.arange(len(missing)) + report.first_frame + 1) / report.clip.fps
+    axes[0].plot(time, missing, color="0.4", label="given by no contact")
     for number, figures in enumerate(report.flights):
         at = (np.arange(len(figures.residual)) + figures.flight.first + 1) / report.clip.fps
         axes[0].plot(at, figures.residual, color="tab:red", lw=2, label=None if number else "in flight")
@@ -117,7 +120,7 @@ def _draw_flight(report: Plausibility) -> "Figure":
             label = None if number else f"about {'xyz'[axis]}"
             axes[1].plot(at, figures.angular_momentum[:, axis], color=f"C{axis}", label=label)
             axes[1].hlines(mean[axis], at[0], at[-1], color=f"C{axis}", ls=":", lw=1)
-    axes[0].axhline(LIMITS["flight residual"][1], color="black", lw=0.8, ls="--")
+    axes[0].axhline(JUDGMENTS["flight residual"].good, color="black", lw=0.8, ls="--")
     axes[0].set(ylabel="force [body weights]", title=f"Force missing at the root (g = {-GRAVITY[2]} m/s²)")
     axes[1].set(xlabel="time [s]", ylabel="[kg m²/s]", title="Angular momentum about the center of mass in flight")
     axes[0].legend(fontsize=8)
@@ -156,12 +159,12 @@ def _draw_joints(report: Plausibility) -> "Figure":
     fastest = np.argsort(-report.joint_speed.max(axis=0))[:5]
     for joint in fastest:
         axes[0].plot(time, report.joint_speed[:, joint], label=report.strength.joint_names[joint])
-    axes[0].axhline(LIMITS["joint speed"][1], color="black", lw=0.8, ls="--")
+    axes[0].axhline(JUDGMENTS["joint speed"].good, color="black", lw=0.8, ls="--")
     axes[0].set(ylabel="[rad/s]", title="Fastest joints")
     axes[0].legend(fontsize=8, ncols=3)
     jump = 100 * report.tendon_jump.max(axis=1)
     axes[1].plot((np.arange(len(jump)) + 1 - int(report.clip.cyclic)) / report.clip.fps, jump)
-    axes[1].axhline(LIMITS["tendon jump"][1], color="black", lw=0.8, ls="--")
+    axes[1].axhline(JUDGMENTS["tendon jump"].good, color="black", lw=0.8, ls="--")
     axes[1].set(xlabel="time [s]", ylabel="[% of fiber length]", title="Largest tendon jump between frames")
     _shade_flights(axes, report)
     return figure

@@ -42,14 +42,12 @@ class Strength:
         available: What they can give in that direction at full activation, at the posture and the velocity of the
             clip, over what their passive forces give [Nm or N], shape [F, J].
         ratio: Required over available, zero where passive forces suffice [-], shape [F, J].
-        residual: Force missing at the root after the floor has given what it can, in body weights [-], shape [F].
     """
 
     joint_names: tuple[str, ...]
     required: np.ndarray
     available: np.ndarray
     ratio: np.ndarray
-    residual: np.ndarray
 
 
 def strength(body: Body, path: np.ndarray, fps: float) -> Strength:
@@ -75,7 +73,7 @@ def strength(body: Body, path: np.ndarray, fps: float) -> Strength:
     counts = (np.abs(required) > _LEAST_TORQUE) & (wanted * required > 0.0)
     ratio = np.where(counts, np.abs(wanted) / np.maximum(available, _LEAST_TORQUE), 0.0)
     names = tuple(body.joint_names[joint] for joint in body.independent_joints)
-    return Strength(names, required, available, ratio, np.linalg.norm(left[:, :3], axis=1) / body.weight)
+    return Strength(names, required, available, ratio)
 
 
 def _beside_floor(body: Body, data: mujoco.MjData, forces: np.ndarray, scale: np.ndarray) -> np.ndarray:

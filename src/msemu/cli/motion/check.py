@@ -3,28 +3,33 @@
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from msemu.analysis.plausibility.check import check_clip
 from msemu.analysis.plausibility.report import write_html, write_pictures
 from msemu.cli.motion.options import CheckCfg, RepairCfg
 from msemu.console import findings_table, progress, write_json
-from msemu.errors import MsemuError
-from msemu.findings import summary
+from msemu.findings import count, summary
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.repair.repair import Repair
 from msemu.motion.repair.repair import repair as repair_clip
+from msemu.motion.verdict import remedies
+
+_LEFT_ALONE = "at the ends, too close to others, supported or beyond repair"
 
 
 def check(args: CheckCfg) -> None:
-    """Check a clip and show what was found."""
+    """Check a clip and show what was found; leave with exit code 1 when there are errors."""
     clip, body = _load(args.clip, args.body, args.body_path)
     console = Console()
     with console.status(f"checking {args.clip}"):
         report = check_clip(body, clip)
-    console.print(findings_table(f"{clip.name or 'clip'} on {clip.body}", report.findings))
+    console.print(findings_table(escape(f"{clip.name or 'clip'} on {clip.body}"), report.findings))
     console.print(summary(report.findings))
+    for line in remedies(report.findings):
+        console.print(f"try for {line}", soft_wrap=True, highlight=False, markup=False)
     if args.html:
         write_html(report, args.html)
         console.print(f"report: {args.html}", soft_wrap=True)
@@ -33,9 +38,10 @@ def check(args: CheckCfg) -> None:
             console.print(f"picture: {path}", soft_wrap=True)
     if args.json:
         findings = [finding.facts() for finding in report.findings]
-        write_json(args.json, {"figures": report.figures, "findings": findings})
-    if any(finding.check in ("flight residual", "angular momentum") for finding in report.findings):
-        console.print(f"next: msemu-motion repair {args.clip} -o REPAIRED.npz", soft_wrap=True)
+        write_json(args.json, {"figures": report.figures, "findings": findings, "try": remedies(report.findings)})
+    found = count(report.findings)
+    if found["error"] or (args.strict and found["warning"]):
+        raise SystemExit(1)
 
 
 def repair(args: RepairCfg) -> None:
@@ -45,12 +51,10 @@ def repair(args: RepairCfg) -> None:
         result = repair_clip(body, clip, on_flight)
     console = Console()
     if not result.flights:
-        reason = (
-            "only flights at its ends, too close together, supported or beyond repair"
-            if result.left_alone
-            else "no flight phase"
-        )
-        raise MsemuError(f"{args.clip} has {reason}; there is nothing to repair")
+        result.clip.save(args.out)
+        reason = f"only flights that are left alone ({_LEFT_ALONE})" if result.left_alone else "no flight phase"
+        console.print(f"{args.clip} has {reason}; copy: {args.out}", soft_wrap=True, markup=False)
+        return
     raw = result.save(args.out)
     console.print(_repair_table(result))
     console.print(f"repaired: {args.out}\noriginal: {raw}", soft_wrap=True)
@@ -70,8 +74,7 @@ def _repair_table(result: Repair) -> Table:
         f" largest {quality['repair_change_max_cm']:.1f} cm, joints up to {quality['repair_change_max_deg']:.0f} deg"
     )
     if result.left_alone:
-        why = "at the ends, too close to others, supported or beyond repair"
-        caption += f"; {len(result.left_alone)} flight(s) were left alone: {why}"
+        caption += f"; {len(result.left_alone)} flight(s) were left alone: {_LEFT_ALONE}"
     table = Table("frames", "force without contact", "drift of angular momentum", "change", "timing", caption=caption)
     for flight in result.flights:
         before, after = flight.before, flight.after

@@ -13,14 +13,15 @@ TITLES = {
     "storage": "OpenSim .mot and .sto",
     "catalogue": "a clip of the catalogue",
     "msgym": "msgym npz",
+    "loco_mujoco": "LocoMuJoCo npz",
     "qpos_npz": "qpos npz",
     "qpos_csv": "qpos csv",
 }
 """What people call the formats of `msemu.motion.formats.read.detect_format`."""
 
-_RECORDINGS = ("deepmimic", "isaac_amp", "amass", "bvh", "trc", "c3d", "storage", "catalogue")
+_RECORDINGS = ("deepmimic", "isaac_amp", "amass", "bvh", "trc", "c3d", "storage", "loco_mujoco", "catalogue")
 _FORMATS = {
-    "retarget": ("storage",),
+    "retarget": ("storage", "loco_mujoco"),
     "treadmill": _RECORDINGS,
     "cyclic": _RECORDINGS,
     "no_cyclic": _RECORDINGS,

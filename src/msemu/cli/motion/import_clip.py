@@ -7,7 +7,7 @@ from rich.console import Console
 
 from msemu.cli.motion.format_options import require_fitting
 from msemu.cli.motion.options import ImportCfg
-from msemu.cli.motion.show import clip_table, facts
+from msemu.cli.motion.show import facts, show_clip
 from msemu.console import progress, write_json
 from msemu.errors import MsemuError, suggestion
 from msemu.models import Body, load_body
@@ -18,6 +18,7 @@ from msemu.motion.library.obtain import describe, load_source
 from msemu.motion.retargeting.retarget import RetargetCfg, retarget
 from msemu.motion.retargeting.treadmill import overground
 from msemu.motion.source import SourceMotion
+from msemu.motion.verdict import refuse_impossible
 
 
 def import_motion(args: ImportCfg) -> None:
@@ -28,9 +29,10 @@ def import_motion(args: ImportCfg) -> None:
     clip = _make_clip(args, body)
     if args.name:
         clip.name = args.name
+    refuse_impossible(clip.quality, args.file)
     clip.save(args.out)
     console = Console()
-    console.print(clip_table(clip, str(args.out)))
+    show_clip(console, clip, str(args.out))
     console.print(f"next: msemu-motion play {args.out}", soft_wrap=True)
     if args.json:
         write_json(args.json, facts(clip))

@@ -121,7 +121,10 @@ class PlayClipCfg(PageCfg, ClipCfg):
 
 @dataclass(kw_only=True)
 class CheckCfg(ClipCfg):
-    """Check a clip: joints, floor, tendons, flight phases against free fall, torques against the muscles."""
+    """Check a clip: joints, floor, tendons, flights against free fall, support in stance, torques against the muscles.
+
+    The exit code is 0 without errors, 1 when something in the clip is impossible, 2 when it could not be checked.
+    """
 
     body: Annotated[str | None, Input()] = None
     """Name of the body; that of the clip by default."""
@@ -129,6 +132,8 @@ class CheckCfg(ClipCfg):
     """Page to write the report to, pictures included."""
     png: Annotated[Path | None, Output()] = None
     """Folder to write the pictures to."""
+    strict: Annotated[bool, Flag] = False
+    """Leave with exit code 1 on warnings, too."""
     json: JsonFile = None
 
 
@@ -137,7 +142,7 @@ class RepairCfg(ClipCfg):
     """Turn the flight phases of a clip into free flights, as little changed as possible.
 
     In the air the center of mass then follows a parabola and the angular momentum about it is constant. The
-    original is written beside the repaired clip.
+    original is written beside the repaired clip. Of a clip without a flight that can be repaired a copy is written.
     """
 
     out: Annotated[Path, Output((".npz",), beside=(".raw.npz",)), tyro.conf.arg(aliases=["-o"])]

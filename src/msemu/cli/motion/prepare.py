@@ -11,11 +11,13 @@ from msemu.cli.motion.options import PrepareCfg
 from msemu.cli.workers import workers
 from msemu.console import progress, write_json
 from msemu.errors import MsemuError
+from msemu.findings import COLORS
 from msemu.models import load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.library import fetch
 from msemu.motion.library.catalogue import find_entries, find_entry
 from msemu.motion.library.obtain import obtain_clip
+from msemu.motion.verdict import JUDGMENTS, judge
 
 _WIDTH = 180
 """The table is not folded, so that it can be copied into a document [characters]."""
@@ -37,7 +39,12 @@ def prepare(args: PrepareCfg) -> None:
             figures[tasks[task]] = task.result()
             on_clip(done, len(entries))
     ordered = {entry.name: figures[entry.name] for entry in entries}
-    Console(width=_WIDTH).print(_table(args.body, ordered))
+    console = Console(width=_WIDTH)
+    console.print(_table(args.body, ordered))
+    for name, both in ordered.items():
+        for finding in judge(both["clip"]):
+            remedy = JUDGMENTS[finding.check].remedy
+            console.print(f"{name}: [{COLORS[finding.severity]}]{finding.severity}[/]: {finding.message}; try {remedy}")
     if args.json:
         write_json(args.json, ordered)
 

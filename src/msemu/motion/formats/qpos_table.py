@@ -38,6 +38,25 @@ def read_qpos(path: Path, body: Body, fps: float = 50.0, options: ReadOptions = 
         MsemuError: The file is damaged, or names joints that the body does not have.
     """
     columns, time, table, remarks = _read_npz(path, body) if files.array_names(path) else _read_csv(path)
+    source = f"poses of {Path(path).name}{remarks}"
+    return clip_of_columns(path, body, fps, columns, time, table, source, options)
+
+
+def clip_of_columns(
+    path: Path,
+    body: Body,
+    fps: float,
+    columns: list[str],
+    time: np.ndarray,
+    table: np.ndarray,
+    source: str,
+    options: ReadOptions = AS_STATED,
+) -> MotionClip:
+    """Make a clip of named coordinates, shape [T, columns], at the instants ``time`` [s].
+
+    Raises:
+        MsemuError: As `read_qpos`.
+    """
     unknown = [name for name in columns if name not in (*ROOT, *body.joint_names)]
     missing = [name for name in ROOT if name not in columns]
     if unknown or missing:
@@ -64,7 +83,7 @@ def read_qpos(path: Path, body: Body, fps: float = 50.0, options: ReadOptions = 
     qpos = CubicSpline(time, given, axis=0)(np.arange(frames) / fps)
     qpos[:, 3:7] /= np.linalg.norm(qpos[:, 3:7], axis=1, keepdims=True)
     qpos = body.couplings.project(qpos)
-    return pose_clip(path, body, fps, qpos, f"poses of {Path(path).name}{remarks}{remark}")
+    return pose_clip(path, body, fps, qpos, f"{source}{remark}")
 
 
 def _check_hinges(path: Path, body: Body, time: np.ndarray, qpos: np.ndarray) -> None:

@@ -20,6 +20,8 @@ from msemu.motion.formats.c3d import is_c3d, read_c3d
 from msemu.motion.formats.clip_source import source_from_angles, source_from_clip
 from msemu.motion.formats.deepmimic import read_deepmimic
 from msemu.motion.formats.isaac_amp import read_isaac_amp
+from msemu.motion.formats.loco_mujoco import KEYS as LOCO_KEYS
+from msemu.motion.formats.loco_mujoco import read_loco_mujoco, source_from_sites
 from msemu.motion.formats.maps import listed
 from msemu.motion.formats.markers import source_from_markers
 from msemu.motion.formats.msgym import KEYS as MSGYM_KEYS
@@ -29,9 +31,12 @@ from msemu.motion.formats.qpos_table import read_qpos
 from msemu.motion.formats.trc import read_trc
 from msemu.motion.source import SourceMotion
 
-_FORMATS = "DeepMimic JSON, Isaac AMP npz, AMASS npz, BVH, TRC, C3D, OpenSim .mot and .sto, msgym npz, qpos npz and csv"
+_FORMATS = (
+    "DeepMimic JSON, Isaac AMP npz, AMASS npz, BVH, TRC, C3D, OpenSim .mot and .sto, msgym npz, LocoMuJoCo npz, qpos"
+    " npz and csv"
+)
 
-CLIP_FORMATS = ("storage", "msgym", "qpos_npz", "qpos_csv")
+CLIP_FORMATS = ("storage", "msgym", "loco_mujoco", "qpos_npz", "qpos_csv")
 """Formats that hold joint angles and become a clip as they are."""
 
 _START_BYTES = 2**14
@@ -42,8 +47,8 @@ def detect_format(path: Path) -> str:
     """Return the format of a motion file from its content, not from its name.
 
     Returns:
-        One of ``deepmimic``, ``isaac_amp``, ``amass``, ``msgym``, ``clip``, ``qpos_npz``, ``bvh``, ``trc``,
-        ``c3d``, ``storage`` (.mot, .sto) and ``qpos_csv``.
+        One of ``deepmimic``, ``isaac_amp``, ``amass``, ``msgym``, ``clip``, ``loco_mujoco``, ``qpos_npz``,
+        ``bvh``, ``trc``, ``c3d``, ``storage`` (.mot, .sto) and ``qpos_csv``.
 
     Raises:
         MsemuError: The file is missing or of an unknown format.
@@ -99,6 +104,7 @@ _SOURCE_READERS: dict[str, Callable[[Path, ReadOptions], SourceMotion]] = {
     "trc": lambda path, options: source_from_markers(path, *read_trc(path), "y", options),
     "c3d": lambda path, options: source_from_markers(path, *read_c3d(path), "z", options),
     "storage": source_from_angles,
+    "loco_mujoco": lambda path, options: source_from_sites(path),
 }
 
 _CUT_BY_READER = ("trc", "c3d", "storage")
@@ -118,6 +124,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "c3d": _MARKERS,
     "storage": ("names", *_POSES),
     "msgym": (),
+    "loco_mujoco": (),
     "qpos_npz": _POSES,
     "qpos_csv": _POSES,
 }
@@ -143,6 +150,7 @@ def read_clip(path: Path, body: Body, fps: float = 50.0, options: ReadOptions = 
 _CLIP_READERS = {
     "storage": read_opensim,
     "msgym": read_msgym_gait,
+    "loco_mujoco": read_loco_mujoco,
     "qpos_npz": read_qpos,
     "qpos_csv": read_qpos,
 }
@@ -188,6 +196,8 @@ def _npz_format(path: Path) -> str:
         return "msgym"
     if "poses" in names and ({"trans", *RATES} & names):
         return "amass"
+    if set(LOCO_KEYS) <= names:
+        return "loco_mujoco"
     if "qpos" in names:
         return "qpos_npz"
     raise MsemuError(
