@@ -19,10 +19,11 @@ from msemu.envs.terminations import Terminations
 from msemu.envs.terms import without_prefix
 from msemu.errors import MsemuError, blaming
 from msemu.models.body import Body
+from msemu.models.simulated import simulate
 from msemu.motion.clip import MotionClip
 from msemu.motion.reference import ReferenceMotion
 from msemu.schema import TaskCfg
-from msemu.sim import Simulation, make_simulation, single_threaded
+from msemu.sim import Simulation, single_threaded
 
 
 class MotionTrackingEnv(VecEnv):
@@ -64,7 +65,7 @@ class MotionTrackingEnv(VecEnv):
                 f"a control step of 1/{env.control_frequency_hz:g} s is no multiple of the physics step of "
                 f"{cfg.sim.timestep_s:g} s; change env.control_frequency_hz or sim.timestep_s"
             )
-        self.sim: Simulation = make_simulation(body.model, cfg.num_envs, cfg.sim, seed, body.capacity)
+        self.sim: Simulation = simulate(body, cfg.num_envs, cfg.sim, seed)
         self.device = self.sim.device
         self.reference = ReferenceMotion(clips, body, env.control_frequency_hz, self.device)
         self.sampler = StartSampler(self.reference, env.start_sampling)

@@ -58,7 +58,7 @@ class ObservationReader:
 
     def __init__(self, body: Body, sim: Simulation):
         self._sim = sim
-        self._landmarks = LandmarkModel(body, sim.device)
+        self._landmarks = LandmarkModel(body.lean if sim.is_lean else body, sim.device)
         self._muscles = MuscleReader(body, sim)
         self._per_weight = 1.0 / body.weight
         self._everything = torch.arange(sim.num_envs, device=sim.device)

@@ -1,11 +1,16 @@
 """A musculoskeletal body, compiled and ready to simulate."""
 
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import mujoco
 import numpy as np
 
 from msemu.models.couplings import Couplings
+from msemu.models.lean import make_lean
+from msemu.muscle.paths.segments import MusclePaths
 from msemu.schema import Capacity
 
 LANDMARKS = (
@@ -43,6 +48,7 @@ class Body:
             force of the floor on a region is the sensor ``contact/<region>`` [N], in the world frame.
         capacity: Capacity of the warp engine that suits the body, where it was measured.
         provenance: Where the model comes from: package or path, version, license, sha256 of the model files.
+        paths: Paths of the muscles over the bodies of a `lean` model; None where `model` has tendons.
     """
 
     name: str
@@ -60,6 +66,27 @@ class Body:
     contact_regions: dict[str, np.ndarray]
     capacity: Capacity | None = None
     provenance: dict[str, str] = field(default_factory=dict)
+    paths: MusclePaths | None = None
+
+    @cached_property
+    def lean(self) -> Body:
+        """The same body for the engine alone, see `msemu.models.lean`, with its muscles as `paths`.
+
+        Raises:
+            MsemuError: A path or a joint is of a kind that this does not know.
+        """
+        paths, lean = MusclePaths.of(self.model), make_lean(self.model)
+        owners = self.landmark_bodies
+        frames = list(zip(owners, self.landmark_positions, self.landmark_quaternions, strict=True))
+        return replace(
+            self,
+            model=lean.model,
+            paths=paths.renumbered(lean.body),
+            landmark_bodies=lean.body[owners],
+            landmark_positions=np.array([lean.parts.point(body, place) for body, place, _ in frames]),
+            landmark_quaternions=np.array([lean.parts.orientation(body, turn) for body, _, turn in frames]),
+            contact_regions={region: lean.geom[geoms] for region, geoms in self.contact_regions.items()},
+        )
 
     @property
     def independent_dofs(self) -> np.ndarray:

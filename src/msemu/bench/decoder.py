@@ -55,7 +55,7 @@ def measure_decoder(
     model = copy.copy(body.model)
     model.opt.timestep = _TIMESTEP_S
     sim = CpuSimulation(model, num_envs, threads)
-    reader = EngineDynamics(body, sim.field, ["foot_r", "foot_l"])
+    reader = EngineDynamics(body, sim, ["foot_r", "foot_l"])
     settings = DecoderCfg()
     decoder = MuscleDecoder(body, reader, num_envs, _SUBSTEPS, _TIMESTEP_S, settings=settings, num_threads=threads)
     movement = differentiate(body, clip, _SMOOTHING_S)

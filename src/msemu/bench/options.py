@@ -6,7 +6,8 @@ from typing import Annotated
 
 from msemu.console import BodyPath, Input, JsonFile, Output
 from msemu.errors import MsemuError
-from msemu.schema.ranges import Count, NotEmpty, Range, Seconds, Seed, Threads
+from msemu.schema import LEVELS
+from msemu.schema.ranges import Count, Known, NotEmpty, Range, Seconds, Seed, Threads
 
 Counts = Annotated[tuple[Count, ...], NotEmpty()]
 Names = Annotated[tuple[str, ...], NotEmpty()]
@@ -56,6 +57,26 @@ class CapacityBenchCfg:
     device: str = "auto"
     """Device of the engine: cpu, cuda or auto."""
     json: JsonFile = None
+
+
+@dataclass
+class PathsBenchCfg(TimingCfg):
+    """Physics on msemu's exact muscle paths against the engine's tendons, from the same states.
+
+    CPU time of one thread, in pairs whose order takes turns, so that the ratio holds on a busy machine.
+    """
+
+    body: str = "myolegs"
+    """Body that is measured."""
+    body_path: BodyPath = None
+    num_envs: Count = 32
+    """Bodies side by side."""
+    steps: Count = 5
+    """Control steps of each timing, of ten physics steps each."""
+    timestep_s: Annotated[float, Range(above=0, greatest=0.1)] = 0.002
+    """Physics time step [s]."""
+    level: Annotated[str, Known(LEVELS)] = "mujoco"
+    """Level of the muscle: mujoco, rigid or elastic."""
 
 
 @dataclass

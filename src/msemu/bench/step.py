@@ -1,5 +1,6 @@
 """``msemu-bench step``: where the time of a control step goes, by stage."""
 
+import copy
 import functools
 import time
 from collections import defaultdict
@@ -177,7 +178,8 @@ def _staged(env: MotionTrackingEnv, clock: StageClock) -> Iterator[None]:
 
 def _physics_shares(env: MotionTrackingEnv, rounds: int) -> dict[str, float]:
     """Time the stages of one physics step singly, from the states that the environments are in, on one thread."""
-    model = env.sim.model
+    model = copy.copy(env.body.model)
+    model.opt.timestep = env.sim.model.opt.timestep
     data = mujoco.MjData(model)
     qpos, qvel, act = (values.double().cpu().numpy() for values in (env.sim.qpos, env.sim.qvel, env.sim.act))
 

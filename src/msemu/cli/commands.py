@@ -57,6 +57,7 @@ COMMANDS = {
     "bench env": Command(f"{_BENCH}:EnvBenchCfg", "msemu.bench.env:bench_env"),
     "bench motion": Command(f"{_BENCH}:MotionBenchCfg", "msemu.bench.motion:bench_motion"),
     "bench muscle": Command(f"{_BENCH}:MuscleBenchCfg", "msemu.bench.muscle:bench_muscle"),
+    "bench paths": Command(f"{_BENCH}:PathsBenchCfg", "msemu.bench.paths:bench_paths"),
     "bench prior": Command(f"{_BENCH}:PriorBenchCfg", "msemu.bench.prior:bench_prior"),
     "bench step": Command(
         f"{_BENCH}:StepBenchCfg", "msemu.bench.step:bench_step", "body motion num_envs engine device json trace"

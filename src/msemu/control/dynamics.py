@@ -1,8 +1,9 @@
 """The equation of motion of many bodies, read from the engine and reduced to the independent degrees of freedom."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
+from typing import Protocol
 
 import mujoco
 import numpy as np
@@ -14,6 +15,7 @@ from msemu.control.independent_dofs import IndependentDofs
 from msemu.models.body import Body
 from msemu.models.poses import ancestor_dofs
 from msemu.sim.batch import view
+from msemu.sim.cpu import moment_pattern
 
 
 @dataclass
@@ -36,6 +38,23 @@ class DynamicsState:
     contacts: Contacts
 
 
+class EngineReading(Protocol):
+    """What is read of the CPU engine, such as of a `msemu.sim.CpuSimulation`."""
+
+    root_force: torch.Tensor
+    muscle_length: torch.Tensor
+    muscle_velocity: torch.Tensor
+
+    def field(self, name: str) -> torch.Tensor:
+        """Return the engine's array of one of MuJoCo's names."""
+
+    def moment_pattern(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return muscle and degree of freedom of each of `sparse_moment_arms`."""
+
+    def sparse_moment_arms(self) -> torch.Tensor:
+        """Return the moment arms that are not always zero."""
+
+
 class EngineDynamics:
     """Reads the `DynamicsState` of E bodies off the memory of the CPU engine, in double precision.
 
@@ -44,22 +63,22 @@ class EngineDynamics:
         points: The candidate contact points.
     """
 
-    def __init__(self, body: Body, field: Callable[[str], torch.Tensor], contact_regions: Sequence[str]):
-        """Learn where the engine keeps what.
+    def __init__(self, body: Body, engine: EngineReading, contact_regions: Sequence[str]):
+        """Learn where the ``engine`` keeps what; its position and velocity stages have been computed.
 
-        ``field`` gives the engine's arrays by MuJoCo's names, such as `msemu.sim.CpuSimulation.field`; its position and
-        velocity stages have been computed. The contact of ``contact_regions`` with the floor counts.
+        ``body`` is what it simulates: a lean one, see `Body.lean`, or the whole. The contact of ``contact_regions``
+        with the floor counts.
         """
         model = body.model
         self.dofs = IndependentDofs(body)
         self.points = ContactPoints(body, contact_regions, self.dofs)
-        self._field = cache(field)
-        self._num_muscles = model.nu
-        # The engine keeps moment arms and the lower triangle of the mass matrix as sparse rows of constant pattern.
-        # Its rows hold every ancestor of the path's bodies; those that move the whole path do not change its length.
-        row = np.repeat(np.arange(model.nu), field("moment_rownnz")[0].numpy())
-        column = field("moment_colind")[0, : len(row)].numpy()
-        self._moment_entry = torch.from_numpy(np.flatnonzero(_changes_length(model)[row, column]))
+        self._engine, self._field = engine, cache(engine.field)
+        self._num_muscles = body.num_muscles
+        row, column = engine.moment_pattern()
+        # The rows of tendons hold all ancestors of the path's bodies; those that move all of it keep its length.
+        counts = _changes_length(model)[row, column] if body.paths is None else np.ones(len(row), bool)
+        self._moment_entry = torch.from_numpy(np.flatnonzero(counts))
+        # The mass matrix is kept as its lower triangle, in sparse rows of constant pattern.
         self._moment_column = torch.from_numpy(column).long()[self._moment_entry]
         owner = self.dofs.owner[self._moment_column]
         self._moment_place = torch.from_numpy(row)[self._moment_entry] * len(self.dofs) + owner
@@ -96,15 +115,15 @@ class EngineDynamics:
         qpos, qvel = self._field("qpos"), self._field("qvel")
         slopes = self.dofs.slopes(qpos)
         full = self.dofs.expand(acceleration.to(qpos.dtype), slopes) + self.dofs.acceleration_bias(qpos, qvel)
-        given = self._field("qfrc_passive") + self._field("qfrc_applied")
-        force = self._mass_times(full) + self._field("qfrc_bias") - given
+        force = self._mass_times(full) + self._field("qfrc_bias") - self._field("qfrc_passive")
+        force[:, :6] -= self._engine.root_force
         moment_arms = self._moment_arms(slopes)
-        velocity = self._field("actuator_velocity")
+        velocity = self._engine.muscle_velocity
         later_velocity = velocity + ahead_s * (moment_arms @ acceleration.to(qpos.dtype).unsqueeze(-1)).squeeze(-1)
         return DynamicsState(
             required_force=self.dofs.reduce(force, slopes),
             moment_arms=moment_arms,
-            muscle_length=self._field("actuator_length") + 0.5 * ahead_s * (velocity + later_velocity),
+            muscle_length=self._engine.muscle_length + 0.5 * ahead_s * (velocity + later_velocity),
             muscle_velocity=later_velocity,
             contacts=self.read_contacts() if contacts is None else contacts,
         )
@@ -116,7 +135,7 @@ class EngineDynamics:
         return product.index_add_(1, self._mass_column[off], mass[:, off] * acceleration[:, self._mass_row[off]])
 
     def _moment_arms(self, slopes: torch.Tensor) -> torch.Tensor:
-        values = self._field("actuator_moment")[:, self._moment_entry] * slopes[:, self._moment_column]
+        values = self._engine.sparse_moment_arms()[:, self._moment_entry] * slopes[:, self._moment_column]
         arms = values.new_zeros(len(values), self._num_muscles * len(self.dofs))
         return arms.index_add_(1, self._moment_place, values).unflatten(1, (self._num_muscles, len(self.dofs)))
 
@@ -138,14 +157,37 @@ def _changes_length(model: mujoco.MjModel) -> np.ndarray:
     return changes
 
 
+class _StillBodies:
+    """`EngineReading` of bodies that are put into states and never stepped."""
+
+    def __init__(self, model: mujoco.MjModel, num_states: int, num_threads: int):
+        self._num_muscles = model.nu
+        self._batch = Batch(model, num_states, num_threads, persistent=True)
+        self.compute()
+        self.root_force = self.field("qfrc_applied")[:, :6]
+        self.muscle_length, self.muscle_velocity = self.field("actuator_length"), self.field("actuator_velocity")
+
+    def compute(self) -> None:
+        """Compute the position and velocity stages."""
+        self._batch.forward(stage=mujoco.mjtStage.mjSTAGE_VEL)
+
+    def field(self, name: str) -> torch.Tensor:
+        return view(self._batch, name)
+
+    def moment_pattern(self) -> tuple[np.ndarray, np.ndarray]:
+        return moment_pattern(self._num_muscles, self.field)
+
+    def sparse_moment_arms(self) -> torch.Tensor:
+        return self.field("actuator_moment")
+
+
 class DynamicsReader(EngineDynamics):
     """`EngineDynamics` with simulations of its own, which are put into given states and never stepped."""
 
     def __init__(self, body: Body, num_states: int, contact_regions: Sequence[str], num_threads: int = 0):
         """Allocate the engine's memory for E states that are read together; ``num_threads`` of 0 uses every core."""
-        self._batch = Batch(body.model, num_states, num_threads, persistent=True)
-        self._batch.forward(stage=mujoco.mjtStage.mjSTAGE_VEL)
-        super().__init__(body, partial(view, self._batch), contact_regions)
+        self._bodies = _StillBodies(body.model, num_states, num_threads)
+        super().__init__(body, self._bodies, contact_regions)
 
     def read(self, qpos: torch.Tensor, qvel: torch.Tensor, acceleration: torch.Tensor) -> DynamicsState:
         """Compute everything at a state, shapes [E, nq] and [E, nv], couplings fulfilled.
@@ -154,5 +196,5 @@ class DynamicsReader(EngineDynamics):
         """
         self._field("qpos").copy_(qpos)
         self._field("qvel").copy_(qvel)
-        self._batch.forward(stage=mujoco.mjtStage.mjSTAGE_VEL)
+        self._bodies.compute()
         return self.read_present(acceleration)

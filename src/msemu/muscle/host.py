@@ -44,7 +44,7 @@ class HostMuscles:
         Muscle-tendon length [m] and speed [m/s] are arrays that the engine keeps up to date, the force [N] is where it
         goes, each float64 of shape [N, M].
         """
-        length, velocity, pull = map(_shared, (muscle_length, muscle_velocity, force))
+        length, velocity, pull = map(shared, (muscle_length, muscle_velocity, force))
         return self.dynamics.record_step(self._excitation, length, velocity, pull, environments)
 
     def reset(
@@ -62,10 +62,13 @@ class HostMuscles:
         self.force[mask] = self.dynamics.force.numpy()[mask]
 
 
-def _shared(array: np.ndarray) -> wp.array:
-    """Return an array of Warp on the memory of a NumPy array in double precision."""
+def shared(array: np.ndarray, dtype: type = wp.float64) -> wp.array:
+    """Return an array of Warp on the memory of a NumPy array in double precision.
+
+    Vectors and matrices of ``dtype`` are the last dimensions of the array; those of a matrix may be flat.
+    """
     if array.dtype != np.float64:
         raise TypeError(f"the muscles beside an engine on the host need float64, not {array.dtype}")
-    return wp.array(
-        ptr=array.ctypes.data, shape=array.shape, strides=array.strides, dtype=wp.float64, device="cpu", copy=False
-    )
+    shape = array.shape if dtype is wp.float64 else array.shape[:2]
+    strides = array.strides[: len(shape)]
+    return wp.array(ptr=array.ctypes.data, shape=shape, strides=strides, dtype=dtype, device="cpu", copy=False)

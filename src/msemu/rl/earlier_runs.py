@@ -52,6 +52,7 @@ def translate(train: dict[str, Any], where: str) -> list[str]:
     _name_observations(env, agent)
     _name_terminations(env)
     _move_emg(env, agent)
+    train.setdefault("sim", {}).setdefault("paths", "engine")
     notes = [
         _resolve_named(env, "action", ActionCfg, "env", where),
         _resolve_named(train.get("sim", {}), "muscle", MuscleCfg, "sim", where),

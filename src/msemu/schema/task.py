@@ -56,6 +56,8 @@ class SimCfg:
     """Physics time step [s]."""
     muscle: MuscleCfg = field(default_factory=MuscleCfg)
     """In a YAML file also the name of a file in cfg/muscle (mujoco, rigid, elastic ...), or of one of yours."""
+    paths: Annotated[str, Known(("exact", "engine"))] = "exact"
+    """Paths of the muscles: exact, msemu's, which need no Jacobian; or engine, MuJoCo's tendons, two times slower."""
     num_threads: Threads = 0
     """CPU threads of the mujoco engine; 0 uses every core."""
     max_joint_speed: Positive = 200.0

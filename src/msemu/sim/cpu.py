@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import mujoco
@@ -66,7 +67,7 @@ class CpuSimulation(Simulation):
         self.contact_force = torch.zeros_like(self._measured_contact)
         # A row of the state holds time, warm start and applied forces as well: writing all of it is a whole reset.
         self._initial_state = self._batch.state[0].copy()
-        self.forward()
+        self._batch.forward()
 
     def step(self, ctrl: torch.Tensor, substeps: int) -> None:  # noqa: D102
         self._ctrl.copy_(ctrl)
@@ -102,15 +103,18 @@ class CpuSimulation(Simulation):
         return MuscleState.of(self._observer.dynamics)
 
     def moment_arms(self) -> torch.Tensor:  # noqa: D102
-        dense = np.empty((self.model.nu, self.model.nv))
-        arms = torch.empty(self.num_envs, *dense.shape)
-        data = mujoco.MjData(self.model)
-        for env in range(self.num_envs):
-            self._batch.get_data(env, data)
-            sparse = data.moment_rownnz, data.moment_rowadr, data.moment_colind
-            mujoco.mju_sparse2dense(dense, data.actuator_moment, *sparse)
-            arms[env] = torch.from_numpy(dense)
+        arms = torch.zeros(self.num_envs, self.muscle_length.shape[1], self.model.nv)
+        row, column = self.moment_pattern()
+        arms[:, row, column] = self.sparse_moment_arms()[:, : len(row)].float()
         return arms
+
+    def moment_pattern(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return muscle and degree of freedom of each of `sparse_moment_arms`, shape [A] each."""
+        return moment_pattern(self.model.nu, self.field)
+
+    def sparse_moment_arms(self) -> torch.Tensor:
+        """Return the moment arms that are not always zero [m or 1], float64 of shape [E, A]."""
+        return self.field("actuator_moment")
 
     def field(self, name: str) -> torch.Tensor:
         """Return the engine's own memory of a field of `mujoco.MjData`, shape [E, ...]; only for reading.
@@ -143,6 +147,12 @@ class CpuSimulation(Simulation):
         # Comparisons with a value that is not a number are false, so this finds those as well.
         valid = (self.qvel.abs().amax(1) < self._max_joint_speed) & (self.qpos.abs().amax(1) < FAR_AWAY)
         self.unstable = warned | ~valid
+
+
+def moment_pattern(num_muscles: int, field: Callable[[str], torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
+    """Return muscle and degree of freedom of the engine's moment arms, sparse rows of constant pattern."""
+    row = np.repeat(np.arange(num_muscles), field("moment_rownnz")[0].numpy())
+    return row, field("moment_colind")[0, : len(row)].numpy()
 
 
 def make_batch(model: mujoco.MjModel, num_sims: int, num_threads: int, variation: Variation | None) -> Batch:

@@ -1,6 +1,8 @@
 """Physics on the CPU with msemu's own muscles in place of MuJoCo's."""
 
 import copy
+from abc import abstractmethod
+from typing import NamedTuple
 
 import mujoco
 import numpy as np
@@ -11,6 +13,7 @@ from mujoco.batch import Batch
 from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.host import HostMuscles
 from msemu.muscle.overrides import configured_parameters
+from msemu.muscle.parameters import MuscleParameters
 from msemu.schema import MuscleCfg
 from msemu.sim.batch import BatchTeam
 from msemu.sim.cpu import CpuSimulation, make_batch
@@ -18,59 +21,70 @@ from msemu.sim.muscle_state import MuscleState
 from msemu.sim.randomization import Variation
 from msemu.sim.threads import available_cores
 
-_GROUP = 2
-"""Bodies of a group: with 0.2 to 0.3 MB each, two fit the second cache of a core."""
 
+class Group(NamedTuple):
+    """A few bodies that one thread takes through a control step before it takes the next ones.
 
-class ForceDrivenSimulation(CpuSimulation):
-    """`CpuSimulation` that hands the force of each muscle to the engine in every physics step.
-
-    The engine's actuators pass a force on as it is; activation, fibers and force come from the kernels of
-    `msemu.muscle`. Activation is therefore in single precision.
-
-    Each thread takes a few bodies through all physics steps of a control step before it takes the next ones, so that
-    their data stay in the cache of its core.
+    Attributes:
+        ids: Their places in the thread's batch.
+        environments: Their environments.
+        before: Kernels to launch before each physics step.
+        after: Kernels to launch after it.
     """
 
-    def __init__(
-        self,
-        model: mujoco.MjModel,
-        num_envs: int,
-        muscle: MuscleCfg,
-        num_threads: int = 0,
-        max_joint_speed: float = 200.0,
-        seed: int = 0,
-        variation: Variation | None = None,
-    ):
-        """Make the simulations as `CpuSimulation` does, with muscles at rest; ``seed`` is that of their options."""
-        parameters = configured_parameters(model, muscle)
-        super().__init__(_with_force_actuators(model), num_envs, num_threads, max_joint_speed, variation)
-        self.muscles = MuscleDynamics(parameters, num_envs, model.opt.timestep, muscle, "cpu", seed)
+    ids: np.ndarray
+    environments: range
+    before: list[wp.Launch]
+    after: list[wp.Launch]
+
+
+class KernelMuscleSimulation(CpuSimulation):
+    """`CpuSimulation` whose activation, fibers and forces come from the kernels of `msemu.muscle`.
+
+    Activation is therefore in single precision. Each thread takes a few bodies through all physics steps of a control
+    step before it takes the next ones, so that their data stay in the cache of its core.
+    """
+
+    _group_size: int
+    """Bodies of a group."""
+    _groups: list[list[Group]]
+    """Groups of each batch of the team."""
+
+    def _start_muscles(self, parameters: MuscleParameters, muscle: MuscleCfg, seed: int) -> None:
+        """Make the muscles; the subclass cuts the bodies into groups and brings the muscles to rest."""
+        self.muscles = MuscleDynamics(parameters, self.num_envs, self.model.opt.timestep, muscle, "cpu", seed)
         self._host = HostMuscles(self.muscles)
-        self._groups = [
-            _groups(part, own.start, self._host)
+        self.act = torch.from_numpy(self._host.activation)
+
+    def _cut_into_groups(self) -> list[list[Group]]:
+        """Return the groups of each batch of the team."""
+        return [
+            [
+                self._make_group(part, range(start, min(start + self._group_size, part.nsim)), own.start)
+                for start in range(0, part.nsim, self._group_size)
+            ]
             for part, own in zip(self._batch.parts, self._batch.ranges, strict=True)
         ]
-        self._path = self.muscle_length.numpy(), self.muscle_velocity.numpy()
-        self.act = torch.from_numpy(self._host.activation)
-        self._rest(torch.ones(num_envs, dtype=torch.bool))
+
+    @abstractmethod
+    def _make_group(self, part: Batch, rows: range, first: int) -> Group:
+        """Make the group of some rows of a batch whose environments begin at ``first``."""
 
     def step(self, ctrl: torch.Tensor, substeps: int) -> None:  # noqa: D102
         self._host.excitation[:] = ctrl
 
         def advance(index: int) -> None:
             part = self._batch.parts[index]
-            for ids, muscles in self._groups[index]:
+            for group in self._groups[index]:
                 for _ in range(substeps):
-                    muscles.launch()
-                    part.step(ids, nstep=1, stage=mujoco.mjtStage.mjSTAGE_VEL)
+                    for kernel in group.before:
+                        kernel.launch()
+                    part.step(group.ids, nstep=1, stage=mujoco.mjtStage.mjSTAGE_VEL)
+                    for kernel in group.after:
+                        kernel.launch()
 
         self._batch.run(advance)
         self._finish_step()
-
-    def reset(self, mask: torch.Tensor, qpos: torch.Tensor, qvel: torch.Tensor, act: torch.Tensor) -> None:  # noqa: D102
-        super().reset(mask, qpos, qvel, act)
-        self._rest(mask)
 
     def read_muscles(self) -> MuscleState:  # noqa: D102
         return MuscleState.of(self.muscles)
@@ -85,13 +99,6 @@ class ForceDrivenSimulation(CpuSimulation):
             np.copyto(array.numpy(), state[f"muscle.{name}"].numpy())
         super().load_state_dict(state)
 
-    def _rest(self, mask: torch.Tensor) -> None:
-        """Bring the muscles of some environments into equilibrium at their present length."""
-        self._host.reset(mask.numpy(), *self._path, self.act.numpy().copy())
-        rows = self.rows(mask).numpy()
-        self._ctrl.numpy()[rows] = self._host.force[rows]
-        self._batch.forward(rows)
-
     def _make_batch(self, num_threads: int, variation: Variation | None) -> BatchTeam:
         def make(environments: range) -> Batch:
             return make_batch(self.model, len(environments), 1, variation[environments] if variation else None)
@@ -99,15 +106,45 @@ class ForceDrivenSimulation(CpuSimulation):
         return BatchTeam(make, self.num_envs, num_threads or available_cores())
 
 
-def _groups(part: Batch, first: int, muscles: HostMuscles) -> list[tuple[np.ndarray, wp.Launch]]:
-    """Cut a batch, whose environments begin at ``first``, into groups: places in it, and the step of their muscles."""
-    arrays = [part.bind(name) for name in ("actuator_length", "actuator_velocity", "ctrl")]
-    groups = []
-    for start in range(0, part.nsim, _GROUP):
-        end = min(start + _GROUP, part.nsim)
-        own = [array[start:end] for array in arrays]
-        groups.append((np.arange(start, end), muscles.record(range(first + start, first + end), *own)))
-    return groups
+class ForceDrivenSimulation(KernelMuscleSimulation):
+    """`KernelMuscleSimulation` on the engine's tendons: its actuators pass the force of each muscle on as it is."""
+
+    _group_size = 2
+    """With 0.2 to 0.3 MB each, two bodies fit the second cache of a core."""
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        num_envs: int,
+        muscle: MuscleCfg,
+        num_threads: int = 0,
+        max_joint_speed: float = 200.0,
+        seed: int = 0,
+        variation: Variation | None = None,
+    ):
+        """Make the simulations as `CpuSimulation` does, with muscles at rest; ``seed`` is that of their options."""
+        parameters = configured_parameters(model, muscle)
+        super().__init__(_with_force_actuators(model), num_envs, num_threads, max_joint_speed, variation)
+        self._start_muscles(parameters, muscle, seed)
+        self._groups = self._cut_into_groups()
+        self._path = self.muscle_length.numpy(), self.muscle_velocity.numpy()
+        self._rest(torch.ones(num_envs, dtype=torch.bool))
+
+    def reset(self, mask: torch.Tensor, qpos: torch.Tensor, qvel: torch.Tensor, act: torch.Tensor) -> None:  # noqa: D102
+        super().reset(mask, qpos, qvel, act)
+        self._rest(mask)
+
+    def _rest(self, mask: torch.Tensor) -> None:
+        """Bring the muscles of some environments into equilibrium at their present length."""
+        self._host.reset(mask.numpy(), *self._path, self.act.numpy().copy())
+        rows = self.rows(mask).numpy()
+        self._ctrl.numpy()[rows] = self._host.force[rows]
+        self._batch.forward(rows)
+
+    def _make_group(self, part: Batch, rows: range, first: int) -> Group:
+        arrays = [part.bind(name)[rows.start : rows.stop] for name in ("actuator_length", "actuator_velocity", "ctrl")]
+        environments = range(first + rows.start, first + rows.stop)
+        return Group(np.array(rows), environments, [self._host.record(environments, *arrays)], [])
 
 
 def _with_force_actuators(model: mujoco.MjModel) -> mujoco.MjModel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import mujoco
 import torch
@@ -12,12 +12,20 @@ from msemu.sim.muscle_state import MuscleState
 
 if TYPE_CHECKING:
     from msemu.muscle.dynamics import MuscleDynamics
+    from msemu.muscle.paths.segments import MusclePaths
 
 FAR_AWAY = 1e6
 """A coordinate [m or rad] beyond this is no pose of a body."""
 
 CONTACT_SENSOR_PREFIX = "contact/"
 """A sensor of this prefix gives the net contact force on a region of the body."""
+
+
+class LeanModel(NamedTuple):
+    """A model without actuators, and the paths of its muscles over its bodies."""
+
+    model: mujoco.MjModel
+    paths: MusclePaths
 
 
 class Simulation(ABC):
@@ -48,6 +56,7 @@ class Simulation(ABC):
         contact_regions: Names of the R regions.
         root_force: Force [N] in world axes at the origin of the free root's body and moment [N m] in its axes, applied
             from outside in every physics step until others are written; a reset makes it zero. Shape [E, 6].
+        is_lean: Whether bodies and geoms are those of a `LeanModel`.
         unstable: Environments that the last `step` found blown up (not finite, or faster than the limit), shape [E].
             Their state is meaningless until they are reset; the others are untouched.
     """
@@ -70,6 +79,7 @@ class Simulation(ABC):
     contact_regions: tuple[str, ...]
     root_force: torch.Tensor
     unstable: torch.Tensor
+    is_lean: bool = False
 
     @abstractmethod
     def step(self, ctrl: torch.Tensor, substeps: int) -> None:

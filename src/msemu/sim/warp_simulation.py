@@ -19,7 +19,8 @@ from msemu.sim import warp_kernels
 from msemu.sim.contact_sensors import contact_sensors
 from msemu.sim.device import require_memory
 from msemu.sim.randomization import Variation
-from msemu.sim.simulation import FAR_AWAY, Simulation
+from msemu.sim.simulation import FAR_AWAY, LeanModel, Simulation
+from msemu.sim.warp_paths import WarpPaths
 
 _VARIED_FIELDS = (
     *("body_mass", "body_inertia", "geom_friction", "pair_friction"),
@@ -54,13 +55,17 @@ class WarpSimulation(Simulation):
         max_joint_speed: float = 200.0,
         seed: int = 0,
         variation: Variation | None = None,
+        lean: LeanModel | None = None,
     ):
         """Make the simulations as `ForceDrivenSimulation` does, on ``cpu`` or a device such as ``cuda:0``.
+
+        With a ``lean`` model, they are as `LeanSimulation` makes them; ``model`` then gives the muscles alone.
 
         Raises:
             MsemuError: The device cannot run the engine, or its memory is too small.
         """
-        self.model = _with_user_actuators(model)
+        self.model = lean.model if lean else _with_user_actuators(model)
+        self.is_lean = lean is not None
         self.num_envs = num_envs
         self.device = torch.device(device)
         self.capacity = capacity
@@ -76,10 +81,15 @@ class WarpSimulation(Simulation):
                 self._vary(variation)
         self.device_model.opt.warn_overflow = False
         self.muscles = MuscleDynamics(parameters, num_envs, model.opt.timestep, muscle, device, seed)
-        # The muscles write straight into the engine's forces.
-        self.data.actuator_force = self.muscles.force
-        self.device_model.callback.act_bias = self._apply_muscles
+        self._paths = WarpPaths(lean, self.data, self.muscles.force, device) if lean else None
+        if not self._paths:
+            # The muscles write straight into the engine's forces.
+            self.data.actuator_force = self.muscles.force
+            self.device_model.callback.act_bias = lambda model, data: self._step_muscles()
+        length = self._paths.length if self._paths else self.data.actuator_length
+        velocity = self._paths.velocity if self._paths else self.data.actuator_velocity
 
+        self._path = length, velocity
         self._excitation = torch.zeros(num_envs, model.nu, device=self.device)
         self._mask = torch.ones(num_envs, dtype=torch.bool, device=self.device)
         self._reset_qpos = torch.tensor(model.qpos0, dtype=torch.float32, device=self.device).repeat(num_envs, 1)
@@ -96,10 +106,10 @@ class WarpSimulation(Simulation):
         self.body_quaternion = wp.to_torch(self.data.xquat)
         self.body_velocity = wp.to_torch(self.data.cvel)
         self.center_of_mass = wp.to_torch(self.data.subtree_com)[:, 1]
-        self.muscle_length = wp.to_torch(self.data.actuator_length)
-        self.muscle_velocity = wp.to_torch(self.data.actuator_velocity)
+        self.muscle_length, self.muscle_velocity = map(wp.to_torch, self._path)
         self.muscle_force = wp.to_torch(self.muscles.force)
-        self.root_force = wp.to_torch(self.data.qfrc_applied)[:, :6]
+        applied = self._paths.root_force if self._paths else self.data.qfrc_applied
+        self.root_force = wp.to_torch(applied)[:, :6]
         self.contact_regions, start = contact_sensors(self.model)
         forces = wp.to_torch(self.data.sensordata)[:, start : start + 3 * len(self.contact_regions)]
         self.contact_force = forces.unflatten(1, (len(self.contact_regions), 3))
@@ -133,6 +143,8 @@ class WarpSimulation(Simulation):
         self._launch(self._refresh_graph)
 
     def moment_arms(self) -> torch.Tensor:  # noqa: D102
+        if self._paths:
+            return self._paths.moment_arms(self.model.nv)
         data = self.data
         dense = torch.zeros(self.num_envs, self.model.nu, self.model.nv, device=self.device)
         wp.launch(
@@ -190,7 +202,11 @@ class WarpSimulation(Simulation):
     def _do_step(self, substeps: int) -> None:
         model, data = self.device_model, self.data
         for substep in range(substeps):
-            mjw.fwd_actuation(model, data)
+            if self._paths:
+                self._step_muscles()
+                self._paths.apply()
+            else:
+                mjw.fwd_actuation(model, data)
             mjw.fwd_acceleration(model, data, factorize=True)
             mjw.solve(model, data)
             if substep == substeps - 1:
@@ -215,7 +231,7 @@ class WarpSimulation(Simulation):
         )
         self._refresh()
         activation = wp.from_torch(self._reset_act)
-        self.muscles.reset(mask, data.actuator_length, data.actuator_velocity, activation)  # type: ignore[arg-type]  # `from_torch` gives arrays
+        self.muscles.reset(mask, *self._path, activation)  # type: ignore[arg-type]  # `from_torch` gives arrays
         wp.launch(
             warp_kernels.clear_measurements,
             dim=self.num_envs,
@@ -228,6 +244,8 @@ class WarpSimulation(Simulation):
         model, data = self.device_model, self.data
         mjw.fwd_position(model, data, factorize=False)
         mjw.fwd_velocity(model, data)
+        if self._paths:
+            self._paths.measure()
         wp.launch(
             warp_kernels.record_demand,
             dim=self.num_envs,
@@ -235,9 +253,8 @@ class WarpSimulation(Simulation):
             outputs=[wp.from_torch(self._contact_demand), wp.from_torch(self._constraint_demand)],
         )
 
-    def _apply_muscles(self, _: mjw.Model, data: mjw.Data) -> None:
-        excitation = wp.from_torch(self._excitation)
-        self.muscles.step(excitation, data.actuator_length, data.actuator_velocity)  # type: ignore[arg-type]  # `from_torch` gives arrays
+    def _step_muscles(self) -> None:
+        self.muscles.step(wp.from_torch(self._excitation), *self._path)  # type: ignore[arg-type]  # `from_torch` gives arrays
 
     def _capture(self, work: Callable[[], None]) -> wp.Graph:
         # A collection in the midst of a capture could free memory that the graph refers to.

@@ -44,7 +44,7 @@ class TrackingController:
         self._sim = sim
         self._reference = reference
         self._cfg = cfg
-        self._dynamics = EngineDynamics(body, sim.field, cfg.contact_regions)
+        self._dynamics = EngineDynamics(body.lean if sim.is_lean else body, sim, cfg.contact_regions)
         self.dofs = self._dynamics.dofs
         timestep_s, parameters = sim.model.opt.timestep, configured_parameters(body.model, muscle)
         self.decoder = MuscleDecoder(

@@ -1,0 +1,191 @@
+"""The paths of the muscles of many bodies beside an engine."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import mujoco
+import numpy as np
+import warp as wp
+
+from msemu.muscle.paths.kernels import DOUBLE, SINGLE
+from msemu.muscle.paths.segments import MusclePaths
+
+
+@dataclass(frozen=True)
+class EngineArrays:
+    """Arrays of an engine of N bodies, in its precision.
+
+    Attributes:
+        position: Origin of each body [m], vectors, shape [N, B].
+        rotation: Axes of each body, matrices, shape [N, B].
+        center: Center of mass of what hangs on each body [m], vectors, shape [N, B].
+        velocity: Angular then linear velocity of each body at the center of mass of the whole, shape [N, B].
+        axis: The same for a unit speed of each degree of freedom, shape [N, nv].
+    """
+
+    position: wp.array
+    rotation: wp.array
+    center: wp.array
+    velocity: wp.array
+    axis: wp.array
+
+
+class PathDynamics:
+    """Length and speed of M paths over a tree of bodies, and the generalized force of the muscles along them.
+
+    Attributes:
+        num_lines: Number of straight pieces whose lines are kept, L.
+        arm_muscle: Muscle of each moment arm that is not always zero, shape [A].
+        arm_dof: Its degree of freedom, shape [A].
+    """
+
+    def __init__(self, paths: MusclePaths, model: mujoco.MjModel, device: str = "cpu", double: bool = True):
+        """Put the tables on a device of Warp; ``paths`` have the bodies of ``model``, whose second body is the root."""
+        self._device, self._kernels = device, DOUBLE if double else SINGLE
+        self._num_muscles, self._num_bodies = len(paths.constant_length), model.nbody
+        self._path_tables = self._records(paths)
+        muscle, start, end = _pieces(paths)
+        self.num_lines = len(muscle)
+        self._body_tables = self._entries(_ends(muscle, start, end), model.nbody)
+        chain = _subtree_ends(model)
+        self._dof_tables = [self._ints(model.dof_bodyid), self._ints(chain[model.dof_bodyid])]
+        self.arm_muscle, self.arm_dof, self._arm_tables = self._spans(model, muscle, start, end)
+
+    def allocate(self, num_envs: int) -> tuple[wp.array, wp.array]:
+        """Return arrays of lines and of forces on bodies for N environments, shapes [N, L] and [N, B]."""
+        line6 = wp.types.vector(6, self._kernels.real)
+        lines, wrench = (
+            wp.zeros((num_envs, count), dtype=line6, device=self._device)
+            for count in (self.num_lines, self._num_bodies)
+        )
+        return lines, wrench
+
+    def measure(self, engine: EngineArrays, length: wp.array, speed: wp.array, lines: wp.array) -> dict[str, Any]:
+        """Return the launch that measures lengths [m] and speeds [m/s], shape [N, M], and the lines."""
+        data = [engine.position, engine.rotation, engine.center, engine.velocity]
+        outputs = [length, speed, lines]
+        return self._launch("measure", self._num_muscles, length, [*self._path_tables, *data], outputs)
+
+    def add_up(self, force: wp.array, lines: wp.array, wrench: wp.array) -> dict[str, Any]:
+        """Return the launch that adds up what forces of muscles [N], shape [N, M], negative pulls, do to each body."""
+        return self._launch("add_up", self._num_bodies, force, [*self._body_tables, force, lines], [wrench])
+
+    def pull(self, axis: wp.array, wrench: wp.array, root_force: wp.array, force: wp.array) -> dict[str, Any]:
+        """Return the launch that writes the generalized force [N, N m], shape [N, nv], with that on the root [N, 6]."""
+        inputs = [*self._dof_tables, wrench, axis, root_force]
+        return self._launch("pull", force.shape[1], force, inputs, [force])
+
+    def moment_arms(self, axis: wp.array, lines: wp.array, arms: wp.array) -> dict[str, Any]:
+        """Return the launch that writes the moment arms [m or 1], shape [N, A]."""
+        return self._launch("moment_arms", len(self.arm_dof), arms, [*self._arm_tables, lines, axis], [arms])
+
+    def _launch(self, name: str, count: int, like: wp.array, inputs: list[Any], outputs: list[Any]) -> dict[str, Any]:
+        size = (like.shape[0], count)
+        kernel = getattr(self._kernels, name)
+        return {"kernel": kernel, "dim": size, "inputs": inputs, "outputs": outputs, "device": self._device}
+
+    def _records(self, paths: MusclePaths) -> list[wp.array]:
+        kernels = self._kernels
+        segments = np.zeros(len(paths.bodies), kernels.segment.numpy_dtype())
+        segments["start_body"], segments["end_body"] = paths.bodies.T
+        segments["surface"] = paths.wrap
+        segments["line"] = _first_lines(paths)
+        segments["start"], segments["end"] = paths.points[:, 0], paths.points[:, 1]
+        surfaces = np.zeros(len(paths.wrap_body), kernels.surface.numpy_dtype())
+        for field, values in (
+            ("body", paths.wrap_body),
+            ("side_body", paths.side_body),
+            ("is_sphere", paths.is_sphere),
+            ("radius", paths.wrap_radius),
+            ("position", paths.wrap_position),
+            ("side", paths.side_point),
+            ("rotation", paths.wrap_rotation),
+        ):
+            surfaces[field] = values
+        return [
+            self._ints(paths.first),
+            self._reals(paths.constant_length),
+            wp.array(segments, dtype=kernels.segment, device=self._device),
+            wp.array(surfaces, dtype=kernels.surface, device=self._device),
+        ]
+
+    def _entries(self, entries: np.ndarray, count: int) -> list[wp.array]:
+        """Return rows (owner, line, muscle, sign), sorted by owner, as arrays with the start of each owner."""
+        entries = entries[np.argsort(entries[:, 0], kind="stable")]
+        first = np.searchsorted(entries[:, 0], np.arange(count + 1))
+        return [self._ints(first), self._ints(entries[:, 1]), self._ints(entries[:, 2]), self._reals(entries[:, 3])]
+
+    def _spans(
+        self, model: mujoco.MjModel, muscle: np.ndarray, start: np.ndarray, end: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, list[wp.array]]:
+        """Return muscle and degree of freedom of each moment arm, and the tables of its kernel."""
+        moves = _moved(model)
+        change = moves[end].astype(int) - moves[start]
+        line, dof = np.nonzero(change)
+        key = muscle[line] * model.nv + dof
+        order = np.argsort(key, kind="stable")
+        pairs, first = np.unique(key[order], return_index=True)
+        tables = [
+            self._ints(np.append(first, len(key))),
+            self._ints(pairs % model.nv),
+            self._ints(line[order]),
+            self._reals(change[line, dof][order]),
+        ]
+        return pairs // model.nv, pairs % model.nv, tables
+
+    def _ints(self, values: np.ndarray) -> wp.array:
+        return wp.array(np.asarray(values, np.int32), dtype=int, device=self._device)
+
+    def _reals(self, values: np.ndarray) -> wp.array:
+        real = self._kernels.real
+        return wp.array(np.asarray(values, wp.dtype_to_numpy(real)), dtype=real, device=self._device)
+
+
+def _first_lines(paths: MusclePaths) -> np.ndarray:
+    """Return the first line of each segment: a straight one has one, one at a surface two, shape [S]."""
+    count = _pieces_of(paths)
+    return np.cumsum(count) - count
+
+
+def _pieces_of(paths: MusclePaths) -> np.ndarray:
+    """Return the number of straight pieces of each segment, shape [S]."""
+    return 1 + (paths.wrap >= 0)
+
+
+def _pieces(paths: MusclePaths) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return muscle, first and last body of each straight piece, shape [L] each."""
+    count, first = _pieces_of(paths), _first_lines(paths)
+    muscle = np.repeat(np.arange(len(paths.constant_length)), np.diff(paths.first))
+    start, end = np.repeat(paths.bodies, count, axis=0).T.copy()
+    # One at a surface goes from its start to the body of the surface, and from there to its end.
+    at_surface = np.flatnonzero(paths.wrap >= 0)
+    end[first[at_surface]] = start[first[at_surface] + 1] = paths.wrap_body[paths.wrap[at_surface]]
+    return np.repeat(muscle, count), start, end
+
+
+def _ends(muscle: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Return (body, line, muscle, sign of the pull) of both ends of each piece between different bodies."""
+    line = np.flatnonzero(start != end)
+    sides = ((end, 1), (start, -1))
+    return np.concatenate(
+        [np.column_stack([body[line], line, muscle[line], np.full(len(line), sign)]) for body, sign in sides]
+    )
+
+
+def _subtree_ends(model: mujoco.MjModel) -> np.ndarray:
+    """Return the body after the last one of each body's subtree, shape [B]."""
+    end = np.arange(model.nbody) + 1
+    for body in range(model.nbody - 1, 0, -1):
+        parent = model.body_parentid[body]
+        end[parent] = max(end[parent], end[body])
+    return end
+
+
+def _moved(model: mujoco.MjModel) -> np.ndarray:
+    """Return which degrees of freedom move each body, bool, shape [B, nv]."""
+    moves = np.zeros((model.nbody, model.nv), bool)
+    for body in range(1, model.nbody):
+        moves[body] = moves[model.body_parentid[body]]
+        start = model.body_dofadr[body]
+        moves[body, start : start + model.body_dofnum[body]] = True
+    return moves
