@@ -2,15 +2,14 @@
 
 from typing import Any
 
-import mujoco
 import torch
-from mujoco.batch import Batch
 from rich.table import Table
 
 from msemu.bench.options import EnvBenchCfg
 from msemu.bench.subject import tracking_env
 from msemu.bench.timing import cells, in_rounds, named_summary, publish, seconds
 from msemu.envs.motion_tracking import MotionTrackingEnv
+from msemu.models.simulated import simulate
 
 _LABELS = {
     "env_steps_per_s": ("environment steps/s", 0),
@@ -41,9 +40,9 @@ def measure_env(env: MotionTrackingEnv, rounds: int, steps: int) -> dict[str, An
     """
     generator = torch.Generator().manual_seed(0)
     substeps = round(1.0 / (env.cfg.env.control_frequency_hz * env.sim.model.opt.timestep))
-    raw = Batch(env.sim.model, env.num_envs, env.cfg.sim.num_threads, persistent=True)
+    raw = simulate(env.body, env.num_envs, env.cfg.sim)
     actions = 0.3 * torch.randn(steps, env.num_envs, env.num_actions, generator=generator)
-    excitation = env.excitation(actions).double().numpy()
+    excitation = env.excitation(actions)
 
     def step_env() -> None:
         for action in actions:
@@ -51,12 +50,10 @@ def measure_env(env: MotionTrackingEnv, rounds: int, steps: int) -> dict[str, An
 
     def step_physics() -> None:
         for action in excitation:
-            raw.ctrl[:] = action
-            raw.step(nstep=substeps)
+            raw.step(action, substeps)
 
     def measure_pair(_: int) -> tuple[float, float]:
-        raw.state[:] = env.sim.state_dict()["state"].numpy()
-        raw.forward(stage=mujoco.mjtStage.mjSTAGE_VEL)
+        raw.load_state_dict(env.sim.state_dict())
         return seconds(step_physics), seconds(step_env)
 
     physics, whole = steps * env.num_envs / in_rounds(measure_pair, rounds).T
