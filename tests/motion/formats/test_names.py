@@ -21,7 +21,7 @@ from motion_files import (
 )
 from rich.console import Console
 
-from msemu.cli.motion.show import clip_table
+from msemu.cli.motion.show import show_clip
 from msemu.errors import MsemuError
 from msemu.motion.formats.read import ReadOptions, read_clip, read_source
 
@@ -352,7 +352,7 @@ def test_names_of_a_file_are_printed_as_they_stand(legs, tmp_path):
     clip = read_clip(write(tmp_path / "a.mot", storage_text(angles, True)), legs, fps=100.0)
     clip.license = "\x1b]0;title\x07 [/b]"
     console = Console(width=1000, file=io.StringIO())
-    console.print(clip_table(clip, "[/i].npz"))
+    show_clip(console, clip, "[/i].npz")
     text = console.file.getvalue()
     assert "\x1b" not in text and "\x07" not in text
     for part in ("not used: [red]emg, a?[31mb", "?]0;title? [/b]", "[/i].npz"):

@@ -11,7 +11,7 @@ from rich.table import Table
 from msemu.cli.motion.options import InfoCfg, PlayClipCfg
 from msemu.console import progress, write_json
 from msemu.errors import MsemuError
-from msemu.files import save_image
+from msemu.files import printable, save_image
 from msemu.findings import COLORS, Finding, worst_first
 from msemu.models import load_body
 from msemu.motion.clip import MotionClip
@@ -76,13 +76,13 @@ def show_clip(console: Console, clip: MotionClip, title: str) -> None:
 
 
 def _clip_table(clip: MotionClip, title: str) -> Table:
-    table = Table("", "value", "verdict", title=escape(title), show_header=False)
-    table.add_row("motion", escape(clip.name))
-    table.add_row("body", escape(f"{clip.body}, {len(clip.joint_names)} joints"))
+    table = Table("", "value", "verdict", title=_plain(title), show_header=False)
+    table.add_row("motion", _plain(clip.name))
+    table.add_row("body", _plain(f"{clip.body}, {len(clip.joint_names)} joints"))
     table.add_row("length", f"{clip.num_frames} frames at {clip.fps:g} Hz, {clip.duration_s:.2f} s")
     table.add_row("repeats", f"yes, {clip.cycle_displacement[0]:.3f} m per cycle" if clip.cyclic else "no")
-    table.add_row("source", escape(clip.source))
-    table.add_row("license", escape(clip.license) or "not stated in the file")
+    table.add_row("source", _plain(clip.source))
+    table.add_row("license", _plain(clip.license) or "not stated in the file")
     table.add_section()
     found = {finding.subject: finding for finding in worst_first(judge(clip.quality))}
     for label, pattern in _QUALITY_ROWS:
@@ -91,6 +91,11 @@ def _clip_table(clip: MotionClip, title: str) -> Table:
             verdict = next((_verdict(finding) for name, finding in found.items() if name in names), "good")
             table.add_row(label, pattern.format(**clip.quality), verdict)
     return table
+
+
+def _plain(text: str) -> str:
+    """Return a text from a file without control characters and as it stands, whatever Rich means by brackets."""
+    return escape(printable(text, len(text)))
 
 
 def _verdict(finding: Finding) -> str:
