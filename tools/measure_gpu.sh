@@ -1,24 +1,69 @@
 #!/usr/bin/env bash
-# Measures msemu on this machine's CUDA device: training and physics rates of both whole bodies over the number of
-# environments, with memory, and the cost of each muscle level. Everything goes to the folder OUT.
+# Measures msemu on this machine's CUDA device, the most important figures first: training steps per second of whole bodies,
+# exact muscle paths against the engine's tendons, then numbers of environments, muscle levels and memory. Each figure is
+# printed and saved when it is made; what does not fit into the time is left out and named.
 #
-#   tools/measure_gpu.sh [OUT]
+#   tools/measure_gpu.sh [--minutes M] [--device D] [--tiny] [OUT]
+#
+#   --minutes M    time for all of it (default 60)
+#   --device D     cuda, or cpu for Warp's own device (default cuda)
+#   --tiny         a few environments of the smallest body, to try the script itself
+#   OUT            folder for the figures (default gpu_figures)
 #
 # MS-Human-700 takes part when MSEMU_MS_HUMAN_700 names its folder.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-out=${1:-gpu_figures}
-mkdir -p "$out"
 
-nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv | tee "$out/device.csv"
-
-bodies=(myolegs myofullbody)
-if [[ -n ${MSEMU_MS_HUMAN_700:-} ]]; then
-  bodies+=(ms_human_700)
-fi
-for body in "${bodies[@]}"; do
-  msemu-bench train --bodies "$body" --engine warp --device cuda --num-envs 1024 2048 4096 8192 --iterations 5 \
-    --json "$out/train_$body.json" --plot "$out/train_$body.png" | tee "$out/train_$body.txt"
+minutes=60 device=cuda out=gpu_figures
+bodies=(myofullbody) sizes=(4096 1024 2048 8192) iterations=3
+[[ -z ${MSEMU_MS_HUMAN_700:-} ]] || bodies+=(ms_human_700)
+while [ $# -gt 0 ]; do
+    case $1 in
+        --minutes | --device)
+            [ $# -ge 2 ] || { echo "error: $1 needs a value" >&2; exit 2; }
+            if [ "$1" = --minutes ]; then minutes=$2; else device=$2; fi
+            shift 2
+            ;;
+        --tiny) bodies=(myolegs) sizes=(2 3) iterations=1; shift ;;
+        -h | --help)
+            sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"
+            exit 0
+            ;;
+        -*) echo "error: unknown option $1; see: $0 --help" >&2; exit 2 ;;
+        *) out=$1; shift ;;
+    esac
 done
-msemu-bench muscle --device cuda --bodies "${bodies[@]:1}" --step-num-envs 4096 \
-  --json "$out/muscle.json" | tee "$out/muscle.txt"
+[[ $minutes =~ ^[1-9][0-9]*$ ]] || { echo "error: --minutes takes a whole number above 0, not $minutes" >&2; exit 2; }
+mkdir -p "$out"
+end=$((SECONDS + 60 * minutes))
+left_out=()
+
+# measure NAME WORDS...: one benchmark into NAME.json and NAME.txt, within the time that is left.
+measure() {
+    local name=$1 left=$((end - SECONDS))
+    shift
+    if ((left < 5)); then left_out+=("$name"); return; fi
+    timeout --kill-after 10 "$left" msemu-bench "$@" --json "$out/$name.json" 2>&1 | tee "$out/$name.txt" \
+        || left_out+=("$name")
+}
+
+train() {
+    measure "train_$1_$2_$3" train --bodies "$1" --num-envs "$2" --paths "$3" --engine warp --device "$device" \
+        --iterations $iterations
+}
+
+[[ $device == cpu ]] || nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv | tee "$out/device.csv"
+for body in "${bodies[@]}"; do train "$body" "${sizes[0]}" exact; done
+for body in "${bodies[@]}"; do
+    measure "paths_$body" paths --body "$body" --num-envs "${sizes[0]}" --engine warp --device "$device" --rounds $iterations
+done
+for body in "${bodies[@]}"; do train "$body" "${sizes[0]}" engine; done
+for size in "${sizes[@]:1}"; do
+    for body in "${bodies[@]}"; do train "$body" "$size" exact; done
+done
+measure muscle muscle --device "$device" --bodies "${bodies[@]}" --step-num-envs "${sizes[0]}" --rounds $iterations
+
+ls "$out"/*.json
+if ((${#left_out[@]})); then
+    echo "left out or failed for want of time or memory: ${left_out[*]}" >&2
+    exit 1
+fi

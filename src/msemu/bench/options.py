@@ -11,6 +11,7 @@ from msemu.schema.ranges import Count, Known, NotEmpty, Range, Seconds, Seed, Th
 
 Counts = Annotated[tuple[Count, ...], NotEmpty()]
 Names = Annotated[tuple[str, ...], NotEmpty()]
+Paths = Annotated[str, Known(("exact", "engine"))]
 
 
 @dataclass
@@ -63,7 +64,8 @@ class CapacityBenchCfg:
 class PathsBenchCfg(TimingCfg):
     """Physics on msemu's exact muscle paths against the engine's tendons, from the same states.
 
-    CPU time of one thread, in pairs whose order takes turns, so that the ratio holds on a busy machine.
+    They take turns in pairs, so that the ratio holds on a busy machine: by CPU time of one thread in the mujoco engine,
+    by the clock in the warp engine.
     """
 
     body: str = "myolegs"
@@ -77,6 +79,10 @@ class PathsBenchCfg(TimingCfg):
     """Physics time step [s]."""
     level: Annotated[str, Known(LEVELS)] = "mujoco"
     """Level of the muscle: mujoco, rigid or elastic."""
+    engine: Annotated[str, Known(("auto", "mujoco", "warp"))] = "mujoco"
+    """Physics engine: auto, mujoco, warp."""
+    device: str = "cpu"
+    """Where bodies are simulated: cpu, cuda, auto."""
 
 
 @dataclass
@@ -196,6 +202,8 @@ class TrainBenchCfg:
     """Numbers of environments."""
     engine: Names = ("auto",)
     """Physics engines: auto, mujoco, warp."""
+    paths: Annotated[tuple[Paths, ...], NotEmpty()] = ("exact",)
+    """Paths of the muscles: exact, engine."""
     agent: Names = ("ppo",)
     """Agents: names of cfg/agent."""
     device: str = "auto"

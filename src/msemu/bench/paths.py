@@ -9,12 +9,12 @@ from rich.table import Table
 
 from msemu.bench.options import PathsBenchCfg
 from msemu.bench.subject import moving_bodies
-from msemu.bench.timing import cells, in_rounds, named_summary, publish
+from msemu.bench.timing import cells, in_rounds, named_summary, publish, synchronize
 from msemu.models import Body, load_body
 from msemu.models.simulated import simulate
 from msemu.muscle.parameters import MuscleParameters
 from msemu.schema import MuscleCfg, SimCfg
-from msemu.sim import Simulation
+from msemu.sim import CpuSimulation, Simulation
 
 _SUBSTEPS, _PARITY_STEPS = 10, 50
 _ACTIVATION = 0.1
@@ -24,7 +24,7 @@ def bench_paths(args: PathsBenchCfg) -> None:
     """Measure, print and write the figures."""
     body = load_body(args.body, args.body_path)
     figures = measure_paths(body, args)
-    title = f"{body.name}, {body.num_muscles} muscles, {args.num_envs} bodies, one thread"
+    title = f"{body.name}, {body.num_muscles} muscles, {args.num_envs} bodies"
     table = Table("figure", "value", title=title)
     for name, value in figures.items():
         if not name.endswith("_quartiles"):
@@ -34,39 +34,44 @@ def bench_paths(args: PathsBenchCfg) -> None:
 
 
 def measure_paths(body: Body, args: PathsBenchCfg) -> dict[str, Any]:
-    """Time physics steps from the same states, in pairs, the order taking turns; CPU time of one thread counts.
+    """Time physics steps from the same states, in pairs, the order taking turns.
 
     Returns:
-        ``speedup`` of the exact paths with quartiles, the simulated time a second of CPU time gives on both, and how
-        far apart both are: length [m], muscle force [F0] and moment arms [m] of the first state, and joints [rad or m]
-        after 50 physics steps.
+        ``speedup`` of the exact paths with quartiles, the simulated time that a second gives on both, and how far apart
+        both are: length [m], muscle force [F0] and moment arms [m] of the first state, and joints [rad or m] after 50
+        physics steps.
     """
-    cfg = SimCfg(device="cpu", num_threads=1, timestep_s=args.timestep_s, muscle=MuscleCfg(level=args.level))
+    muscle = MuscleCfg(level=args.level)
+    cfg = SimCfg(engine=args.engine, device=args.device, num_threads=1, timestep_s=args.timestep_s, muscle=muscle)
     exact, engine = (simulate(body, args.num_envs, replace(cfg, paths=paths)) for paths in ("exact", "engine"))
-    everything, qpos, qvel, excitation = moving_bodies(body, args.num_envs)
+    clock = time.process_time if isinstance(exact, CpuSimulation) else time.perf_counter
+    start = tuple(values.to(exact.device) for values in moving_bodies(body, args.num_envs))
+    *state, excitation = start
     activation = torch.full_like(excitation, _ACTIVATION)
 
-    def cpu_seconds(sim: Simulation) -> float:
-        sim.reset(everything, qpos, qvel, activation)
-        start = time.process_time()
+    def taken(sim: Simulation) -> float:
+        sim.reset(*state, activation)
+        synchronize(sim.device)
+        begin = clock()
         for _ in range(args.steps):
             sim.step(excitation, _SUBSTEPS)
-        return time.process_time() - start
+        synchronize(sim.device)
+        return clock() - begin
 
     def both(number: int) -> list[float]:
         if number % 2:
-            return [cpu_seconds(exact), cpu_seconds(engine)]
-        return [cpu_seconds(engine), cpu_seconds(exact)][::-1]
+            return [taken(exact), taken(engine)]
+        return [taken(engine), taken(exact)][::-1]
 
     ours, theirs = in_rounds(both, args.rounds).T
     simulated_s = args.num_envs * args.steps * _SUBSTEPS * args.timestep_s
+    per = "cpu_s" if clock is time.process_time else "s"
     rates = named_summary(
         speedup=theirs / ours,
-        simulated_s_per_cpu_s=simulated_s / ours,
-        engine_simulated_s_per_cpu_s=simulated_s / theirs,
+        **{f"simulated_s_per_{per}": simulated_s / ours, f"engine_simulated_s_per_{per}": simulated_s / theirs},
     )
     for sim in (exact, engine):
-        sim.reset(everything, qpos, qvel, activation)
+        sim.reset(*state, activation)
     return {"timestep_s": args.timestep_s, **rates, **_parity(body, exact, engine, excitation)}
 
 
@@ -74,7 +79,7 @@ def _parity(body: Body, exact: Simulation, engine: Simulation, excitation: torch
     def difference(name: str) -> torch.Tensor:
         return (getattr(exact, name) - getattr(engine, name)).abs()
 
-    strongest = torch.from_numpy(MuscleParameters.of(body.model).max_isometric_force)
+    strongest = torch.from_numpy(MuscleParameters.of(body.model).max_isometric_force).to(exact.device)
     first = {
         "length_difference_m": difference("muscle_length").max(),
         "moment_arm_difference_m": (exact.moment_arms() - engine.moment_arms()).abs().max(),

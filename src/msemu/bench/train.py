@@ -48,7 +48,7 @@ DEFINITIONS = {
 def bench_train(args: TrainBenchCfg) -> None:
     """Measure, print and write the figures."""
     rows = []
-    for subject in itertools.product(args.bodies, args.engine, args.agent, args.num_envs):
+    for subject in itertools.product(args.bodies, args.engine, args.paths, args.agent, args.num_envs):
         with Console().status(", ".join(map(str, subject))):
             rows.append(_measure(args, *subject))
     facts = {"machine": provenance.machine(), "git": provenance.git_state(), "versions": provenance.versions()}
@@ -61,23 +61,24 @@ def bench_train(args: TrainBenchCfg) -> None:
         plot_training(rows, args.plot)
 
 
-def _measure(args: TrainBenchCfg, body: str, engine: str, agent: str, num_envs: int) -> dict[str, Any]:
+def _measure(args: TrainBenchCfg, body: str, engine: str, paths: str, agent: str, num_envs: int) -> dict[str, Any]:
     """Measure one row."""
     settings = load(AgentCfg, cfg_file("agent", agent))
     if settings.runner != AgentCfg.runner:
         raise MsemuError(f"msemu-bench train times learning from rollouts; {agent} learns from a memory")
     device = pick_device(args.device)
     torch.manual_seed(args.seed)
-    sim = {"num_threads": args.threads, "engine": engine, "device": "cpu" if engine == "mujoco" else args.device}
+    sim = {"num_threads": args.threads, "engine": engine, "paths": paths}
+    sim["device"] = "cpu" if engine == "mujoco" else args.device
     env = tracking_env(body, args.body_path, args.motion, num_envs, args.seed, **sim)
     with tempfile.TemporaryDirectory() as folder:
         figures = measure_training(env, Runner(env, settings, Path(folder), device), args.iterations)
-    row = {"body": body, "muscles": env.body.num_muscles, "engine": engine, "agent": agent, "num_envs": num_envs}
-    return row | {"physics_device": str(env.device), "learning_device": device} | figures
+    row = {"body": body, "muscles": env.body.num_muscles, "engine": engine, "paths": paths, "agent": agent}
+    return row | {"num_envs": num_envs, "physics_device": str(env.device), "learning_device": device} | figures
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    columns = ("body", "envs", "agent", "engine", "train/s", "phys/s", "ratio", "quartiles", "MB")
+    columns = ("body", "envs", "agent", "engine", "paths", "train/s", "phys/s", "ratio", "quartiles", "MB")
     table = Table(*columns, title="control steps per second, medians", box=box.SIMPLE, padding=(0, 1, 0, 0))
     for row in rows:
         rates = [f"{row[f'{key}_steps_per_s']:.0f}" for key in ("training", "physics_only")]
@@ -85,7 +86,8 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         memory = f"{row['peak_memory_mb']:.0f}"
         if "device_memory_mb" in row:
             memory += f", device {row['device_memory_mb']:.0f}"
-        table.add_row(row["body"], str(row["num_envs"]), row["agent"], row["engine"], *rates, *ratio, memory)
+        subject = (row["body"], str(row["num_envs"]), row["agent"], row["engine"], row["paths"])
+        table.add_row(*subject, *rates, *ratio, memory)
     return table
 
 
