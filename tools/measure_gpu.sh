@@ -42,8 +42,8 @@ measure() {
     local name=$1 left=$((end - SECONDS))
     shift
     if ((left < 5)); then left_out+=("$name"); return; fi
-    timeout --kill-after 10 "$left" msemu-bench "$@" --json "$out/$name.json" 2>&1 | tee "$out/$name.txt" \
-        || left_out+=("$name")
+    timeout --kill-after 10 "$left" msemu-bench "$@" --json "$out/$name.json" 2>&1 | tee "$out/$name.txt" ||
+        left_out+=("$name")
 }
 
 train() {
