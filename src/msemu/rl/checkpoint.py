@@ -30,7 +30,7 @@ _UNBOUNDED = ("env", "logger", "best_error_cm", "replay")
 """What of a checkpoint nobody learned, and which may hold an infinite number."""
 _OPTIONAL = ("head", "control_steps", "regularizers", "cuda")
 """What checkpoints of earlier releases, or of other machines, do not hold."""
-_PLAIN = re.compile(r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)|torch(\.storage)? \w+")
+_PLAIN = re.compile(r"collections OrderedDict|torch\._utils _rebuild_(tensor_v[23]|parameter)|torch(\.storage)? \w+")
 """What `torch.save` names for tensors."""
 _GROUP = ("params", "lr", "betas", "eps", "weight_decay")
 _LISTED = 40
@@ -41,9 +41,10 @@ def write(path: Path, content: dict[str, Any]) -> None:
     """Write a checkpoint whole or not at all, see `msemu.files.whole_file`.
 
     Raises:
-        MsemuError: The folder cannot be written, or what was learned is not finite.
+        MsemuError: The folder cannot be written, or what was learned is not finite; only a discriminator may be so, as
+            training goes on without its reward.
     """
-    if bad := _not_finite(content):
+    if bad := _not_finite({name: part for name, part in content.items() if name != "discriminator"}):
         raise MsemuError(
             f"{path} is not written: {_listed(bad)}; go on from an earlier checkpoint with a lower learning rate"
         )
