@@ -61,6 +61,8 @@ def make_body(name: str, recipe: Recipe, spec: mujoco.MjSpec, provenance: dict[s
     edits.apply_settings(spec, recipe)
     edits.free_root(spec, recipe.root_body)
     wraps.correct_wraps(spec, recipe.site_positions, recipe.wrap_radii, recipe.wrap_quaternions)
+    if not recipe.dependent_limits:
+        edits.free_dependent_joints(spec, spec.compile())
     source = spec.compile()
     neutral = poses.pose(source, recipe.root_quaternion, recipe.neutral_joints)
     data = poses.at_pose(source, neutral)

@@ -86,6 +86,8 @@ class Recipe:
     """Principal moments of inertia to set on bodies, one value for all three [kg m^2]."""
     joint_ranges: dict[str, Annotated[tuple[Finite, Finite], Ascending()]] = field(default_factory=dict)
     """Ranges of joints to set [rad or m]."""
+    dependent_limits: bool = False
+    """Whether a joint that a coupling prescribes has limits of its own beside those of its driver, as in the source."""
     site_positions: dict[str, Vector] = field(default_factory=dict)
     """Places of a tendon's points, or of sites that say on which side it wraps, in the frames of their bodies [m]."""
     wrap_radii: dict[str, Positive] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 
+import mujoco
 import numpy as np
 import pytest
 
@@ -81,8 +82,16 @@ def test_implausible_fiber_length(legs):
 
 
 def test_coupling_beyond_the_range(legs):
-    legs.spec.joint("knee_angle_rotation3_r").range = [0.0, 0.1]
-    assert subjects(check_body(recompiled(legs)), "warning", "coupling") >= {"knee_angle_rotation3_r"}
+    joint = legs.spec.joint("knee_angle_rotation3_r")
+    joint.range, joint.limited = [0.0, 0.1], mujoco.mjtLimited.mjLIMITED_TRUE
+    assert subjects(check_body(recompiled(legs)), "warning", "coupling") == {"knee_angle_rotation3_r"}
+
+
+def test_couplings_of_the_source_lead_beyond_its_ranges():
+    recipe = dataclasses.replace(load_recipe("myolegs"), dependent_limits=True)
+    spec, _ = read_mjcf(recipe.source.find()[0])
+    beyond = subjects(check_body(make_body("test", recipe, spec, {})), "warning", "coupling")
+    assert {"knee_angle_beta_rotation1_r", "knee_angle_beta_translation1_r"} < beyond  # those of the patella
 
 
 def test_total_mass(legs):
