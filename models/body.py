@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import mujoco
 import numpy as np
@@ -12,6 +13,9 @@ from msemu.models.couplings import Couplings
 from msemu.models.lean import make_lean
 from msemu.muscle.paths.segments import MusclePaths
 from msemu.schema import Capacity
+
+if TYPE_CHECKING:
+    from msemu.models.recipe import Recipe
 
 LANDMARKS = (
     "pelvis",
@@ -47,6 +51,7 @@ class Body:
             ``pelvis``, ``trunk``, ``head``, and on whole bodies ``upper_arm_*``, ``forearm_*``, ``hand_*``. The net
             force of the floor on a region is the sensor ``contact/<region>`` [N], in the world frame.
         capacity: Capacity of the warp engine that suits the body, where it was measured.
+        recipe: What it was made by.
         provenance: Where the model comes from: package or path, version, license, sha256 of the model files.
         paths: Paths of the muscles over the bodies of a `lean` model; None where `model` has tendons.
     """
@@ -65,6 +70,7 @@ class Body:
     landmark_quaternions: np.ndarray
     contact_regions: dict[str, np.ndarray]
     capacity: Capacity | None = None
+    recipe: "Recipe | None" = None
     provenance: dict[str, str] = field(default_factory=dict)
     paths: MusclePaths | None = None
 

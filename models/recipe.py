@@ -1,17 +1,21 @@
 """The schema of a body recipe; the values are in `cfg/body/*.yaml`, in plug-ins and in files of the user's own."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
+import mujoco
+import numpy as np
+
 from msemu import config
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 from msemu.models.body import LANDMARKS
+from msemu.models.segments import Axes, Proportion, SegmentCfg, Vector
 from msemu.models.sources import Source
 from msemu.registry import find_body
 from msemu.schema import Capacity
 from msemu.schema.ranges import Ascending, Finite, Positive, Range
 
-Vector = tuple[Finite, Finite, Finite]
 Quaternion = tuple[Finite, Finite, Finite, Finite]
 _FEET = ("foot_r", "foot_l")
 
@@ -82,6 +86,14 @@ class Recipe:
     """Bodies that become rigid in the neutral pose with everything below them, and lose their muscles."""
     capacity: Capacity | None = None
     """Capacity of the warp engine; None leaves it to the configuration of the simulation."""
+    mass_kg: Annotated[float, Range(0)] = 0.0
+    """Mass of the whole body, divided among its segments [kg]; that of the source where there are no segments."""
+    proportions: dict[str, Proportion] = field(default_factory=dict)
+    """Rows of a table of anthropometry; in YAML ``male`` or ``female`` stands for those of cfg/anthropometry."""
+    points: dict[str, LandmarkCfg] = field(default_factory=dict)
+    """Ends of segments that are no landmarks."""
+    segments: dict[str, SegmentCfg] = field(default_factory=dict)
+    """Segments whose mass, center and inertia are those of the rows; together they are the whole body."""
     rotational_inertia: dict[str, Positive] = field(default_factory=dict)
     """Principal moments of inertia to set on bodies, one value for all three [kg m^2]."""
     joint_ranges: dict[str, Annotated[tuple[Finite, Finite], Ascending()]] = field(default_factory=dict)
@@ -99,6 +111,9 @@ class Recipe:
     straightened_wraps: tuple[str, ...] = ()
     """Tendons with both ends on one bone that are led straight instead of over a cylinder of another bone."""
 
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why findings of the check are left as they are, by ``<check> <subject>``; ``*`` stands for any letters."""
+
     def __post_init__(self) -> None:
         for kind, wanted, given in (
             ("landmarks", LANDMARKS, self.landmarks),
@@ -107,6 +122,31 @@ class Recipe:
             missing = [name for name in wanted if name not in given]
             if missing:
                 raise MsemuError(f"the recipe '{self.title}' lacks the {kind} {', '.join(missing)}")
+        for name, segment in self.segments.items():
+            self._require(f"the row of the segment '{name}'", segment.row, self.proportions)
+            if segment.ends and not min(self.proportions[segment.row].radii) > 0:
+                raise MsemuError(f"the segment '{name}' has ends, but its row '{segment.row}' has no center and radii")
+            for end in segment.ends or ():
+                self._require(f"an end of the segment '{name}'", end, {**self.landmarks, **self.points})
+        if self.segments and self.mass_kg <= 0:
+            raise MsemuError(
+                f"the recipe '{self.title}' divides a mass among segments, but its mass_kg is not positive"
+            )
+
+    def _require(self, what: str, name: str, known: Iterable[str]) -> None:
+        if name not in known:
+            raise MsemuError(f"the recipe '{self.title}' has no '{name}' as {what}{suggestion(name, list(known))}")
+
+    def axes(self, segment: SegmentCfg, data: mujoco.MjData) -> Axes:
+        """Return the axes of a segment that has ends; ``data`` holds the neutral pose."""
+        start, end = (self.place(point, data) for point in segment.ends or ())
+        return Axes.between(start, end, segment.across)
+
+    def place(self, point: str, data: mujoco.MjData) -> np.ndarray:
+        """Return where a landmark or another point is in the pose of ``data`` [m], shape [3]."""
+        found = self.landmarks.get(point) or self.points[point]
+        body = data.body(found.body)
+        return body.xpos + body.xmat.reshape(3, 3) @ found.position
 
 
 def load_recipe(name: str) -> Recipe:
@@ -122,6 +162,12 @@ def load_recipe(name: str) -> Recipe:
     regions = values.get("contact_regions")
     if isinstance(regions, dict):
         values["contact_regions"] = {name: region for name, region in regions.items() if region is not None}
+    sex = values.get("proportions")
+    if isinstance(sex, str):
+        table = config.read_yaml(config.cfg_file("anthropometry", "de_leva_1996"))
+        if sex not in table:
+            raise MsemuError(f"{path}: proportions: no '{sex}' in the table{suggestion(sex, list(table))}")
+        values["proportions"] = table[sex]
     recipe = config.build(Recipe, values, str(path))
     return replace(recipe, source=recipe.source.beside(path))
 

@@ -1,11 +1,15 @@
 """The validator: what is wrong or noteworthy in a body."""
 
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
 import mujoco
 import numpy as np
 
 from msemu.findings import Finding, Severity, worst_first
 from msemu.models.body import Body
 from msemu.models.checks.muscles import check_muscles
+from msemu.models.checks.segments import check_segments
 from msemu.models.checks.symmetry import check_symmetry
 from msemu.models.poses import dependent_ranges, random_poses, scalar_joints
 
@@ -17,10 +21,22 @@ _LIMIT_EXCESS = 1e-3  # rad or m
 def check_body(body: Body) -> list[Finding]:
     """Validate a body; the worst findings come first.
 
-    Compared are left and right, muscles over random poses, couplings, mass and inertia.
+    Compared are left and right, muscles over random poses, couplings, mass and inertia, segments with anthropometry.
     """
-    findings = [*_mass(body), *_inertia(body), *_couplings(body), *check_symmetry(body), *check_muscles(body)]
-    return worst_first(findings)
+    mechanics = [*_mass(body), *check_segments(body), *_inertia(body), *_couplings(body)]
+    reasons = body.recipe.reasons if body.recipe else {}
+    findings = [*mechanics, *check_symmetry(body), *check_muscles(body)]
+    return worst_first(_with_reason(finding, reasons) for finding in findings)
+
+
+def _with_reason(finding: Finding, reasons: dict[str, str]) -> Finding:
+    """Add why the recipe leaves it as it is; with a reason it is no error any more."""
+    title = f"{finding.check} {finding.subject}"
+    reason = next((reason for pattern, reason in reasons.items() if fnmatchcase(title, pattern)), None)
+    if reason is None:
+        return finding
+    severity: Severity = "warning" if finding.severity == "error" else finding.severity
+    return replace(finding, severity=severity, message=f"{finding.message} ({reason})")
 
 
 def _mass(body: Body) -> list[Finding]:

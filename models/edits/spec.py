@@ -22,7 +22,9 @@ def require_bodies(spec: mujoco.MjSpec, recipe: Recipe) -> None:
         MsemuError: It does not, so it is not the model that the recipe is for.
     """
     named = [recipe.root_body, *recipe.held, *recipe.rotational_inertia]
+    named += [segment.body for segment in recipe.segments.values() if segment.body]
     parts: list[LandmarkCfg | CapsuleCfg] = [*recipe.landmarks.values(), *recipe.contact_capsules.values()]
+    parts += recipe.points.values()
     named += [part.body for part in parts]
     named += [region.body or region.subtree for region in recipe.contact_regions.values()]
     for name in named:
