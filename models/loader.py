@@ -62,6 +62,7 @@ def make_body(name: str, recipe: Recipe, spec: mujoco.MjSpec, provenance: dict[s
     edits.apply_settings(spec, recipe)
     edits.free_root(spec, recipe.root_body)
     wraps.correct_wraps(spec, recipe.site_positions, recipe.wrap_radii, recipe.wrap_quaternions)
+    wraps.free_sides(spec, recipe.freed_sides)
     source = spec.compile()
     neutral = poses.pose(source, recipe.root_quaternion, recipe.neutral_joints)
     if not recipe.dependent_limits:

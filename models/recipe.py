@@ -106,6 +106,8 @@ class Recipe:
     """Radii of wrapping geoms to set [m]."""
     wrap_quaternions: dict[str, Quaternion] = field(default_factory=dict)
     """Orientations of wrapping geoms to set (w, x, y, z), in the frames of their bodies."""
+    freed_sides: tuple[str, ...] = ()
+    """Side sites that no longer hold: their tendons go the short way round the geom."""
     replaced_wraps: tuple[str, ...] = ()
     """Tendons that are led through points of the neutral pose's arc instead of over their cylinder."""
     straightened_wraps: tuple[str, ...] = ()
