@@ -15,6 +15,7 @@ from msemu.models.couplings import Couplings
 from msemu.models.edits import spec as edits
 from msemu.models.edits import wraps
 from msemu.models.edits.hold import hold_subtree
+from msemu.models.edits.muscles import join_muscles
 from msemu.models.edits.segments import set_segments
 from msemu.models.engine_log import log_to
 from msemu.models.muscle_paths import measure_inert_muscles
@@ -72,6 +73,7 @@ def make_body(name: str, recipe: Recipe, spec: mujoco.MjSpec, provenance: dict[s
     source = spec.compile()
     data = poses.at_pose(source, neutral)
 
+    join_muscles(spec, recipe.joined_muscles, source, data)
     wraps.replace_wraps(spec, recipe.replaced_wraps, source, data)
     wraps.straighten_wraps(spec, recipe.straightened_wraps, source, data)
     for body_name in recipe.held:

@@ -57,6 +57,18 @@ class CapsuleCfg:
 
 
 @dataclass(frozen=True)
+class JoinCfg:
+    """Lines that go on along the path of a muscle and replace it, sharing its force."""
+
+    along: str
+    """The muscle."""
+    start: str
+    """The point of its path to which the lines go from their own last one."""
+    lines: tuple[str, ...]
+    """Muscles of which each gets the share that its force has in the source."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a body is made from its source."""
 
@@ -106,6 +118,8 @@ class Recipe:
     """Radii of wrapping geoms to set [m]."""
     wrap_quaternions: dict[str, Quaternion] = field(default_factory=dict)
     """Orientations of wrapping geoms to set (w, x, y, z), in the frames of their bodies."""
+    joined_muscles: tuple[JoinCfg, ...] = ()
+    """Muscles that the source has in two parts, each of which knows nothing of the other."""
     freed_sides: tuple[str, ...] = ()
     """Side sites that no longer hold: their tendons go the short way round the geom."""
     replaced_wraps: tuple[str, ...] = ()

@@ -89,7 +89,7 @@ def muscle_lengths(model: mujoco.MjModel, data: mujoco.MjData, names: tuple[str,
 @pytest.mark.parametrize(
     ("name", "nq", "nv", "muscles", "independent", "inert", "regions"),
     [
-        ("myofullbody", 129, 128, 416, 71, 2, 15),
+        ("myofullbody", 129, 128, 414, 71, 2, 15),
         ("myolegs", 35, 34, 80, 14, 0, 9),
         pytest.param("ms_human_700", 86, 85, 700, 37, 194, 15, marks=needs_ms_human_700),
     ],
@@ -163,11 +163,40 @@ def test_myofullbody_moves_as_its_source(source):
     body = load_body("myofullbody")
     for qpos in random_poses(body.model, 3, seed=5):
         ours, theirs = kinematics(body.model, qpos), kinematics(source, qpos)
-        repaired = ("gaslat", "SUP", "TRIlong", "rect_abd", "BIClong", "DELT1", "TMAJ", "LAT3", "LTpT_T12_l")
+        repaired = ("gaslat", "SUP", "TRIlong", "rect_abd", "BIClong", "DELT1", "TMAJ", "LAT3", "LTpT_T12_l", "Ps_")
         same = [not name.startswith(repaired) for name in body.muscle_names]
         lengths = muscle_lengths(source, theirs, body.muscle_names)
         np.testing.assert_allclose(ours.actuator_length[same], lengths[same], atol=1e-12)
         np.testing.assert_allclose(ours.xpos, theirs.xpos, atol=1e-12)
+
+
+def test_the_psoas_runs_from_the_spine_to_the_thigh_once(source):
+    body = load_body("myofullbody")
+    lines = [name for name in body.muscle_names if name.startswith("Ps_")]
+    assert len(lines) == 22 and not [name for name in body.muscle_names if name.startswith("psoas")]
+    ours = np.array([body.model.actuator(name).gainprm[2] for name in lines])
+    theirs = np.array([source.actuator(name).gainprm[2] for name in lines])
+    assert ours.sum() == pytest.approx(source.actuator("psoas_r").gainprm[2] + source.actuator("psoas_l").gainprm[2])
+    np.testing.assert_allclose(ours / ours.sum(), theirs / theirs.sum(), rtol=1e-12)
+
+    qpos = np.tile(body.neutral_qpos, (3, 1))
+    hip, spine = (body.joint_names.index(joint) for joint in ("hip_flexion_r", "flex_extension"))
+    qpos[1, 7 + hip] += 1e-3
+    qpos[2, 7 + spine] += 1e-3
+    qpos = body.couplings.project(qpos)
+    right = [name for name in lines if name.endswith("_r")]
+    lengths = np.array([muscle_lengths(body.model, kinematics(body.model, pose), right) for pose in qpos])
+    by_hip, by_spine = (lengths[1:] - lengths[0]) / 1e-3
+    psoas = [
+        muscle_lengths(source, kinematics(source, by_joint_name(source, joint_values(body, pose))), ("psoas_r",))
+        for pose in qpos[:2]
+    ]
+    np.testing.assert_allclose(by_hip, (psoas[1] - psoas[0]) / 1e-3, atol=1e-6)  # that of psoas_r, 19 mm
+    assert (np.abs(by_spine) > 0.005).all()
+    limits = np.array([body.model.actuator(name).lengthrange for name in right])
+    given = source.actuator("psoas_r").lengthrange
+    np.testing.assert_allclose((lengths[0] - limits[:, 0]), psoas[0] - given[0], atol=1e-9)
+    np.testing.assert_allclose(np.diff(limits, axis=1)[:, 0], np.diff(given), atol=1e-9)
 
 
 def test_myolegs_moves_as_the_whole_body_with_its_upper_body_held(source):
@@ -188,7 +217,7 @@ def test_myolegs_moves_as_the_whole_body_with_its_upper_body_held(source):
 
 def test_myolegs_keeps_the_leg_muscles_only(source):
     legs = load_body("myolegs")
-    assert set(legs.muscle_names) < set(load_body("myofullbody").muscle_names)
+    assert set(legs.muscle_names) - set(load_body("myofullbody").muscle_names) == {"psoas_r", "psoas_l"}
     assert {"psoas_r", "psoas_l", "soleus_r", "vasint_l"} < set(legs.muscle_names)
     assert not [name for name in legs.muscle_names if name.startswith("Ps_")]
     for name in legs.muscle_names:

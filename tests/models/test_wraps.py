@@ -14,7 +14,7 @@ from msemu.models.checks import wraps
 from msemu.models.loader import make_body
 from msemu.models.muscle_paths import muscle_lengths
 from msemu.models.poses import random_poses
-from msemu.models.recipe import load_recipe
+from msemu.models.recipe import JoinCfg, load_recipe
 from msemu.models.sources import read_mjcf
 from msemu.muscle.parameters import MuscleParameters
 
@@ -279,6 +279,8 @@ def test_the_check_names_what_jumps(source_wraps, monkeypatch):
     "change",
     [
         {"freed_sides": ("nowhere",)},
+        {"joined_muscles": (JoinCfg("nowhere", "psoas_r-P2", ("Ps_L1_VB_r",)),)},
+        {"joined_muscles": (JoinCfg("psoas_r", "psoas_r-P2", ("nowhere",)),)},
         {"site_positions": {"nowhere": (0.0, 0.0, 0.0)}},
         {"wrap_radii": {"nowhere": 0.1}},
         {"wrap_quaternions": {"nowhere": (1.0, 0.0, 0.0, 0.0)}},
