@@ -14,7 +14,7 @@ from msemu.models.segments import Axes, Proportion, SegmentCfg, Vector
 from msemu.models.sources import Source
 from msemu.registry import find_body
 from msemu.schema import Capacity
-from msemu.schema.ranges import Ascending, Finite, Positive, Range
+from msemu.schema.ranges import Ascending, Finite, NotNegative, Positive, Range
 
 Quaternion = tuple[Finite, Finite, Finite, Finite]
 _FEET = ("foot_r", "foot_l")
@@ -98,7 +98,7 @@ class Recipe:
     """Bodies that become rigid in the neutral pose with everything below them, and lose their muscles."""
     capacity: Capacity | None = None
     """Capacity of the warp engine; None leaves it to the configuration of the simulation."""
-    mass_kg: Annotated[float, Range(0)] = 0.0
+    mass_kg: NotNegative = 0.0
     """Mass of the whole body, divided among its segments [kg]; that of the source where there are no segments."""
     proportions: dict[str, Proportion] = field(default_factory=dict)
     """Rows of a table of anthropometry; in YAML ``male`` or ``female`` stands for those of cfg/anthropometry."""
