@@ -4,26 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import mujoco
 import numpy as np
 
 from msemu.models.couplings import Couplings
 from msemu.models.lean import make_lean
+from msemu.models.recipe import Recipe
 from msemu.muscle.paths.segments import MusclePaths
 from msemu.schema import Capacity
-
-if TYPE_CHECKING:
-    from msemu.models.recipe import Recipe
-
-LANDMARKS = (
-    "pelvis",
-    "thorax",
-    "head",
-    *(f"{joint}_{side}" for side in "rl" for joint in ("hip", "knee", "ankle", "toe", "shoulder", "elbow", "wrist")),
-)
-"""The 17 landmarks that every recipe names: joint centers, and the middle of pelvis, thorax and head."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +59,7 @@ class Body:
     landmark_quaternions: np.ndarray
     contact_regions: dict[str, np.ndarray]
     capacity: Capacity | None = None
-    recipe: "Recipe | None" = None
+    recipe: Recipe | None = None
     provenance: dict[str, str] = field(default_factory=dict)
     paths: MusclePaths | None = None
 
