@@ -10,6 +10,7 @@ import numpy as np
 from msemu.config import build, to_dict
 from msemu.errors import MsemuError
 from msemu.models import poses
+from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.models.body import Body
 from msemu.models.couplings import Couplings
 from msemu.models.edits import spec as edits
@@ -18,7 +19,6 @@ from msemu.models.edits.hold import hold_subtree
 from msemu.models.edits.muscles import join_muscles
 from msemu.models.edits.segments import set_segments
 from msemu.models.engine_log import log_to
-from msemu.models.landmarks import LANDMARKS
 from msemu.models.muscle_paths import measure_inert_muscles
 from msemu.models.recipe import Recipe, load_recipe
 from msemu.models.sources import read_mjcf

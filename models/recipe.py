@@ -9,8 +9,8 @@ import numpy as np
 
 from msemu import config
 from msemu.errors import MsemuError, suggestion
-from msemu.models.landmarks import LANDMARKS
-from msemu.models.segments import Axes, Proportion, SegmentCfg, Vector
+from msemu.models.anatomy.landmarks import LANDMARKS
+from msemu.models.anatomy.segments import Axes, Proportion, SegmentCfg, Vector
 from msemu.models.sources import Source
 from msemu.registry import find_body
 from msemu.schema import Capacity
@@ -85,7 +85,7 @@ class Recipe:
     root_quaternion: Quaternion
     """Root orientation (w, x, y, z) in which the body stands upright and faces +x; normalized on use."""
     landmarks: dict[str, LandmarkCfg]
-    """The landmarks of `msemu.models.landmarks.LANDMARKS`."""
+    """The landmarks of `msemu.models.anatomy.landmarks.LANDMARKS`."""
     contact_regions: dict[str, RegionCfg]
     """Regions that can touch the floor; geoms outside them cannot."""
     motions: str | tuple[str, ...] = "all"

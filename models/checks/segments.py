@@ -1,9 +1,9 @@
 """Checks of the mass of segments against a table of anthropometry."""
 
 from msemu.findings import Finding
+from msemu.models.anatomy.segments import MassDistribution, segment_bodies
 from msemu.models.body import Body
 from msemu.models.poses import at_pose
-from msemu.models.segments import MassDistribution, segment_bodies
 
 _RELATIVE = 0.1
 

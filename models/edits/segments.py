@@ -3,8 +3,8 @@
 import mujoco
 import numpy as np
 
+from msemu.models.anatomy.segments import Axes, MassDistribution, Proportion, segment_bodies
 from msemu.models.recipe import Recipe
-from msemu.models.segments import Axes, MassDistribution, Proportion, segment_bodies
 
 _LEAST = 0.01
 """Least share of its second moment that a body keeps where the others have all that the table gives."""

@@ -10,8 +10,8 @@ from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
+from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.models.geoms import lowest_points
-from msemu.models.landmarks import LANDMARKS
 from msemu.motion.clip import MotionClip
 from msemu.motion.geometry import find_feet, landmark_path, sole_heights
 from msemu.motion.library.catalogue import find_entry

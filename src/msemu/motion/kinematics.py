@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.models.body import Body
-from msemu.models.landmarks import LANDMARKS
 from msemu.motion import rotation
 
 ROOT = LANDMARKS.index("pelvis")

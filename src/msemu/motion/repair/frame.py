@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.models.body import Body
 from msemu.models.geoms import points_below
-from msemu.models.landmarks import LANDMARKS
 from msemu.motion.flight import CONTACT_HEIGHT_M, central_velocity, momentum_of
 
 _TOUCHING_M = 0.5 * CONTACT_HEIGHT_M

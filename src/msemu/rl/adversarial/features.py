@@ -23,8 +23,8 @@ import numpy as np
 import torch
 
 from msemu.errors import MsemuError, suggestion
+from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.models.body import Body
-from msemu.models.landmarks import LANDMARKS
 from msemu.motion import rotation
 from msemu.motion.kinematics import ROOT, Kinematics
 
