@@ -9,7 +9,8 @@ if not __name__.startswith("msemu."):
 from msemu.registry import list_bodies
 
 if TYPE_CHECKING:
-    from msemu.models.body import LANDMARKS, Body
+    from msemu.models.anatomy.landmarks import LANDMARKS
+    from msemu.models.body import Body
     from msemu.models.loader import load_body
 
 __all__ = ["LANDMARKS", "Body", "list_bodies", "load_body"]
@@ -22,5 +23,6 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from msemu.models import body, loader
+    from msemu.models.anatomy import landmarks
 
-    return getattr(loader if name == "load_body" else body, name)
+    return getattr({"LANDMARKS": landmarks, "load_body": loader}.get(name, body), name)

@@ -10,16 +10,9 @@ import numpy as np
 
 from msemu.models.couplings import Couplings
 from msemu.models.lean import make_lean
+from msemu.models.recipe import Recipe
 from msemu.muscle.paths.segments import MusclePaths
 from msemu.schema import Capacity
-
-LANDMARKS = (
-    "pelvis",
-    "thorax",
-    "head",
-    *(f"{joint}_{side}" for side in "rl" for joint in ("hip", "knee", "ankle", "toe", "shoulder", "elbow", "wrist")),
-)
-"""The 17 landmarks that every recipe names: joint centers, and the middle of pelvis, thorax and head."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +40,7 @@ class Body:
             ``pelvis``, ``trunk``, ``head``, and on whole bodies ``upper_arm_*``, ``forearm_*``, ``hand_*``. The net
             force of the floor on a region is the sensor ``contact/<region>`` [N], in the world frame.
         capacity: Capacity of the warp engine that suits the body, where it was measured.
+        recipe: What it was made by.
         provenance: Where the model comes from: package or path, version, license, sha256 of the model files.
         paths: Paths of the muscles over the bodies of a `lean` model; None where `model` has tendons.
     """
@@ -65,6 +59,7 @@ class Body:
     landmark_quaternions: np.ndarray
     contact_regions: dict[str, np.ndarray]
     capacity: Capacity | None = None
+    recipe: Recipe | None = None
     provenance: dict[str, str] = field(default_factory=dict)
     paths: MusclePaths | None = None
 

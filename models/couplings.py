@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+_RANGE_STEPS = 1001
+
 
 @dataclass(frozen=True)
 class Couplings:
@@ -67,6 +69,15 @@ class Couplings:
     def reduction(self, qpos: np.ndarray, dofs: np.ndarray) -> np.ndarray:
         """Return the derivative of all velocities by those of the degrees of freedom ``dofs`` [D], shape [nv, D]."""
         return self.project_velocity(qpos, np.eye(len(self.reference) - 1)[dofs]).T
+
+    def ranges(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Return the least and greatest value of each dependent joint over the range of its driver, shape [C, 2].
+
+        Each joint has one driver, so all drivers go through their ranges, from ``low`` to ``high`` [nq], at once.
+        """
+        share = np.linspace(0.0, 1.0, _RANGE_STEPS)[:, None]
+        values = self.project(low + share * (high - low))[:, self.dependent]
+        return np.stack([values.min(axis=0), values.max(axis=0)], axis=1)
 
     def _offset(self, qpos: np.ndarray) -> np.ndarray:
         return np.where(self.driver >= 0, qpos[..., self.driver] - self.reference[self.driver], 0.0)

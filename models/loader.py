@@ -10,11 +10,14 @@ import numpy as np
 from msemu.config import build, to_dict
 from msemu.errors import MsemuError
 from msemu.models import poses
-from msemu.models.body import LANDMARKS, Body
+from msemu.models.anatomy.landmarks import LANDMARKS
+from msemu.models.body import Body
 from msemu.models.couplings import Couplings
 from msemu.models.edits import spec as edits
 from msemu.models.edits import wraps
 from msemu.models.edits.hold import hold_subtree
+from msemu.models.edits.muscles import join_muscles
+from msemu.models.edits.segments import set_segments
 from msemu.models.engine_log import log_to
 from msemu.models.muscle_paths import measure_inert_muscles
 from msemu.models.recipe import Recipe, load_recipe
@@ -61,10 +64,17 @@ def make_body(name: str, recipe: Recipe, spec: mujoco.MjSpec, provenance: dict[s
     edits.apply_settings(spec, recipe)
     edits.free_root(spec, recipe.root_body)
     wraps.correct_wraps(spec, recipe.site_positions, recipe.wrap_radii, recipe.wrap_quaternions)
+    wraps.free_sides(spec, recipe.freed_sides)
     source = spec.compile()
     neutral = poses.pose(source, recipe.root_quaternion, recipe.neutral_joints)
+    if not recipe.dependent_limits:
+        edits.free_dependent_joints(spec, source)
+    if recipe.segments:
+        set_segments(spec, recipe, source, poses.at_pose(source, neutral))
+    source = spec.compile()
     data = poses.at_pose(source, neutral)
 
+    join_muscles(spec, recipe.joined_muscles, source, data)
     wraps.replace_wraps(spec, recipe.replaced_wraps, source, data)
     wraps.straighten_wraps(spec, recipe.straightened_wraps, source, data)
     for body_name in recipe.held:
@@ -94,5 +104,6 @@ def make_body(name: str, recipe: Recipe, spec: mujoco.MjSpec, provenance: dict[s
         landmark_quaternions=model.site_quat[landmarks],
         contact_regions=regions,
         capacity=recipe.capacity,
+        recipe=recipe,
         provenance=provenance,
     )

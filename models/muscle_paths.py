@@ -16,6 +16,15 @@ def muscle_lengths(model: mujoco.MjModel, poses: np.ndarray) -> np.ndarray:
     return np.stack([lengths for lengths, _ in paths_along(model, poses)])
 
 
+def tendon_lengths(model: mujoco.MjModel, poses: np.ndarray) -> np.ndarray:
+    """Return the length of each tendon [m] in poses, shape [N, nq], as shape [N, ntendon]."""
+    lengths = []
+    for data in posed(model, poses):
+        mujoco.mj_tendon(model, data)
+        lengths.append(data.ten_length.copy())
+    return np.stack(lengths)
+
+
 def moment_arms(model: mujoco.MjModel, poses: np.ndarray) -> np.ndarray:
     """Return the moment arm of each muscle about each degree of freedom [m] in poses, [N, nq], as shape [N, nu, nv]."""
     return np.stack([arms for _, arms in paths_along(model, poses)])

@@ -74,6 +74,15 @@ def stand_on_floor(model: mujoco.MjModel, qpos: np.ndarray, geoms: np.ndarray) -
     return standing
 
 
+def dependent_ranges(model: mujoco.MjModel) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ids of the joints that a coupling prescribes [C] and the range that it leads them through [C, 2]."""
+    couplings, joints = Couplings.of(model), scalar_joints(model)
+    limits = np.tile(model.qpos0, (2, 1))
+    limits[:, model.jnt_qposadr[joints]] = model.jnt_range[joints].T
+    by_address = {int(address): joint for joint, address in enumerate(model.jnt_qposadr)}
+    return np.array([by_address[index] for index in couplings.dependent], dtype=int), couplings.ranges(*limits)
+
+
 def random_poses(model: mujoco.MjModel, num_poses: int, seed: int) -> np.ndarray:
     """Return poses with joints uniform in their range, couplings applied, root at rest, shape [N, nq]."""
     joints = scalar_joints(model)

@@ -1,17 +1,21 @@
 """The schema of a body recipe; the values are in `cfg/body/*.yaml`, in plug-ins and in files of the user's own."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
+import mujoco
+import numpy as np
+
 from msemu import config
-from msemu.errors import MsemuError
-from msemu.models.body import LANDMARKS
+from msemu.errors import MsemuError, suggestion
+from msemu.models.anatomy.landmarks import LANDMARKS
+from msemu.models.anatomy.segments import Axes, Proportion, SegmentCfg, Vector
 from msemu.models.sources import Source
 from msemu.registry import find_body
 from msemu.schema import Capacity
-from msemu.schema.ranges import Ascending, Finite, Positive, Range
+from msemu.schema.ranges import Ascending, Finite, NotNegative, Positive, Range
 
-Vector = tuple[Finite, Finite, Finite]
 Quaternion = tuple[Finite, Finite, Finite, Finite]
 _FEET = ("foot_r", "foot_l")
 
@@ -53,6 +57,18 @@ class CapsuleCfg:
 
 
 @dataclass(frozen=True)
+class JoinCfg:
+    """Lines that go on along the path of a muscle and replace it, sharing its force."""
+
+    along: str
+    """The muscle."""
+    start: str
+    """The point of its path to which the lines go from their own last one."""
+    lines: tuple[str, ...]
+    """Muscles of which each gets the share that its force has in the source."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a body is made from its source."""
 
@@ -69,7 +85,7 @@ class Recipe:
     root_quaternion: Quaternion
     """Root orientation (w, x, y, z) in which the body stands upright and faces +x; normalized on use."""
     landmarks: dict[str, LandmarkCfg]
-    """The landmarks of `msemu.models.body.LANDMARKS`."""
+    """The landmarks of `msemu.models.anatomy.landmarks.LANDMARKS`."""
     contact_regions: dict[str, RegionCfg]
     """Regions that can touch the floor; geoms outside them cannot."""
     motions: str | tuple[str, ...] = "all"
@@ -82,20 +98,37 @@ class Recipe:
     """Bodies that become rigid in the neutral pose with everything below them, and lose their muscles."""
     capacity: Capacity | None = None
     """Capacity of the warp engine; None leaves it to the configuration of the simulation."""
+    mass_kg: NotNegative = 0.0
+    """Mass of the whole body, divided among its segments [kg]; that of the source where there are no segments."""
+    proportions: dict[str, Proportion] = field(default_factory=dict)
+    """Rows of a table of anthropometry; in YAML ``male`` or ``female`` stands for those of cfg/anthropometry."""
+    points: dict[str, LandmarkCfg] = field(default_factory=dict)
+    """Ends of segments that are no landmarks."""
+    segments: dict[str, SegmentCfg] = field(default_factory=dict)
+    """Segments whose mass, center and inertia are those of the rows; together they are the whole body."""
     rotational_inertia: dict[str, Positive] = field(default_factory=dict)
     """Principal moments of inertia to set on bodies, one value for all three [kg m^2]."""
     joint_ranges: dict[str, Annotated[tuple[Finite, Finite], Ascending()]] = field(default_factory=dict)
     """Ranges of joints to set [rad or m]."""
+    dependent_limits: bool = False
+    """Whether a joint that a coupling prescribes has limits of its own beside those of its driver, as in the source."""
     site_positions: dict[str, Vector] = field(default_factory=dict)
     """Places of a tendon's points, or of sites that say on which side it wraps, in the frames of their bodies [m]."""
     wrap_radii: dict[str, Positive] = field(default_factory=dict)
     """Radii of wrapping geoms to set [m]."""
     wrap_quaternions: dict[str, Quaternion] = field(default_factory=dict)
     """Orientations of wrapping geoms to set (w, x, y, z), in the frames of their bodies."""
+    joined_muscles: tuple[JoinCfg, ...] = ()
+    """Muscles that the source has in two parts, each of which knows nothing of the other."""
+    freed_sides: tuple[str, ...] = ()
+    """Side sites that no longer hold: their tendons go the short way round the geom."""
     replaced_wraps: tuple[str, ...] = ()
     """Tendons that are led through points of the neutral pose's arc instead of over their cylinder."""
     straightened_wraps: tuple[str, ...] = ()
     """Tendons with both ends on one bone that are led straight instead of over a cylinder of another bone."""
+
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why findings of the check are left as they are, by ``<check> <subject>``; ``*`` stands for any letters."""
 
     def __post_init__(self) -> None:
         for kind, wanted, given in (
@@ -105,6 +138,31 @@ class Recipe:
             missing = [name for name in wanted if name not in given]
             if missing:
                 raise MsemuError(f"the recipe '{self.title}' lacks the {kind} {', '.join(missing)}")
+        for name, segment in self.segments.items():
+            self._require(f"the row of the segment '{name}'", segment.row, self.proportions)
+            if segment.ends and not min(self.proportions[segment.row].radii) > 0:
+                raise MsemuError(f"the segment '{name}' has ends, but its row '{segment.row}' has no center and radii")
+            for end in segment.ends or ():
+                self._require(f"an end of the segment '{name}'", end, {**self.landmarks, **self.points})
+        if self.segments and self.mass_kg <= 0:
+            raise MsemuError(
+                f"the recipe '{self.title}' divides a mass among segments, but its mass_kg is not positive"
+            )
+
+    def _require(self, what: str, name: str, known: Iterable[str]) -> None:
+        if name not in known:
+            raise MsemuError(f"the recipe '{self.title}' has no '{name}' as {what}{suggestion(name, list(known))}")
+
+    def axes(self, segment: SegmentCfg, data: mujoco.MjData) -> Axes:
+        """Return the axes of a segment that has ends; ``data`` holds the neutral pose."""
+        start, end = (self.place(point, data) for point in segment.ends or ())
+        return Axes.between(start, end, segment.across)
+
+    def place(self, point: str, data: mujoco.MjData) -> np.ndarray:
+        """Return where a landmark or another point is in the pose of ``data`` [m], shape [3]."""
+        found = self.landmarks.get(point) or self.points[point]
+        body = data.body(found.body)
+        return body.xpos + body.xmat.reshape(3, 3) @ found.position
 
 
 def load_recipe(name: str) -> Recipe:
@@ -120,6 +178,12 @@ def load_recipe(name: str) -> Recipe:
     regions = values.get("contact_regions")
     if isinstance(regions, dict):
         values["contact_regions"] = {name: region for name, region in regions.items() if region is not None}
+    sex = values.get("proportions")
+    if isinstance(sex, str):
+        table = config.read_yaml(config.cfg_file("anthropometry", "de_leva_1996"))
+        if sex not in table:
+            raise MsemuError(f"{path}: proportions: no '{sex}' in the table{suggestion(sex, list(table))}")
+        values["proportions"] = table[sex]
     recipe = config.build(Recipe, values, str(path))
     return replace(recipe, source=recipe.source.beside(path))
 

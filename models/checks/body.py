@@ -1,26 +1,44 @@
 """The validator: what is wrong or noteworthy in a body."""
 
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
 import mujoco
 import numpy as np
 
 from msemu.findings import Finding, Severity, worst_first
 from msemu.models.body import Body
 from msemu.models.checks.muscles import check_muscles
+from msemu.models.checks.segments import check_segments
 from msemu.models.checks.symmetry import check_symmetry
-from msemu.models.poses import random_poses, scalar_joints
+from msemu.models.checks.wraps import check_wraps
+from msemu.models.poses import dependent_ranges, random_poses, scalar_joints
 
 _ADULT_MASS_KG = (40.0, 130.0)
 _RESIDUAL = 1e-6  # rad or m
-_LIMIT_EXCESS = 0.01  # rad or m
+_LIMIT_EXCESS = 1e-3  # rad or m
 
 
 def check_body(body: Body) -> list[Finding]:
     """Validate a body; the worst findings come first.
 
-    Compared are left and right, muscles over random poses, couplings, mass and inertia.
+    Compared are left and right, muscles over random poses, couplings, mass and inertia, segments with
+    anthropometry, and muscle lengths while each joint goes through its range.
     """
-    findings = [*_mass(body), *_inertia(body), *_couplings(body), *check_symmetry(body), *check_muscles(body)]
-    return worst_first(findings)
+    mechanics = [*_mass(body), *check_segments(body), *_inertia(body), *_couplings(body)]
+    reasons = body.recipe.reasons if body.recipe else {}
+    findings = [*mechanics, *check_symmetry(body), *check_muscles(body), *check_wraps(body)]
+    return worst_first(_with_reason(finding, reasons) for finding in findings)
+
+
+def _with_reason(finding: Finding, reasons: dict[str, str]) -> Finding:
+    """Add why the recipe leaves it as it is; with a reason it is no error any more."""
+    title = f"{finding.check} {finding.subject}"
+    reason = next((reason for pattern, reason in reasons.items() if fnmatchcase(title, pattern)), None)
+    if reason is None:
+        return finding
+    severity: Severity = "warning" if finding.severity == "error" else finding.severity
+    return replace(finding, severity=severity, message=f"{finding.message} ({reason})")
 
 
 def _mass(body: Body) -> list[Finding]:
@@ -81,9 +99,11 @@ def _couplings(body: Body) -> list[Finding]:
             message = f"MuJoCo leaves a residual of {value:.1e} {units[joint]} after projection"
             findings.append(Finding("error", "coupling", names[joint], message, float(value)))
 
-    low, high = model.jnt_range[joints].T
-    excess = np.maximum(low - poses[:, 7:], poses[:, 7:] - high).max(0) * model.jnt_limited[joints]
-    for joint in np.flatnonzero(excess > _LIMIT_EXCESS):
-        message = f"its coupling leads {excess[joint]:.3f} {units[joint]} beyond its range"
-        findings.append(Finding("warning", "coupling", names[joint], message, float(excess[joint])))
+    dependent, (low, high) = (part.T for part in dependent_ranges(model))
+    limits = model.jnt_range[dependent].T
+    excess = np.maximum(limits[0] - low, high - limits[1]) * model.jnt_limited[dependent]
+    for joint, value in zip(dependent - 1, excess, strict=True):
+        if value > _LIMIT_EXCESS:
+            message = f"its coupling leads {value:.3f} {units[joint]} beyond its range"
+            findings.append(Finding("warning", "coupling", names[joint], message, float(value)))
     return findings

@@ -1,11 +1,13 @@
 """Edits that turn a source model into a body: settings, free root, landmarks, contact."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import mujoco
 import numpy as np
 
 from msemu.errors import MsemuError, suggestion
+from msemu.models.poses import dependent_ranges
 from msemu.models.recipe import CapsuleCfg, LandmarkCfg, Recipe, RegionCfg
 
 FLOOR = "floor"
@@ -20,7 +22,9 @@ def require_bodies(spec: mujoco.MjSpec, recipe: Recipe) -> None:
         MsemuError: It does not, so it is not the model that the recipe is for.
     """
     named = [recipe.root_body, *recipe.held, *recipe.rotational_inertia]
+    named += [segment.body for segment in recipe.segments.values() if segment.body]
     parts: list[LandmarkCfg | CapsuleCfg] = [*recipe.landmarks.values(), *recipe.contact_capsules.values()]
+    parts += recipe.points.values()
     named += [part.body for part in parts]
     named += [region.body or region.subtree for region in recipe.contact_regions.values()]
     for name in named:
@@ -53,7 +57,25 @@ def apply_settings(spec: mujoco.MjSpec, recipe: Recipe) -> None:
     for name, inertia in recipe.rotational_inertia.items():
         spec.body(name).inertia = [inertia] * 3
     for name, limits in recipe.joint_ranges.items():
-        element(spec, "joint", name).range = limits
+        _set_range(spec, element(spec, "joint", name), limits)
+
+
+def free_dependent_joints(spec: mujoco.MjSpec, model: mujoco.MjModel) -> None:
+    """Take the limits off the joints that a coupling prescribes: those of its driver hold for both.
+
+    A limit of its own that ends before the coupling does would pull against it with the force of a joint limit. The
+    range becomes that of the coupling over the range of its driver. ``model`` is what ``spec`` compiles to.
+    """
+    for joint_id, limits in zip(*dependent_ranges(model), strict=True):
+        joint = spec.joint(model.joint(joint_id).name)
+        _set_range(spec, joint, limits)
+        joint.limited = mujoco.mjtLimited.mjLIMITED_FALSE
+
+
+def _set_range(spec: mujoco.MjSpec, joint: mujoco.MjsJoint, limits: Sequence[float]) -> None:
+    """Set the range of a joint [rad or m]."""
+    in_degrees = spec.compiler.degree and joint.type == mujoco.mjtJoint.mjJNT_HINGE
+    joint.range = np.degrees(limits) if in_degrees else limits
 
 
 def free_root(spec: mujoco.MjSpec, body_name: str) -> None:

@@ -3,7 +3,8 @@
 Where an end of a tendon comes to lie inside its wrapping cylinder, MuJoCo takes the straight way, and the length jumps
 by up to the whole arc; a smaller radius or a turned axis cures that. A side site in the wrong place lets a tendon
 change sides within the range of a joint; another place cures that. At the first end of a tendon over a sphere, it makes
-the tendon go the short way in every pose. Two points of a tendon that pass each other closely turn its moment arms over
+the tendon go the short way in every pose, as it does on any geom without a side site: it never goes round half a bone
+only to keep to a side. Two points of a tendon that pass each other closely turn its moment arms over
 within a frame; a little more room between them cures that. Where an end wanders through the whole cylinder, points on
 the arc of the neutral pose, fixed to the body that carries the cylinder, keep the tendon outside: length and moment
 arms of the neutral pose stay what they are, and nothing jumps. Where both ends are on one bone and the cylinder on
@@ -37,6 +38,24 @@ def correct_wraps(
         element(spec, "geom", name).quat = quaternion
 
 
+def free_sides(spec: mujoco.MjSpec, side_sites: tuple[str, ...]) -> None:
+    """Let tendons go the short way round geoms: those side sites no longer say on which side they wrap."""
+    freed = {element(spec, "site", name).name for name in side_sites}
+    for tendon in list(spec.tendons):
+        path = path_of(spec, tendon.name)
+        if freed & {side for _, side in path}:
+            lay_path(spec, tendon.name, [(target, "" if side in freed else side) for target, side in path])
+
+
+def path_of(spec: mujoco.MjSpec, name: str) -> list[tuple[str, str | None]]:
+    """Return the elements of a tendon: the name of a geom and its side site or ``""``, or that of a point and None."""
+    path = spec.tendon(name).path
+    elements = [path[index] for index in range(len(path))]
+    named = [wrap.sidesite.name if wrap.sidesite else "" for wrap in elements]
+    sides = [None if wrap.type == _WRAP.mjWRAP_SITE else side for wrap, side in zip(elements, named, strict=True)]
+    return [(wrap.target.name, side) for wrap, side in zip(elements, sides, strict=True)]
+
+
 def replace_wraps(spec: mujoco.MjSpec, tendons: tuple[str, ...], model: mujoco.MjModel, data: mujoco.MjData) -> None:
     """Lead tendons through points of the body that carries their wrapping cylinder, instead of over it.
 
@@ -52,7 +71,7 @@ def replace_wraps(spec: mujoco.MjSpec, tendons: tuple[str, ...], model: mujoco.M
         for number, point in enumerate(points):
             through.append(f"{name}/{number}")
             geom.parent.add_site(name=through[-1], pos=point, size=[0.001, 0, 0], group=4)
-        _lay_path(spec, name, [*through, last.name], shorter)
+        lay_path(spec, name, [(site, None) for site in (*through, last.name)], shorter)
 
 
 def straighten_wraps(spec: mujoco.MjSpec, tendons: tuple[str, ...], model: mujoco.MjModel, data: mujoco.MjData) -> None:
@@ -68,7 +87,8 @@ def straighten_wraps(spec: mujoco.MjSpec, tendons: tuple[str, ...], model: mujoc
         if len({int(model.body_weldid[model.site_bodyid[site]]) for site in ids}) > 1:
             raise MsemuError(f"the ends of tendon '{name}' are on two bones; the recipe is for another model")
         straight = float(np.linalg.norm(np.subtract(*data.site_xpos[ids])))
-        _lay_path(spec, name, ends, float(data.ten_length[model.tendon(name).id]) - straight)
+        shorter = float(data.ten_length[model.tendon(name).id]) - straight
+        lay_path(spec, name, [(end, None) for end in ends], shorter)
 
 
 def _path_over_cylinder(spec: mujoco.MjSpec, name: str) -> tuple[mujoco.MjsSite, mujoco.MjsGeom, mujoco.MjsSite]:
@@ -112,17 +132,21 @@ def _points_on_arc(model: mujoco.MjModel, data: mujoco.MjData, tendon: str, geom
     return points, float(arc - np.linalg.norm(np.diff(local, axis=0), axis=1).sum())
 
 
-def _lay_path(spec: mujoco.MjSpec, name: str, sites: list[str], shorter: float) -> None:
-    """Put a tendon that runs from site to site in the place of another of the same name.
+def lay_path(spec: mujoco.MjSpec, name: str, path: list[tuple[str, str | None]], shorter: float = 0.0) -> None:
+    """Put a tendon over other points and geoms in the place of one of the same name.
 
-    The length range of its muscle is moved by what the tendon is shorter than before [m].
+    A geom has a side site, or ``""``; a point has None. The length range of the tendon's muscle is moved by what it is
+    shorter than before [m].
     """
     tendon = spec.tendon(name)
     kept = {attribute: np.copy(getattr(tendon, attribute)) for attribute in ("rgba", "width", "group")}
     spec.delete(tendon)  # the muscle names its tendon and stays
     laid = spec.add_tendon(name=name, **kept)
-    for site in sites:
-        laid.wrap_site(site)
+    for target, side in path:
+        if side is None:
+            laid.wrap_site(target)
+        else:
+            laid.wrap_geom(target, side)
     for muscle in spec.actuators:
         if muscle.target == name:
             muscle.lengthrange = np.asarray(muscle.lengthrange) - shorter

@@ -18,7 +18,7 @@ from msemu.console import findings_table
 from msemu.errors import MsemuError
 from msemu.findings import summary
 from msemu.models import Body
-from msemu.models.body import LANDMARKS
+from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.motion.clip import MotionClip
 from msemu.motion.geometry import landmark_path
 

@@ -184,6 +184,22 @@ def test_couplings_hold_in_every_pose(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BODIES)
+def test_a_limit_never_pulls_against_a_coupling(name: str) -> None:
+    """Not in random poses, nor where all drivers are at a limit; the range says how far the coupling leads."""
+    body, model = load_body(name), load_body(name).model
+    poses = random_poses(model, 60, seed=4)
+    poses[-2:, 7:] = model.jnt_range[1:].T
+    data, dependent = mujoco.MjData(model), 1 + body.couplings.dependent - 7
+    for qpos in body.couplings.project(poses):
+        data.qpos = qpos
+        mujoco.mj_fwdPosition(model, data)
+        limits = data.efc_id[data.efc_type == mujoco.mjtConstraint.mjCNSTR_LIMIT_JOINT]
+        assert not set(limits) & set(dependent)
+        low, high = model.jnt_range[dependent].T
+        assert (low - 1e-5 <= qpos[6 + dependent]).all() and (qpos[6 + dependent] <= high + 1e-5).all()
+
+
+@pytest.mark.parametrize("name", BODIES)
 def test_an_environment_of_it_runs(name: str, standing) -> None:
     body, cfg = load_body(name), get_task(f"Msemu-Track-{find_body(name).title}-v0").load_config()
     cfg.num_envs, cfg.sim.num_threads, cfg.sim.device = 2, 2, "cpu"

@@ -58,6 +58,16 @@ def test_chained_and_locked_joints_satisfy_mujoco(chain):
         np.testing.assert_allclose(couplings.residual(qpos), 0, atol=1e-12)
 
 
+def test_ranges_of_a_chain_are_those_of_its_root(chain):
+    """The root goes one radian to both sides of its reference; the polynomial of b has its minimum in between."""
+    away = np.r_[np.zeros(7), 1, 9, 9, 9]
+    rows = Couplings.of(chain).ranges(chain.qpos0 - away, chain.qpos0 + away)
+    b = np.polyval([0.3, 0, 0.4, -0.7, 0.1], np.linspace(-1, 1, 100_001))
+    c = np.polyval([0.1, 0.2, -0.3, 0.5, 0.05], b)
+    b = b + chain.qpos0[8]
+    np.testing.assert_allclose(rows, [[c.min(), c.max()], [b.min(), b.max()], [0.25, 0.25]], atol=1e-5)
+
+
 def test_residual_equals_mujoco_off_the_manifold(chain):
     couplings = Couplings.of(chain)
     qpos = np.array([0, 0, 0, 1, 0, 0, 0, 0.3, -0.4, 0.6, 0.1])

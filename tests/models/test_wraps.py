@@ -10,8 +10,11 @@ import pytest
 from msemu.analysis.plausibility.muscles import tendon_jumps
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
+from msemu.models.checks import wraps
 from msemu.models.loader import make_body
-from msemu.models.recipe import load_recipe
+from msemu.models.muscle_paths import muscle_lengths
+from msemu.models.poses import random_poses
+from msemu.models.recipe import JoinCfg, load_recipe
 from msemu.models.sources import read_mjcf
 from msemu.muscle.parameters import MuscleParameters
 
@@ -19,6 +22,7 @@ NO_REPAIR = {
     "site_positions": {},
     "wrap_radii": {},
     "wrap_quaternions": {},
+    "freed_sides": (),
     "replaced_wraps": (),
     "straightened_wraps": (),
 }
@@ -101,6 +105,12 @@ def test_the_points_of_the_triceps_keep_clear_of_each_other(muscle, side):
     )
     assert repaired < 0.025
     assert source > 0.028
+
+
+@pytest.fixture(scope="module")
+def source_wraps() -> Body:
+    """MyoFullBody with the wraps of its source."""
+    return without_repair("myofullbody")
 
 
 @pytest.fixture(scope="module")
@@ -214,9 +224,66 @@ def test_a_muscle_with_both_ends_on_the_pelvis_keeps_its_length(ms_human_700, si
     assert fiber[0] == pytest.approx(fiber[1], abs=1e-9)
 
 
+def jump_in_random_poses(body: Body, muscle: str, joint: str) -> float:
+    """Return by how much a muscle changes at most within 1/400 of a joint's range [m], in three poses of the rest."""
+    model, column = body.model, body.joint_names.index(joint)
+    poses = np.repeat(random_poses(model, 3, seed=3), 400, axis=0)
+    poses[:, 7 + column] = np.tile(np.linspace(*model.jnt_range[1 + column], 400), 3)
+    lengths = muscle_lengths(model, body.couplings.project(poses))[:, body.muscle_names.index(muscle)]
+    return float(np.abs(np.diff(lengths.reshape(3, 400), axis=1)).max())
+
+
+@pytest.mark.parametrize(
+    ("muscle", "joint"),
+    [
+        ("TMAJ", "elv_angle_r"),
+        ("LAT3", "shoulder_rot_r"),
+        ("BIClong", "elv_angle_r"),
+        ("DELT1_left", "shoulder_elv_l"),
+    ],
+)
+def test_arm_muscles_of_myofullbody_go_the_short_way(source_wraps, muscle, joint):
+    assert jump_in_random_poses(load_body("myofullbody"), muscle, joint) < 0.003
+    assert jump_in_random_poses(source_wraps, muscle, joint) > 0.006
+
+
+@pytest.mark.parametrize(
+    ("muscle", "joint", "jump"),
+    [
+        ("DELT3_r", "shoulder_rot_r", 0.17),
+        ("TMIN_r", "elv_angle_r", 0.05),
+        ("SUBSC_r", "elv_angle_r", 0.02),
+        ("PECM1_r", "shoulder_elv_r", 0.01),
+        ("PECM3_r", "elv_angle_r", 0.01),
+        ("CORB_l", "shoulder_elv_l", 0.005),
+    ],
+)
+def test_arm_muscles_of_ms_human_700_go_the_short_way(ms_human_700, muscle, joint, jump):
+    repaired, source = ms_human_700
+    assert jump_in_random_poses(repaired, muscle, joint) < 0.003
+    assert jump_in_random_poses(source, muscle, joint) > jump
+
+
+def test_the_check_names_what_jumps(source_wraps, monkeypatch):
+    """In the neutral pose, which is all that is swept here."""
+    monkeypatch.setattr(wraps, "_NUM_POSES", 0)
+    found = {item.subject: item for item in wraps.check_wraps(source_wraps)}
+    assert set(found) == {"rect_abd_r", "rect_abd_l", "SUP", "SUP_left", "gaslat_r", "gaslat_l"}
+    assert {item.severity for item in found.values()} == {"error"}
+    assert "flex_extension -47 deg of the neutral pose" in found["rect_abd_r"].message
+    fiber = MuscleParameters.of(source_wraps.model).optimal_fiber_length[source_wraps.muscle_names.index("rect_abd_r")]
+    assert found["rect_abd_r"].value == pytest.approx(
+        fiber * largest_jump(source_wraps, "rect_abd_r", "flex_extension"), rel=0.3
+    )
+    assert wraps.check_wraps(load_body("myofullbody")) == []
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        {"freed_sides": ("nowhere",)},
+        {"joined_muscles": (JoinCfg("nowhere", "psoas_r-P2", ("Ps_L1_VB_r",)),)},
+        {"joined_muscles": (JoinCfg("psoas_r", "psoas_r-P2", ("nowhere",)),)},
         {"site_positions": {"nowhere": (0.0, 0.0, 0.0)}},
         {"wrap_radii": {"nowhere": 0.1}},
         {"wrap_quaternions": {"nowhere": (1.0, 0.0, 0.0, 0.0)}},

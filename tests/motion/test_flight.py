@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from msemu.models import Body
-from msemu.models.body import LANDMARKS
+from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import GRAVITY, Flight, find_flights, flight_figures, lowest_height
 from msemu.motion.geometry import landmark_path

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
-from msemu.models.body import LANDMARKS
+from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.models.geoms import lowest_points
 from msemu.motion.clip import MotionClip
 from msemu.motion.geometry import find_feet, landmark_path, sole_heights

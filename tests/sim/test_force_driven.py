@@ -39,7 +39,7 @@ def test_mujocos_muscle_in_the_kernels_moves_the_body_as_in_the_engine(legs: Bod
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_fall_of_the_whole_body_stays_finite_at_every_level(level: str) -> None:
-    """One second at 2 ms, with random excitation of all 416 muscles."""
+    """One second at 2 ms, with random excitation of all muscles."""
     body = load_body("myofullbody")
     sim = start(ForceDrivenSimulation(body.model, NUM_ENVS, MuscleCfg(level=level), num_threads=2), body)
     height = sim.center_of_mass[:, 2].clone()

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from msemu.models.body import LANDMARKS, Body
+from msemu.models.anatomy.landmarks import LANDMARKS
+from msemu.models.body import Body
 from msemu.models.geoms import DOWN, support_points
 from msemu.models.poses import at_pose, posed
 from msemu.motion.source import JOINT_CENTERS

@@ -134,7 +134,8 @@ class RunFolder:
         if "recipe" not in values:
             note_once(f"{file}: it does not hold the recipe of its body; that of today's '{cfg.body}' is taken")
             return load_body(cfg.body, cfg.body_path)
-        return load_body(cfg.body, cfg.body_path, build(Recipe, values["recipe"], f"{file}: recipe"))
+        recipe = {"dependent_limits": True, **values["recipe"]}  # as they were before recipes had the key
+        return load_body(cfg.body, cfg.body_path, build(Recipe, recipe, f"{file}: recipe"))
 
     def load_config(self) -> TrainCfg:
         """Read the resolved configuration; a note on stderr names what a run of an earlier release did not hold.

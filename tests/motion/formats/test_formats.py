@@ -21,7 +21,7 @@ from scipy.interpolate import CubicSpline
 
 from msemu.errors import MsemuError
 from msemu.models import load_body
-from msemu.models.body import LANDMARKS
+from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.amass import read_amass
 from msemu.motion.formats.c3d import read_c3d

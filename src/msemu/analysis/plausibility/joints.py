@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from msemu.models.body import LANDMARKS, Body
+from msemu.models.anatomy.landmarks import LANDMARKS
+from msemu.models.body import Body
 from msemu.models.poses import ancestor_dofs
 
 _AT_LIMIT_SHARE = 0.01

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from msemu.models.body import LANDMARKS, Body
+from msemu.models.anatomy.landmarks import LANDMARKS
+from msemu.models.body import Body
 from msemu.models.poses import posed
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.axes import ReadOptions

@@ -11,7 +11,8 @@ import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from msemu.models.body import LANDMARKS, Body
+from msemu.models.anatomy.landmarks import LANDMARKS
+from msemu.models.body import Body
 from msemu.motion.formats.segment_fit import joints_between
 
 PRO_SUP_ZERO_RAD = np.pi / 2

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from msemu.files import write_arrays
-from msemu.models.body import LANDMARKS, Body
+from msemu.models.anatomy.landmarks import LANDMARKS
+from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.opensim_export import write_opensim
 from msemu.motion.formats.qpos_table import write_csv

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from msemu.models.body import LANDMARKS, Body
+from msemu.models.anatomy.landmarks import LANDMARKS
+from msemu.models.body import Body
 from msemu.models.geoms import points_below
 from msemu.motion.flight import CONTACT_HEIGHT_M, central_velocity, momentum_of
 

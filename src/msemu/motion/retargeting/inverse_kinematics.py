@@ -13,7 +13,8 @@ import numpy as np
 import qpsolvers
 
 from msemu.errors import MsemuError
-from msemu.models.body import LANDMARKS, Body
+from msemu.models.anatomy.landmarks import LANDMARKS
+from msemu.models.body import Body
 from msemu.models.poses import ancestor_dofs
 from msemu.motion.geometry import find_feet
 from msemu.motion.retargeting.mink_tasks import FloorLimit, JointCenterTask, StandingTask

@@ -11,7 +11,8 @@ from scipy.linalg import solveh_banded
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter
 from scipy.spatial.transform import Rotation
 
-from msemu.models.body import LANDMARKS, Body
+from msemu.models.anatomy.landmarks import LANDMARKS
+from msemu.models.body import Body
 from msemu.motion.geometry import find_feet, landmark_path
 from msemu.motion.source import ARM_BONES, JOINT_CENTERS, LEG_BONES, SEGMENTS, SourceMotion
 

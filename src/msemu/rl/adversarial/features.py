@@ -23,7 +23,8 @@ import numpy as np
 import torch
 
 from msemu.errors import MsemuError, suggestion
-from msemu.models.body import LANDMARKS, Body
+from msemu.models.anatomy.landmarks import LANDMARKS
+from msemu.models.body import Body
 from msemu.motion import rotation
 from msemu.motion.kinematics import ROOT, Kinematics
 
