@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.muscle.paths.parts import RigidParts, matrix_of
+from msemu.muscle.paths.parts import RigidParts, matrix_of, quaternion_of
 
 _JOINT = ("type", "pos", "axis", "limited", "range", "actfrclimited", "actfrcrange", "margin", "group")
 _GEOM = ("type", "contype", "conaffinity", "condim", "priority", "friction", "solmix", "margin", "gap", "size", "group")
@@ -75,14 +75,15 @@ def _add_bodies(
     for root in roots[1:]:
         parent = model.body_parentid[root]
         owner = bodies[np.searchsorted(roots, parts.root[parent])]
-        mass, center, inertia = _inertia(model, parts, np.flatnonzero(parts.root == root))
+        mass, center, axes, moments = _inertia(model, parts, np.flatnonzero(parts.root == root))
         body = owner.add_body(
             name=_body_name(root),
             pos=parts.point(parent, model.body_pos[root]),
             quat=parts.orientation(parent, model.body_quat[root]),
             mass=mass,
             ipos=center,
-            fullinertia=inertia[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]],
+            iquat=axes,
+            inertia=moments,
             explicitinertial=True,
             gravcomp=model.body_gravcomp[root],
         )
@@ -93,8 +94,13 @@ def _add_bodies(
     return bodies
 
 
-def _inertia(model: mujoco.MjModel, parts: RigidParts, bodies: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Return mass [kg], center [m] and inertia about it [kg m^2] of bodies that move as one."""
+def _inertia(
+    model: mujoco.MjModel, parts: RigidParts, bodies: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
+    """Return mass [kg], center [m], principal axes (w, x, y, z) and moments [kg m^2] of bodies that move as one."""
+    if len(bodies) == 1:
+        body = bodies[0]
+        return model.body_mass[body], model.body_ipos[body], model.body_iquat[body], model.body_inertia[body]
     mass = model.body_mass[bodies]
     centers = np.stack([parts.point(body, model.body_ipos[body]) for body in bodies])
     total = float(mass.sum())
@@ -104,7 +110,9 @@ def _inertia(model: mujoco.MjModel, parts: RigidParts, bodies: np.ndarray) -> tu
         axes = parts.rotation[body] @ matrix_of(model.body_iquat[body])
         inertia += axes @ np.diag(model.body_inertia[body]) @ axes.T
         inertia += share * (offset @ offset * np.eye(3) - np.outer(offset, offset))
-    return total, center, inertia
+    moments, axes = np.linalg.eigh(inertia)
+    axes[:, 2] = np.cross(axes[:, 0], axes[:, 1])
+    return total, center, quaternion_of(axes), moments
 
 
 def _add_joint(body: mujoco.MjsBody, model: mujoco.MjModel, joint: int) -> None:

@@ -1,7 +1,5 @@
 """Bodies and clips that several tests share."""
 
-import gc
-import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,18 +13,6 @@ from msemu.motion.clip import MotionClip
 from msemu.registry import get_task
 from msemu.schema import TaskCfg, TrainCfg
 from msemu.sim import single_threaded
-
-GREATEST_ADDRESS_SPACE = 8 << 30
-"""What the tests' process may reserve before bodies that are no longer used are freed [bytes]."""
-
-
-@pytest.fixture(autouse=True)
-def released_bodies() -> Iterator[None]:
-    """Free simulated bodies: each reserves a gigabyte of addresses, and with too many of them no process can start."""
-    yield
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    if pages * resource.getpagesize() > GREATEST_ADDRESS_SPACE:
-        gc.collect()
 
 
 @pytest.fixture(scope="session")

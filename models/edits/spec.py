@@ -51,6 +51,8 @@ def apply_settings(spec: mujoco.MjSpec, recipe: Recipe) -> None:
     spec.option.timestep = recipe.timestep_s
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_EULER
     spec.option.solver = mujoco.mjtSolver.mjSOL_NEWTON
+    # A source may ask for room for thousands of constraints, a gigabyte of addresses; MuJoCo's own estimate is enough.
+    spec.njmax = spec.nconmax = spec.memory = -1
     for muscle in spec.actuators:
         # Some sources allow [-1, 1], yet the activation dynamics clamps excitation to [0, 1].
         muscle.ctrlrange = [0.0, 1.0]

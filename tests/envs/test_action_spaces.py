@@ -202,7 +202,7 @@ def test_the_engines_own_arrays_give_the_equation_of_motion(
 ) -> None:
     env = make_env(tracking_cfg, legs, march, "excitation")
     env.step(torch.zeros(4, 80))
-    shared = EngineDynamics(legs, env.sim.field, ("foot_r", "foot_l"))
+    shared = EngineDynamics(legs.lean, env.sim, ("foot_r", "foot_l"))
     own = DynamicsReader(legs, 4, ("foot_r", "foot_l"))
     wanted = torch.randn(4, len(shared.dofs), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     one, two = shared.read_present(wanted), own.read(env.sim.qpos, env.sim.qvel, wanted)

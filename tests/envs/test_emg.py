@@ -238,7 +238,10 @@ def test_the_term_stays_outside_the_discriminator(
 def test_a_run_keeps_its_measurement(train_cfg: TrainCfg, cycle_file: str) -> None:
     cfg = emg_task(train_cfg, cycle_file)
     run = RunFolder.open(train(TASK, replace(cfg, iterations=1)))
-    assert run.load_config().env.rewards["emg"] == cfg.env.rewards["emg"]
+    given, kept = (each.env.rewards["emg"].options for each in (cfg, run.load_config()))
+    assert Path(kept["file"]).is_relative_to(run.path)
+    assert Path(kept["file"]).read_bytes() == Path(given["file"]).read_bytes()
+    assert {**kept, "file": None}.items() >= {**given, "file": None}.items()
     train(TASK, replace(run.load_config(), iterations=1, resume=str(run.path)))
 
 

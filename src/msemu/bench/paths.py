@@ -45,12 +45,11 @@ def measure_paths(body: Body, args: PathsBenchCfg) -> dict[str, Any]:
     cfg = SimCfg(engine=args.engine, device=args.device, num_threads=1, timestep_s=args.timestep_s, muscle=muscle)
     exact, engine = (simulate(body, args.num_envs, replace(cfg, paths=paths)) for paths in ("exact", "engine"))
     clock = time.process_time if isinstance(exact, CpuSimulation) else time.perf_counter
-    start = tuple(values.to(exact.device) for values in moving_bodies(body, args.num_envs))
-    *state, excitation = start
+    mask, qpos, qvel, excitation = (values.to(exact.device) for values in moving_bodies(body, args.num_envs))
     activation = torch.full_like(excitation, _ACTIVATION)
 
     def taken(sim: Simulation) -> float:
-        sim.reset(*state, activation)
+        sim.reset(mask, qpos, qvel, activation)
         synchronize(sim.device)
         begin = clock()
         for _ in range(args.steps):
@@ -71,7 +70,7 @@ def measure_paths(body: Body, args: PathsBenchCfg) -> dict[str, Any]:
         **{f"simulated_s_per_{per}": simulated_s / ours, f"engine_simulated_s_per_{per}": simulated_s / theirs},
     )
     for sim in (exact, engine):
-        sim.reset(*state, activation)
+        sim.reset(mask, qpos, qvel, activation)
     return {"timestep_s": args.timestep_s, **rates, **_parity(body, exact, engine, excitation)}
 
 

@@ -41,10 +41,16 @@ class RigidParts:
 
     def orientation(self, body: int, quaternion: np.ndarray) -> np.ndarray:
         """Return an orientation on a body (w, x, y, z), shape [4], in the frame of its part."""
-        own, turned = np.empty(4), np.empty(4)
-        mujoco.mju_mat2Quat(own, self.rotation[body].ravel())
-        mujoco.mju_mulQuat(turned, own, quaternion)
+        turned = np.empty(4)
+        mujoco.mju_mulQuat(turned, quaternion_of(self.rotation[body]), quaternion)
         return turned
+
+
+def quaternion_of(matrix: np.ndarray) -> np.ndarray:
+    """Return the unit quaternion (w, x, y, z) of a rotation matrix, shape [4]."""
+    quaternion = np.empty(4)
+    mujoco.mju_mat2Quat(quaternion, matrix.ravel())
+    return quaternion
 
 
 def matrix_of(quaternion: np.ndarray) -> np.ndarray:
