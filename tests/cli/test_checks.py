@@ -23,7 +23,21 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.formats import read
 from msemu.motion.formats.axes import ReadOptions
 
-WORDS = {"clip", "name", "names", "motions", "format", "renderer", "color_by", "objective", "muscle", "up", "unit"}
+WORDS = {
+    "clip",
+    "name",
+    "names",
+    "motions",
+    "format",
+    "renderer",
+    "color_by",
+    "objective",
+    "muscle",
+    "up",
+    "unit",
+    "angle_unit",
+    "level",
+}
 WORDS |= {"device", "engine", "agent", "runs_dir", "host"}
 """Options of text that name no file; ``clip`` in those of a policy is the name of a clip of its run."""
 

@@ -68,7 +68,7 @@ class PathsBenchCfg(TimingCfg):
     by the clock in the warp engine.
     """
 
-    body: str = "myolegs"
+    body: Annotated[str, Input()] = "myolegs"
     """Body that is measured."""
     body_path: BodyPath = None
     num_envs: Count = 32

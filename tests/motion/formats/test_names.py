@@ -261,7 +261,7 @@ def test_a_column_that_is_used_stands_once(legs, tmp_path):
 
     own = (files("msemu.cfg") / "motion" / "opensim" / "rajagopal.yaml").read_text()
     own = own.replace("[knee_angle_r]", f"['knee_angle_r (column {column})']")
-    chosen = read_clip(path, legs, fps=100.0, names=str(write(tmp_path / "own.yaml", own)))
+    chosen = read_clip(path, legs, fps=100.0, options=ReadOptions(str(write(tmp_path / "own.yaml", own))))
     np.testing.assert_array_equal(chosen.qpos, expected.qpos)
 
 

@@ -8,7 +8,7 @@ import tyro
 
 from msemu.cli.options import PageCfg
 from msemu.console import BodyName, BodyPath, ClipFile, Input, JsonFile, Output, With
-from msemu.schema.ranges import Count, Range
+from msemu.schema.ranges import Count, NotNegative, Positive, Range
 
 Flag = tyro.conf.FlagCreatePairsOff
 
@@ -62,9 +62,9 @@ class ImportCfg:
     """Unit of length: m, cm, mm, inch or cmu; by default what the file or the legs say, or m."""
     angle_unit: str | None = None
     """Unit of joint angles, deg or rad; by default what the file says or what its format has by custom."""
-    start: float | None = None
+    start: NotNegative | None = None
     """Begin of the part that is read, from the first frame of the recording [s]."""
-    end: float | None = None
+    end: Positive | None = None
     """End of that part, from the first frame of the recording [s]."""
     smpl_model: Annotated[Path | None, Input(required=True)] = None
     """Model of the person of an AMASS file (SMPL, SMPL+H or SMPL-X as .npz); mean proportions by default."""
