@@ -26,8 +26,8 @@ _SEAL_BYTES = len(_SEAL) + 64
 _NUMBERED = re.compile(r"model_(0|[1-9][0-9]*)\.pt")
 _POLICY = ("actor_state_dict", "head", "control_steps", "iter", "best_error_cm")
 """What of a checkpoint a policy needs that learns no more."""
-_UNBOUNDED = ("env", "logger", "best_error_cm", "replay")
-"""What of a checkpoint nobody learned, and which may hold an infinite number."""
+_UNBOUNDED = ("env", "logger", "best_error_cm", "replay", "discriminator")
+"""What of a checkpoint nobody learned and may be infinite, and a discriminator: training goes on without its reward."""
 _OPTIONAL = ("head", "control_steps", "regularizers", "cuda")
 """What checkpoints of earlier releases, or of other machines, do not hold."""
 _PLAIN = re.compile(r"collections OrderedDict|torch\._utils _rebuild_(tensor_v[23]|parameter)|torch(\.storage)? \w+")
@@ -41,10 +41,9 @@ def write(path: Path, content: dict[str, Any]) -> None:
     """Write a checkpoint whole or not at all, see `msemu.files.whole_file`.
 
     Raises:
-        MsemuError: The folder cannot be written, or what was learned is not finite; only a discriminator may be so, as
-            training goes on without its reward.
+        MsemuError: The folder cannot be written, or what was learned is not finite.
     """
-    if bad := _not_finite({name: part for name, part in content.items() if name != "discriminator"}):
+    if bad := _not_finite(content):
         raise MsemuError(
             f"{path} is not written: {_listed(bad)}; go on from an earlier checkpoint with a lower learning rate"
         )
