@@ -57,7 +57,9 @@ def test_no_changed_bit_is_taken_for_what_was_written(write: Any, tmp_path: Path
     assert checkpoint.read(path, "cpu")["iter"] == 7
 
 
-@pytest.mark.parametrize("dtype", ["bool", "uint8", "uint16", "uint32", "uint64", "int32", "int64", "bfloat16", "float64"])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "uint16", "uint32", "uint64", "int32", "int64", "bfloat16", "float64"]
+)
 def test_tensors_of_every_type_come_back(dtype: str, tmp_path: Path) -> None:
     path, written = tmp_path / "model_0.pt", torch.tensor([0, 1, 1]).to(getattr(torch, dtype))
     checkpoint.write(path, content() | {"env": {"state": written}})
