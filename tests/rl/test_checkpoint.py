@@ -57,6 +57,16 @@ def test_no_changed_bit_is_taken_for_what_was_written(write: Any, tmp_path: Path
     assert checkpoint.read(path, "cpu")["iter"] == 7
 
 
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "uint16", "uint32", "uint64", "int32", "int64", "bfloat16", "float64"]
+)
+def test_tensors_of_every_type_come_back(dtype: str, tmp_path: Path) -> None:
+    path, written = tmp_path / "model_0.pt", torch.tensor([0, 1, 1]).to(getattr(torch, dtype))
+    checkpoint.write(path, content() | {"env": {"state": written}})
+    found = checkpoint.read(path, "cpu")["env"]["state"]
+    assert found.dtype == written.dtype and found.tolist() == written.tolist()
+
+
 def test_no_shortened_file_is_taken(tmp_path: Path) -> None:
     path, bad = tmp_path / "model_0.pt", tmp_path / "bad.pt"
     checkpoint.write(path, content())

@@ -149,6 +149,18 @@ def test_a_run_goes_on_from_any_checkpoint_with_any_number_of_environments(train
     assert (run.path / "model_good.pt").read_text() == "the user's own"
 
 
+def test_a_run_goes_on_on_another_engine_with_new_episodes(
+    train_cfg: TrainCfg, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = RunFolder.open(train(TASK, replace(train_cfg, iterations=1)))
+    content = checkpoint.read(run.checkpoint("last"), "cpu")
+    content["env"]["sim.of_another_engine"] = content["env"].pop("sim.state")
+    checkpoint.write(run.checkpoint("last"), content)
+    train(TASK, replace(train_cfg, iterations=1, resume=str(run.path)))
+    assert "model_0.pt is of another engine: all start new episodes" in capsys.readouterr().err.replace("\n", " ")
+    assert [path.name for path in run.checkpoints()] == ["model_0.pt", "model_1.pt"]
+
+
 def test_a_new_run_says_which_checkpoint_it_began_with(train_cfg: TrainCfg) -> None:
     first = RunFolder.open(train(TASK, replace(train_cfg, iterations=1)))
     start = first.checkpoint("last")

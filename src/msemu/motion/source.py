@@ -36,6 +36,7 @@ class SourceMotion:
         source: Where the recording comes from and, each after a semicolon, what was done with it.
         license: Terms of the recording.
         sha256: Hash of the file.
+        begin: Frame and instant [s] of the file at which the first of these frames is.
     """
 
     name: str
@@ -48,6 +49,7 @@ class SourceMotion:
     source: str = ""
     license: str = ""
     sha256: str = ""
+    begin: tuple[int, float] = (0, 0.0)
 
     def __post_init__(self) -> None:
         frames = len(self.time_s)
@@ -98,7 +100,7 @@ class SourceMotion:
 
     def part(self, frames: slice, remark: str) -> "SourceMotion":
         """Return some frames of the recording, in time from 0; the source says so by a ``remark``."""
-        time_s = self.time_s[frames]
+        time_s, first = self.time_s[frames], range(self.num_frames)[frames].start
         return replace(
             self,
             time_s=time_s - time_s[0],
@@ -107,6 +109,7 @@ class SourceMotion:
             sole_points=self.sole_points[frames],
             cyclic=False,
             source=f"{self.source}; {remark}",
+            begin=(self.begin[0] + first, self.begin[1] + float(time_s[0])),
         )
 
     def limb_lengths(self) -> np.ndarray:

@@ -8,7 +8,12 @@ from msemu.errors import MsemuError
 from msemu.findings import Finding, Severity
 
 _READ_RIGHT = "look where: msemu-motion play CLIP; check --names, --up and --unit of the import"
-_RETARGET = "import joint angles with --retarget, which keeps limits and puts standing feet on the floor"
+_RETARGET = (
+    "import the .mot or .sto file with --retarget, which keeps limits and puts standing feet on the floor; other joint"
+    " angles become such a file by msemu-motion export CLIP --format mot"
+)
+_RETARGETED = "cut the frames at which it happens with --start and --end of the import; check its --up and --unit"
+"""What takes the place of `_RETARGET` for a clip that was retargeted already."""
 _HEIGHT = "check --up and --unit of the import: the recording has the floor elsewhere"
 _CUT = "cut the frames at which it happens"
 _WRONG = "check units (degrees or radians, --unit), axes (--up), names (--names) and frame rate of the recording"
@@ -92,11 +97,16 @@ def judge(quality: Mapping[str, float]) -> list[Finding]:
     return [finding for finding in found if finding is not None]
 
 
-def remedies(findings: Iterable[Finding]) -> list[str]:
-    """Say what to try about findings that are more than notes, once for all checks that have the same remedy."""
+def remedies(findings: Iterable[Finding], quality: Mapping[str, float]) -> list[str]:
+    """Say what to try about findings that are more than notes, once for all checks that have the same remedy.
+
+    ``quality`` is that of the clip, which says whether it was retargeted.
+    """
     checks: dict[str, list[str]] = {}
     for check in dict.fromkeys(finding.check for finding in findings if finding.severity != "note"):
-        checks.setdefault(JUDGMENTS[check].remedy, []).append(check)
+        remedy = JUDGMENTS[check].remedy
+        is_done = remedy == _RETARGET and "error_mean_cm" in quality
+        checks.setdefault(_RETARGETED if is_done else remedy, []).append(check)
     return [f"{', '.join(names)}: {remedy}" for remedy, names in checks.items()]
 
 

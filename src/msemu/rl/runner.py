@@ -116,7 +116,8 @@ class Runner(OnPolicyRunner):
         """Continue from a checkpoint written by `save`.
 
         It holds the environments of the first process. In a run of several, the others start new episodes; the run may
-        therefore go on with another number of processes. With another number of environments all start new episodes.
+        therefore go on with another number of processes. With another number of environments, or on another engine, all
+        start new episodes.
 
         Raises:
             MsemuError: The checkpoint is damaged, or belongs to another body or network.
@@ -128,10 +129,10 @@ class Runner(OnPolicyRunner):
             return checkpoint.differences(_with_episodes_of(own, found), own)
 
         state = checkpoint.read(Path(path), map_location or self.device, examine)
-        if (held := len(state["env"]["frame"])) != self.env.num_envs:
+        if why := _why_episodes_end(own, state):
             state, self._episodes_restarted = _with_episodes_of(own, state), True
             if self._team.is_rank_zero:
-                note_once(f"{path} holds {held} environments, not {self.env.num_envs}: all start new episodes")
+                note_once(f"{path} {why}: all start new episodes")
         try:
             self.alg.load(state, load_cfg, strict)
             if self._team.is_rank_zero:
@@ -293,19 +294,27 @@ def _set_random_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state(state["cuda"].cpu())
 
 
+def _why_episodes_end(own: dict[str, Any], state: dict[str, Any]) -> str:
+    """Say why the episodes of a checkpoint cannot go on here; nothing where they can, or where it is damaged."""
+    env, wanted = state.get("env"), own["env"]
+    if not (isinstance(env, dict) and isinstance(state.get("logger"), dict)):
+        return ""
+    frames = env.get("frame")
+    if not isinstance(frames, torch.Tensor) or frames.dtype != wanted["frame"].dtype or frames.dim() != 1:
+        return ""
+    if len(frames) != len(wanted["frame"]):
+        return f"holds {len(frames)} environments, not {len(wanted['frame'])}"
+    is_foreign = any(
+        name.startswith("sim.") and not name.startswith("sim.muscle.") for name in env.keys() - wanted.keys()
+    )
+    return "is of another engine" if is_foreign else ""
+
+
 def _with_episodes_of(own: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
-    """Return a checkpoint's content with the episodes of another content, where that has another number of them."""
-    env, logged = state.get("env"), state.get("logger")
-    if not (isinstance(env, dict) and isinstance(logged, dict)):
+    """Return a checkpoint's content with the episodes of another content, where its own cannot go on."""
+    if not _why_episodes_end(own, state):
         return state
-    frames, wanted = env.get("frame"), own["env"]["frame"]
-    if (
-        not isinstance(frames, torch.Tensor)
-        or frames.dtype != wanted.dtype
-        or frames.dim() != 1
-        or len(frames) == len(wanted)
-    ):
-        return state
+    env = state["env"]
     statistics = {name: value for name, value in env.items() if name.startswith("sampler.")}
     episodes = {
         part: state[part] | {name: own[part][name] for name in names if name in own[part]}

@@ -293,6 +293,11 @@ def test_rotations_in_degrees_of_formats_in_radians(tmp_path):
     np.testing.assert_allclose(np.degrees(found.qpos[:, knee]), 20 + np.arange(30), atol=1e-6)
 
 
+def test_degrees_that_are_called_radians(tmp_path):
+    with pytest.raises(MsemuError, match=r"a rotation by 75, which no joint makes in radians: leave out --angle-unit"):
+        read_source(write_bvh(tmp_path / "a.bvh", walking_rows()), ReadOptions(angle_unit="rad"))
+
+
 # ---------------------------------------------------------------- frames
 
 
@@ -350,6 +355,46 @@ def test_spikes_and_exchanges_are_named_with_frame_and_time(tmp_path, spoil, nam
         read_source(write_trc(tmp_path / "a.trc", markers))
     found = int(re.search(r"frame (\d+)", str(refusal.value))[1])
     assert abs(found - 1 - frame) <= 2 or (frame == 25 and abs(found - 1 - 33) <= 2)
+
+
+@pytest.mark.parametrize("options", [ReadOptions(), ReadOptions(start=0.3)], ids=["whole", "part"])
+@pytest.mark.parametrize("frame", [17, 20, 31])
+def test_a_spike_of_a_frame_of_a_moving_body_is_that_frame_of_the_file(tmp_path, frame, options):
+    rows = walking_rows()
+    rows[frame, 2] += 150.0
+    with pytest.raises(MsemuError, match=rf"jumps in frame {frame + 1} of 45 \({frame / 30:.3f} s\)"):
+        read_source(write_bvh(tmp_path / "a.bvh", rows), options)
+
+
+def test_a_marker_that_is_never_seen_is_named_as_such(tmp_path):
+    markers = walking_markers()
+    markers["knee_r"][:] = 0.0
+    with pytest.raises(MsemuError, match=r"do not give knee_r.*\(empty, or at 0, 0, 0\) are seen: knee_r"):
+        read_source(write_trc(tmp_path / "a.trc", markers))
+
+
+def test_frames_at_the_ends_without_markers_are_left_out_and_said(tmp_path):
+    markers = walking_markers()
+    whole = read_source(write_trc(tmp_path / "a.trc", markers))
+    for values in markers.values():
+        values[:3] = values[-1:] = 0.0
+    part = read_source(write_trc(tmp_path / "b.trc", markers))
+    np.testing.assert_allclose(part.positions, whole.positions[3:-1], atol=1e-9)
+    assert "the first 3 and the last 1 frames, in which markers are not seen, are left out" in part.source
+    assert part.begin == (3, pytest.approx(0.03))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [(4, 0.0, "the root's quaternion .* is not of length 1"), (1, 2e4, "the root's position is beyond 10 km")],
+)
+def test_a_row_without_a_pose_is_named(tmp_path, column, value, reason):
+    rows = np.column_stack([np.arange(30) / 50, np.tile([0, 0, 0.95, 1, 0, 0, 0, 0.3], (30, 1))])
+    rows[7, column] = value
+    header = "time,root_x,root_y,root_z,root_qw,root_qx,root_qy,root_qz,knee_angle_r\n"
+    (tmp_path / "a.csv").write_text(header + "".join(",".join(map(str, row)) + "\n" for row in rows))
+    with pytest.raises(MsemuError, match=rf"{reason} in row 8 \(0\.140 s\), and in 1 of 30"):
+        read_clip(tmp_path / "a.csv", load_body("myolegs"))
 
 
 def test_a_bone_that_changes_its_length_is_named(tmp_path):

@@ -42,7 +42,14 @@ def test_every_judgment_says_what_to_try_and_leaves_room_between_good_and_imposs
 def test_figures_are_judged_by_their_size(figures: dict[str, float], severities: list[str]) -> None:
     found = judge(figures)
     assert [finding.severity for finding in found] == severities
-    assert len(remedies(found)) == len({JUDGMENTS[finding.check].remedy for finding in found})
+    assert len(remedies(found, figures)) == len({JUDGMENTS[finding.check].remedy for finding in found})
+
+
+@pytest.mark.parametrize("check", ["limit_violation_max_deg", "penetration_max_cm", "floating_max_cm"])
+def test_what_is_retargeted_is_not_to_be_retargeted(check: str) -> None:
+    angles, retargeted = {check: 2.0}, {check: 2.0, "error_mean_cm": 0.5}
+    assert "--retarget" in remedies(judge(angles), angles)[0]
+    assert "--retarget" not in remedies(judge(retargeted), retargeted)[0]
 
 
 def test_the_refusal_is_one_line_with_file_figure_and_remedy() -> None:

@@ -50,7 +50,7 @@ def write_html(report: Plausibility, path: Path) -> None:
         f"<tr><td>{html.escape(check)}</td><td>{value:.3g} {judged.unit}</td><td>{judged.good:g}</td></tr>"
         for check, value, judged in ((check, value, JUDGMENTS[check]) for check, value in report.figures.items())
     )
-    tips = "".join(f"<li>{html.escape(line)}</li>" for line in remedies(report.findings))
+    tips = "".join(f"<li>{html.escape(line)}</li>" for line in remedies(report.findings, clip.quality))
     pictures = "".join(
         f'<img alt="{name}" src="data:image/png;base64,{_png(fig)}">' for name, fig in draw(report).items()
     )

@@ -28,7 +28,8 @@ def check(args: CheckCfg) -> None:
         report = check_clip(body, clip)
     console.print(findings_table(escape(f"{clip.name or 'clip'} on {clip.body}"), report.findings))
     console.print(summary(report.findings))
-    for line in remedies(report.findings):
+    tips = remedies(report.findings, clip.quality)
+    for line in tips:
         console.print(f"try for {line}", soft_wrap=True, highlight=False, markup=False)
     if args.html:
         write_html(report, args.html)
@@ -38,7 +39,7 @@ def check(args: CheckCfg) -> None:
             console.print(f"picture: {path}", soft_wrap=True)
     if args.json:
         findings = [finding.facts() for finding in report.findings]
-        write_json(args.json, {"figures": report.figures, "findings": findings, "try": remedies(report.findings)})
+        write_json(args.json, {"figures": report.figures, "findings": findings, "try": tips})
     found = count(report.findings)
     if found["error"] or (args.strict and found["warning"]):
         raise SystemExit(1)

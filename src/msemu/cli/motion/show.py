@@ -71,7 +71,7 @@ def facts(clip: MotionClip) -> dict:
 def show_clip(console: Console, clip: MotionClip, title: str) -> None:
     """Show a clip as people judge it, and what to try where it is not good; all figures are in the JSON."""
     console.print(_clip_table(clip, title))
-    for line in remedies(judge(clip.quality)):
+    for line in remedies(judge(clip.quality), clip.quality):
         console.print(f"try for {line}", soft_wrap=True, highlight=False, markup=False)
 
 

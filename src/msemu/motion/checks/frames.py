@@ -64,7 +64,8 @@ def check_frames(path: Path, source: SourceMotion) -> None:
         jumps = _jumps(points, source.fps)
         if jumps.max() > 1.0:
             frame, point = np.unravel_index(jumps.argmax(), jumps.shape)
-            raise MsemuError(f"{path}: {names[point]} jumps in {_place(source, int(frame))}: {remedy}")
+            place = _place(source, _sharper(points[:, point], int(frame), _step(source.fps)))
+            raise MsemuError(f"{path}: {names[point]} jumps in {place}: {remedy}")
     if change.max() > BONE:
         bone, frame = np.unravel_index(change.argmax(), change.shape)
         near, far = (*LEG_BONES, *ARM_BONES)[bone // 2]
@@ -79,7 +80,7 @@ def _jumps(points: np.ndarray, fps: float) -> np.ndarray:
 
     Half of the third difference is the height of a single step, and less than that of a smooth path.
     """
-    step = max(1, round(JUMP_STEP_S * fps))
+    step = _step(fps)
     found = np.zeros(points.shape[:2])
     if len(points) <= 4 * step:
         return found
@@ -89,6 +90,20 @@ def _jumps(points: np.ndarray, fps: float) -> np.ndarray:
     return found
 
 
+def _step(fps: float) -> int:
+    """Frames between those that are compared."""
+    return max(1, round(JUMP_STEP_S * fps))
+
+
+def _sharper(path: np.ndarray, frame: int, step: int) -> int:
+    """Return which end of a jump lies beside its neighbors: the frame or, where that is a spike, the one before it.
+
+    A spike of one frame jumps there and back, and both look alike to `_jumps`; ``path`` has shape [T, 3].
+    """
+    bends = [np.linalg.norm(path[at - step] - 2 * path[at] + path[at + step]) for at in (frame - step, frame)]
+    return frame - step if bends[0] > bends[1] else frame
+
+
 def _beside(source: SourceMotion) -> np.ndarray:
     """Return points ahead and at the left of each segment that turn with it about the origin [m], shape [T, 10, 3]."""
     matrices = Rotation.from_quat(source.orientations.reshape(-1, 4), scalar_first=True).as_matrix()
@@ -96,4 +111,5 @@ def _beside(source: SourceMotion) -> np.ndarray:
 
 
 def _place(source: SourceMotion, frame: int) -> str:
-    return f"frame {frame + 1} of {source.num_frames} ({source.time_s[frame]:.3f} s)"
+    first, begin_s = source.begin
+    return f"frame {first + frame + 1} of {first + source.num_frames} ({begin_s + source.time_s[frame]:.3f} s)"

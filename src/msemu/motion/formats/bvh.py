@@ -79,6 +79,7 @@ def read_bvh(path: Path, options: ReadOptions) -> SourceMotion:
     """
     joints, frame_time, rows, remarks = parse_bvh(path)
     mapping = choose_map("bvh", path, [joint.name for joint in joints], _REQUIRED, options.names)
+    _check_radians(path, joints, rows, options)
     _adapt(joints, rows, options)
     moves = _translations(joints, rows)
     positions, rotations = _forward_kinematics(joints, rows, moves)
@@ -158,6 +159,16 @@ def _parse_hierarchy(text: TextFile, lines: Sequence[Line]) -> list[Joint]:
     for joint, name in zip(joints, names, strict=True):
         joint.name = name
     return joints
+
+
+def _check_radians(path: Path, joints: list[Joint], rows: np.ndarray, options: ReadOptions) -> None:
+    """Refuse angles that the user calls radians and that turn a joint more than twice around."""
+    kinds = [channel[1:] for joint in joints for channel in joint.channels]
+    turns = np.abs(rows[:, [kind == "rotation" for kind in kinds]])
+    if options.angle_unit == "rad" and turns.max(initial=0.0) > 4 * np.pi:
+        raise MsemuError(
+            f"{path} holds a rotation by {turns.max():.0f}, which no joint makes in radians: leave out --angle-unit rad"
+        )
 
 
 def _adapt(joints: list[Joint], rows: np.ndarray, options: ReadOptions) -> None:

@@ -6,6 +6,7 @@ ASIS, as by systems without markers, the pelvis leans as the trunk does. Gaps ar
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from msemu.errors import MsemuError
 from msemu.files import MIN_FRAMES, printable
 from msemu.motion.formats.anatomy import frame, source_from_points
 from msemu.motion.formats.axes import ReadOptions, unit_length
-from msemu.motion.formats.maps import Need, choose_map, listed
+from msemu.motion.formats.maps import NameMap, Need, choose_map, listed
 from msemu.motion.source import SourceMotion
 
 MAX_GAP_S = 0.25
@@ -64,12 +65,15 @@ def source_from_markers(
         MsemuError: Unknown markers, gaps that are too long, or a person who stands along another axis.
     """
     read = options.part(path, time_s)
+    num_frames, time_s = len(time_s), time_s - time_s[0]
     time_s, markers = time_s[read], {name: _without_zeros(values[read]) for name, values in markers.items()}
     seen = [name for name, values in markers.items() if np.isfinite(values).all(-1).sum() >= MIN_FRAMES]
-    mapping = choose_map("markers", path, seen, _REQUIRED, options.names)
+    mapping = _choose_map(path, markers, seen, options)
     needed = mapping.needed
     part = _seen_together(path, markers, [name for point in needed for name in mapping.found[point]])
-    time = time_s[part] - time_s[part][0]
+    remarks += _left_out(part, len(time_s))
+    begin = (range(num_frames)[read].start + part.start, float(time_s[part.start]))
+    time = time_s[part] - time_s[part.start]
 
     points = {}
     for point, members in mapping.found.items():
@@ -98,7 +102,20 @@ def source_from_markers(
     centers = {name: values for name, values in points.items() if name[:-2] in kept}
     source = f"markers of {Path(path).name}, names of '{mapping.name}'{remarks}"
     source += f"; {options.part_read}" if options.part_read else ""
-    return source_from_points(path, time, centers, rotations, source, head, TRUNK_LEAN_RAD)
+    return replace(source_from_points(path, time, centers, rotations, source, head, TRUNK_LEAN_RAD), begin=begin)
+
+
+def _choose_map(path: Path, markers: Mapping[str, np.ndarray], seen: list[str], options: ReadOptions) -> NameMap:
+    """Return the map of the markers that are seen; an error says which ones are in the file and never seen."""
+    try:
+        return choose_map("markers", path, seen, _REQUIRED, options.names)
+    except MsemuError as error:
+        unseen = [name for name in markers if name not in seen]
+        if not unseen:
+            raise
+        raise MsemuError(
+            f"{error}; in fewer than {MIN_FRAMES} frames (empty, or at 0, 0, 0) are seen: {listed(unseen)}"
+        ) from None
 
 
 def _leg_length(points: Mapping[str, np.ndarray]) -> float:
@@ -176,6 +193,13 @@ def _seen_together(path: Path, markers: Mapping[str, np.ndarray], names: list[st
     if len(frames) < MIN_FRAMES:
         raise MsemuError(f"{path}: there are fewer than {MIN_FRAMES} frames in which all of {listed(names)} are seen")
     return slice(int(frames[0]), int(frames[-1]) + 1)
+
+
+def _left_out(part: slice, num_frames: int) -> str:
+    """Return what the source says about frames at both ends in which not all needed markers are seen."""
+    ends = ((part.start, "first"), (num_frames - part.stop, "last"))
+    told = " and ".join(f"the {which} {count}" for count, which in ends if count)
+    return f"; {told} frames, in which markers are not seen, are left out" if told else ""
 
 
 def _fill(path: Path, time: np.ndarray, values: np.ndarray, name: str, needed: bool) -> np.ndarray | None:

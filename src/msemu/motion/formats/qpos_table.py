@@ -73,8 +73,8 @@ def clip_of_columns(
     named = [column for column in hinges if order[column] in columns]
     given[:, named] *= ANGLE_UNITS[options.angle_unit or "rad"]
     norms = np.linalg.norm(given[:, 3:7], axis=1, keepdims=True)
-    if np.abs(norms - 1.0).max() > 0.1 or np.abs(given[:, :3]).max() > 1e4:
-        raise MsemuError(f"{path}: the root's quaternion (w, x, y, z) is not of length 1, or its position beyond 10 km")
+    _refuse(path, time, np.abs(norms[:, 0] - 1.0) > 0.1, "the root's quaternion (w, x, y, z) is not of length 1")
+    _refuse(path, time, np.abs(given[:, :3]).max(axis=1) > 1e4, "the root's position is beyond 10 km")
     given[:, 3:7] = continuous_quaternions(given[:, 3:7] / norms)
     rows, remark = rows_read(path, time, given[:, hinges], options)
     _check_hinges(path, body, time[rows] - time[0], given[rows])
@@ -84,6 +84,16 @@ def clip_of_columns(
     qpos[:, 3:7] /= np.linalg.norm(qpos[:, 3:7], axis=1, keepdims=True)
     qpos = body.couplings.project(qpos)
     return pose_clip(path, body, fps, qpos, f"{source}{remark}")
+
+
+def _refuse(path: Path, time: np.ndarray, bad: np.ndarray, what: str) -> None:
+    """Raise the error that names the first of the rows that are bad, shape [rows]."""
+    if bad.any():
+        row = int(bad.argmax())
+        raise MsemuError(
+            f"{path}: {what} in row {row + 1} ({time[row]:.3f} s), and in {int(bad.sum())} of {len(bad)} in all;"
+            " correct them or leave these rows out"
+        )
 
 
 def _check_hinges(path: Path, body: Body, time: np.ndarray, qpos: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +144,8 @@ def read_clip(path: Path, body: Body, fps: float = 50.0, options: ReadOptions = 
     options.check_taken(path, _OPTIONS.get(kind, ()))
     with _impossible_values(path):
         clip = _CLIP_READERS[kind](path, body, fps, options)
-        clip.source = checked(path, source_from_clip(body, clip), _remedies(kind, options)).source
+        source = replace(source_from_clip(body, clip), begin=(0, options.start or 0.0))
+        clip.source = checked(path, source, _remedies(kind, options)).source
         return clip
 
 
