@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,20 @@ def test_an_unknown_name_in_a_run_names_the_file(
         config["train"][section] |= changed
     file.write_text(yaml.safe_dump(config))
     with pytest.raises(MsemuError, match=rf"{file}: {message}"):
+        run.load_config()
+
+
+@pytest.mark.parametrize(
+    "change", [lambda config: config.update(trian=config.pop("train")), lambda config: config.update(train=3)]
+)
+def test_a_run_whose_values_are_renamed_says_so(
+    change: Callable[[dict[str, Any]], None], train_cfg: TrainCfg, legs: Body, march: MotionClip
+) -> None:
+    run = RunFolder.create(TASK, train_cfg, legs, [march])
+    config = read_yaml(run.path / "config.yaml")
+    change(config)
+    (run.path / "config.yaml").write_text(yaml.safe_dump(config))
+    with pytest.raises(MsemuError, match=r"config.yaml has no values under the key 'train', but recipe, task, tr"):
         run.load_config()
 
 

@@ -144,7 +144,10 @@ class RunFolder:
             MsemuError: The file is damaged, or names what this release does not have.
         """
         file = self.path / "config.yaml"
-        values = read_yaml(file).get("train", {})
+        content = read_yaml(file)
+        values = content.get("train")
+        if not isinstance(values, dict):
+            raise MsemuError(f"{file} has no values under the key 'train', but {', '.join(map(str, content))}")
         for note in translate(values, str(file)):
             note_once(f"{file}: {note}")
         records = self._provenance().get("files")

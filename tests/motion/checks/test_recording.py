@@ -18,6 +18,7 @@ from scipy.spatial.transform import Rotation
 
 from msemu.errors import MsemuError
 from msemu.models import load_body
+from msemu.motion.checks.frames import FIRST_POSE
 from msemu.motion.formats.read import ReadOptions, read_clip, read_source
 from msemu.motion.library.catalogue import catalogue
 from msemu.motion.library.obtain import load_source
@@ -470,5 +471,5 @@ def test_no_clip_of_the_catalogue_is_refused(name):
         if "cannot" not in str(error) and "network" not in str(error):
             raise
         pytest.skip(f"the recording is not in the cache and cannot be fetched: {error}")
-    assert "left out" not in source.source and "warning" not in source.source
+    assert FIRST_POSE not in source.source and "warning" not in source.source
     assert source.positions.shape[1] == len(JOINT_CENTERS)
