@@ -118,11 +118,11 @@ def test_curves_are_finite_and_go_on(runs: Runs) -> None:
 @pytest.mark.parametrize(
     ("part", "change", "message"),
     [
-        ("algorithm", {"class_name": "pppo"}, "unknown algorithm 'pppo'"),
+        ("algorithm", {"class_name": "pppo"}, "algorithm: class_name: 'pppo' is unknown"),
         ("algorithm", {"class_name": "nowhere:PPO"}, "unknown algorithm 'nowhere:PPO' .*known: ppo|did you mean"),
         ("algorithm", {"learning_sped": 1.0}, "does not fit its classes: .*learning_sped"),
-        ("actor", {"class_name": "mpl"}, "unknown network 'mpl'; did you mean mlp"),
-        ("actor", {"distribution_cfg": {"class_name": "ppo"}}, "unknown action head 'ppo'.*gaussian"),
+        ("actor", {"class_name": "mpl"}, "actor: class_name: 'mpl' is unknown; did you mean mlp"),
+        ("actor", {"distribution_cfg": {"class_name": "ppo"}}, "class_name: 'ppo' is unknown; .*gaussian"),
     ],
 )
 def test_mistakes_are_one_line(
