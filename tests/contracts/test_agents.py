@@ -129,8 +129,8 @@ def test_mistakes_are_one_line(
     legs: Body, march: MotionClip, tmp_path: Path, agent: str, part: str, change: dict, message: str
 ) -> None:
     cfg = small_run(march, tmp_path, agent)
-    getattr(cfg.agent, part).update(change)
     env = MotionTrackingEnv(replace(cfg, num_envs=1), legs, march)
+    getattr(cfg.agent, part).update(change)
     with pytest.raises(MsemuError, match=message) as caught:
         find_runner(cfg.agent)(env, cfg.agent, None, "cpu")
     assert "\n" not in str(caught.value)
