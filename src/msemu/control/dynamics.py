@@ -135,7 +135,10 @@ class EngineDynamics:
         return product.index_add_(1, self._mass_column[off], mass[:, off] * acceleration[:, self._mass_row[off]])
 
     def _moment_arms(self, slopes: torch.Tensor) -> torch.Tensor:
-        values = self._engine.sparse_moment_arms()[:, self._moment_entry] * slopes[:, self._moment_column]
+        values = self._engine.sparse_moment_arms()
+        if len(self._moment_entry) < values.shape[1]:
+            values = values.index_select(1, self._moment_entry)
+        values = values * slopes.index_select(1, self._moment_column)
         arms = values.new_zeros(len(values), self._num_muscles * len(self.dofs))
         return arms.index_add_(1, self._moment_place, values).unflatten(1, (self._num_muscles, len(self.dofs)))
 

@@ -198,10 +198,11 @@ def _make(real: type) -> PathKernels:
         arm_out: wp.array2d(dtype=real),
     ):
         row, entry = wp.tid()
-        line = line6()
+        axis = axis_in[row, dof_in[entry]]
+        arm = real(0.0)
         for index in range(first_in[entry], first_in[entry + 1]):
-            line += sign_in[index] * line_in[row, line_index_in[index]]
-        arm_out[row, entry] = wp.dot(line, axis_in[row, dof_in[entry]])
+            arm += sign_in[index] * wp.dot(line_in[row, line_index_in[index]], axis)
+        arm_out[row, entry] = arm
 
     return PathKernels(real, Segment, Surface, measure, add_up, pull, moment_arms)
 
