@@ -5,8 +5,9 @@ import hashlib
 import math
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +42,8 @@ MAX_STEP_S = 0.5
 _BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 _PARTIAL = ".partial"
-_READ: list[Path] = []
-"""Files and folders that the command under way reads."""
+_READ: list[list[Path]] = []
+"""Files and folders that the command under way reads, those of a command within it last."""
 
 
 def read_bytes(path: Path) -> bytes:
@@ -218,11 +219,17 @@ def _read_array(archive: zipfile.ZipFile, key: str) -> np.ndarray:
 @contextmanager
 def unwritten(paths: list[Path]) -> Iterator[None]:
     """Let no file be written over one of the ``paths``, which are read."""
-    _READ.extend(paths)
+    _READ.append(list(paths))
     try:
         yield
     finally:
-        del _READ[len(_READ) - len(paths) :]
+        _READ.pop()
+
+
+def spare(paths: Iterable[Path]) -> None:
+    """Let no file be written over one of the ``paths``, which turn out to be read, until `unwritten` ends."""
+    if _READ:
+        _READ[-1].extend(paths)
 
 
 @contextmanager
@@ -238,7 +245,7 @@ def whole_file(path: Path, remedy: str = "give another path") -> Iterator[Path]:
     path = Path(path)
     if path.is_dir():
         raise MsemuError(f"cannot write {path}: it is a folder; {remedy}")
-    if path.is_file() and any(other.exists() and path.samefile(other) for other in _READ):
+    if path.is_file() and any(other.exists() and path.samefile(other) for other in chain(*_READ)):
         raise MsemuError(f"cannot write {path}: it is read by this command; {remedy}")
     try:
         if path.exists() and not path.is_file():

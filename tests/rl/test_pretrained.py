@@ -12,6 +12,10 @@ from command_line import run
 from msemu.analysis.rollout import measure_episodes
 from msemu.cli.training import train
 from msemu.config import read_yaml
+from msemu.errors import MsemuError
+from msemu.files import unwritten, write_text
+from msemu.models import Body
+from msemu.motion.clip import MotionClip
 from msemu.registry import list_tasks
 from msemu.rl import pretrained
 from msemu.rl.assemble import open_policy
@@ -64,3 +68,20 @@ def test_a_published_policy_needs_nothing_else_of_its_run(
         path.unlink()
     env, runner = open_policy(found, found.checkpoint("best"), 2, "cpu", seed=1)
     assert torch.isfinite(runner.policy()(env.get_observations())).all()
+
+
+def test_a_run_that_is_looked_at_is_not_written_over(
+    train_cfg: TrainCfg, legs: Body, march: MotionClip, tmp_path: Path
+) -> None:
+    run = RunFolder.create("Msemu-Track-MyoLegs-v0", train_cfg, legs, [march])
+    (run.path / "figures.json").write_text("{}")
+    for name in ("config.yaml", "motion.npz", "figures.json"):
+        (tmp_path / f"link of {name}").symlink_to(run.path / name)
+    with unwritten([]):
+        pretrained.find_run(str(run.path), tmp_path, pretrained=False)
+        for name in ("config.yaml", "motion.npz"):
+            with pytest.raises(MsemuError, match="it is read by this command"):
+                write_text(tmp_path / f"link of {name}", "{}")
+        write_text(tmp_path / "link of figures.json", "[]")
+    assert (run.path / "figures.json").read_text() == "[]"
+    write_text(tmp_path / "link of config.yaml", "{}")

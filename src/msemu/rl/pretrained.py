@@ -9,7 +9,7 @@ from rich.console import Console
 from msemu import models
 from msemu.config import build, read_yaml, to_dict
 from msemu.errors import MsemuError, suggestion
-from msemu.files import write_bytes, write_text
+from msemu.files import spare, write_bytes, write_text
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.catalogue import Entry, find_entries
 from msemu.motion.library.obtain import obtain_clip
@@ -56,8 +56,14 @@ class PretrainedRun(RunFolder):
 
 
 def find_run(name: str, runs_dir: Path, pretrained: bool) -> RunFolder:
-    """Open the policy of a task that comes with msemu, or a run as `RunFolder.find` does."""
-    return PretrainedRun.of(name) if pretrained else RunFolder.find(name, runs_dir)
+    """Open, to look at it, the policy of a task that comes with msemu, or a run as `RunFolder.find` does.
+
+    From then on the command writes over none of the files that the run is made of.
+    """
+    run = PretrainedRun.of(name) if pretrained else RunFolder.find(name, runs_dir)
+    spare(path for kind in ("yaml", "npz", "pt") for path in run.path.rglob(f"*.{kind}"))
+    spare(run.path / name for name in own_files(run.path))
+    return run
 
 
 def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:

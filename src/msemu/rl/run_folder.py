@@ -147,7 +147,7 @@ class RunFolder:
         content = read_yaml(file)
         values = content.get("train")
         if not isinstance(values, dict):
-            raise MsemuError(f"{file} has no values under the key 'train', but {', '.join(map(str, content))}")
+            raise MsemuError(f"{file} has no values under the key 'train', but {', '.join(map(str, content))[:80]}")
         for note in translate(values, str(file)):
             note_once(f"{file}: {note}")
         records = self._provenance().get("files")
