@@ -45,7 +45,7 @@ _START_BYTES = 2**14
 
 
 def detect_format(path: Path) -> str:
-    """Return the format of a motion file from its content, not from its name.
+    """Return the format of a motion file from its content; its name decides only where that has no mark.
 
     Returns:
         One of ``deepmimic``, ``isaac_amp``, ``amass``, ``msgym``, ``clip``, ``loco_mujoco``, ``qpos_npz``,
@@ -67,7 +67,7 @@ def detect_format(path: Path) -> str:
         return "bvh"
     if start.startswith("pathfiletype"):
         return "trc"
-    if "endheader" in start:
+    if "endheader" in start or path.suffix.lower() in (".mot", ".sto"):
         return "storage"
     if path.suffix.lower() == ".csv" and "time" in start:
         return "qpos_csv"
