@@ -204,7 +204,7 @@ def test_bvh_says_what_is_wrong(tmp_path, spoil, message):
 
 
 BAD_STORAGE = {
-    "no endheader": (lambda text: text.replace("endheader\n", ""), "unknown format"),
+    "no endheader": (lambda text: text.replace("endheader\n", ""), "no line 'endheader'"),
     "no time": (lambda text: text.replace("time\t", "zeit\t"), "'time' first"),
     "times that go back": (lambda text: text.replace("0.02000000", "0.00500000"), "does not increase"),
     "a nan": (lambda text: text.replace("0.02000000\t", "0.02000000\tnan\t", 1), "columns|not finite"),

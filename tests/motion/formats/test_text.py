@@ -243,12 +243,3 @@ def test_rows_that_repeat_a_time_do_not_count(plain, legs, tmp_path, kind):
 def test_many_lines_take_no_memory(legs, tmp_path, plain, kind):
     with pytest.raises(MsemuError, match="has more than 400000 lines"):
         read(tmp_path, kind, plain[kind] + "\n" * 500_000, legs)
-
-
-@pytest.mark.parametrize("name", ["a.mot", "a.STO"])
-def test_a_table_without_the_end_of_its_header_says_what_is_missing(tmp_path, name):
-    path = tmp_path / name
-    path.write_text("Coordinates\nnRows=1\nnColumns=2\ntime\tknee_angle_r\n0.0\t0.1\n")
-    with pytest.raises(MsemuError, match="no line 'endheader'") as caught:
-        read_source(path)
-    assert "\n" not in str(caught.value)
