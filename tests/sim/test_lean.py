@@ -124,9 +124,12 @@ def test_a_reset_touches_only_its_environments_and_a_saved_state_continues(legs:
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_muscles_do_not_turn_a_body_in_flight(level: str) -> None:
-    """The angular momentum about the center of mass is constant with all muscles active."""
+    """The angular momentum about the center of mass is constant with all muscles active.
+
+    Euler's method loses 3e-3 of it in 40 ms at steps of 2 ms, on the engine's tendons as well; a tenth of that at 0.2 ms.
+    """
     body = load_body("myofullbody")
-    sim = simulate(body, 1, replace(ON_CPU, muscle=MuscleCfg(level=level)))
+    sim = simulate(body, 1, replace(ON_CPU, timestep_s=0.0002, muscle=MuscleCfg(level=level)))
     qpos = torch.tensor(body.neutral_qpos)[None].clone()
     qpos[:, 2] += 2.0
     qvel = torch.zeros(1, body.model.nv, dtype=torch.float64)
@@ -142,10 +145,10 @@ def test_muscles_do_not_turn_a_body_in_flight(level: str) -> None:
         return data.subtree_angmom[1].copy()
 
     start = momentum()
-    sim.step(torch.full((1, body.num_muscles), 0.5), 20)
+    sim.step(torch.full((1, body.num_muscles), 0.5), 200)
     moved = (sim.qpos - qpos).abs()[:, 7:].max()
     assert moved > 0.1, "the muscles must have moved the joints"
-    assert np.linalg.norm(momentum() - start) < 1e-2 * np.linalg.norm(start)
+    assert np.linalg.norm(momentum() - start) < 1e-3 * np.linalg.norm(start)
 
 
 @pytest.fixture
