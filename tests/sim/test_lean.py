@@ -126,7 +126,7 @@ def test_a_reset_touches_only_its_environments_and_a_saved_state_continues(legs:
 def test_muscles_do_not_turn_a_body_in_flight(level: str) -> None:
     """The angular momentum about the center of mass is constant with all muscles active.
 
-    Euler's method loses 3e-3 of it in 40 ms at steps of 2 ms, on the engine's tendons as well; a tenth of that at 0.2 ms.
+    Euler's method loses 3e-3 of it in 40 ms at steps of 2 ms, on the engine's tendons as well, and a tenth at 0.2 ms.
     """
     body = load_body("myofullbody")
     sim = simulate(body, 1, replace(ON_CPU, timestep_s=0.0002, muscle=MuscleCfg(level=level)))
