@@ -118,7 +118,7 @@ def killed(arguments: list[str], runs: Path, iterations: int, wait_s: float) -> 
     errors = process.communicate()[1].decode()
     counts = collections.Counter({"done": 1, "traceback": "Traceback" in errors})
     counts["left behind"] = len(left_behind(process.pid))
-    for file in runs.glob(f"{TASK}/*/*.pt"):
+    for file in runs.glob(f"{TASK}/*/[!.]*.pt"):  # one that begins with a dot was being written
         try:
             checkpoint.read(file, "cpu")
         except MsemuError:
