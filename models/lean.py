@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.muscle.paths.parts import RigidParts, matrix_of, quaternion_of
+from msemu.muscle.paths.parts import RigidParts, matrix_of, principal
 
 _JOINT = ("type", "pos", "axis", "limited", "range", "actfrclimited", "actfrcrange", "margin", "group")
 _GEOM = ("type", "contype", "conaffinity", "condim", "priority", "friction", "solmix", "margin", "gap", "size", "group")
@@ -110,9 +110,8 @@ def _inertia(
         axes = parts.rotation[body] @ matrix_of(model.body_iquat[body])
         inertia += axes @ np.diag(model.body_inertia[body]) @ axes.T
         inertia += share * (offset @ offset * np.eye(3) - np.outer(offset, offset))
-    moments, axes = np.linalg.eigh(inertia)
-    axes[:, 2] = np.cross(axes[:, 0], axes[:, 1])
-    return total, center, quaternion_of(axes), moments
+    moments, quaternion = principal(inertia)
+    return total, center, quaternion, moments
 
 
 def _add_joint(body: mujoco.MjsBody, model: mujoco.MjModel, joint: int) -> None:

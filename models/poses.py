@@ -15,16 +15,6 @@ def scalar_joints(model: mujoco.MjModel) -> np.ndarray:
     return np.flatnonzero(model.jnt_type != mujoco.mjtJoint.mjJNT_FREE)
 
 
-def ancestor_dofs(model: mujoco.MjModel, body_id: int) -> np.ndarray:
-    """Return which degrees of freedom move a body, bool, shape [nv]."""
-    moves = np.zeros(model.nv, dtype=bool)
-    while body_id:
-        start = model.body_dofadr[body_id]
-        moves[start : start + model.body_dofnum[body_id]] = True
-        body_id = int(model.body_parentid[body_id])
-    return moves
-
-
 def posed(model: mujoco.MjModel, poses: np.ndarray) -> Iterator[mujoco.MjData]:
     """Yield the same data with the places of bodies, geoms and sites in each pose, shape [T, nq]."""
     data = mujoco.MjData(model)

@@ -5,6 +5,7 @@ import numpy as np
 
 from msemu.models.anatomy.segments import Axes, MassDistribution, Proportion, segment_bodies
 from msemu.models.recipe import Recipe
+from msemu.muscle.paths.parts import principal
 
 _LEAST = 0.01
 """Least share of its second moment that a body keeps where the others have all that the table gives."""
@@ -62,10 +63,7 @@ def _shaped(
 
 def _write(body: mujoco.MjsBody, part: MassDistribution, position: np.ndarray, rotation: np.ndarray) -> None:
     """Set the mass of a body in its own frame, whose place in the world is given."""
-    moments, axes = np.linalg.eigh(rotation.T @ part.inertia @ rotation)
-    axes[:, 0] *= np.sign(np.linalg.det(axes))
-    quaternion = np.zeros(4)
-    mujoco.mju_mat2Quat(quaternion, axes.ravel())
+    moments, quaternion = principal(rotation.T @ part.inertia @ rotation)
     body.explicitinertial = True
     body.fullinertia = [np.nan] * 6
     body.mass, body.inertia = part.mass, moments

@@ -8,10 +8,10 @@ from msemu.console import BodyPath, Input, JsonFile, Output
 from msemu.errors import MsemuError
 from msemu.schema import LEVELS
 from msemu.schema.ranges import Count, Known, NotEmpty, Range, Seconds, Seed, Threads
+from msemu.schema.task import Engine, Paths
 
 Counts = Annotated[tuple[Count, ...], NotEmpty()]
 Names = Annotated[tuple[str, ...], NotEmpty()]
-Paths = Annotated[str, Known(("exact", "engine"))]
 
 
 @dataclass
@@ -79,7 +79,7 @@ class PathsBenchCfg(TimingCfg):
     """Physics time step [s]."""
     level: Annotated[str, Known(LEVELS)] = "mujoco"
     """Level of the muscle: mujoco, rigid or elastic."""
-    engine: Annotated[str, Known(("auto", "mujoco", "warp"))] = "mujoco"
+    engine: Engine = "mujoco"
     """Physics engine: auto, mujoco, warp."""
     device: str = "cpu"
     """Where bodies are simulated: cpu, cuda, auto."""

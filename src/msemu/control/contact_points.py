@@ -11,7 +11,7 @@ from msemu.control.independent_dofs import IndependentDofs
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.models.geoms import ellipsoids, floor_friction, friction_pyramid
-from msemu.models.poses import ancestor_dofs
+from msemu.muscle.paths.parts import ancestor_dofs
 
 wp.set_module_options({"enable_backward": False})
 

@@ -13,7 +13,7 @@ from mujoco.batch import Batch
 from msemu.control.contact_points import ContactPoints, Contacts
 from msemu.control.independent_dofs import IndependentDofs
 from msemu.models.body import Body
-from msemu.models.poses import ancestor_dofs
+from msemu.muscle.paths.parts import ancestor_dofs
 from msemu.sim.batch import view
 from msemu.sim.cpu import moment_pattern
 

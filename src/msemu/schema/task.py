@@ -23,6 +23,11 @@ from msemu.schema.ranges import (
 )
 from msemu.schema.terms import ObservationTermCfg, RewardTermCfg, TerminationTermCfg
 
+Engine = Annotated[str, Known(("auto", "mujoco", "warp"))]
+"""Name of a physics engine."""
+Paths = Annotated[str, Known(("exact", "engine"))]
+"""Kind of the muscles' paths."""
+
 
 @dataclass(frozen=True)
 class Capacity:
@@ -50,13 +55,13 @@ class SimCfg:
 
     device: str = "auto"
     """Where the bodies are simulated: cpu, cuda, cuda:1 ...; auto takes CUDA when there is one."""
-    engine: Annotated[str, Known(("auto", "mujoco", "warp"))] = "auto"
+    engine: Engine = "auto"
     """Physics engine: mujoco (C, on the CPU) or warp (MuJoCo Warp, for CUDA); auto takes the one for the device."""
     timestep_s: Annotated[float, Range(above=0, greatest=0.1)] = 0.002
     """Physics time step [s]."""
     muscle: MuscleCfg = field(default_factory=MuscleCfg)
     """In a YAML file also the name of a file in cfg/muscle (mujoco, rigid, elastic ...), or of one of yours."""
-    paths: Annotated[str, Known(("exact", "engine"))] = "exact"
+    paths: Paths = "exact"
     """Paths of the muscles: exact, msemu's, which need no Jacobian; or engine, MuJoCo's tendons, two times slower."""
     num_threads: Threads = 0
     """CPU threads of the mujoco engine; 0 uses every core."""

@@ -47,6 +47,8 @@ class KernelMuscleSimulation(CpuSimulation):
 
     _group_size: int
     """Bodies of a group."""
+    _pull: torch.Tensor
+    """Force of each muscle as the engine, or what stands before it, takes it [N], shape [E, M]."""
     _groups: list[list[Group]]
     """Groups of each batch of the team."""
 
@@ -65,6 +67,13 @@ class KernelMuscleSimulation(CpuSimulation):
             ]
             for part, own in zip(self._batch.parts, self._batch.ranges, strict=True)
         ]
+
+    def _rest(self, mask: torch.Tensor) -> None:
+        """Bring the muscles of some environments into equilibrium at their present length."""
+        path = self.muscle_length.numpy(), self.muscle_velocity.numpy()
+        self._host.reset(mask.numpy(), *path, self.act.numpy().copy())
+        rows = mask.numpy()
+        self._pull.numpy()[rows] = self._host.force[rows]
 
     @abstractmethod
     def _make_group(self, part: Batch, rows: range, first: int) -> Group:
@@ -127,7 +136,7 @@ class ForceDrivenSimulation(KernelMuscleSimulation):
         super().__init__(_with_force_actuators(model), num_envs, num_threads, max_joint_speed, variation)
         self._start_muscles(parameters, muscle, seed)
         self._groups = self._cut_into_groups()
-        self._path = self.muscle_length.numpy(), self.muscle_velocity.numpy()
+        self._pull = self._ctrl
         self._rest(torch.ones(num_envs, dtype=torch.bool))
 
     def reset(self, mask: torch.Tensor, qpos: torch.Tensor, qvel: torch.Tensor, act: torch.Tensor) -> None:  # noqa: D102
@@ -135,11 +144,8 @@ class ForceDrivenSimulation(KernelMuscleSimulation):
         self._rest(mask)
 
     def _rest(self, mask: torch.Tensor) -> None:
-        """Bring the muscles of some environments into equilibrium at their present length."""
-        self._host.reset(mask.numpy(), *self._path, self.act.numpy().copy())
-        rows = self.rows(mask).numpy()
-        self._ctrl.numpy()[rows] = self._host.force[rows]
-        self._batch.forward(rows)
+        super()._rest(mask)
+        self._batch.forward(self.rows(mask).numpy())
 
     def _make_group(self, part: Batch, rows: range, first: int) -> Group:
         arrays = [part.bind(name)[rows.start : rows.stop] for name in ("actuator_length", "actuator_velocity", "ctrl")]

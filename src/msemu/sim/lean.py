@@ -50,6 +50,7 @@ class LeanSimulation(KernelMuscleSimulation):
         self.muscle_length, self.muscle_velocity, self.muscle_force, self.root_force = map(
             torch.from_numpy, (self._length, self._velocity, self._force, self._root_force)
         )
+        self._pull = self.muscle_force
         self._start_muscles(parameters, muscle, seed)
         self._groups = self._cut_into_groups()
         self.forward()
@@ -82,18 +83,13 @@ class LeanSimulation(KernelMuscleSimulation):
         self.muscle_force.copy_(state["muscle_force"])
         self.root_force.copy_(state["root_force"])
 
-    def _rest(self, mask: torch.Tensor) -> None:
-        """Bring the muscles of some environments into equilibrium at their present length."""
-        self._host.reset(mask.numpy(), self._length, self._velocity, self.act.numpy().copy())
-        rows = mask.numpy()
-        self._force[rows] = self._host.force[rows]
-
     def _measure(self, mask: torch.Tensor) -> None:
         """Measure the paths of the groups in which an environment of the mask is."""
         for groups in self._groups:
             for group in groups:
                 if mask[group.environments.start : group.environments.stop].any():
-                    group.after[0].launch()
+                    for kernel in group.after:
+                        kernel.launch()
 
     def _make_group(self, part: Batch, rows: range, first: int) -> Group:
         environments = range(first + rows.start, first + rows.stop)

@@ -4,7 +4,7 @@ import numpy as np
 
 from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.models.body import Body
-from msemu.models.poses import ancestor_dofs
+from msemu.muscle.paths.parts import ancestor_dofs
 
 _AT_LIMIT_SHARE = 0.01
 """A joint within this share of its range from an end of it is at its limit [-]."""

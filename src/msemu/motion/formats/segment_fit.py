@@ -7,7 +7,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from msemu.models.body import Body
-from msemu.models.poses import ancestor_dofs
+from msemu.muscle.paths.parts import ancestor_dofs
 
 _MAX_ITERATIONS = 60
 _TOLERANCE_RAD = 1e-7

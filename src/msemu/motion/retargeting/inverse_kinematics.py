@@ -15,11 +15,11 @@ import qpsolvers
 from msemu.errors import MsemuError
 from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.models.body import Body
-from msemu.models.poses import ancestor_dofs
 from msemu.motion.geometry import find_feet
 from msemu.motion.retargeting.mink_tasks import FloorLimit, JointCenterTask, StandingTask
 from msemu.motion.retargeting.targets import Targets
 from msemu.motion.source import ARM_BONES, JOINT_CENTERS, LEG_BONES, SEGMENTS
+from msemu.muscle.paths.parts import ancestor_dofs
 
 _PARENT = {"thorax": "pelvis", "head": "thorax"} | {
     f"{far}_{side}": near if near == "pelvis" else f"{near}_{side}"

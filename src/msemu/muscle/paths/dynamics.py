@@ -8,6 +8,7 @@ import numpy as np
 import warp as wp
 
 from msemu.muscle.paths.kernels import DOUBLE, SINGLE
+from msemu.muscle.paths.parts import ancestor_dofs
 from msemu.muscle.paths.segments import MusclePaths
 
 
@@ -119,7 +120,7 @@ class PathDynamics:
         self, model: mujoco.MjModel, muscle: np.ndarray, start: np.ndarray, end: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, list[wp.array]]:
         """Return muscle and degree of freedom of each moment arm, and the tables of its kernel."""
-        moves = _moved(model)
+        moves = np.array([ancestor_dofs(model, body) for body in range(model.nbody)])
         change = moves[end].astype(int) - moves[start]
         line, dof = np.nonzero(change)
         key = muscle[line] * model.nv + dof
@@ -179,13 +180,3 @@ def _subtree_ends(model: mujoco.MjModel) -> np.ndarray:
         parent = model.body_parentid[body]
         end[parent] = max(end[parent], end[body])
     return end
-
-
-def _moved(model: mujoco.MjModel) -> np.ndarray:
-    """Return which degrees of freedom move each body, bool, shape [B, nv]."""
-    moves = np.zeros((model.nbody, model.nv), bool)
-    for body in range(1, model.nbody):
-        moves[body] = moves[model.body_parentid[body]]
-        start = model.body_dofadr[body]
-        moves[body, start : start + model.body_dofnum[body]] = True
-    return moves

@@ -1,4 +1,4 @@
-"""Bodies of a model that move as one."""
+"""Bodies of a model that move as one, and what moves them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -53,8 +53,25 @@ def quaternion_of(matrix: np.ndarray) -> np.ndarray:
     return quaternion
 
 
+def principal(inertia: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the principal moments [kg m^2], shape [3], and axes (w, x, y, z) of an inertia, shape [3, 3]."""
+    moments, axes = np.linalg.eigh(inertia)
+    axes[:, 0] *= np.sign(np.linalg.det(axes))
+    return moments, quaternion_of(axes)
+
+
 def matrix_of(quaternion: np.ndarray) -> np.ndarray:
     """Return the rotation matrix of a unit quaternion (w, x, y, z), shape [3, 3]."""
     matrix = np.empty(9)
     mujoco.mju_quat2Mat(matrix, quaternion)
     return matrix.reshape(3, 3)
+
+
+def ancestor_dofs(model: mujoco.MjModel, body_id: int) -> np.ndarray:
+    """Return which degrees of freedom move a body, bool, shape [nv]."""
+    moves = np.zeros(model.nv, dtype=bool)
+    while body_id:
+        start = model.body_dofadr[body_id]
+        moves[start : start + model.body_dofnum[body_id]] = True
+        body_id = int(model.body_parentid[body_id])
+    return moves
