@@ -35,7 +35,7 @@ _SLACK_FRAMES = 2.0
 
 @dataclass
 class EmgOptions:
-    """Which measurement is followed, and how (docs/adversarial.md)."""
+    """Which measurement is followed, and how (docs/understand/adversarial.md)."""
 
     file: str
     """Envelopes, CSV or .sto: first a column time [s], phase (0 to 1) or percent of the cycle, then one per channel."""

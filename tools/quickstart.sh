@@ -39,7 +39,7 @@ newest_run() {
 }
 
 run=$(newest_run)
-# The policy leads a muscle controller, which needs MuJoCo's C engine (docs/action_spaces.md).
+# The policy leads a muscle controller, which needs MuJoCo's C engine (docs/understand/action_spaces.md).
 how=(--env.action joint --agent ppo_prior --sim.device cpu)
 if [ -n "$run" ]; then how=(--resume "$run"); fi
 

@@ -60,7 +60,7 @@ class DecoderCfg:
 
 @dataclass(frozen=True)
 class ControllerCfg:
-    """How a body is pulled to its reference; tried on the walk of MyoLegs without learning (docs/action_spaces.md)."""
+    """How a body is pulled to its reference, tried on the walk of MyoLegs (docs/understand/action_spaces.md)."""
 
     joints: SpringCfg = field(default_factory=lambda: SpringCfg(2.5))
     root_translation: SpringCfg = field(default_factory=lambda: SpringCfg(1.0))

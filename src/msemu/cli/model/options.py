@@ -53,7 +53,7 @@ class MusclesCfg(BodyCfg):
     """
 
     parameters: Annotated[Path | None, Input(), tyro.conf.arg(metavar="FILE")] = None
-    """Values of your own by muscle, .yaml or .csv, see docs/muscle_model.md."""
+    """Values of your own by muscle, .yaml or .csv, see docs/understand/muscle_model.md."""
     name: Annotated[str, tyro.conf.arg(metavar="SUBSTRING")] = ""
     """Only the muscles whose name contains this."""
     plot: Annotated[Path | None, Output(), tyro.conf.arg(metavar="FOLDER")] = None

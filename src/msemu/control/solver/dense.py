@@ -8,7 +8,7 @@ interior-point method of Mehrotra (1992, doi 10.1137/0802028): each iteration so
 centring and then one that corrects for it. The Newton matrix ``A^T A + diagonal`` is inverted by way of the small
 ``1 + A diagonal^-1 A^T``, factorized once an iteration. It needs no line search and no active set, so all problems of a
 batch do the same work in a fixed number of iterations, and weak regularization, on which the dual Newton method and
-active-set iterations failed (docs/static_optimization.md), costs it few iterations more.
+active-set iterations failed (docs/understand/static_optimization.md), costs it few iterations more.
 """
 
 from dataclasses import dataclass
