@@ -45,6 +45,8 @@ setup(
         "musclemimic-models==1.0.6",  # the default body; coupling and muscle data are tested against this release
     ],
     extras_require={
+        "gym": ["gymnasium>=1.1"],  # every task as an id of gymnasium.make_vec
+        "notebook": ["pandas"],  # Rollout.to_pandas
         # ezc3d writes the C3D files that the tests read, onnxruntime runs the policies that they export
         "test": [
             "pytest",
@@ -55,6 +57,8 @@ setup(
             "types-PyYAML",
             "build",
             "ezc3d",
+            "gymnasium>=1.1",
+            "pandas",
             "onnxruntime",
         ],
     },

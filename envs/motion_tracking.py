@@ -116,6 +116,11 @@ class MotionTrackingEnv(VecEnv):
         with single_threaded(self.device):
             return self._step(actions)
 
+    @property
+    def last_excitation(self) -> torch.Tensor:
+        """What drove the muscles in the last step; after a reset their activation [-], shape [E, M]."""
+        return self._excitation
+
     def complaints(self) -> list[str]:
         """Say what terms of plug-ins have done wrong so far, one line each; this waits for the device."""
         return [line for terms in self._terms for line in terms.not_finite()]

@@ -39,7 +39,7 @@ def test_a_fall_is_shown_to_its_end_and_the_next_episode_from_its_beginning(
         return result
 
     env.step = stepped  # type: ignore[method-assign]
-    recording = record(env, policy, steps, "a test", start_frame=3)
+    recording = record(env, policy, steps, "a test", start_frame=3).recording(legs)
     ends = [index for index, (_, _, done) in enumerate(seen) if done]
     assert ends, "the body fails within the steps"
     frames = [None, *(index for end in range(steps) for index in ((end, None) if end in ends else (end,)))]
@@ -60,7 +60,7 @@ def test_a_fall_is_shown_to_its_end_and_the_next_episode_from_its_beginning(
 def test_a_recording_ends_with_the_end_of_an_episode(tracking_cfg: TaskCfg, legs: Body, march_once: MotionClip) -> None:
     env = environment(tracking_cfg, legs, march_once)
     env.max_episode_length = 4
-    recording = record(env, lambda observations: torch.full((1, env.num_actions), 1.0), 4, "a test")
+    recording = record(env, lambda observations: torch.full((1, env.num_actions), 1.0), 4, "a test").recording(legs)
     angle, distance = tracking_errors(recording, legs) or (np.zeros(0), np.zeros(0))
     assert recording.num_frames == 5 and restarts(recording)[-1] == 0
     assert angle[0] == pytest.approx(0.0, abs=1e-4) and (np.diff(angle) > 0).all() and (distance[1:] > 0).all()
@@ -70,6 +70,6 @@ def test_a_recording_ends_with_the_end_of_an_episode(tracking_cfg: TaskCfg, legs
 def test_time_goes_on_after_a_restart(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
     env = environment(tracking_cfg, legs, march)
     env.max_episode_length = 2
-    recording = record(env, lambda observations: torch.zeros(1, env.num_actions), 6, "a test")
+    recording = record(env, lambda observations: torch.zeros(1, env.num_actions), 6, "a test").recording(legs)
     assert recording.episode_start.tolist() == [True, False, False, True, False, False, True, False, False]
     assert restarts(recording).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]

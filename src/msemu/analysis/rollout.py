@@ -12,9 +12,8 @@ from msemu.envs import tracking_error
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.motion.clip import MotionClip
-from msemu.motion.recording import Recording
 from msemu.motion.reference import CLIP_SPACING
-from msemu.muscle.parameters import MuscleParameters
+from msemu.motion.rollout import Rollout
 
 Policy = Callable[[TensorDict], torch.Tensor]
 
@@ -107,27 +106,17 @@ def record(
     title: str,
     start_frame: int = 0,
     on_step: Callable[[int, int], None] = lambda done, total: None,
-) -> Recording:
-    """Play the first environment from a frame of the reference and keep what is seen; a failed body starts again.
+) -> Rollout:
+    """Let a policy drive the first environment from a frame of the reference; a failed body starts again.
 
     Every step gives a frame with what it led to, also the one that an episode ends in. The frame in which the next
     episode starts comes after it, if there is a step to follow.
     """
     frames: list[dict[str, torch.Tensor]] = []
-    strength = torch.from_numpy(MuscleParameters.of(env.body.model).max_isometric_force).to(env.device)
 
     def keep(episode_start: bool) -> None:
-        muscles = env.sim.read_muscles()
-        shown = {
-            "qpos": env.sim.qpos[0],
-            "reference_qpos": env.reference.state(env.frame)[0][0],
-            "activation": env.sim.act[0],
-            "muscle_force": (muscles.active_force + muscles.passive_force)[0] / strength,
-            "fiber_length": muscles.fiber_length[0],
-            "contact_force": env.sim.contact_force[0],
-            "episode_start": torch.tensor(episode_start),
-        }
-        frames.append({name: values.cpu().clone() for name, values in shown.items()})
+        seen = _seen(env) | {"episode_start": torch.tensor(episode_start)}
+        frames.append({name: values.cpu().clone() for name, values in seen.items()})
 
     with torch.inference_mode():
         observations = env.restart(torch.full_like(env.frame, start_frame))
@@ -138,8 +127,34 @@ def record(
                 if dones[0] and step + 1 < steps:
                     keep(True)
                 on_step(step + 1, steps)
-    stacked = {name: torch.stack([frame[name] for frame in frames]).numpy() for name in frames[0]}
-    return Recording(body=env.body.name, fps=env.cfg.env.control_frequency_hz, title=title, **stacked)
+    arrays = {name: torch.stack([frame[name] for frame in frames]).numpy() for name in frames[0]}
+    return Rollout(
+        body=env.body.name,
+        fps=env.cfg.env.control_frequency_hz,
+        title=title,
+        joint_names=env.body.joint_names,
+        muscle_names=env.body.muscle_names,
+        contact_regions=env.sim.contact_regions,
+        **arrays,
+    )
+
+
+def _seen(env: MotionTrackingEnv) -> dict[str, torch.Tensor]:
+    """Return what a `Rollout` keeps of the first environment at one instant."""
+    muscles = env.sim.read_muscles()
+    return {
+        "qpos": env.sim.qpos[0],
+        "qvel": env.sim.qvel[0],
+        "reference_qpos": env.reference.state(env.frame)[0][0],
+        "excitation": env.last_excitation[0],
+        "activation": env.sim.act[0],
+        "muscle_force": (muscles.active_force + muscles.passive_force)[0],
+        "fiber_length": muscles.fiber_length[0],
+        "fiber_velocity": muscles.fiber_velocity[0],
+        "tendon_strain": muscles.tendon_strain[0],
+        "muscle_power": muscles.power[0],
+        "contact_force": env.sim.contact_force[0],
+    }
 
 
 @contextmanager

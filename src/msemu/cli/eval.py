@@ -8,10 +8,11 @@ from rich.table import Table
 
 from msemu.analysis.evaluation import Evaluation, tabulate
 from msemu.analysis.evaluation_plots import plot_evaluation
-from msemu.analysis.rollout import TrackingErrors, measure_episodes, steps_with
+from msemu.analysis.rollout import TrackingErrors, measure_episodes, record, steps_with
 from msemu.cli.options import EvalCfg
 from msemu.console import make_folders, progress, write_json
 from msemu.motion.library.task_clips import file_stem, find_clip
+from msemu.motion.reference import CLIP_SPACING
 from msemu.rl.assemble import open_policy
 from msemu.rl.pretrained import find_run
 from msemu.sim import pick_device
@@ -49,6 +50,10 @@ def evaluate(args: EvalCfg) -> None:
                 clip=index,
             )
             measured[index] = Evaluation.of(errors, joints, frequency), errors
+    if args.rollout:
+        first, length = next(iter(lengths.items()))
+        title = f"{run.task}  {env.reference.names[first]}"
+        record(env, runner.policy(), length, title, first * CLIP_SPACING).save(args.rollout)
     evaluations = {env.reference.names[index]: evaluation for index, (evaluation, _) in measured.items()}
     console = Console()
     console.print(f"checkpoint: {checkpoint}", soft_wrap=True)

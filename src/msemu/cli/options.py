@@ -61,6 +61,8 @@ class EvalCfg(PolicyCfg):
     seconds: Seconds | None = None
     """Length of an episode [s]; the task's own by default, at most the clip's when it does not repeat."""
     json: JsonFile = None
+    rollout: Annotated[Path | None, Output((".npz",))] = None
+    """Also write one episode, from the first frame of the clip, as data (.npz, see docs/api.md)."""
     plots: Annotated[Path | None, Output()] = None
     """Folder for the plots; <run>/eval by default, eval/<task> for a pretrained policy."""
 

@@ -50,7 +50,8 @@ def _record(args: PlayCfg) -> tuple[Body, Recording]:
     with progress("simulating") as advance:
         name = "pretrained" if args.pretrained else run.path.name
         title = f"{run.task}  {name}" + (f"  {clip.name}" if len(clips) > 1 else "")
-        return env.body, record(env, runner.policy(), steps, title, args.start_frame, advance)
+        rollout = record(env, runner.policy(), steps, title, args.start_frame, advance)
+    return env.body, rollout.recording(env.body)
 
 
 def _require_defaults(args: PlayCfg, *names: str) -> None:

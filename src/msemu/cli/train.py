@@ -24,7 +24,7 @@ for example:
   msemu-train Msemu-Track-MyoFullBody-v0 --motion clip.npz --agent add --iterations 1000
   msemu-train Msemu-Walk-MyoLegs-v0 --resume latest
 
-several GPUs: torchrun --nproc-per-node N -m msemu.cli.train TASK [options]   (docs/understand/performance.md)"""
+several GPUs: torchrun --nproc-per-node N -m msemu.cli.train TASK [options]"""
 
 FIRST = (
     *("motion", "num_envs", "device", "seed", "iterations", "minutes", "resume", "checkpoint"),
