@@ -1,6 +1,6 @@
 """A recorded human movement before it belongs to any body."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -37,6 +37,7 @@ class SourceMotion:
         license: Terms of the recording.
         sha256: Hash of the file.
         begin: Frame and instant [s] of the file at which the first of these frames is.
+        joint_angles: Coordinates of OpenSim that the file holds itself, by name [rad], shape [T] each.
     """
 
     name: str
@@ -50,6 +51,7 @@ class SourceMotion:
     license: str = ""
     sha256: str = ""
     begin: tuple[int, float] = (0, 0.0)
+    joint_angles: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         frames = len(self.time_s)
@@ -100,16 +102,24 @@ class SourceMotion:
 
     def part(self, frames: slice, remark: str) -> "SourceMotion":
         """Return some frames of the recording, in time from 0; the source says so by a ``remark``."""
-        time_s, first = self.time_s[frames], range(self.num_frames)[frames].start
+        first = range(self.num_frames)[frames].start
+        return replace(
+            self.cut(frames),
+            cyclic=False,
+            source=f"{self.source}; {remark}",
+            begin=(self.begin[0] + first, self.begin[1] + float(self.time_s[first])),
+        )
+
+    def cut(self, frames: slice) -> "SourceMotion":
+        """Return some frames in time from 0, with all that is said about the whole."""
+        time_s = self.time_s[frames]
         return replace(
             self,
             time_s=time_s - time_s[0],
             positions=self.positions[frames],
             orientations=self.orientations[frames],
             sole_points=self.sole_points[frames],
-            cyclic=False,
-            source=f"{self.source}; {remark}",
-            begin=(self.begin[0] + first, self.begin[1] + float(time_s[0])),
+            joint_angles={name: angles[frames] for name, angles in self.joint_angles.items()},
         )
 
     def limb_lengths(self) -> np.ndarray:

@@ -19,6 +19,7 @@ from msemu.motion.library.catalogue import Package, find_entry
 from msemu.motion.library.download import download
 from msemu.motion.library.fetch import fetch
 from msemu.motion.library.obtain import load_source
+from msemu.motion.retargeting.retarget import retarget
 from msemu.motion.source import SEGMENTS
 
 pytestmark = pytest.mark.slow
@@ -52,6 +53,18 @@ def test_published_joint_angles_come_back(whole, tmp_path, name, fps):
             continue
         wanted = unit * (np.abs(wanted) * np.sign(back.columns[column]) if column.startswith("knee") else wanted)
         np.testing.assert_allclose(back.columns[column], wanted, atol=0.01, err_msg=column)
+
+
+def test_hips_and_knees_of_the_legs_are_the_persons_own(legs, tmp_path):
+    """On a trunk that is rigid, too: against the coordinates in the file, read and written by other code."""
+    path = obtain("opensim_walk")
+    WRITERS["mot"](tmp_path / "out.mot", retarget(legs, load_source(find_entry("opensim_walk"))), legs)
+    there, back = read_storage(path), read_storage(tmp_path / "out.mot")
+    own = {label.rsplit("/", 2)[-2]: values for label, values in there.columns.items() if label.endswith("/value")}
+    for joint in ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle"):
+        for name in (f"{joint}_r", f"{joint}_l"):
+            wanted = np.degrees(CubicSpline(there.time - there.time[0], own[name])(back.time))
+            assert np.sqrt(np.mean((back.columns[name] - wanted) ** 2)) < 2.0, name
 
 
 def knee_flexion(source, side):

@@ -17,6 +17,7 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.library import fetch
 from msemu.motion.library.catalogue import find_entries, find_entry
 from msemu.motion.library.obtain import obtain_clip
+from msemu.motion.retargeting.angle_errors import JOINTS, PELVIS, figure_of
 from msemu.motion.verdict import JUDGMENTS, judge
 
 _WIDTH = 180
@@ -41,6 +42,7 @@ def prepare(args: PrepareCfg) -> None:
     ordered = {entry.name: figures[entry.name] for entry in entries}
     console = Console(width=_WIDTH)
     console.print(_table(args.body, ordered))
+    console.print(_angle_table(args.body, ordered))
     for name, both in ordered.items():
         for finding in judge(both["clip"]):
             remedy = JUDGMENTS[finding.check].remedy
@@ -91,6 +93,20 @@ def _table(body: str, figures: dict[str, dict[str, dict[str, float]]]) -> Table:
             f"{after['source_speed_max_rad_s']:.0f}",
             *flights,
         )
+    return table
+
+
+def _angle_table(body: str, figures: dict[str, dict[str, dict[str, float]]]) -> Table:
+    """Return the errors of pelvis and joints; of joints only where the recording has angles of its own."""
+    table = Table(
+        box=box.MARKDOWN,
+        caption=f"{body}: angles against the recording, root mean square in deg, before the repair of flights",
+    )
+    for heading in ("clip", *PELVIS, *JOINTS):
+        table.add_column(heading.replace("_", " "), no_wrap=True)
+    for name, both in figures.items():
+        errors = (both["retargeted"].get(figure_of(angle)) for angle in (*PELVIS, *JOINTS))
+        table.add_row(name, *("" if error is None else f"{error:.1f}" for error in errors))
     return table
 
 

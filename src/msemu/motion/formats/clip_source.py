@@ -1,5 +1,6 @@
 """A clip of one body as the recording for another: its landmarks, as if they had been captured."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from msemu.models.body import Body
 from msemu.models.poses import posed
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.axes import ReadOptions
+from msemu.motion.formats.opensim_export import coordinates
 from msemu.motion.geometry import find_feet, joint_centers, landmark_path
 from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
@@ -43,7 +45,8 @@ def source_from_angles(path: Path, options: ReadOptions) -> SourceMotion:
     from msemu.motion.formats.opensim_motion import read_opensim
 
     body = load_body(WHOLE_BODY)
-    return source_from_clip(body, read_opensim(path, body, options=options))
+    clip = read_opensim(path, body, options=options)
+    return replace(source_from_clip(body, clip), joint_angles=coordinates(clip, body)[0])
 
 
 def _soles(body: Body, qpos: np.ndarray) -> np.ndarray:

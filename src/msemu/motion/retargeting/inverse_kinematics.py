@@ -47,8 +47,6 @@ class Costs:
     Attributes:
         position: Joint centers [1/m].
         trunk_orientation: Pelvis, thorax and head [1/rad].
-        rigid_trunk_orientation: The thorax of a body without joints between pelvis and thorax [1/rad]: it holds most of
-            the mass, and would sway by centimeters if it followed the pelvis' list at each heel strike.
         foot_orientation: Feet [1/rad].
         contact: Height of a heel or ball that stands on the floor [1/m].
         hold: Horizontal position of a heel or ball that stands [1/m].
@@ -65,7 +63,6 @@ class Costs:
 
     position: float = 10.0
     trunk_orientation: float = 0.5
-    rigid_trunk_orientation: float = 4.0
     foot_orientation: float = 0.5
     contact: float = 11.0
     hold: float = 3.0
@@ -102,11 +99,13 @@ class InverseKinematics:
         centers = [f"landmark/{name}" for name in np.array(JOINT_CENTERS)[self.tracked]]
         self._centers = JointCenterTask(body.model, centers, costs.position)
         feet = find_feet(body)
-        trunk = {"thorax": costs.rigid_trunk_orientation} if "thorax" in held else {}
-        free = [name for name in SEGMENTS if name not in held and "ankle" not in name]
+        # A trunk that is rigid on the pelvis goes where the pelvis goes, so that hips bend as the person's.
         self._trunk = {
-            SEGMENTS.index(name): mink.FrameTask(f"landmark/{name}", "site", position_cost=0.0, orientation_cost=cost)
-            for name, cost in (dict.fromkeys(free, costs.trunk_orientation) | trunk).items()
+            index: mink.FrameTask(
+                f"landmark/{name}", "site", position_cost=0.0, orientation_cost=costs.trunk_orientation
+            )
+            for index, name in enumerate(SEGMENTS)
+            if name not in held and "ankle" not in name
         }
         self._feet = {
             SEGMENTS.index(f"ankle_{side}"): (

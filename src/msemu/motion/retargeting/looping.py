@@ -96,14 +96,7 @@ def cut_cycle(source: SourceMotion, cycle: Cycle) -> SourceMotion:
     yaw = np.arctan2(course[1], course[0])
     if np.hypot(course[0], course[1]) < MIN_TRAVEL_M or np.cos(yaw - facing) < np.cos(MAX_SIDEWAYS_RAD):
         yaw = facing
-    cut = replace(
-        source,
-        time_s=source.time_s[part] - source.time_s[cycle.first],
-        positions=source.positions[part],
-        orientations=source.orientations[part],
-        sole_points=source.sole_points[part],
-    )
-    return _turned(cut, yaw)
+    return _turned(source.cut(part), yaw)
 
 
 def spread_gap(cut: SourceMotion) -> tuple[SourceMotion, np.ndarray]:

@@ -69,4 +69,5 @@ def _evaluate(source: SourceMotion, time_s: np.ndarray, displacement: np.ndarray
         positions=points(source.positions),
         orientations=quaternions / np.linalg.norm(quaternions, axis=-1, keepdims=True),
         sole_points=points(source.sole_points),
+        joint_angles={name: CubicSpline(source.time_s, path)(time_s) for name, path in source.joint_angles.items()},
     )

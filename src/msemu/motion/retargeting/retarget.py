@@ -11,6 +11,7 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.flight import lowest_height
 from msemu.motion.geometry import sole_heights
 from msemu.motion.quality import assess, clip_errors, error_figures, joint_center_errors, source_joint_speed
+from msemu.motion.retargeting.angle_errors import angle_errors
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.motion.retargeting.looping import cut_cycle, face_forward, find_cycle, spread_gap
 from msemu.motion.retargeting.path_solver import PathSolver
@@ -20,7 +21,7 @@ from msemu.motion.retargeting.targets import make_targets
 from msemu.motion.smoothing import smooth_path, velocities
 from msemu.motion.source import JOINT_CENTERS, SourceMotion
 
-RETARGET_VERSION = 8
+RETARGET_VERSION = 9
 """Part of the key of cached clips: raised whenever the same input gives another clip."""
 
 _STANDING = 0.9
@@ -69,8 +70,8 @@ def retarget(
     """Bring a recorded movement onto a body.
 
     ``quality`` of the clip holds two errors of the joint centers: ``error_*`` against the targets that were tracked
-    (loop closed, floor corrected) and ``recorded_error_*`` against the recording as it is. ``on_frame`` gets the number
-    of frames done and in all.
+    (loop closed, floor corrected) and ``recorded_error_*`` against the recording as it is; also the latter of pelvis
+    and joints, see `angle_errors`. ``on_frame`` gets the number of frames done and in all.
 
     Raises:
         MsemuError: The loop shall be closed but the movement does not repeat.
@@ -85,10 +86,10 @@ def retarget(
         cut = cut_cycle(source, cycle)
         closed, displacement = spread_gap(cut)
         sampled = resample_cycle(closed, displacement, settings.fps)
-        recorded = make_targets(body, resample_cycle(cut, None, settings.fps))
+        person = resample_cycle(cut, None, settings.fps)
     else:
-        sampled = resample(face_forward(source), settings.fps)
-        recorded = make_targets(body, sampled)
+        person = sampled = resample(face_forward(source), settings.fps)
+    recorded = make_targets(body, person)
     targets = make_targets(body, sampled, displacement)
     if displacement is not None:
         displacement = displacement * targets.scale
@@ -138,6 +139,7 @@ def retarget(
     clip.quality = (
         error_figures(clip_errors(body, clip), "error")
         | error_figures(joint_center_errors(body, qpos, recorded.positions, solver.tracked), "recorded_error")
+        | angle_errors(body, clip, person)
         | assess(body, clip, standing)
         | loop_figures
         | {
