@@ -81,6 +81,7 @@ class InverseKinematics:
     Attributes:
         free_joints: Indices of the joints that are solved for, shape [F].
         tracked: Which of `JOINT_CENTERS` can follow a target; held ones cannot, shape [12].
+        has_rigid_trunk: Whether no joint moves the thorax against the pelvis.
         pace: Largest speed of each of `free_joints` as a share of that of the fastest, shape [F].
     """
 
@@ -94,6 +95,7 @@ class InverseKinematics:
         self._configuration = mink.Configuration(body.model, body.neutral_qpos)
         moves = {name: self._joints_moving(index) for name, index in zip(LANDMARKS, body.landmark_bodies, strict=True)}
         held = {name for name, parent in _PARENT.items() if (moves[name] == moves[parent]).all()}
+        self.has_rigid_trunk = "thorax" in held
         self.tracked = np.array([name not in held for name in JOINT_CENTERS])
 
         centers = [f"landmark/{name}" for name in np.array(JOINT_CENTERS)[self.tracked]]

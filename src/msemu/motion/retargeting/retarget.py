@@ -16,6 +16,7 @@ from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.motion.retargeting.looping import cut_cycle, face_forward, find_cycle, spread_gap
 from msemu.motion.retargeting.path_solver import PathSolver
 from msemu.motion.retargeting.resampling import resample, resample_cycle
+from msemu.motion.retargeting.rigid_trunk import keep_center_of_mass
 from msemu.motion.retargeting.settling import settling
 from msemu.motion.retargeting.targets import make_targets
 from msemu.motion.smoothing import smooth_path, velocities
@@ -108,6 +109,8 @@ def retarget(
 
     wrists = targets.positions[:, [name.startswith("wrist") for name in JOINT_CENTERS], 2]
     solver = InverseKinematics(body, settings.costs, hands=bool(wrists.min() < _HAND_REACH_M))
+    if solver.has_rigid_trunk:
+        targets = keep_center_of_mass(body, targets)
     path = PathSolver(body, solver, targets, displacement, _LARGEST_SPEED_RAD_S / settings.fps)
     # Of a gait, a plain Gaussian takes a millimeter; of a jump, it would take a centimeter.
     qpos = path.solve(settings.iterations, guide, lambda path: smooth(path, settings.smoothing_s, not cyclic), on_frame)
