@@ -13,8 +13,8 @@ from msemu.models import poses
 from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.models.body import Body
 from msemu.models.couplings import Couplings
+from msemu.models.edits import arms, wraps
 from msemu.models.edits import spec as edits
-from msemu.models.edits import wraps
 from msemu.models.edits.hold import hold_subtree
 from msemu.models.edits.muscles import join_muscles
 from msemu.models.edits.segments import set_segments
@@ -63,7 +63,11 @@ def make_body(name: str, recipe: Recipe, spec: mujoco.MjSpec, provenance: dict[s
     edits.require_bodies(spec, recipe)
     edits.apply_settings(spec, recipe)
     edits.free_root(spec, recipe.root_body)
-    wraps.correct_wraps(spec, recipe.site_positions, recipe.wrap_radii, recipe.wrap_quaternions)
+    lengths = arms.neutral_lengths(spec, recipe)
+    arms.place_joints(spec, recipe.joint_positions)
+    wraps.correct_wraps(spec, recipe)
+    arms.add_wraps(spec, recipe.wraps)
+    arms.keep_fibers(spec, recipe, lengths)
     wraps.free_sides(spec, recipe.freed_sides)
     source = spec.compile()
     neutral = poses.pose(source, recipe.root_quaternion, recipe.neutral_joints)

@@ -57,6 +57,24 @@ class CapsuleCfg:
 
 
 @dataclass(frozen=True)
+class WrapCfg:
+    """A cylinder or a sphere that a muscle goes round and that the source lacks."""
+
+    body: str
+    """Body that carries it."""
+    position: Vector
+    """Its center in the body's frame [m]."""
+    radius_m: Positive
+    """Radius [m]."""
+    before: str
+    """The point of the muscle's path that follows it; a geom that the muscle goes round there gives way."""
+    side: Vector
+    """A place on the side on which the muscle goes round it, in the body's frame [m]."""
+    quaternion: Quaternion | None = None
+    """The orientation of a cylinder, whose axis is z, in the body's frame (w, x, y, z); a sphere has none."""
+
+
+@dataclass(frozen=True)
 class JoinCfg:
     """Lines that go on along the path of a muscle and replace it, sharing its force."""
 
@@ -110,14 +128,22 @@ class Recipe:
     """Principal moments of inertia to set on bodies, one value for all three [kg m^2]."""
     joint_ranges: dict[str, Annotated[tuple[Finite, Finite], Ascending()]] = field(default_factory=dict)
     """Ranges of joints to set [rad or m]."""
+    joint_positions: dict[str, Vector] = field(default_factory=dict)
+    """Points that axes of joints go through, in the frames of their bodies [m]."""
     dependent_limits: bool = False
     """Whether a joint that a coupling prescribes has limits of its own beside those of its driver, as in the source."""
     site_positions: dict[str, Vector] = field(default_factory=dict)
     """Places of a tendon's points, or of sites that say on which side it wraps, in the frames of their bodies [m]."""
     wrap_radii: dict[str, Positive] = field(default_factory=dict)
     """Radii of wrapping geoms to set [m]."""
+    wrap_positions: dict[str, Vector] = field(default_factory=dict)
+    """Centers of wrapping geoms to set, in the frames of their bodies [m]."""
     wrap_quaternions: dict[str, Quaternion] = field(default_factory=dict)
     """Orientations of wrapping geoms to set (w, x, y, z), in the frames of their bodies."""
+    wraps: dict[str, WrapCfg] = field(default_factory=dict)
+    """Cylinders and spheres to add to the paths of muscles, by name."""
+    kept_fibers: tuple[str, ...] = ()
+    """Muscles whose fiber stays as long in the neutral pose as before their path was moved; ``*`` stands for letters."""
     joined_muscles: tuple[JoinCfg, ...] = ()
     """Muscles that the source has in two parts, each of which knows nothing of the other."""
     freed_sides: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ import numpy as np
 
 from msemu.errors import MsemuError
 from msemu.models.edits.spec import element
+from msemu.models.recipe import Recipe
 
 _SPACING_RAD = np.pi / 6
 """Largest angle between neighboring points on the arc [rad]."""
@@ -23,18 +24,15 @@ _SPACING_RAD = np.pi / 6
 _WRAP = mujoco.mjtWrap
 
 
-def correct_wraps(
-    spec: mujoco.MjSpec,
-    sites: dict[str, tuple[float, float, float]],
-    radii: dict[str, float],
-    quaternions: dict[str, tuple[float, float, float, float]],
-) -> None:
-    """Move sites within their bodies [m] and set radii [m] and orientations (w, x, y, z) of wrapping geoms."""
-    for name, position in sites.items():
+def correct_wraps(spec: mujoco.MjSpec, recipe: Recipe) -> None:
+    """Move sites and wrapping geoms within their bodies [m], and set radii [m] and orientations of such geoms."""
+    for name, position in recipe.site_positions.items():
         element(spec, "site", name).pos = position
-    for name, radius in radii.items():
+    for name, position in recipe.wrap_positions.items():
+        element(spec, "geom", name).pos = position
+    for name, radius in recipe.wrap_radii.items():
         element(spec, "geom", name).size[0] = radius
-    for name, quaternion in quaternions.items():
+    for name, quaternion in recipe.wrap_quaternions.items():
         element(spec, "geom", name).quat = quaternion
 
 

@@ -19,7 +19,11 @@ from msemu.models.sources import read_mjcf
 from msemu.muscle.parameters import MuscleParameters
 
 NO_REPAIR = {
+    "joint_positions": {},
     "site_positions": {},
+    "wraps": {},
+    "wrap_positions": {},
+    "kept_fibers": (),
     "wrap_radii": {},
     "wrap_quaternions": {},
     "freed_sides": (),
