@@ -55,6 +55,10 @@ def test_required_forces_are_those_of_the_engines_inverse_dynamics(legs: Body, s
         mujoco.mj_inverse(model, data)
         expected = slopes.T @ (data.qfrc_inverse + data.qfrc_constraint)
         np.testing.assert_allclose(state.required_force[number], expected, rtol=1e-5, atol=1e-3)
+        mass = np.zeros((model.nv, model.nv))
+        mujoco.mj_fullM(model, data, mass)
+        np.testing.assert_allclose(state.mass[number], slopes.T @ mass @ slopes, atol=1e-9)
+        assert not state.mass[number][~reader.mass_pattern()].any()
         arms = moment_arms(model, qpos[number : number + 1])[0] @ slopes
         np.testing.assert_allclose(state.moment_arms[number], arms, atol=1e-12)
 

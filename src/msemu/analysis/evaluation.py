@@ -22,6 +22,7 @@ class Evaluation:
         body_position_error_cm: Mean distance of the landmarks, relative to the pelvis [cm].
         root_translation_error_cm: Mean distance of the pelvis [cm].
         survival: Share of episodes that reach their end [-].
+        survival_from_start: Share of its length that the episode from the reference's first frame lasts [-].
         survival_time_s: Mean time before a failure, or the whole episode [s].
         episodes: Number of episodes.
         episode_length_s: Length of an episode [s].
@@ -37,6 +38,7 @@ class Evaluation:
     body_position_error_cm: float
     root_translation_error_cm: float
     survival: float
+    survival_from_start: float
     survival_time_s: float
     episodes: int
     episode_length_s: float
@@ -63,6 +65,7 @@ class Evaluation:
             body_position_error_cm=position,
             root_translation_error_cm=translation,
             survival=float((errors.failed_at == steps).mean()),
+            survival_from_start=float(errors.failed_at[0] / steps),
             survival_time_s=float(errors.failed_at.mean() / control_frequency_hz),
             episodes=episodes,
             episode_length_s=steps / control_frequency_hz,
@@ -80,6 +83,7 @@ COLUMNS = {
     "body_position_error_cm": ("body [cm]", 1.0),
     "root_translation_error_cm": ("root [cm]", 1.0),
     "survival": ("survival [%]", 100.0),
+    "survival_from_start": ("from the start [%]", 100.0),
     "survival_time_s": ("time before a failure [s]", 1.0),
     "episode_length_s": ("of [s]", 1.0),
     "muscle_power_w": ("power [W]", 1.0),

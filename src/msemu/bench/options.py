@@ -154,7 +154,8 @@ class MuscleBenchCfg(TimingCfg):
 class PriorBenchCfg(SubjectCfg):
     """How far an action of zero gets: what each action space does before anything is learned.
 
-    One episode starts at each of evenly spaced frames of the motion. Errors are means over the time before a failure.
+    One episode starts at each of evenly spaced frames of the motion; in one that does not repeat, so early that it has
+    its full length. Errors are means over the time before a failure.
     """
 
     actions: Annotated[tuple[str, ...], Input()] = ()

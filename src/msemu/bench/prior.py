@@ -17,7 +17,7 @@ from msemu.rl.assemble import make_env
 from msemu.schema import ActionCfg
 
 _FIGURES = (
-    *("survival_time_s", "survival", "joint_angle_error_deg"),
+    *("survival_time_s", "survival", "survival_from_start", "joint_angle_error_deg"),
     *("root_rotation_error_deg", "body_position_error_cm", "root_translation_error_cm"),
 )
 

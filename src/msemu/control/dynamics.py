@@ -25,6 +25,7 @@ class DynamicsState:
     Attributes:
         required_force: Generalized force that muscles and contacts have to give for the wanted acceleration, beside
             forces that are applied from outside [N m, N at translations], shape [E, D].
+        mass: Mass matrix ``G^T M G`` [kg, kg m or kg m^2], shape [E, D, D].
         moment_arms: Change of each muscle's length per unit of each degree of freedom [m or 1], shape [E, M, D].
         muscle_length: Muscle-tendon length [m], shape [E, M].
         muscle_velocity: Muscle-tendon lengthening speed [m/s], shape [E, M].
@@ -32,6 +33,7 @@ class DynamicsState:
     """
 
     required_force: torch.Tensor
+    mass: torch.Tensor
     moment_arms: torch.Tensor
     muscle_length: torch.Tensor
     muscle_velocity: torch.Tensor
@@ -85,12 +87,22 @@ class EngineDynamics:
         self._mass_row = torch.from_numpy(np.repeat(np.arange(model.nv), model.M_rownnz))
         self._mass_column = torch.from_numpy(model.M_colind.astype(np.int64))
         self._off_diagonal = torch.nonzero(self._mass_row != self._mass_column).squeeze(1)
+        rows, columns = self.dofs.owner[self._mass_row], self.dofs.owner[self._mass_column]
+        self._mass_place = rows * len(self.dofs) + columns
+        self._mirrored_place = (columns * len(self.dofs) + rows)[self._off_diagonal]
 
     def pattern(self) -> torch.Tensor:
         """Return which entries of the matrix of `TorqueBalance` can be different from zero, bool, shape [D, N]."""
         muscles = torch.zeros(self._num_muscles * len(self.dofs), dtype=torch.bool)
         muscles[self._moment_place] = True
         return torch.cat((muscles.unflatten(0, (self._num_muscles, len(self.dofs))).mT, self.points.pattern()), 1)
+
+    def mass_pattern(self) -> torch.Tensor:
+        """Return which entries of the mass matrix can be different from zero, bool, shape [D, D]."""
+        count = len(self.dofs)
+        coupled = torch.zeros(count * count, dtype=torch.bool)
+        coupled[self._mass_place] = coupled[self._mirrored_place] = True
+        return coupled.unflatten(0, (count, count))
 
     def read_contacts(self) -> Contacts:
         """Read the candidate contact points at the engine's present state."""
@@ -122,11 +134,19 @@ class EngineDynamics:
         later_velocity = velocity + ahead_s * (moment_arms @ acceleration.to(qpos.dtype).unsqueeze(-1)).squeeze(-1)
         return DynamicsState(
             required_force=self.dofs.reduce(force, slopes),
+            mass=self._mass(slopes),
             moment_arms=moment_arms,
             muscle_length=self._engine.muscle_length + 0.5 * ahead_s * (velocity + later_velocity),
             muscle_velocity=later_velocity,
             contacts=self.read_contacts() if contacts is None else contacts,
         )
+
+    def _mass(self, slopes: torch.Tensor) -> torch.Tensor:
+        entries = self._field("M") * slopes[:, self._mass_row] * slopes[:, self._mass_column]
+        count = len(self.dofs)
+        mass = entries.new_zeros(len(entries), count * count).index_add_(1, self._mass_place, entries)
+        mass.index_add_(1, self._mirrored_place, entries[:, self._off_diagonal])
+        return mass.unflatten(1, (count, count))
 
     def _mass_times(self, acceleration: torch.Tensor) -> torch.Tensor:
         mass, off = self._field("M"), self._off_diagonal

@@ -12,7 +12,7 @@ from msemu.models.body import Body
 from msemu.models.muscle_paths import moment_arms
 from msemu.models.poses import random_poses
 from msemu.muscle.parameters import MuscleParameters
-from msemu.schema import ContactCfg
+from msemu.schema import ContactCfg, DecoderCfg
 
 _ROOT_LEVER_M = 0.3
 """Lever at which a root force of a body weight counts as much as its moment: half the width of a pelvis."""
@@ -53,7 +53,7 @@ class TorqueBalance:
     def __init__(self, body: Body, dofs: IndependentDofs, contact: ContactCfg):
         """Measure the scales."""
         self.contact = contact
-        self.body_weight = body.weight
+        self.body_weight, self._mass = body.weight, body.mass
         poses = torch.from_numpy(random_poses(body.model, _NUM_POSES, seed=0))
         arms = torch.from_numpy(moment_arms(body.model, poses.numpy()))
         arms = dofs.reduce(arms, dofs.slopes(poses))
@@ -110,6 +110,18 @@ class TorqueBalance:
     def target(self, state: DynamicsState, passive: torch.Tensor) -> torch.Tensor:
         """Return what activations and floor have to give, over the scale, shape [E, D]."""
         return (state.required_force + (passive.unsqueeze(1) @ state.moment_arms).squeeze(1)) / self.scale
+
+    def covariance(self, state: DynamicsState, settings: DecoderCfg) -> torch.Tensor:
+        """Return S, shape [E, D, D]: a residual e of the scaled rows costs ``1/2 e^T S^-1 e``.
+
+        The residual of the generalized forces is ``M da`` for an error da of the acceleration, M being the mass matrix.
+        With S in proportion to M it costs ``1/2 da^T M da``, in which the errors of all bodies, whatever joint they
+        come from, count by their mass (Gauss's principle of least constraint).
+        """
+        if settings.objective == "torque":
+            return torch.eye(len(self.scale), dtype=self.scale.dtype).expand_as(state.mass)
+        error = self._mass * settings.acceleration_error_m_s2**2
+        return error * state.mass / (self.scale.unsqueeze(1) * self.scale)
 
     def places(self, row: torch.Tensor, column: torch.Tensor, num_muscles: int, num_edges: int) -> Places:
         """Prepare `entries` of the matrix of `problem` by row and ascending column, shape [P] each."""

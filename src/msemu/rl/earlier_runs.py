@@ -57,6 +57,7 @@ def translate(train: dict[str, Any], where: str) -> list[str]:
         _resolve_named(env, "action", ActionCfg, "env", where),
         _resolve_named(train.get("sim", {}), "muscle", MuscleCfg, "sim", where),
     ]
+    _match_torques(env.get("action"))
     return [note for note in notes if note]
 
 
@@ -68,8 +69,17 @@ def _resolve_named(
     if not isinstance(name, str):
         return None
     values[key] = to_dict(at_place(f"{where}: {part}.{key}", lambda: load_named(schema, name)))
+    _match_torques(values[key], is_todays=True)
     today = yaml.safe_dump(values[key], default_flow_style=True, sort_keys=False, width=10**6).strip()
     return f"{part}.{key} was kept as the name '{name}'; its values are today's: {today}"
+
+
+def _match_torques(values: Any, is_todays: bool = False) -> None:
+    """Keep the objective of muscle controllers from before there was a choice, which today's values do not have."""
+    for key, value in values.items() if isinstance(values, dict) else ():
+        if key == "decoder" and (is_todays or "objective" not in value):
+            value["objective"] = "torque"
+        _match_torques(value, is_todays)
 
 
 def _use_short_names(values: dict[str, Any], where: str) -> None:

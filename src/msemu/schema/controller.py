@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from msemu.schema.ranges import Finite, Fraction, NotNegative, Positive, Range
+from msemu.schema.ranges import Finite, Fraction, Known, NotNegative, Positive, Range
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,14 @@ class FootPlacementCfg:
 class DecoderCfg:
     """How excitations are found."""
 
+    objective: Annotated[str, Known(("acceleration", "torque"))] = "acceleration"
+    """What an error is measured in: ``acceleration``, where every part of the body counts by its mass, or ``torque``,
+    where every joint counts by its capacity, as in runs from before there was a choice."""
+    acceleration_error_m_s2: Positive = 1.0
+    """Error of the whole body's acceleration that counts as much as a joint's whole capacity does in the other
+    objective [m/s^2]."""
     effort: NotNegative = 1e-3
-    """Weight of the sum of squared activations beside 1/2 (torque error over the joint's capacity)^2."""
+    """Weight of the sum of squared activations beside half of such a square."""
     iterations: Annotated[int, Range(1, 10_000)] = 12
     """Iterations of the solver, from the solution of the last control step."""
     tolerance: Positive = 0.1

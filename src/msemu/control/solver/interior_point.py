@@ -8,7 +8,15 @@ import warp as wp
 
 from msemu.control.solver.dense import FINISHED, MIN_OBJECTIVE, TO_BOUNDARY
 from msemu.control.solver.lanes import LANES, Lanes, choose, load, store
-from msemu.control.solver.newton import Pattern, Work, factorize, newton_step, residual
+from msemu.control.solver.newton import (
+    Pattern,
+    Work,
+    add_columns,
+    begin_factor,
+    factorize,
+    newton_step,
+    residual,
+)
 
 wp.set_module_options({"enable_backward": False})
 
@@ -21,6 +29,7 @@ def _begin(
     g: int,
     work: Work,
     values_in: wp.array2d(dtype=wp.float64),
+    covariance_in: wp.array2d(dtype=wp.float64),
     target_in: wp.array2d(dtype=wp.float64),
     quadratic_in: wp.array2d(dtype=wp.float64),
     lower_in: wp.array2d(dtype=wp.float64),
@@ -35,6 +44,8 @@ def _begin(
         work.target[g, i] = load(target_in, first, i)
     for k in range(work.value.shape[1]):
         work.value[g, k] = load(values_in, first, k)
+    for place in range(work.covariance.shape[1]):
+        work.covariance[g, place] = load(covariance_in, first, place)
     num_open = wp.int32(0)
     for n in range(work.x.shape[1]):
         is_open = load(open_in, first, n)
@@ -189,14 +200,10 @@ def _relative_gap(g: int, work: Work) -> Lanes:
     """Return the bound of `BoundedLeastSquares.relative_gap`, after `residual`."""
     objective = Lanes()
     bound = Lanes()
-    scale = Lanes()
-    for i in range(work.change.shape[1]):
-        missing = work.change[g, i]
-        target = work.target[g, i]
-        square = _HALF * wp.cw_mul(missing, missing)
+    for i in range(work.missing.shape[1]):
+        square = _HALF * wp.cw_mul(work.missing[g, i], work.dual[g, i])
         objective += square
-        bound -= wp.cw_mul(target, missing) + square
-        scale += _HALF * wp.cw_mul(target, target)
+        bound -= wp.cw_mul(work.target[g, i], work.dual[g, i]) + square
     for index in range(work.num_open[g]):
         n = work.open_column[g, index]
         x = work.x[g, n]
@@ -207,7 +214,7 @@ def _relative_gap(g: int, work: Work) -> Lanes:
         at_best = wp.cw_mul(best, pull + _HALF * wp.cw_mul(quadratic, best))
         objective += wp.cw_mul(is_open, _HALF * wp.cw_mul(quadratic, wp.cw_mul(x, x)))
         bound += wp.cw_mul(is_open, at_best)
-    least = wp.float64(wp.static(MIN_OBJECTIVE)) * (scale + Lanes(wp.float64(1.0)))
+    least = Lanes(wp.float64(wp.static(MIN_OBJECTIVE)))
     return wp.cw_div(objective - bound, objective + least)
 
 
@@ -217,6 +224,7 @@ def solve(
     iterations_in: int,
     margin_in: wp.float64,
     values_in: wp.array2d(dtype=wp.float64),
+    covariance_in: wp.array2d(dtype=wp.float64),
     target_in: wp.array2d(dtype=wp.float64),
     quadratic_in: wp.array2d(dtype=wp.float64),
     lower_in: wp.array2d(dtype=wp.float64),
@@ -230,7 +238,7 @@ def solve(
     """Solve a group of problems; ``x_out`` holds the start."""
     g = wp.tid()
     one = Lanes(wp.float64(1.0))
-    _begin(g, work, values_in, target_in, quadratic_in, lower_in, upper_in, open_in, x_out, margin_in)
+    _begin(g, work, values_in, covariance_in, target_in, quadratic_in, lower_in, upper_in, open_in, x_out, margin_in)
     count = Lanes()
     for index in range(work.num_open[g]):
         count += work.is_open[g, work.open_column[g, index]]
@@ -243,6 +251,8 @@ def solve(
         center = _linearize(g, work, per_count)
         if iteration == 0:
             finished = wp.float64(wp.static(FINISHED)) * center
+        begin_factor(g, work)
+        add_columns(g, pattern, work)
         factorize(g, pattern, work)
         newton_step(g, pattern, work)
         _correct(g, work, center, per_count)
@@ -252,8 +262,8 @@ def solve(
             break
     residual(g, pattern, work)
     first = g * wp.static(LANES)
-    for i in range(work.change.shape[1]):
-        store(work.change[g, i], residual_out, first, i)
+    for i in range(work.missing.shape[1]):
+        store(work.missing[g, i], residual_out, first, i)
     for n in range(work.x.shape[1]):
         store(work.x[g, n], x_out, first, n)
     store(_relative_gap(g, work), gap_out, first, 0)

@@ -44,8 +44,9 @@ class MuscleDecoder:
     """Decodes the accelerations of the independent degrees of freedom into excitations.
 
     After computed muscle control (Thelen and Anderson 2006, doi 10.1016/j.jbiomech.2005.02.010), with three changes: it
-    solves least squares, so a torque out of reach degrades to the closest one; the floor's forces are unknowns as in
-    `TorqueBalance`; and the activations are bounded by what activation dynamics can reach within the control step.
+    solves least squares, so an acceleration out of reach degrades to the closest one (see `TorqueBalance.covariance`);
+    the floor's forces are unknowns as in `TorqueBalance`; and the activations are bounded by what activation dynamics
+    can reach within the control step.
     Every call does the same work. Solutions warm-start the next call, per body.
 
     Attributes:
@@ -78,8 +79,8 @@ class MuscleDecoder:
         self._balance = TorqueBalance(body, reader.dofs, self.settings.contact)
         self.scale = self._balance.scale
         self._threads = RowThreads(num_envs, num_threads)
-        pattern = reader.pattern()
-        self._solvers = [SparseLeastSquares(pattern, rows.stop - rows.start) for rows in self._threads.ranges]
+        patterns = reader.pattern(), reader.mass_pattern()
+        self._solvers = [SparseLeastSquares(*patterns, rows.stop - rows.start) for rows in self._threads.ranges]
         self._num_muscles = len(parameters)
         num_edges = NUM_EDGES * len(reader.points)
         first = self._solvers[0]
@@ -99,7 +100,8 @@ class MuscleDecoder:
         values = self._balance.entries(state, active, self._places)
         target = self._balance.target(state, passive)
         touching = self._balance.touching(state).repeat_interleave(NUM_EDGES, 1)
-        inputs = activation.float().contiguous(), values, target, touching, self.solution
+        covariance = self._balance.covariance(state, self.settings)
+        inputs = activation.float().contiguous(), values, covariance, target, touching, self.solution
 
         def work(index: int) -> tuple[torch.Tensor, ...]:
             rows = self._threads.ranges[index]
@@ -114,6 +116,7 @@ class MuscleDecoder:
         solver: SparseLeastSquares,
         activation: torch.Tensor,
         values: torch.Tensor,
+        covariance: torch.Tensor,
         target: torch.Tensor,
         touching: torch.Tensor,
         start: torch.Tensor,
@@ -123,6 +126,7 @@ class MuscleDecoder:
         lower, upper = self._inverse.reachable(activation)
         found = solver.solve(
             values=values,
+            covariance=covariance,
             target=target,
             quadratic=self._effort.expand_as(start),
             lower=torch.nn.functional.pad(lower.double(), (0, touching.shape[1])),
