@@ -20,6 +20,7 @@ _WRONG = "check units (degrees or radians, --unit), axes (--up), names (--names)
 _OPEN = "leave the loop open: --no-cyclic"
 _STRONGER = "a slower clip, or stronger muscles: --sim.muscle.strength 1.5 1.5"
 _REPAIR = "msemu-motion repair CLIP -o REPAIRED.npz"
+_CARRY = "msemu-motion repair CLIP --repair contact -o REPAIRED.npz"
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ JUDGMENTS = {
         Judgment("flight residual", "body weights", 0.1, math.inf, _REPAIR),
         Judgment("angular momentum", "%", 5, math.inf, _REPAIR),
         Judgment("support", "body weights", 0.15, 1, "show what carries the person as well, or cut the frames"),
+        Judgment("stance", "body weights", 0.1, math.inf, _CARRY),
         Judgment("strength", "times the muscles", 1, math.inf, _STRONGER),
     )
 }

@@ -8,7 +8,6 @@ from scipy.ndimage import minimum_filter1d
 from msemu.analysis.plausibility.joints import joints_at_limit
 from msemu.analysis.plausibility.muscles import snapping_geom, tendon_jumps
 from msemu.analysis.plausibility.strength import Strength, strength
-from msemu.analysis.plausibility.support import SUSTAINED_S, Support, support
 from msemu.errors import MsemuError
 from msemu.findings import Finding, Severity, worst_first
 from msemu.models.body import Body
@@ -17,6 +16,7 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.flight import Flight, FlightFigures, find_flights, flight_figures, unrolled
 from msemu.motion.geometry import find_feet, region_heights
 from msemu.motion.quality import clip_errors, limit_excess
+from msemu.motion.support import SUSTAINED_S, Stance, Support, find_stances, support_along
 from msemu.motion.verdict import JUDGMENTS
 
 STANDING_M = 0.003
@@ -40,7 +40,7 @@ class Plausibility:
         strength: Required and available torques in the frames that have neighbors.
         support: What no contact gives, in the frames that have two neighbors on either side.
         tendon_jump: From `tendon_jumps`, shape [T - 1, M], or [T + 1, M] in a cyclic clip.
-        first_frame: Frame number of the first row of `strength`; that of `support` is one more.
+        first_frame: Frame number of the first row of `strength`.
         figures: The largest figure of each check.
     """
 
@@ -71,6 +71,7 @@ def check_clip(body: Body, clip: MotionClip) -> Plausibility:
     flights = find_flights(np.min(list(height.values()), axis=0), clip.cyclic)
     measured = [flight_figures(body, clip, flight) for flight in flights if not flight.is_hovering]
     torques = strength(body, path, clip.fps)
+    missing, first_supported = support_along(body, clip)
     report = Plausibility(
         clip=clip,
         findings=[],
@@ -78,7 +79,7 @@ def check_clip(body: Body, clip: MotionClip) -> Plausibility:
         joint_speed=np.abs(clip.qvel[:, 6 + body.independent_joints]),
         flights=measured,
         strength=torques,
-        support=support(body, unrolled(clip, -2 * ring, clip.num_frames - 1 + 2 * ring), clip.fps),
+        support=missing,
         tendon_jump=tendon_jumps(body, path),
         first_frame=0 if clip.cyclic else 1,
     )
@@ -90,7 +91,8 @@ def check_clip(body: Body, clip: MotionClip) -> Plausibility:
         if flight.is_hovering:
             _float(findings, flight, "stays so close to it")
     _check_flights(findings, measured)
-    _check_support(findings, report.support, clip, report.first_frame + 1)
+    _check_support(findings, missing, clip, first_supported)
+    _check_stances(findings, find_stances(missing, first_supported, clip.cyclic))
     names, ratio = torques.joint_names, minimum_filter1d(torques.ratio, SUSTAINED_FRAMES, axis=0, mode="nearest")
     for joint in np.argsort(-ratio.max(axis=0)):
         row = int(ratio[:, joint].argmax())
@@ -215,6 +217,15 @@ def _check_support(findings: _Findings, found: Support, clip: MotionClip, first_
         median = np.median(found.residual[found.touches])
         text = f"contacts leave {missing[worst]:.2f} body weights here for a moment, {median:.2f} in the median frame"
         findings.add_as("note", "support", "root", worst + first_frame, text, missing[worst])
+
+
+def _check_stances(findings: _Findings, stances: list[Stance]) -> None:
+    for stance in stances:
+        text = (
+            f"contacts leave {stance.median:.2f} body weights in the median frame, {stance.percentile(90):.2f} in every"
+            f" tenth, {stance.most:.2f} at most"
+        )
+        findings.add("stance", f"frames {stance.first} to {stance.last}", stance.worst, text, stance.median)
 
 
 def _peaks(values: np.ndarray, names: tuple[str, ...] | list[str]) -> list[tuple[int, float, str]]:

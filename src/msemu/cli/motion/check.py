@@ -1,4 +1,4 @@
-"""``msemu-motion check`` and ``repair``: is a clip physically plausible, and what to do about its flights."""
+"""``msemu-motion check`` and ``repair``: is a clip physically plausible, and how it becomes more so."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from msemu.console import findings_table, progress, write_json
 from msemu.findings import count, summary
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
-from msemu.motion.repair.repair import Repair
+from msemu.motion.repair.repair import Repair, RepairedStance
 from msemu.motion.repair.repair import repair as repair_clip
 from msemu.motion.verdict import remedies
 
@@ -46,18 +46,23 @@ def check(args: CheckCfg) -> None:
 
 
 def repair(args: RepairCfg) -> None:
-    """Repair a clip's flights and show what changed."""
+    """Repair a clip and show what changed."""
     clip, body = _load(args.clip, args.body, args.body_path)
-    with progress(f"flights of {args.clip.name}") as on_flight:
-        result = repair_clip(body, clip, on_flight)
+    with progress(f"repair of {args.clip.name}") as on_flight:
+        result = repair_clip(body, clip, on_flight, args.repair)
     console = Console()
-    if not result.flights:
+    if result.clip is result.original:
         result.clip.save(args.out)
         reason = f"only flights that are left alone ({_LEFT_ALONE})" if result.left_alone else "no flight phase"
         console.print(f"{args.clip} has {reason}; copy: {args.out}", soft_wrap=True, markup=False)
         return
     raw = result.save(args.out)
     console.print(_repair_table(result))
+    if result.stances:
+        console.print(_stance_table(result.stances))
+    for stance in result.stances:
+        if stance.complaint:
+            console.print(stance.complaint, style="yellow", soft_wrap=True, markup=False)
     console.print(f"repaired: {args.out}\noriginal: {raw}", soft_wrap=True)
 
 
@@ -66,6 +71,21 @@ def _load(path: Path, name: str | None, body_path: Path | None) -> tuple[MotionC
     body = load_body(name or clip.body, body_path)
     clip.check_matches(body.name, body.joint_names)
     return clip, body
+
+
+def _stance_table(stances: list[RepairedStance]) -> Table:
+    caption = "body weights that no contact gives, a moment at a foot's length counted like a force"
+    table = Table("frames with contact", "median", "90th percentile", "most", "worst frame", caption=caption)
+    for stance in stances:
+        before, after = stance.before, stance.after
+        table.add_row(
+            f"{after.first} to {after.last}",
+            f"{before.median:.2f} to {after.median:.2f}",
+            f"{before.percentile(90):.2f} to {after.percentile(90):.2f}",
+            f"{before.most:.2f} to {after.most:.2f}",
+            str(after.worst),
+        )
+    return table
 
 
 def _repair_table(result: Repair) -> Table:

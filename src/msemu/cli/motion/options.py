@@ -8,6 +8,7 @@ import tyro
 
 from msemu.cli.options import PageCfg
 from msemu.console import BodyName, BodyPath, ClipFile, Input, JsonFile, Output, With
+from msemu.motion.repair.kind import RepairKind
 from msemu.schema.ranges import Count, NotNegative, Positive, Range
 
 Flag = tyro.conf.FlagCreatePairsOff
@@ -84,6 +85,8 @@ class PrepareCfg:
     body_path: BodyPath = None
     jobs: Count = 1
     """Clips that are worked on at a time, each by a process of its own."""
+    repair: RepairKind = "flight"
+    """``flight``: free flights; ``contact``: the floor carries stance as well. Tasks take the clips of ``flight``."""
     json: JsonFile = None
 
 
@@ -139,16 +142,19 @@ class CheckCfg(ClipCfg):
 
 @dataclass(kw_only=True)
 class RepairCfg(ClipCfg):
-    """Turn the flight phases of a clip into free flights, as little changed as possible.
+    """Turn the flight phases of a clip into free flights, as little changed as possible; on request stance as well.
 
-    In the air the center of mass then follows a parabola and the angular momentum about it is constant. The
-    original is written beside the repaired clip. Of a clip without a flight that can be repaired a copy is written.
+    In the air the center of mass then follows a parabola and the angular momentum about it is constant; in stance
+    forces within the friction cones of what touches the floor explain both. The original is written beside the
+    repaired clip. Of a clip without anything that can be repaired a copy is written.
     """
 
     out: Annotated[Path, Output((".npz",), beside=(".raw.npz",)), tyro.conf.arg(aliases=["-o"])]
     """Repaired clip to write (.npz); the original goes to NAME.raw.npz beside it."""
     body: Annotated[str | None, Input()] = None
     """Name of the body; that of the clip by default."""
+    repair: RepairKind = "flight"
+    """``flight``: free flights; ``contact``: the floor carries stance as well."""
 
 
 @dataclass(kw_only=True)

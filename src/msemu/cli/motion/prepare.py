@@ -17,6 +17,7 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.library import fetch
 from msemu.motion.library.catalogue import find_entries, find_entry
 from msemu.motion.library.obtain import obtain_clip
+from msemu.motion.repair.kind import RepairKind
 from msemu.motion.retargeting.angle_errors import JOINTS, PELVIS, figure_of
 from msemu.motion.verdict import JUDGMENTS, judge
 
@@ -35,7 +36,9 @@ def prepare(args: PrepareCfg) -> None:
     figures = {}
     with workers(min(args.jobs, len(entries))) as submit, progress(f"clips on {args.body}") as on_clip:
         on_clip(0, len(entries))
-        tasks = {submit(_prepare_clip, entry.name, args.body, args.body_path): entry.name for entry in entries}
+        tasks = {
+            submit(_prepare_clip, entry.name, args.body, args.body_path, args.repair): entry.name for entry in entries
+        }
         for done, task in enumerate(as_completed(tasks), 1):
             figures[tasks[task]] = task.result()
             on_clip(done, len(entries))
@@ -51,9 +54,9 @@ def prepare(args: PrepareCfg) -> None:
         write_json(args.json, ordered)
 
 
-def _prepare_clip(name: str, body_name: str, body_path: Path | None) -> dict[str, dict[str, float]]:
-    """Obtain one clip; return its figures before and after the repair of its flights."""
-    path = obtain_clip(find_entry(name), load_body(body_name, body_path))
+def _prepare_clip(name: str, body_name: str, body_path: Path | None, kind: RepairKind) -> dict[str, dict[str, float]]:
+    """Obtain one clip; return its figures before and after the repair."""
+    path = obtain_clip(find_entry(name), load_body(body_name, body_path), kind=kind)
     clip, raw = MotionClip.load(path), path.with_suffix(".raw.npz")
     return {"clip": _facts(clip), "retargeted": _facts(MotionClip.load(raw) if raw.is_file() else clip)}
 
@@ -65,10 +68,10 @@ def _facts(clip: MotionClip) -> dict[str, float]:
 def _table(body: str, figures: dict[str, dict[str, dict[str, float]]]) -> Table:
     table = Table(
         box=box.MARKDOWN,
-        caption=f"{body}: lengths in cm, speeds in rad/s, force in body weights; before to after the repair of flights",
+        caption=f"{body}: lengths in cm, speeds in rad/s, force in body weights; before to after the repair",
     )
     joints = ("clip", "frames", "mean error", "max", "deepest", "standing soles", "fastest joint", "the person's")
-    for heading in (*joints, "force in flight", "drift", "change, in flight"):
+    for heading in (*joints, "force in flight", "drift", "change, in flight", "stance, worst"):
         table.add_column(heading, no_wrap=True)
     for name, both in figures.items():
         before, after = both["retargeted"], both["clip"]
@@ -79,6 +82,14 @@ def _table(body: str, figures: dict[str, dict[str, dict[str, float]]]) -> Table:
                 f"{100 * after['repair_drift_before']:.0f} to {100 * after['repair_drift_after']:.1f} %",
                 f"{after['repair_change_mean_cm']:.1f}, {after['repair_change_flight_cm']:.1f}",
             ]
+        elif "repair_change_mean_cm" in after:
+            flights[2] = f"{after['repair_change_mean_cm']:.1f}"
+        stance = ""
+        if "repair_stance_median_after" in after:
+            stance = ", ".join(
+                f"{after[f'repair_stance_{name}_before']:.2f} to {after[f'repair_stance_{name}_after']:.2f}"
+                for name in ("median", "most")
+            )
         soles = ""
         if "stance_height_min_cm" in after:
             soles = f"{after['stance_height_min_cm']:.1f} to {after['stance_height_max_cm']:.1f}"
@@ -92,6 +103,7 @@ def _table(body: str, figures: dict[str, dict[str, dict[str, float]]]) -> Table:
             _before_after(before, after, "joint_speed_max_rad_s", 0),
             f"{after['source_speed_max_rad_s']:.0f}",
             *flights,
+            stance,
         )
     return table
 

@@ -16,21 +16,26 @@ from msemu.motion.formats.axes import AS_STATED, ReadOptions
 from msemu.motion.formats.read import read_source
 from msemu.motion.library.catalogue import WRITABLE_CACHE, Entry, cache_folder, catalogue
 from msemu.motion.library.fetch import fetch
-from msemu.motion.repair.repair import REPAIR_VERSION, repair
+from msemu.motion.repair.kind import RepairKind
+from msemu.motion.repair.repair import REPAIR_VERSION, STANCE_VERSION, repair
 from msemu.motion.retargeting.retarget import RETARGET_VERSION, RetargetCfg, retarget
 from msemu.motion.retargeting.treadmill import overground
 from msemu.motion.source import SourceMotion
 
 
 def obtain_clip(
-    entry: Entry, body: Body, fps: float = 50.0, on_frame: Callable[[int, int], None] = lambda done, total: None
+    entry: Entry,
+    body: Body,
+    fps: float = 50.0,
+    on_frame: Callable[[int, int], None] = lambda done, total: None,
+    kind: RepairKind = "flight",
 ) -> Path:
     """Return the path of a catalogue clip on ``body``; fetch, retarget and repair it when it is not in the cache.
 
-    Flight phases are made free flights (`msemu.motion.repair.repair`); the clip before that lies beside it, as
-    ``.raw.npz``. The file's name carries a hash of everything the clip depends on: the source, the body, the settings
-    and the versions of retargeting and repair. ``on_frame`` gets the number of frames done and in all while
-    retargeting.
+    Flight phases are made free flights, or all of the clip one that the floor can carry, by the ``kind`` of repair
+    (`msemu.motion.repair.repair`); the clip before that lies beside it, as ``.raw.npz``. The file's name carries a hash
+    of everything the clip depends on: the source, the body, the settings and the versions of retargeting and repair.
+    ``on_frame`` gets the number of frames done and in all while retargeting.
 
     Raises:
         MsemuError: The clip cannot be obtained.
@@ -42,13 +47,21 @@ def obtain_clip(
         "settings": asdict(settings),
         "version": RETARGET_VERSION,
         "repair": REPAIR_VERSION,
-    } | ({"treadmill": True} if entry.treadmill else {})
+    }
+    key |= {"treadmill": True} if entry.treadmill else {}
+    key |= {"stance": STANCE_VERSION} if kind == "contact" else {}
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
     path = cache_folder() / "retargeted" / f"{entry.name}_{body.name}_{digest}.npz"
     if path.is_file() and _readable(path):
         return path
-    made = repair(body, retarget(body, load_source(entry), settings, on_frame))
-    if made.flights:
+    if kind == "contact":
+        other = obtain_clip(entry, body, fps, on_frame)
+        raw = other.with_suffix(".raw.npz")
+        retargeted = MotionClip.load(raw if raw.is_file() else other)
+    else:
+        retargeted = retarget(body, load_source(entry), settings, on_frame)
+    made = repair(body, retargeted, kind=kind)
+    if made.clip is not made.original:
         made.original.save(path.with_suffix(".raw.npz"), WRITABLE_CACHE)
     made.clip.save(path, WRITABLE_CACHE)
     return path

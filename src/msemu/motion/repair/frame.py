@@ -9,6 +9,7 @@ from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.models.body import Body
 from msemu.models.geoms import points_below
 from msemu.motion.flight import CONTACT_HEIGHT_M, central_velocity, momentum_of
+from msemu.motion.repair.momentum import momentum_by_pose
 
 _TOUCHING_M = 0.5 * CONTACT_HEIGHT_M
 """Height to which a point that touches the floor is brought at most, so that it is still taken to touch [m]."""
@@ -23,7 +24,7 @@ _FAR_M = 0.07
 """Change of a landmark's position beyond which more counts more [m]: no frame shall be far off."""
 
 _DIFFERENCE = 1e-6
-"""Step of the derivative of the angular momentum by the pose [rad or m]."""
+"""Step of the derivative of the slopes of couplings [rad or m]."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,18 @@ class FlightFrame:
 
     def closeness(self, pose: np.ndarray, anchor: Anchor) -> tuple[np.ndarray, np.ndarray]:
         """Return the weighted errors against an anchor, the limits and the floor, and their derivative [E, D]."""
+        errors, rows = self.nearness(pose, anchor)
+        excess = self.excess(pose[self._qpos_index])
+        beyond = np.flatnonzero(excess)
+        limits = np.eye(self.num_coordinates)[6 + beyond] / self._costs.limit_rad
+        return np.concatenate([errors, excess[beyond] / self._costs.limit_rad]), np.vstack([rows, limits])
+
+    def excess(self, angles: np.ndarray) -> np.ndarray:
+        """Return by how much the joints that may change are beyond their limits [rad or m], shape [..., J]."""
+        return np.minimum(angles - self._low, 0.0) + np.maximum(angles - self._high, 0.0)
+
+    def nearness(self, pose: np.ndarray, anchor: Anchor) -> tuple[np.ndarray, np.ndarray]:
+        """Return the weighted errors against an anchor and the floor, and their derivative [E, D]."""
         model, data, costs = self._body.model, self._data, self._costs
         self._set(pose)
         mujoco.mj_comPos(model, data)
@@ -132,16 +145,9 @@ class FlightFrame:
             mujoco.mj_jac(model, data, block, None, point, body_id)
             errors.append(point[2:] / costs.contact_m)
             rows.append(block[2:] @ reduction / costs.contact_m)
-        away = np.empty(model.nv)
-        mujoco.mj_differentiatePos(model, away, 1.0, anchor.pose, pose)
         unit = np.eye(self.num_coordinates)
-        errors.append(away[self._dofs[3:]] / costs.joint_rad)
+        errors.append(self.change(pose, anchor.pose)[3:] / costs.joint_rad)
         rows.append(unit[3:] / costs.joint_rad)
-        angles = pose[self._qpos_index]
-        excess = np.minimum(angles - self._low, 0.0) + np.maximum(angles - self._high, 0.0)
-        beyond = np.flatnonzero(excess)
-        errors.append(excess[beyond] / costs.limit_rad)
-        rows.append(unit[6 + beyond] / costs.limit_rad)
         return np.concatenate(errors), np.vstack(rows)
 
     def center_of_mass(self, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -153,31 +159,64 @@ class FlightFrame:
         mujoco.mj_jacSubtreeCom(model, data, jacobian, 0)
         return data.subtree_com[0].copy(), jacobian @ self._reduction(pose)
 
+    def momenta(self, poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return center of mass [m] and angular momentum about it [kg m^2/s] in the middle of three poses, [3] each."""
+        self._move(poses)
+        return momentum_of(self._body.model, self._data)
+
     def angular_momentum(self, poses: np.ndarray) -> np.ndarray:
         """Return the angular momentum about the center of mass in the middle of three poses [kg m^2/s], shape [3]."""
-        self._data.qpos[:] = poses[1]
-        self._data.qvel[:] = central_velocity(self._body, poses, self._fps)
-        return momentum_of(self._body.model, self._data)[1]
+        return self.momenta(poses)[1]
 
     def angular_momentum_derivative(self, poses: np.ndarray) -> np.ndarray:
         """Return the derivative of `angular_momentum` by each of the three poses, shape [3, 3, D]."""
         model, data = self._body.model, self._data
-        velocity = central_velocity(self._body, poses, self._fps)
-        data.qpos[:], data.qvel[:] = poses[1], velocity
-        momentum = momentum_of(model, data)[1]
+        velocity = self._move(poses)
+        momentum_of(model, data)
+        reduction = self._reduction(poses[1])
         matrix = np.empty((3, model.nv))
         mujoco.mj_angmomMat(model, data, matrix, 0)
-        by_after = 0.5 * self._fps * matrix @ self._reduction(poses[1])
+        by_pose = momentum_by_pose(model, data) @ reduction
+        by_pose[:, 6:] += matrix @ self._velocity_by_joints(poses[1], velocity)
+        by_after = 0.5 * self._fps * matrix @ reduction
         by_before = -by_after
         turn = 2.0 / self._fps * velocity[3:6]
         by_before[:, 3:6] = by_before[:, 3:6] @ _inverse_right_jacobian(-turn)
         by_after[:, 3:6] = by_after[:, 3:6] @ _inverse_right_jacobian(turn)
-        by_pose = np.empty_like(by_after)
-        for column, change in enumerate(_DIFFERENCE * np.eye(self.num_coordinates)):
-            data.qpos[:] = self.moved(poses[1], change)
-            data.qvel[:] = self._body.couplings.project_velocity(data.qpos, velocity)
-            by_pose[:, column] = (momentum_of(model, data)[1] - momentum) / _DIFFERENCE
         return np.stack([by_before, by_pose, by_after])
+
+    def moment_derivative(
+        self, pose: np.ndarray, bodies: np.ndarray, points: np.ndarray, forces: np.ndarray
+    ) -> np.ndarray:
+        """Return how the moment of forces [N] on points of bodies [m], shape [P, 3], changes as they move, [3, D]."""
+        model, data = self._body.model, self._data
+        self._set(pose)
+        mujoco.mj_comPos(model, data)
+        total, block = np.zeros((3, model.nv)), np.empty((3, model.nv))
+        for body_id, point, force in zip(bodies, points, forces, strict=True):
+            mujoco.mj_jac(model, data, block, None, point, body_id)
+            total -= cross_matrix(force) @ block
+        return total @ self._reduction(pose)
+
+    def change(self, pose: np.ndarray, origin: np.ndarray) -> np.ndarray:
+        """Return what leads from one pose to another in the independent coordinates, shape [D]."""
+        away = np.empty(self._body.model.nv)
+        mujoco.mj_differentiatePos(self._body.model, away, 1.0, origin, pose)
+        return away[self._dofs]
+
+    def _move(self, poses: np.ndarray) -> np.ndarray:
+        """Take the middle one of three poses and the velocity there, which is returned, shape [nv]."""
+        velocity = central_velocity(self._body, poses, self._fps)
+        self._data.qpos[:], self._data.qvel[:] = poses[1], velocity
+        return velocity
+
+    def _velocity_by_joints(self, pose: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+        """Return how the velocity of coupled joints changes with the joints while theirs stays, shape [nv, J]."""
+        poses = np.repeat(pose[None], len(self._qpos_index), axis=0)
+        poses[np.arange(len(poses)), self._qpos_index] += _DIFFERENCE
+        velocities = np.repeat(velocity[None], len(poses), axis=0)
+        couplings = self._body.couplings
+        return (couplings.project_velocity(couplings.project(poses), velocities) - velocity).T / _DIFFERENCE
 
     def _set(self, pose: np.ndarray) -> None:
         self._data.qpos[:] = pose
@@ -191,13 +230,19 @@ class FlightFrame:
         return points_below(self._body.model, self._data, self._geoms, height)
 
 
+def cross_matrix(vector: np.ndarray) -> np.ndarray:
+    """Return the matrix of the cross product of a vector with another, shape [3, 3]."""
+    x, y, z = vector
+    return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+
+
 def _inverse_right_jacobian(turn: np.ndarray) -> np.ndarray:
     """Return the derivative of the rotation vector of ``exp(turn) exp(delta)`` by ``delta`` at zero, shape [3, 3].
 
     Sola et al. 2018, equation 144 (arXiv:1812.01537).
     """
     angle = float(np.linalg.norm(turn))
-    cross = np.array([[0.0, -turn[2], turn[1]], [turn[2], 0.0, -turn[0]], [-turn[1], turn[0], 0.0]])
+    cross = cross_matrix(turn)
     if angle < 1e-4:
         return np.eye(3) + 0.5 * cross + cross @ cross / 12.0
     factor = 1.0 / angle**2 - (1.0 + np.cos(angle)) / (2.0 * angle * np.sin(angle))

@@ -8,12 +8,12 @@ from scipy.optimize import linprog
 from scipy.spatial.transform import Rotation
 
 from msemu.analysis.plausibility.check import check_clip
-from msemu.analysis.plausibility.support import NEAR_M, support
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.models.poses import at_pose
 from msemu.motion.clip import MotionClip
 from msemu.motion.geometry import region_heights
+from msemu.motion.support import NEAR_M, support
 
 FRAMES, FPS = 40, 50.0
 

@@ -1,0 +1,153 @@
+"""The repair of stance: its parts against references, and a body that leans too far."""
+
+import numpy as np
+import pytest
+from scipy.optimize import nnls
+from scipy.spatial.transform import Rotation
+
+from msemu.models import Body
+from msemu.models.geoms import friction_pyramid
+from msemu.models.poses import at_pose
+from msemu.motion.clip import MotionClip
+from msemu.motion.flight import lowest_height
+from msemu.motion.geometry import joint_centers, sole_heights
+from msemu.motion.quality import limit_excess
+from msemu.motion.repair.banded import NormalEquations
+from msemu.motion.repair.cone import cone_distance
+from msemu.motion.repair.contacts import Contacts
+from msemu.motion.repair.repair import Repair, repair
+from msemu.motion.support import edge_wrenches
+
+FPS = 50.0
+
+
+def cones() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Wrenches and the edges of two feet in three frames; one foot is in the air in the second, both in the third."""
+    random = np.random.default_rng(0)
+    levers = random.uniform(-0.3, 0.3, (3, 2, 3)) - [0.0, 0.0, 1.0]
+    edges = edge_wrenches(levers, friction_pyramid(np.ones(2))).reshape(3, 8, 6)
+    exists = np.repeat([[True, True], [True, False], [False, False]], 4, axis=1)
+    return random.normal(size=(3, 6)) + np.eye(6)[2], edges, exists
+
+
+def test_distance_from_a_cone_is_that_of_least_squares_when_the_barrier_is_low() -> None:
+    wrench, edges, exists = cones()
+    found = cone_distance(wrench, edges, exists, error=0.02, barrier=0.01)
+    expected = [nnls(frame[there].T, wanted)[1] if there.any() else np.linalg.norm(wanted)
+                for wanted, frame, there in zip(wrench, edges, exists, strict=True)]  # fmt: skip
+    np.testing.assert_allclose(np.linalg.norm(found.missing, axis=1), expected, rtol=0.03)
+    np.testing.assert_allclose(found.missing, wrench - np.einsum("ke,kei->ki", found.shares, edges), atol=1e-6)
+    assert (found.shares[exists] > 0.0).all() and (found.shares[~exists] == 0.0).all()
+
+
+@pytest.mark.parametrize("barrier", [10.0, 0.01])
+def test_derivatives_of_the_distance_from_a_cone(barrier: float) -> None:
+    wrench, edges, exists = cones()
+    found = cone_distance(wrench, edges, exists, 0.1, barrier)
+    for column in np.eye(6):
+        ends = [cone_distance(wrench + sign * 1e-4 * column, edges, exists, 0.1, barrier) for sign in (1.0, -1.0)]
+        slope = 0.5 * (ends[0].value - ends[1].value) / 2e-4
+        np.testing.assert_allclose(found.slope @ column, slope, rtol=1e-3, atol=1e-3 * np.abs(found.slope).max())
+        bent = (ends[0].slope - ends[1].slope) / 2e-4
+        np.testing.assert_allclose(found.curvature @ column, bent, rtol=1e-2, atol=1e-3 * found.curvature.max())
+
+
+@pytest.mark.parametrize("cyclic", [False, True])
+def test_normal_equations_of_neighbors_are_those_of_all_frames(cyclic: bool) -> None:
+    random, frames, size = np.random.default_rng(1), 11, 2
+    equations, matrix, side = NormalEquations(frames, size, cyclic), np.zeros((22, 22)), np.zeros(22)
+    for first in range(frames if cyclic else frames - 4):
+        around = (first + np.arange(5)) % frames
+        rows, errors = random.normal(size=(4, 10)), random.normal(size=4)
+        equations.add(around, rows.T @ rows, rows.T @ errors)
+        full = np.zeros((4, frames, size))
+        full[:, around] = rows.reshape(4, 5, size)
+        full = full.reshape(4, -1)
+        matrix, side = matrix + full.T @ full, side + full.T @ errors
+    step = equations.step().ravel()
+    np.testing.assert_allclose(step, -np.linalg.solve(matrix, side), rtol=1e-6)
+    np.testing.assert_allclose(equations.value(step.reshape(frames, size)), side @ step, rtol=1e-6)
+    np.testing.assert_allclose(equations.at(step.reshape(frames, size)).gradient, 0.0, atol=1e-6)
+    damped = -np.linalg.solve(matrix + 0.5 * np.diag(np.diag(matrix)), side)
+    np.testing.assert_allclose(equations.damped(0.5).step().ravel(), damped, rtol=1e-6)
+
+
+def standing(body: Body, frames: int) -> np.ndarray:
+    path = np.repeat(body.neutral_qpos[None], frames, axis=0)
+    path[:, 2] -= lowest_height(body, path[:1])[0]
+    return path
+
+
+def test_a_foot_that_hovers_keeps_touching_until_it_is_off(legs: Body) -> None:
+    path = standing(legs, 9)
+    path[:, 2] += [0.015, 0.005, 0.015, 0.015, 0.03, 0.03, 0.03, 0.015, 0.015]
+    contacts = Contacts(legs, path, cyclic=False)
+    assert contacts.touching.any(axis=1).tolist() == [True] * 5 + [False] * 4  # one frame before and after
+    lowest = contacts.points(path)[0][..., 2].min(axis=1)
+    np.testing.assert_allclose(lowest, lowest_height(legs, path), atol=1e-9)
+
+
+def turned(body: Body, path: np.ndarray, angles: np.ndarray, about: np.ndarray) -> np.ndarray:
+    """Turn the root about a left-right axis through a point [m] by angles [rad], shape [T]."""
+    turn = Rotation.from_rotvec(angles[:, None] * [0.0, 1.0, 0.0])
+    path = path.copy()
+    path[:, :3] = about + turn.apply(path[:, :3] - about)
+    path[:, 3:7] = (turn * Rotation.from_quat(path[:, 3:7], scalar_first=True)).as_quat(scalar_first=True)
+    return path
+
+
+def as_clip(body: Body, path: np.ndarray) -> MotionClip:
+    qpos = body.couplings.project(path)
+    return MotionClip(body.name, body.joint_names, FPS, qpos, np.zeros((len(qpos), body.model.nv)), name="made up")
+
+
+def bowing(body: Body, angle: float, frames: int = 30) -> MotionClip:
+    """A person who bows by an angle [rad] and comes up again within 0.4 s, over legs that stand still."""
+    angles = np.zeros(frames)
+    angles[5:26] = angle * np.sin(np.linspace(0.0, np.pi, 21)) ** 2
+    path = standing(body, frames)
+    hips = at_pose(body.model, path[0])
+    hip = 0.5 * (hips.site("landmark/hip_r").xpos + hips.site("landmark/hip_l").xpos)
+    path = turned(body, path, angles, hip)
+    for side in "rl":
+        path[:, 7 + body.joint_names.index(f"hip_flexion_{side}")] += angles
+    return as_clip(body, path)
+
+
+@pytest.fixture(scope="module")
+def bowed(legs: Body) -> Repair:
+    """A bow that no foot gives the moments of, repaired."""
+    return repair(legs, bowing(legs, 0.5), kind="contact")
+
+
+def test_a_bow_is_made_one_that_feet_can_carry(bowed: Repair) -> None:
+    (stance,) = bowed.stances
+    assert stance.before.median > 0.3 and stance.before.most > 0.6
+    assert stance.after.median < 0.1 and stance.after.most < 0.3
+    assert stance.complaint == ""
+    assert bowed.clip.quality["repair_change_mean_cm"] < 3.0
+    assert bowed.clip.quality["repair_stance_median_after"] == stance.after.median
+
+
+def test_feet_couplings_and_limits_stay_in_a_repaired_bow(legs: Body, bowed: Repair) -> None:
+    before, after = bowed.original.qpos, bowed.clip.qpos
+    np.testing.assert_allclose(sole_heights(legs, after), sole_heights(legs, before), atol=0.003)
+    for name in ("toe_r", "toe_l"):
+        np.testing.assert_allclose(joint_centers(legs, after, [name]), joint_centers(legs, before, [name]), atol=0.005)
+    assert np.abs(legs.couplings.residual(after)).max() < 1e-9
+    assert limit_excess(legs, after, legs.independent_joints).max() < 0.005
+
+
+def test_a_stance_that_would_have_to_be_elsewhere_is_named(legs: Body) -> None:
+    path = standing(legs, 12)
+    leans = as_clip(legs, turned(legs, path, np.full(12, np.radians(30.0)), np.zeros(3)))
+    leans.qpos[:, 2] -= lowest_height(legs, leans.qpos)
+    result = repair(legs, leans, kind="contact")
+    (stance,) = result.stances
+    assert "frames 2 to 9: contacts leave" in stance.complaint and "(0.1 is good)" in stance.complaint
+    assert stance.after.median > 0.3
+
+
+def test_a_clip_of_few_frames_is_returned(legs: Body) -> None:
+    clip = as_clip(legs, standing(legs, 4))
+    assert repair(legs, clip, kind="contact").clip is clip
