@@ -85,8 +85,8 @@ class PrepareCfg:
     body_path: BodyPath = None
     jobs: Count = 1
     """Clips that are worked on at a time, each by a process of its own."""
-    repair: RepairKind = "flight"
-    """``flight``: free flights; ``contact``: the floor carries stance as well. Tasks take the clips of ``flight``."""
+    repair: RepairKind = "contact"
+    """``contact``: what touches the floor explains stance and flight, as tasks take it; ``flight``: flights only."""
     json: JsonFile = None
 
 
@@ -142,7 +142,7 @@ class CheckCfg(ClipCfg):
 
 @dataclass(kw_only=True)
 class RepairCfg(ClipCfg):
-    """Turn the flight phases of a clip into free flights, as little changed as possible; on request stance as well.
+    """Make a clip one that the floor can carry, as little changed as possible.
 
     In the air the center of mass then follows a parabola and the angular momentum about it is constant; in stance
     forces within the friction cones of what touches the floor explain both. The original is written beside the
@@ -153,8 +153,8 @@ class RepairCfg(ClipCfg):
     """Repaired clip to write (.npz); the original goes to NAME.raw.npz beside it."""
     body: Annotated[str | None, Input()] = None
     """Name of the body; that of the clip by default."""
-    repair: RepairKind = "flight"
-    """``flight``: free flights; ``contact``: the floor carries stance as well."""
+    repair: RepairKind = "contact"
+    """``contact``: what touches the floor explains stance and flight; ``flight``: flights only."""
 
 
 @dataclass(kw_only=True)

@@ -28,11 +28,11 @@ def obtain_clip(
     body: Body,
     fps: float = 50.0,
     on_frame: Callable[[int, int], None] = lambda done, total: None,
-    kind: RepairKind = "flight",
+    kind: RepairKind = "contact",
 ) -> Path:
     """Return the path of a catalogue clip on ``body``; fetch, retarget and repair it when it is not in the cache.
 
-    Flight phases are made free flights, or all of the clip one that the floor can carry, by the ``kind`` of repair
+    All of the clip is made one that the floor can carry, or only its flights free flights, by the ``kind`` of repair
     (`msemu.motion.repair.repair`); the clip before that lies beside it, as ``.raw.npz``. The file's name carries a hash
     of everything the clip depends on: the source, the body, the settings and the versions of retargeting and repair.
     ``on_frame`` gets the number of frames done and in all while retargeting.
@@ -54,13 +54,7 @@ def obtain_clip(
     path = cache_folder() / "retargeted" / f"{entry.name}_{body.name}_{digest}.npz"
     if path.is_file() and _readable(path):
         return path
-    if kind == "contact":
-        other = obtain_clip(entry, body, fps, on_frame)
-        raw = other.with_suffix(".raw.npz")
-        retargeted = MotionClip.load(raw if raw.is_file() else other)
-    else:
-        retargeted = retarget(body, load_source(entry), settings, on_frame)
-    made = repair(body, retargeted, kind=kind)
+    made = repair(body, retarget(body, load_source(entry), settings, on_frame), kind=kind)
     if made.clip is not made.original:
         made.original.save(path.with_suffix(".raw.npz"), WRITABLE_CACHE)
     made.clip.save(path, WRITABLE_CACHE)
