@@ -143,7 +143,7 @@ class Recipe:
     wraps: dict[str, WrapCfg] = field(default_factory=dict)
     """Cylinders and spheres to add to the paths of muscles, by name."""
     kept_fibers: tuple[str, ...] = ()
-    """Muscles whose fiber stays as long in the neutral pose as before their path was moved; ``*`` stands for letters."""
+    """Muscles whose fiber stays as long in the neutral pose as before their path was moved; ``*``: any letters."""
     joined_muscles: tuple[JoinCfg, ...] = ()
     """Muscles that the source has in two parts, each of which knows nothing of the other."""
     freed_sides: tuple[str, ...] = ()

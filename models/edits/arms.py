@@ -67,7 +67,7 @@ def neutral_lengths(spec: mujoco.MjSpec, recipe: Recipe) -> dict[str, float]:
 
 
 def keep_fibers(spec: mujoco.MjSpec, recipe: Recipe, before: dict[str, float]) -> None:
-    """Move the length range of each muscle by what it became longer in the neutral pose: its tendon is, not its fiber."""
+    """Move the length range of each muscle by what it became longer in the neutral pose: the tendon is, no fiber."""
     for name, length in neutral_lengths(spec, recipe).items():
         muscle = spec.actuator(name)
         muscle.lengthrange = np.asarray(muscle.lengthrange) + length - before[name]
