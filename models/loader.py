@@ -17,6 +17,7 @@ from msemu.models.edits import arms, wraps
 from msemu.models.edits import spec as edits
 from msemu.models.edits.hold import hold_subtree
 from msemu.models.edits.muscles import join_muscles
+from msemu.models.edits.scale import scale_body
 from msemu.models.edits.segments import set_segments
 from msemu.models.engine_log import log_to
 from msemu.models.muscle_paths import measure_inert_muscles
@@ -87,6 +88,9 @@ def make_body(name: str, recipe: Recipe, spec: mujoco.MjSpec, provenance: dict[s
     edits.add_capsules(spec, recipe.contact_capsules)
     edits.set_contact(spec, recipe.contact_regions)
     model = spec.compile()
+    neutral = poses.carry_over(neutral, source, model)
+    if recipe.scale:
+        recipe, model, neutral = scale_body(spec, recipe, model, neutral)
 
     regions = {region: edits.region_geom_ids(model, cfg) for region, cfg in recipe.contact_regions.items()}
     feet = np.concatenate([regions["foot_r"], regions["foot_l"]])
@@ -97,7 +101,7 @@ def make_body(name: str, recipe: Recipe, spec: mujoco.MjSpec, provenance: dict[s
         name=name,
         model=model,
         spec=spec,
-        neutral_qpos=poses.stand_on_floor(model, poses.carry_over(neutral, source, model), feet),
+        neutral_qpos=poses.stand_on_floor(model, neutral, feet),
         joint_names=tuple(model.joint(joint).name for joint in joints),
         independent_joints=np.flatnonzero(~np.isin(model.jnt_qposadr[joints], couplings.dependent)),
         couplings=couplings,

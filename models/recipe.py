@@ -1,7 +1,9 @@
 """The schema of a body recipe; the values are in `cfg/body/*.yaml`, in plug-ins and in files of the user's own."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import mujoco
@@ -11,6 +13,8 @@ from msemu import config
 from msemu.errors import MsemuError, suggestion
 from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.models.anatomy.segments import Axes, Proportion, SegmentCfg, Vector
+from msemu.models.anatomy.sizes import ScaleCfg
+
 from msemu.models.sources import Source
 from msemu.registry import find_body
 from msemu.schema import Capacity
@@ -152,6 +156,8 @@ class Recipe:
     """Tendons that are led through points of the neutral pose's arc instead of over their cylinder."""
     straightened_wraps: tuple[str, ...] = ()
     """Tendons with both ends on one bone that are led straight instead of over a cylinder of another bone."""
+    scale: ScaleCfg | None = None
+    """Size of a person beside that of the body which all other values make; see ``msemu-model scale``."""
 
     reasons: dict[str, str] = field(default_factory=dict)
     """Why findings of the check are left as they are, by ``<check> <subject>``; ``*`` stands for any letters."""
@@ -211,7 +217,19 @@ def load_recipe(name: str) -> Recipe:
             raise MsemuError(f"{path}: proportions: no '{sex}' in the table{suggestion(sex, list(table))}")
         values["proportions"] = table[sex]
     recipe = config.build(Recipe, values, str(path))
-    return replace(recipe, source=recipe.source.beside(path))
+    return replace(recipe, source=recipe.source.beside(_file_with_path(path)))
+
+
+def _file_with_path(recipe: Path) -> Path:
+    """Return the file that says the path of the model: a recipe, or what it is based on."""
+    sources = [(file, values.get("source")) for file, values in config.layers(recipe)]
+    return next((file for file, source in sources if isinstance(source, dict) and "path" in source), recipe)
+
+
+def title_of(recipe: Path) -> str:
+    """Return the title of a recipe that is written to a file: ``MyBody`` for ``my_body.yaml``."""
+    words = re.split(r"[^A-Za-z0-9]+", recipe.stem)
+    return "".join(word[:1].upper() + word[1:] for word in words) or "Body"
 
 
 def recipe_values(name: str) -> dict[str, Any]:

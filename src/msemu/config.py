@@ -9,6 +9,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Callable, Iterable
+from functools import reduce
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -53,16 +54,38 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         MsemuError: The file is missing, is not YAML, or is not a mapping.
     """
+    return reduce(lambda values, layer: _merge(values, layer[1]), reversed(layers(path)), {})
+
+
+def layers(path: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Read a YAML mapping and what it is based on, each with its file, without merging them; the file comes first.
+
+    Raises:
+        MsemuError: As `read_yaml`, or a file is based on itself.
+    """
+    found: list[tuple[Path, dict[str, Any]]] = []
+    base: str | None = str(path)
+    while base is not None:
+        file = _base_file(found[-1][0], base) if found else Path(path)
+        if file.resolve() in (earlier.resolve() for earlier, _ in found):
+            raise MsemuError(f"{path}: {file} is based on itself; name another base")
+        values = _read_mapping(file)
+        named = values.pop("base", None)
+        base = str(named) if named else None
+        found.append((file, values))
+    return found
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
         raise MsemuError(f"no configuration file at {path}") from None
     except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
         raise MsemuError(f"cannot read {path}: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise MsemuError(f"{path} must hold 'key: value' lines")
-    base = values.pop("base", None)
-    return _merge(read_yaml(_base_file(Path(path), str(base))), values) if base else values
+    return values
 
 
 def load(schema: type[Config], path: Path) -> Config:

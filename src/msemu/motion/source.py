@@ -38,6 +38,7 @@ class SourceMotion:
         sha256: Hash of the file.
         begin: Frame and instant [s] of the file at which the first of these frames is.
         joint_angles: Coordinates of OpenSim that the file holds itself, by name [rad], shape [T] each.
+        recorded: Joint centers that were recorded; the others hang as an average person's.
     """
 
     name: str
@@ -52,6 +53,7 @@ class SourceMotion:
     sha256: str = ""
     begin: tuple[int, float] = (0, 0.0)
     joint_angles: dict[str, np.ndarray] = field(default_factory=dict)
+    recorded: tuple[str, ...] = JOINT_CENTERS
 
     def __post_init__(self) -> None:
         frames = len(self.time_s)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import tyro
 
-from msemu.console import BodyName, BodyPath, Input, JsonFile, Output
+from msemu.console import BodyName, BodyPath, Input, JsonFile, Output, With, Without
+from msemu.schema.ranges import Positive
 
 
 @dataclass
@@ -58,3 +59,25 @@ class MusclesCfg(BodyCfg):
     """Only the muscles whose name contains this."""
     plot: Annotated[Path | None, Output(), tyro.conf.arg(metavar="FOLDER")] = None
     """Draw curves, forces and moment arms to PNG files in this folder."""
+
+
+@dataclass(kw_only=True)
+class ScaleBodyCfg:
+    """Write the recipe of a body in the size of a person: lengths, masses, inertias, muscle paths, fibers and forces.
+
+    All lengths grow with the height, or those of each part as the markers of a person who stands still say, right and
+    left averaged. Masses keep their shares of the whole, forces grow with the mass to the power of 2/3.
+    """
+
+    body: Annotated[BodyName, tyro.conf.Positional]
+    mass: Positive
+    """Mass of the person [kg]."""
+    height: Annotated[Positive | None, Without("markers")] = None
+    """Height of the person [m]."""
+    markers: Annotated[Path | None, Input(required=True), tyro.conf.arg(metavar="FILE")] = None
+    """Recording (.trc, .c3d) of the person standing, instead of the height."""
+    names: Annotated[str | None, Input(), With("markers")] = None
+    """Name map of the markers (see the docs), or your own YAML file; by default the one that fits."""
+    output: Annotated[Path, Output((".yaml", ".yml")), tyro.conf.arg(aliases=["-o"], metavar="FILE")]
+    """Recipe to write (.yaml)."""
+    body_path: BodyPath = None

@@ -95,6 +95,7 @@ def source_from_points(
     if leg < 1e-3:
         raise MsemuError(f"{path}: the legs have no length; are the joint centers in the file?")
     trunk = rotations.get("thorax", _upright(rotations["pelvis"]))
+    recorded = tuple(name for name in JOINT_CENTERS if name in points)
     source += _add_arms(points, trunk, leg / _LEG)
     if "thorax" not in rotations:
         rotations["thorax"] = _thorax(points, rotations["pelvis"], trunk_lean_rad)
@@ -117,6 +118,7 @@ def source_from_points(
         ankle_height_m=ANKLE_HEIGHT * leg,
         source=source,
         sha256=sha256_of(path),
+        recorded=recorded,
     )
 
 
