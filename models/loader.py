@@ -62,6 +62,7 @@ def make_body(name: str, recipe: Recipe, spec: mujoco.MjSpec, provenance: dict[s
         MsemuError: The model is not the one that the recipe is for.
     """
     edits.require_bodies(spec, recipe)
+    edits.lay_floor(spec)
     edits.apply_settings(spec, recipe)
     edits.free_root(spec, recipe.root_body)
     lengths = arms.neutral_lengths(spec, recipe)

@@ -1,10 +1,11 @@
 """Where the MJCF files of the bodies come from. None of them is part of msemu."""
 
+import contextlib
 import hashlib
 import importlib.util
 import os
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +15,10 @@ from msemu.errors import MsemuError
 
 if TYPE_CHECKING:
     import mujoco
+
+
+_FOLDERS = ("meshdir", "texturedir")
+"""Where assets are, in an MJCF file."""
 
 
 @dataclass(frozen=True)
@@ -129,16 +134,52 @@ def read_mjcf(file: Path) -> "tuple[mujoco.MjSpec, str]":
     """
     import mujoco  # which finding out whether a model is installed does not need
 
-    digest = hashlib.sha256()
+    with _naming(file):
+        root, sha256 = _read_whole(file)
+        return mujoco.MjSpec.from_string(ElementTree.tostring(root, encoding="unicode")), sha256
+
+
+def pack_mjcf(file: Path) -> tuple[bytes, dict[str, Path]]:
+    """Return an MJCF model as a single XML file, and the assets that it names, by their names in it.
+
+    Raises:
+        MsemuError: A file is missing or is not MJCF.
+    """
+    with _naming(file):
+        root, _ = _read_whole(file)
+    folders = [Path(folder) for compiler in root.findall("compiler") for folder in map(compiler.get, _FOLDERS) if folder]
+    assets: dict[str, Path] = {}
+    for element in root.iter():
+        for key in [key for key in element.attrib if key.startswith("file")]:
+            for path in [folder / element.attrib[key] for folder in folders]:
+                if path.is_file():
+                    element.attrib.setdefault("name", path.stem)  # as MuJoCo calls it
+                    element.attrib[key] = f"{len(assets):03d}_{path.name}"
+                    assets[element.attrib[key]] = path
+                    break
+    for compiler in root.findall("compiler"):
+        for key in _FOLDERS:
+            compiler.attrib.pop(key, None)
+    return ElementTree.tostring(root), assets
+
+
+@contextlib.contextmanager
+def _naming(file: Path) -> Iterator[None]:
     try:
-        root = _read_xml(file, file.parent, digest)
-        for tag in ("sensor", "keyframe"):
-            for element in root.findall(tag):
-                root.remove(element)
-        _make_asset_folders_absolute(root, file.parent)
-        return mujoco.MjSpec.from_string(ElementTree.tostring(root, encoding="unicode")), digest.hexdigest()
+        yield
     except (OSError, ElementTree.ParseError, ValueError) as error:
         raise MsemuError(f"{file} cannot be read as MJCF: {' '.join(str(error).split())}") from error
+
+
+def _read_whole(file: Path) -> tuple[ElementTree.Element, str]:
+    """Return a model with its includes, without its sensors and keyframes, and the sha256 of its XML files."""
+    digest = hashlib.sha256()
+    root = _read_xml(file, file.parent, digest)
+    for tag in ("sensor", "keyframe"):
+        for element in root.findall(tag):
+            root.remove(element)
+    _make_asset_folders_absolute(root, file.parent)
+    return root, digest.hexdigest()
 
 
 def _read_xml(file: Path, main_folder: Path, digest: "hashlib._Hash") -> ElementTree.Element:
@@ -168,8 +209,7 @@ def _expand_includes(parent: ElementTree.Element, folder: Path, main_folder: Pat
 def _make_asset_folders_absolute(root: ElementTree.Element, folder: Path) -> None:
     settings: dict[str, str] = {}
     for compiler in root.findall("compiler"):
-        for key in ("meshdir", "texturedir"):
-            if key in compiler.attrib:
-                settings[key] = compiler.attrib.pop(key)
-    absolute = {key: str((folder / settings.get(key, ".")).resolve()) for key in ("meshdir", "texturedir")}
+        whole = compiler.attrib.pop("assetdir", None)
+        settings |= {key: compiler.attrib.pop(key, whole) for key in _FOLDERS if whole or key in compiler.attrib}
+    absolute = {key: str((folder / settings.get(key, ".")).resolve()) for key in _FOLDERS}
     root.append(ElementTree.Element("compiler", absolute))

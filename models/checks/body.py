@@ -15,6 +15,8 @@ from msemu.models.checks.wraps import check_wraps
 from msemu.models.poses import dependent_ranges, random_poses, scalar_joints
 
 _ADULT_MASS_KG = (40.0, 130.0)
+_LIGHT = 2e-3 / 75.0
+"""A body of less than this share of the whole, 2 g of 75 kg, is noted where it moves on its own joint."""
 _RESIDUAL = 1e-6  # rad or m
 _LIMIT_EXCESS = 1e-3  # rad or m
 
@@ -63,7 +65,7 @@ def _inertia(body: Body) -> list[Finding]:
             )
             severity: Severity = "error" if inertia > 0.1 else "warning" if inertia > 0.01 else "note"
             findings.append(Finding(severity, "inertia", model.body(index).name, message, float(radius)))
-        if mass < 2e-3 and model.body_jntnum[index] > 0 and model.body_parentid[index] > 0:
+        if mass < _LIGHT * body.mass and model.body_jntnum[index] > 0 and model.body_parentid[index] > 0:
             message = f"moves on its own joint with a mass of {mass * 1e3:.1f} g and {inertia:.1e} kg m^2"
             findings.append(Finding("note", "massless body", model.body(index).name, message, float(mass)))
     return findings

@@ -16,7 +16,7 @@ _NET_FORCE = 3  # value of the attribute reduce="netforce" of a contact sensor
 
 
 def require_bodies(spec: mujoco.MjSpec, recipe: Recipe) -> None:
-    """Check that the model has every body that the recipe names, and a floor.
+    """Check that the model has every body that the recipe names, and that it stands on its feet.
 
     Raises:
         MsemuError: It does not, so it is not the model that the recipe is for.
@@ -29,7 +29,30 @@ def require_bodies(spec: mujoco.MjSpec, recipe: Recipe) -> None:
     named += [region.body or region.subtree for region in recipe.contact_regions.values()]
     for name in named:
         element(spec, "body", name)
-    element(spec, "geom", FLOOR)
+    parent = spec.body(recipe.root_body).parent.name
+    if parent != "world":
+        raise MsemuError(
+            f"the root_body '{recipe.root_body}' hangs on '{parent}': the root is a body of the world itself"
+        )
+    down = np.asarray(spec.option.gravity)
+    if down[2] >= 0 or np.abs(down[:2]).max() > 1e-6:
+        raise MsemuError(f"gravity is {down.tolist()} in the model '{spec.modelname}': it must point down along z")
+
+
+def lay_floor(spec: mujoco.MjSpec) -> None:
+    """Give the model the plane z = 0 as its floor, unless it has one of that name; an only plane of another name goes.
+
+    Raises:
+        MsemuError: There are several planes.
+    """
+    if spec.geom(FLOOR) is not None:
+        return
+    planes = [geom for geom in spec.worldbody.geoms if geom.type == mujoco.mjtGeom.mjGEOM_PLANE]
+    if len(planes) > 1:
+        raise MsemuError(f"the model '{spec.modelname}' has {len(planes)} planes: give the floor the name '{FLOOR}'")
+    for plane in planes:
+        spec.delete(plane)
+    spec.worldbody.add_geom(name=FLOOR, type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0.0, 0.0, 0.1])
 
 
 def element(spec: mujoco.MjSpec, kind: str, name: str) -> Any:

@@ -6,7 +6,7 @@ arguments; the function calls `register_task` and `register_body`. Listing tasks
 
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -72,7 +72,7 @@ class BodySpec:
     """A body as the registry knows it; all else is in its recipe (`msemu.models.recipe`).
 
     Attributes:
-        name: Name for ``TaskCfg.body``: that of the recipe's file.
+        name: What ``TaskCfg.body`` says: the name of the recipe's file, or the path of one that is not registered.
         title: Name in the ids of its tasks.
         recipe: The recipe's file.
         motions: Clips and sets of clips of the catalogue that are its tasks, or ``all``.
@@ -162,16 +162,28 @@ def list_tasks() -> list[TaskSpec]:
     return [_TASKS[name] for name in sorted(_TASKS)]
 
 
-def get_task(task_id: str) -> TaskSpec:
-    """Look a task up.
+def get_task(task_id: str, body: str = "") -> TaskSpec:
+    """Look a task up, among those of a body too that is the path of a recipe.
 
     Raises:
         MsemuError: The task is unknown; the message suggests close names.
     """
     _load_plugins()
-    if task_id not in _TASKS:
-        raise MsemuError(f"unknown task '{task_id}'{suggestion(task_id, _TASKS, 'see: msemu-train --list')}")
-    return _TASKS[task_id]
+    known = _TASKS | (_tasks_of_file(body) if _is_file(body) else {})
+    if task_id not in known:
+        raise MsemuError(f"unknown task '{task_id}'{suggestion(task_id, known, 'see: msemu-train --list')}")
+    return known[task_id]
+
+
+def environment_of(task_id: str, body: str) -> str:
+    """Return the environment of a task; that of a body by path is msemu's, also where the recipe is not any more."""
+    _load_plugins()
+    return TaskSpec.env if _is_file(body) and task_id not in _TASKS else get_task(task_id).env
+
+
+def _tasks_of_file(body: str) -> dict[str, TaskSpec]:
+    spec = find_body(body)
+    return {task.id: task for tasks_of in _TASKS_OF_BODIES for task in tasks_of(spec)}
 
 
 def list_bodies() -> list[str]:
@@ -186,9 +198,13 @@ def find_body(name: str) -> BodySpec:
     Raises:
         MsemuError: There is none; the message suggests close names.
     """
-    if name.endswith((".yaml", ".yml")):
-        return BodySpec.of(Path(name))
+    if _is_file(name):
+        return replace(BodySpec.of(Path(name)), name=name)
     _load_plugins()
     if name not in _BODIES:
         raise MsemuError(f"unknown body '{name}'{suggestion(name, sorted(_BODIES))}")
     return _BODIES[name]
+
+
+def _is_file(body: str) -> bool:
+    return body.endswith((".yaml", ".yml"))

@@ -27,7 +27,7 @@ def tracking_task(body: str) -> TaskSpec:
     Raises:
         MsemuError: There is none for this body.
     """
-    return get_task(f"Msemu-Track-{find_body(body).title}-v0")
+    return get_task(f"Msemu-Track-{find_body(body).title}-v0", body)
 
 
 def tracking_env(

@@ -47,6 +47,7 @@ COMMANDS = {
     "model list": Command(f"{_MODEL}:ListCfg", "msemu.cli.model.bodies:show_list"),
     "model info": Command(f"{_MODEL}:InfoCfg", "msemu.cli.model.bodies:info"),
     "model check": Command(f"{_MODEL}:CheckCfg", "msemu.cli.model.bodies:check"),
+    "model draft": Command(f"{_MODEL}:DraftCfg", "msemu.cli.model.draft:draft"),
     "model scale": Command(f"{_MODEL}:ScaleBodyCfg", "msemu.cli.model.scale:scale"),
     "model muscles": Command(f"{_MODEL}:MusclesCfg", "msemu.cli.model.muscles:muscles"),
     "analyze static-optimization": Command(

@@ -61,11 +61,12 @@ def main() -> None:
 
 def parse(task: str, arguments: list[str]) -> TrainCfg:
     """Read the command line over the task's values, or over those of the run that is resumed."""
-    spec = get_task(task)
     check_once(arguments)
     agent, arguments = take_option(arguments, "agent", named_values("agent"))
     resumed, arguments = take_option(arguments, "resume", "a run folder, or latest")
     if resumed is None:
+        body, _ = take_option(arguments, "body", "a body's name or recipe")
+        spec = get_task(task, body or "")
         if agent is not None:
             spec = replace(spec, agent=Path(agent) if agent.endswith((".yaml", ".yml")) else agent)
         return _over(TrainCfg(**vars(spec.load_config()), agent=spec.load_agent()), arguments, task)

@@ -72,13 +72,13 @@ def find_feet(body: Body) -> tuple[Foot, Foot]:
     """Return the right and the left foot of a body.
 
     The ball is the toe landmark, about which the foot rolls off the floor; the heel is where the rear lower
-    edge of the contact geoms is.
+    edge of the contact geoms is. A foot without toes of their own is one body from the ankle on.
     """
     model, data = body.model, at_pose(body.model, body.neutral_qpos)
     feet = []
     for side in "rl":
-        toe = body.landmark_bodies[LANDMARKS.index(f"toe_{side}")]
-        segment = int(model.body_parentid[toe])
+        ankle, toe = (int(body.landmark_bodies[LANDMARKS.index(f"{joint}_{side}")]) for joint in ("ankle", "toe"))
+        segment = ankle if toe == ankle else int(model.body_parentid[toe])
         rotation, origin = data.xmat[segment].reshape(3, 3).copy(), data.xpos[segment]
         geoms = body.contact_regions[f"foot_{side}"]
         axes = data.geom_xmat[geoms].reshape(-1, 3, 3)

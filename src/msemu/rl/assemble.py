@@ -14,7 +14,7 @@ from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import load_clips
-from msemu.registry import get_task
+from msemu.registry import environment_of
 from msemu.rl.distributed import Team
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
@@ -25,7 +25,7 @@ def make_env(
     task: str, cfg: TaskCfg, body: Body, clips: MotionClip | Sequence[MotionClip], seed: int
 ) -> MotionTrackingEnv:
     """Build the environment of a task."""
-    return resolve("environment", get_task(task).env)(cfg, body, clips, seed)
+    return resolve("environment", environment_of(task, cfg.body))(cfg, body, clips, seed)
 
 
 def find_runner(agent: AgentCfg) -> type[Runner]:

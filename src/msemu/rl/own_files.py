@@ -1,7 +1,8 @@
 """Files of the user's that a configuration names: a run holds a copy of each, and its SHA-256.
 
 A file is any value that is the path of one, wherever it stands: an option of a term, a parameter file, a field of a
-plug-in. The clips, the model of the body and its recipe are kept in other ways (`msemu.rl.run_folder`).
+plug-in. So is the model of a body that its recipe names by a path; the clips and the recipe are kept in
+other ways (`msemu.rl.run_folder`).
 """
 
 import hashlib
@@ -14,6 +15,7 @@ import yaml
 from msemu.config import read_yaml
 from msemu.errors import MsemuError
 from msemu.files import write_bytes
+from msemu.models.sources import pack_mjcf
 
 FOLDER = "files"
 """Where a run keeps them."""
@@ -38,6 +40,41 @@ def keep_files(values: dict[str, Any], run: Path, records: Records) -> dict[str,
     return {key: kept.get(key, value) for key, value in values.items()}
 
 
+def keep_model(recipe: dict[str, Any], run: Path, records: Records) -> dict[str, Any]:
+    """Copy the model that a recipe names by its path into ``run``, and return the recipe with the copy's name.
+
+    The copy is a single MJCF file, with its meshes and textures beside it.
+
+    Raises:
+        MsemuError: A file cannot be read, or the folder cannot be written.
+    """
+    path = recipe["source"]["path"]
+    if not path:
+        return recipe
+    content, assets = pack_mjcf(Path(path))
+    name = f"{FOLDER}/model/{Path(path).name}"
+    kept = {f"{FOLDER}/model/{own}": (asset, _content(asset)) for own, asset in assets.items()}
+    for own, (source, copied) in {name: (Path(path), content), **kept}.items():
+        write_bytes(run / own, copied)
+        records[own] = {"source": str(source.resolve()), "sha256": hashlib.sha256(copied).hexdigest()}
+    return recipe | {"source": recipe["source"] | {"path": name}}
+
+
+def find_model(recipe: dict[str, Any], run: Path, records: Records) -> dict[str, Any]:
+    """Return a recipe with the path of the copy that `keep_model` made in ``run``, wherever that is now.
+
+    Raises:
+        MsemuError: A file of the copy is missing, or is not what was copied.
+    """
+    name = recipe["source"].get("path", "")
+    if name not in records:
+        return recipe
+    for own in records:
+        if own.startswith(f"{FOLDER}/model/"):
+            _check(run / own, records[own])
+    return recipe | {"source": recipe["source"] | {"path": str((run / name).resolve())}}
+
+
 def find_files(values: Any, run: Path, records: Records) -> Any:
     """Return the values with the paths of the copies that `keep_files` made in ``run``, wherever that is now.
 
@@ -57,7 +94,8 @@ def find_files(values: Any, run: Path, records: Records) -> Any:
 
 def own_files(run: Path) -> list[str]:
     """Names of the copies that a run holds."""
-    kept = [f"{FOLDER}/{path.name}" for path in sorted((run / FOLDER).glob("*"))]
+    paths = (path.relative_to(run) for path in sorted((run / FOLDER).rglob("*")) if path.is_file())
+    kept = [path.as_posix() for path in paths]
     return kept + ([_EARLIER] if (run / _EARLIER).is_file() else [])
 
 

@@ -26,7 +26,7 @@ from msemu.motion.library.task_clips import file_stem
 from msemu.registry import list_tasks
 from msemu.rl.checkpoint import iteration_of, numbered
 from msemu.rl.earlier_runs import translate
-from msemu.rl.own_files import Records, find_files, keep_files
+from msemu.rl.own_files import Records, find_files, find_model, keep_files, keep_model
 from msemu.rl.progress import note_once
 from msemu.rl.provenance import git_state, versions
 from msemu.schema import TrainCfg
@@ -59,7 +59,10 @@ class RunFolder:
         stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
         run = cls(_new_folder(Path(cfg.runs_dir) / task, f"{stamp}_{cfg.run_name}"), task)
         run._save_clips(clips)
-        run._write(cfg, recipe_values(cfg.body), _provenance(body, clips))
+        records: Records = {}
+        recipe = recipe_values(cfg.body)
+        recipe = recipe if cfg.body_path else keep_model(recipe, run.path, records)
+        run._write(cfg, recipe, _provenance(body, clips) | ({"files": records} if records else {}))
         return run
 
     @classmethod
@@ -101,7 +104,7 @@ class RunFolder:
         if Path(name).is_dir():
             return cls.open(Path(name))
         tasks = [spec.id for spec in list_tasks()]
-        if name in tasks:
+        if name in tasks or (name and (Path(runs_dir) / name).is_dir()):
             return cls.latest(name, runs_dir)
         hint = suggestion(name, tasks, "see: msemu-train --list")
         raise MsemuError(f"'{name}' is neither a run folder nor a task{hint}")
@@ -134,7 +137,8 @@ class RunFolder:
         if "recipe" not in values:
             note_once(f"{file}: it does not hold the recipe of its body; that of today's '{cfg.body}' is taken")
             return load_body(cfg.body, cfg.body_path)
-        recipe = {"dependent_limits": True, **values["recipe"]}  # as they were before recipes had the key
+        recipe = find_model(values["recipe"], self.path, self._records())
+        recipe = {"dependent_limits": True, **recipe}  # as they were before recipes had the key
         return load_body(cfg.body, cfg.body_path, build(Recipe, recipe, f"{file}: recipe"))
 
     def load_config(self) -> TrainCfg:
@@ -150,8 +154,7 @@ class RunFolder:
             raise MsemuError(f"{file} has no values under the key 'train', but {', '.join(map(str, content))[:80]}")
         for note in translate(values, str(file)):
             note_once(f"{file}: {note}")
-        records = self._provenance().get("files")
-        values = find_files(values, self.path, records if isinstance(records, dict) else {})
+        values = find_files(values, self.path, self._records())
         return build(TrainCfg, values, str(file))
 
     def prepare(self) -> None:
@@ -234,6 +237,11 @@ class RunFolder:
             return
         for index, clip in enumerate(clips):
             clip.save(self.path / "motions" / f"{file_stem(index, clip.name)}.npz")
+
+    def _records(self) -> Records:
+        """Return what the provenance says about the files of the user's that the run holds."""
+        records = self._provenance().get("files")
+        return records if isinstance(records, dict) else {}
 
     def _provenance(self) -> dict[str, Any]:
         file = self.path / "provenance.yaml"

@@ -62,6 +62,19 @@ class MusclesCfg(BodyCfg):
 
 
 @dataclass(kw_only=True)
+class DraftCfg:
+    """Draft the recipe of a body from an MJCF model: from the names of its bodies and from its geometry.
+
+    Landmarks, what may touch the floor and the way that the body faces are found; comments mark what is guessed.
+    """
+
+    file: Annotated[Path, Input(required=True), tyro.conf.Positional, tyro.conf.arg(metavar="MJCF")]
+    """Main MJCF file of the model."""
+    output: Annotated[Path, Output((".yaml", ".yml")), tyro.conf.arg(aliases=["-o"], metavar="FILE")]
+    """Recipe to write (.yaml); its name becomes that of the body."""
+
+
+@dataclass(kw_only=True)
 class ScaleBodyCfg:
     """Write the recipe of a body in the size of a person: lengths, masses, inertias, muscle paths, fibers and forces.
 
@@ -78,6 +91,10 @@ class ScaleBodyCfg:
     """Recording (.trc, .c3d) of the person standing, instead of the height."""
     names: Annotated[str | None, Input(), With("markers")] = None
     """Name map of the markers (see the docs), or your own YAML file; by default the one that fits."""
+    unit: Annotated[str | None, With("markers")] = None
+    """Unit of the markers: m, cm, mm, inch or cmu; by default what the file or the legs say."""
+    up: Annotated[str | None, With("markers")] = None
+    """Vertical axis of the markers; by default y for .trc and z for .c3d."""
     output: Annotated[Path, Output((".yaml", ".yml")), tyro.conf.arg(aliases=["-o"], metavar="FILE")]
     """Recipe to write (.yaml)."""
     body_path: BodyPath = None

@@ -61,7 +61,7 @@ def _measured(args: ScaleBodyCfg) -> dict[str, np.ndarray]:
     assert args.markers is not None
     if detect_format(args.markers) not in ("trc", "c3d"):
         raise MsemuError(f"{args.markers} holds no markers; --markers is a .trc or .c3d file of a person who stands")
-    trial = read_source(args.markers, ReadOptions(names=args.names))
+    trial = read_source(args.markers, ReadOptions(names=args.names, unit=args.unit, up=args.up))
     return measure_parts({name: trial.joint(name) for name in trial.recorded})
 
 
@@ -91,12 +91,12 @@ def _table(
     def row(name: str, before: Any, person: str, after: Any, factor: float) -> None:
         table.add_row(name, f"{before:.3f}", person, f"{after:.3f}", f"{factor:.3f}")
 
-    row("mass [kg]", body.mass, f"{args.mass:g}", scaled.mass, scaled.mass / body.mass)
+    row("mass, kg", body.mass, f"{args.mass:g}", scaled.mass, scaled.mass / body.mass)
     if body.recipe and "vertex" in body.recipe.points:
         before, after = stature(body), stature(scaled)
-        row("height [m]", before, f"{args.height:g}" if args.height else "", after, after / before)
+        row("height, m", before, f"{args.height:g}" if args.height else "", after, after / before)
     own, new = (measure_parts(_landmarks(each)) for each in (body, scaled))
     for part, sides in own.items():
         person = ", ".join(f"{side:.3f}" for side in dict.fromkeys(lengths.get(part, ())))
-        row(f"{part.replace('_', ' ')} [m]", sides.mean(), person, new[part].mean(), new[part].mean() / sides.mean())
+        row(f"{part.replace('_', ' ')}, m", sides.mean(), person, new[part].mean(), new[part].mean() / sides.mean())
     return table
