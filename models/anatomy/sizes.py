@@ -118,12 +118,14 @@ def fit_scale(body: "Body", lengths: Mapping[str, np.ndarray]) -> ScaleCfg:
     """Return the scale with which the parts of a body are as long as those of a person [m], see `measure_parts`.
 
     Both sides get the mean of right and left. The head grows as the torso, a hand as the forearm, a foot as its leg, and
-    what is not measured as all that is.
+    what is not measured as all that is. Parts of which the body has nothing that moves as one are left out.
 
     Raises:
         MsemuError: A factor is out of range.
     """
-    wanted = {part: float(np.mean(sides)) for part, sides in lengths.items()}
+    assert body.recipe is not None
+    there = {_without_side(part) for part in part_of_bodies(body.model, body.recipe)}
+    wanted = {part: float(np.mean(sides)) for part, sides in lengths.items() if part in there}
     own = measure_parts(_landmarks(body, ScaleCfg()))
     length = sum(wanted.values()) / sum(float(own[part].mean()) for part in wanted)
     factors = {part: wanted[part] / float(own[part].mean()) for part in wanted}
@@ -154,8 +156,11 @@ def _both_sides(factors: dict[str, float]) -> dict[str, float]:
     like = {"head": ["torso"], "hand": ["forearm"], "foot": ["thigh", "shank"]}
     means = {part: [factors[one] for one in ones if one in factors] for part, ones in like.items()}
     known = factors | {part: float(np.mean(values)) for part, values in means.items() if values}
-    sides = {part: part.removesuffix("_r").removesuffix("_l") for part in PARTS}
-    return {part: round(known[one], 6) for part, one in sides.items() if one in known}
+    return {part: round(known[_without_side(part)], 6) for part in PARTS if _without_side(part) in known}
+
+
+def _without_side(part: str) -> str:
+    return part.removesuffix("_r").removesuffix("_l")
 
 
 def _landmarks(body: "Body", scale: ScaleCfg) -> dict[str, np.ndarray]:

@@ -81,10 +81,13 @@ def _scale_masses(spec: mujoco.MjSpec, model: mujoco.MjModel, factors: np.ndarra
     compiler = spec.compiler
     compiler.inertiafromgeom, compiler.settotalmass, compiler.boundmass, compiler.boundinertia = 0, -1.0, 0.0, 0.0
     for body in spec.bodies[1:]:
-        share, length = mass if model.body_rootid[body.id] else 1.0, factors[body.id]
+        length = factors[body.id]
+        moments = mass * length**2 * model.body_inertia[body.id]
+        largest = moments.argmax()
+        moments[largest] = min(moments[largest], np.delete(moments, largest).sum())  # which rounding may exceed
         body.explicitinertial = True
         body.fullinertia = [np.nan] * 6
-        body.mass, body.inertia = share * model.body_mass[body.id], share * length**2 * model.body_inertia[body.id]
+        body.mass, body.inertia = mass * model.body_mass[body.id], moments
         body.ipos, body.iquat = length * model.body_ipos[body.id], model.body_iquat[body.id]
 
 
