@@ -14,7 +14,6 @@ from msemu.errors import MsemuError, suggestion
 from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.models.anatomy.segments import Axes, Proportion, SegmentCfg, Vector
 from msemu.models.anatomy.sizes import ScaleCfg
-
 from msemu.models.sources import Source
 from msemu.registry import find_body
 from msemu.schema import Capacity

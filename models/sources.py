@@ -147,7 +147,9 @@ def pack_mjcf(file: Path) -> tuple[bytes, dict[str, Path]]:
     """
     with _naming(file):
         root, _ = _read_whole(file)
-    folders = [Path(folder) for compiler in root.findall("compiler") for folder in map(compiler.get, _FOLDERS) if folder]
+    folders = [
+        Path(folder) for compiler in root.findall("compiler") for folder in map(compiler.get, _FOLDERS) if folder
+    ]
     assets: dict[str, Path] = {}
     for element in root.iter():
         for key in [key for key in element.attrib if key.startswith("file")]:
@@ -209,7 +211,8 @@ def _expand_includes(parent: ElementTree.Element, folder: Path, main_folder: Pat
 def _make_asset_folders_absolute(root: ElementTree.Element, folder: Path) -> None:
     settings: dict[str, str] = {}
     for compiler in root.findall("compiler"):
-        whole = compiler.attrib.pop("assetdir", None)
-        settings |= {key: compiler.attrib.pop(key, whole) for key in _FOLDERS if whole or key in compiler.attrib}
+        if (both := compiler.attrib.pop("assetdir", None)) is not None:
+            settings |= dict.fromkeys(_FOLDERS, both)
+        settings |= {key: compiler.attrib.pop(key) for key in _FOLDERS if key in compiler.attrib}
     absolute = {key: str((folder / settings.get(key, ".")).resolve()) for key in _FOLDERS}
     root.append(ElementTree.Element("compiler", absolute))

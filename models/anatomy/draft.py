@@ -28,7 +28,9 @@ _NAMES = {
     "wrist": ("lunate", "proximal_row", "hand", "wrist", "carpals"),
 }
 """What the bodies that begin at a landmark are called, without their side; the first names go first."""
-_SIDE = re.compile(r"^(r|l|right|left)[_.\- ]|[_.\- ](r|l|right|left)$|(Right|Left|(?<=[a-z])[RL])$|^(right|left)")
+_SIDE = re.compile(
+    r"(?i:^(r|l|right|left)[_.\- ]|[_.\- ](r|l|right|left)$|^(right|left)|(right|left)$)|(?<=[a-z])([RL])$"
+)
 _LEG, _ANKLE = 0.491, 0.079
 """Thigh plus shank in body heights, and the height of the ankle in lengths of thigh plus shank (Winter 2009)."""
 _HEIGHTS = {"thorax": 0.288, "head": 0.405, "vertex": 0.47}
@@ -90,7 +92,9 @@ class _Person:
         self.points = {name: self._anchor(body) for name, body in self.bodies.items() if name[-2:] in ("_r", "_l")}
         self.guessed: dict[str, str] = {}
         self.hips = 0.5 * (self.points["hip_r"] + self.points["hip_l"])
-        self.leg = float(np.linalg.norm(np.diff([self.points[f"{j}_r"] for j in ("hip", "knee", "ankle")], axis=0), axis=1).sum())
+        self.leg = float(
+            np.linalg.norm(np.diff([self.points[f"{j}_r"] for j in ("hip", "knee", "ankle")], axis=0), axis=1).sum()
+        )
         self._guess_trunk()
         self._guess_arms()
         self._guess_toes()
@@ -98,7 +102,9 @@ class _Person:
     def draft(self, source: str, title: str) -> Draft:
         """Return the recipe."""
         landmarks = {name: self._place(name) for name in LANDMARKS}
-        capsules = {f"sole_{side}": self._sole(side) for side in "rl" if not len(self._touching(self.bodies[f"ankle_{side}"]))}
+        capsules = {
+            f"sole_{side}": self._sole(side) for side in "rl" if not len(self._touching(self.bodies[f"ankle_{side}"]))
+        }
         values = {
             "title": title,
             "description": f"{title}, from {Path(source).name}.",
@@ -124,9 +130,9 @@ class _Person:
         bodies = {}
         for landmark, names in _NAMES.items():
             for side in ("",) if landmark in ("pelvis", "thorax", "head") else ("r", "l"):
-                body = next((named[name, side] for name in names if (name, side) in named), None)
-                if body is not None:
-                    bodies[f"{landmark}_{side}" if side else landmark] = body
+                for name in reversed(names):
+                    if (name, side) in named:
+                        bodies[f"{landmark}_{side}" if side else landmark] = named[name, side]
         return bodies
 
     def _require(self, file: Path) -> None:
@@ -176,7 +182,10 @@ class _Person:
             self.points["thorax"] = 0.5 * (shoulders[0] + shoulders[1])
         else:
             self.guessed["thorax"] = "at the height of a mean person's shoulders"
-        self.bodies["vertex"], self.points["vertex"] = self.bodies["head"], self._from_hips(0.0, 0.0, _HEIGHTS["vertex"])
+        self.bodies["vertex"], self.points["vertex"] = (
+            self.bodies["head"],
+            self._from_hips(0.0, 0.0, _HEIGHTS["vertex"]),
+        )
         skull = self._geoms(self.bodies["head"])
         if "head" not in self.guessed and len(skull):
             top, bottom = (self._extreme(skull, sign * np.array([0.0, 0.0, 1.0])) for sign in (1, -1))

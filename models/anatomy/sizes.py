@@ -56,7 +56,7 @@ class ScaleCfg:
 
 
 def body_factors(model: mujoco.MjModel, recipe: "Recipe") -> np.ndarray:
-    """Return the factor of the lengths in the frame of each body, shape [nbody]; 1 for what is no part of the person."""
+    """Return the factor of the lengths in each body's frame, shape [nbody]; 1 for what is no part of the person."""
     assert recipe.scale is not None
     factors = {part: recipe.scale.of(part) for part in PARTS}
     return np.array([factors[part] if part else 1.0 for part in part_of_bodies(model, recipe)])
@@ -117,8 +117,8 @@ _ENDS = {
 def fit_scale(body: "Body", lengths: Mapping[str, np.ndarray]) -> ScaleCfg:
     """Return the scale with which the parts of a body are as long as those of a person [m], see `measure_parts`.
 
-    Both sides get the mean of right and left. The head grows as the torso, a hand as the forearm, a foot as its leg, and
-    what is not measured as all that is. Parts of which the body has nothing that moves as one are left out.
+    Both sides get the mean of right and left. The head grows as the torso, a hand as the forearm, a foot as the leg,
+    and what is not measured as all that is. Parts that are no bodies of their own are left out.
 
     Raises:
         MsemuError: A factor is out of range.

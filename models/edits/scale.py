@@ -118,7 +118,9 @@ def _scale_constraints(spec: mujoco.MjSpec, model: mujoco.MjModel, factors: np.n
             data[:5] *= own / driver ** np.arange(5)
         elif equality.type in (_EQUALITY.mjEQ_CONNECT, _EQUALITY.mjEQ_WELD):
             if equality.objtype == mujoco.mjtObj.mjOBJ_BODY:
-                first, second = (factors[spec.body(name).id if name else 0] for name in (equality.name1, equality.name2))
+                first, second = (
+                    factors[spec.body(name).id if name else 0] for name in (equality.name1, equality.name2)
+                )
                 data[:3] *= first if equality.type == _EQUALITY.mjEQ_CONNECT else second
                 data[3:6] *= first
         else:

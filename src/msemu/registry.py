@@ -202,7 +202,8 @@ def find_body(name: str) -> BodySpec:
         return replace(BodySpec.of(Path(name)), name=name)
     _load_plugins()
     if name not in _BODIES:
-        raise MsemuError(f"unknown body '{name}'{suggestion(name, sorted(_BODIES))}")
+        hint = suggestion(name, sorted(_BODIES))
+        raise MsemuError(f"unknown body '{name}'{hint}; a body of your own is named by its recipe, a .yaml file")
     return _BODIES[name]
 
 

@@ -25,7 +25,9 @@ PACKAGE = ROOT / "src/msemu"
 PLACES = (ROOT, PACKAGE, PACKAGE / "rl", ROOT / "cfg", ROOT / "cfg/motion")
 """Folders that the paths of a page start from."""
 
-NO_PATHS = ("runs/", "my_package/", "body_position/", "joint_rotation/")
+OWN_BODIES = ("MyBody", "Subject")
+"""Titles of bodies of users."""
+NO_PATHS = ("runs/", "my_package/", "my_models/", "body_position/", "joint_rotation/")
 """How words with a slash start that are no paths: folders of users, entries of a discriminator."""
 NO_MODULES = {"msemu.tasks"}
 """Entry-point groups."""
@@ -105,7 +107,11 @@ def problems(text: str, page: Path) -> list[str]:
     words = [word for line in lines for code in line for word in code.split()]
     return [
         *broken_links(text, page),
-        *(f"task {name}" for name in re.findall(r"\bMsemu-\w+-\w+-v0\b", text) if name not in tasks),
+        *(
+            f"task {name}"
+            for name in re.findall(rf"\bMsemu-\w+-(?!{'|'.join(OWN_BODIES)})\w+-v0\b", text)
+            if name not in tasks
+        ),
         *(f"path {word}" for word in words if looks_like_path(word) and not is_path(word)),
         *(f"name {name}" for name in names_of_python(" ".join(words), text) if not is_name(name)),
         *wrong_calls(lines),

@@ -12,6 +12,7 @@ from msemu.console import findings_table, write_json
 from msemu.errors import MsemuError
 from msemu.findings import count, summary
 from msemu.models import LANDMARKS, Body, list_bodies, load_body
+from msemu.models.anatomy.sizes import stature
 from msemu.models.checks.body import check_body
 from msemu.models.poses import at_pose
 from msemu.models.recipe import load_recipe
@@ -72,6 +73,7 @@ def describe(body: Body) -> dict[str, Any]:
     return {
         **body.provenance,
         "mass_kg": round(body.mass, 2),
+        **({"stature_m": round(stature(body), 3)} if body.recipe and "vertex" in body.recipe.points else {}),
         "timestep_s": model.opt.timestep,
         "nq": model.nq,
         "nv": model.nv,

@@ -66,7 +66,11 @@ def _measured(args: ScaleBodyCfg) -> dict[str, np.ndarray]:
 
 
 def _how(args: ScaleBodyCfg) -> str:
-    return f" and {args.height:g} m" if args.height else f", its parts as the markers of {Path(str(args.markers)).name} say"
+    return (
+        f" and {args.height:g} m"
+        if args.height
+        else f", its parts as the markers of {Path(str(args.markers)).name} say"
+    )
 
 
 def _base(body: str, output: Path) -> str:
@@ -83,9 +87,7 @@ def _landmarks(body: Body) -> dict[str, np.ndarray]:
     return dict(zip(LANDMARKS, landmark_path(body, body.neutral_qpos[None])[0][0], strict=True))
 
 
-def _table(
-    args: ScaleBodyCfg, body: Body, scaled: Body, size: ScaleCfg, lengths: dict[str, np.ndarray]
-) -> Table:
+def _table(args: ScaleBodyCfg, body: Body, scaled: Body, size: ScaleCfg, lengths: dict[str, np.ndarray]) -> Table:
     table = Table("", args.body, "person, right and left", "scaled", "factor", title=args.output.stem)
 
     def row(name: str, before: Any, person: str, after: Any, factor: float) -> None:

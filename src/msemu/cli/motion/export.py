@@ -18,7 +18,7 @@ def export(args: ExportCfg) -> None:
         raise MsemuError(f"there is a file {default} already; name the one to write with --out")
     out = args.out or default
     require_suffix("--out", out, f".{args.format}")
-    body = load_body(clip.body, args.body_path)
+    body = load_body(args.body or clip.body, args.body_path)
     clip.check_matches(body.name, body.joint_names)
     WRITERS[args.format](out, clip, body)
     Console().print(f"{args.format}: {out}", soft_wrap=True)

@@ -33,7 +33,8 @@ def import_motion(args: ImportCfg) -> None:
     clip.save(args.out)
     console = Console()
     show_clip(console, clip, str(args.out))
-    console.print(f"next: msemu-motion play {args.out}", soft_wrap=True)
+    own = "" if args.body == body.name else f" --body {args.body}"
+    console.print(f"next: msemu-motion play {args.out}{own}", soft_wrap=True)
     if args.json:
         write_json(args.json, facts(clip))
 

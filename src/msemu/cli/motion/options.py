@@ -103,6 +103,8 @@ class ClipCfg:
     """A clip and the body that it is of."""
 
     clip: ClipFile
+    body: Annotated[str | None, Input()] = None
+    """Name of the body, or path of its recipe; the name that the clip has by default."""
     body_path: BodyPath = None
 
 
@@ -129,8 +131,6 @@ class CheckCfg(ClipCfg):
     The exit code is 0 without errors, 1 when something in the clip is impossible, 2 when it could not be checked.
     """
 
-    body: Annotated[str | None, Input()] = None
-    """Name of the body; that of the clip by default."""
     html: Annotated[Path | None, Output((".html", ".htm"))] = None
     """Page to write the report to, pictures included."""
     png: Annotated[Path | None, Output()] = None
@@ -151,8 +151,6 @@ class RepairCfg(ClipCfg):
 
     out: Annotated[Path, Output((".npz",), beside=(".raw.npz",)), tyro.conf.arg(aliases=["-o"])]
     """Repaired clip to write (.npz); the original goes to NAME.raw.npz beside it."""
-    body: Annotated[str | None, Input()] = None
-    """Name of the body; that of the clip by default."""
     repair: RepairKind = "contact"
     """``contact``: what touches the floor explains stance and flight; ``flight``: flights only."""
 

@@ -42,7 +42,7 @@ def play(args: PlayClipCfg) -> None:
         raise MsemuError(f"--cycles is for clips that repeat, and {args.clip} does not; leave it out")
     if args.cycles != PlayClipCfg.cycles and args.heatmap and not args.video:
         raise MsemuError("--cycles has no effect on a --heatmap; leave it out")
-    body = load_body(clip.body, args.body_path)
+    body = load_body(args.body or clip.body, args.body_path)
     clip.check_matches(body.name, body.joint_names)
     recording = Recording.from_clip(clip, cycles=args.cycles)
     picture = None
