@@ -14,7 +14,7 @@ from msemu.errors import MsemuError, suggestion
 from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.models.anatomy.segments import Axes, Proportion, SegmentCfg, Vector
 from msemu.models.anatomy.sizes import ScaleCfg
-from msemu.models.sources import Source
+from msemu.models.sources import Source, stated_in
 from msemu.registry import find_body
 from msemu.schema import Capacity
 from msemu.schema.ranges import Ascending, Finite, NotNegative, Positive, Range
@@ -216,13 +216,7 @@ def load_recipe(name: str) -> Recipe:
             raise MsemuError(f"{path}: proportions: no '{sex}' in the table{suggestion(sex, list(table))}")
         values["proportions"] = table[sex]
     recipe = config.build(Recipe, values, str(path))
-    return replace(recipe, source=recipe.source.beside(_file_with_path(path)))
-
-
-def _file_with_path(recipe: Path) -> Path:
-    """Return the file that says the path of the model: a recipe, or what it is based on."""
-    sources = [(file, values.get("source")) for file, values in config.layers(recipe)]
-    return next((file for file, source in sources if isinstance(source, dict) and "path" in source), recipe)
+    return replace(recipe, source=recipe.source.beside(stated_in(path)))
 
 
 def title_of(recipe: Path) -> str:

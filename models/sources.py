@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msemu.config import layers
 from msemu.errors import MsemuError
 
 if TYPE_CHECKING:
@@ -120,6 +121,16 @@ def _distribution(package: str) -> str:
         return f"{metadata.metadata(package)['Name']} {metadata.version(package)}"
     except metadata.PackageNotFoundError:
         return f"package {package}"
+
+
+def stated_in(recipe: Path) -> Path:
+    """Return the file that says the path of the model: a recipe, or one that it is based on.
+
+    Raises:
+        MsemuError: One of them cannot be read.
+    """
+    sources = [(file, values.get("source")) for file, values in layers(recipe)]
+    return next((file for file, source in sources if isinstance(source, dict) and "path" in source), recipe)
 
 
 def read_mjcf(file: Path) -> "tuple[mujoco.MjSpec, str]":

@@ -15,7 +15,7 @@ _LEG = """
   <site name="before_condyle_{s}" pos="0.08 0 -0.4"/>
   <body name="tibia_{s}" pos="0 0 -0.42">
     <joint name="knee_shift_{s}" type="slide" axis="1 0 0" range="-0.02 0.02"/>
-    <joint name="knee_angle_{s}" axis="0 1 0" range="0 2.2" pos="0 0 0.01"/>
+    <joint name="knee_angle_{s}" axis="0 1 0" range="0 1.9" pos="0 0 0.01"/>
     <geom type="capsule" fromto="0 0 -0.05 0 0 -0.35" size="0.045" mass="3.5"/>
     <site name="shin_front_{s}" pos="0.04 0 -0.07"/>
     <site name="shin_back_{s}" pos="-0.04 0 -0.07"/>

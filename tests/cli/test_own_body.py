@@ -142,7 +142,8 @@ def test_what_is_no_model_of_a_person_is_not_drafted(tmp_path: Path, text: str, 
     ],
 )
 def test_what_a_model_stands_on(walker: Path, old: str, new: str, said: str) -> None:
-    walker.with_name("walker.xml").write_text(walker_xml().replace(old, new))
+    walker.with_name("odd.xml").write_text(walker_xml().replace(old, new))
+    walker.write_text(yaml.safe_dump(read_yaml(walker) | {"source": {"path": "odd.xml"}}))
     if said:
         assert_one_clear_line(run("model", "check", walker), said)
     else:

@@ -144,8 +144,8 @@ def test_a_scaled_body_of_msemu_has_its_height_its_mass_and_no_new_finding(legs:
 @pytest.mark.parametrize(
     ("scale", "said"),
     [
-        ({"length": 2.5}, "scale: length: must be"),
-        ({"parts": {"thigh_r": 0.4}}, "scale: parts.thigh_r: must be"),
+        ({"length": 2.5}, "scale: length: 2.5 is not between 0.5 and 2"),
+        ({"parts": {"thigh_r": 0.4}}, "scale: parts.thigh_r: 0.4 is not between"),
         ({"parts": {"leg": 1.0}}, "there is no part 'leg'; known: pelvis, torso"),
         ({"mass_kg": 300}, "times its mass per cubed length; from 0.5 to 2 can be scaled"),
         ({"height": 1.7}, "unknown key 'height'"),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from msemu.config import build, read_yaml
 from msemu.errors import MsemuError
 from msemu.models import PRETRAINED
-from msemu.models.sources import Source
+from msemu.models.sources import Source, stated_in
 from msemu.registry import TASK_KINDS, BodySpec, TaskSpec, find_body, list_bodies, list_tasks
 
 _MARK = "*"
@@ -40,7 +40,9 @@ def _line(spec: TaskSpec, width: int) -> str:
 def _remedy(body: BodySpec) -> str:
     """Say how to get the model of a body that is not installed; nothing of one that is."""
     try:
-        source = build(Source, read_yaml(body.recipe).get("source", {}), str(body.recipe)).beside(body.recipe)
+        source = build(Source, read_yaml(body.recipe).get("source", {}), str(body.recipe)).beside(
+            stated_in(body.recipe)
+        )
         return "" if source.locate() else f", not installed: {source.remedy}"
     except MsemuError as error:
         return f", not installed: {error}"
