@@ -6,7 +6,8 @@ import mujoco
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.models.anatomy.sizes import ScaleCfg, body_factors, joint_factors
+from msemu.models.anatomy.person import body_factors, joint_factors
+from msemu.models.anatomy.sizes import ScaleCfg
 from msemu.models.couplings import Couplings
 from msemu.models.poses import at_pose
 from msemu.models.recipe import Recipe

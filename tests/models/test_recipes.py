@@ -4,7 +4,9 @@ import os
 import sys
 from pathlib import Path
 
+import mujoco
 import musclemimic_models
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -13,7 +15,7 @@ from msemu.config import build
 from msemu.errors import MsemuError
 from msemu.models import LANDMARKS, load_body
 from msemu.models.recipe import Recipe, load_recipe, recipe_values
-from msemu.models.sources import Source
+from msemu.models.sources import Source, pack_mjcf, read_mjcf
 from msemu.schema import SimCfg
 from msemu.sim import make_simulation
 
@@ -156,7 +158,52 @@ def test_what_is_not_there_gives_one_line(stick: Path) -> None:
     stick.write_text(yaml.safe_dump({key: value for key, value in STICK.items() if key != "title"}))
     with pytest.raises(MsemuError, match=r"stick\.yaml: the key 'title' is missing"):
         load_recipe(str(stick))
-    (stick.parent / "models" / "stick.xml").write_text(STICK_XML.replace('name="floor"', 'name="ground"'))
-    stick.write_text(yaml.safe_dump(STICK))
-    with pytest.raises(MsemuError, match="has no geom 'floor'"):
+
+
+@pytest.mark.parametrize("floor", ['<geom name="ground" type="plane" size="1 1 1" pos="0 0 1"/>', ""])
+def test_a_model_without_a_floor_gets_one(stick: Path, floor: str) -> None:
+    file = stick.parent / "models" / "stick.xml"
+    file.write_text(STICK_XML.replace('<geom name="floor" type="plane" size="5 5 0.1"/>', floor))
+    model = load_body(str(stick)).model
+    planes = [model.geom(index).name for index in np.flatnonzero(model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE)]
+    assert planes == ["floor"] and model.geom("floor").pos[2] == 0
+
+
+def test_a_recipe_that_is_based_on_itself_is_one_line(stick: Path) -> None:
+    stick.write_text(yaml.safe_dump(STICK | {"base": "other.yaml"}))
+    stick.with_name("other.yaml").write_text("base: stick.yaml")
+    with pytest.raises(MsemuError, match=r"stick\.yaml is based on itself"):
         load_body(str(stick))
+
+
+def test_the_path_of_a_model_is_that_of_the_recipe_which_says_it(stick: Path) -> None:
+    (stick.parent / "others").mkdir()
+    other = stick.parent / "others" / "narrow.yaml"
+    other.write_text("base: ../stick.yaml\ntitle: Narrow\nsource: {license: mine}\n")
+    assert load_recipe(str(other)).source.path == str(stick.parent / "models" / "stick.xml")
+    assert load_body(str(other)).provenance["license"] == "mine"
+
+
+def test_a_packed_model_is_the_same_model(tmp_path: Path) -> None:
+    """Meshes by their files' names, in a folder for all assets, one of them in an included file."""
+    (tmp_path / "assets" / "deep").mkdir(parents=True)
+    corners = "\n".join(f"v {x} {y} {z}" for x, y, z in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)))
+    faces = "f 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
+    for name in ("bone.obj", "deep/bone2.obj"):
+        (tmp_path / "assets" / name).write_text(f"{corners}\n{faces}")
+    (tmp_path / "more.xml").write_text('<mujoco><asset><mesh file="deep/bone2.obj"/></asset></mujoco>')
+    geoms = '<geom type="mesh" mesh="bone"/><geom type="mesh" mesh="bone2"/>'
+    (tmp_path / "whole.xml").write_text(
+        '<mujoco><compiler assetdir="assets"/><include file="more.xml"/><asset><mesh file="bone.obj"/></asset>'
+        f"<worldbody><body>{geoms}</body></worldbody></mujoco>"
+    )
+    wanted = read_mjcf(tmp_path / "whole.xml")[0].compile()
+    content, assets = pack_mjcf(tmp_path / "whole.xml")
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    (packed / "whole.xml").write_bytes(content)
+    for name, path in assets.items():
+        (packed / name).write_bytes(path.read_bytes())
+    found = read_mjcf(packed / "whole.xml")[0].compile()
+    assert found.nmesh == 2 and np.array_equal(found.mesh_vert, wanted.mesh_vert)
+    assert np.array_equal(found.geom_dataid, wanted.geom_dataid)

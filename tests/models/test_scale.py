@@ -12,7 +12,8 @@ from walker import write_walker
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.models.anatomy.draft import draft_recipe
-from msemu.models.anatomy.sizes import PARTS, ScaleCfg, fit_scale, measure_parts, stature
+from msemu.models.anatomy.person import fit_scale, measure_parts, stature
+from msemu.models.anatomy.sizes import PARTS, ScaleCfg
 from msemu.models.checks.body import check_body
 from msemu.models.loader import make_body
 from msemu.models.muscle_paths import moment_arms, muscle_lengths

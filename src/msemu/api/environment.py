@@ -37,4 +37,4 @@ def task_cfg(task: str, num_envs: int | None, overrides: dict[str, Any]) -> Task
     """Return the values of a task, with those of ``overrides`` over them."""
     own = {"num_envs": num_envs} if num_envs is not None else {}
     values = {name: str(value) if isinstance(value, Path) else value for name, value in overrides.items()}
-    return build(TaskCfg, values | own, task, get_task(task).load_config())
+    return build(TaskCfg, values | own, task, get_task(task, values.get("body", "")).load_config())

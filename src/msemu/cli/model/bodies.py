@@ -12,7 +12,7 @@ from msemu.console import findings_table, write_json
 from msemu.errors import MsemuError
 from msemu.findings import count, summary
 from msemu.models import LANDMARKS, Body, list_bodies, load_body
-from msemu.models.anatomy.sizes import stature
+from msemu.models.anatomy.person import stature
 from msemu.models.checks.body import check_body
 from msemu.models.poses import at_pose
 from msemu.models.recipe import load_recipe

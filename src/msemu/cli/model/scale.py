@@ -15,7 +15,8 @@ from msemu.config import cfg_file, cfg_names, to_dict
 from msemu.errors import MsemuError
 from msemu.files import write_text
 from msemu.models import LANDMARKS, Body, load_body
-from msemu.models.anatomy.sizes import ScaleCfg, fit_scale, measure_parts, require_scales, stature
+from msemu.models.anatomy.person import fit_scale, measure_parts, require_scales, stature
+from msemu.models.anatomy.sizes import ScaleCfg
 from msemu.models.recipe import load_recipe, title_of
 from msemu.motion.formats.axes import ReadOptions
 from msemu.motion.formats.read import detect_format, read_source
