@@ -20,7 +20,7 @@ setup(
     packages=find_packages("src"),
     package_dir={"": "src"},
     package_data={
-        "msemu.cfg": ["**/*.yaml"],
+        "msemu.cfg": ["**/*.yaml", "**/*.csv"],
         "msemu.models": ["pretrained/**/*.yaml", "pretrained/**/*.pt"],
         "msemu": ["py.typed"],
     },

@@ -88,6 +88,7 @@ def make_body(name: str, recipe: Recipe, spec: mujoco.MjSpec, provenance: dict[s
     edits.add_landmarks(spec, recipe.landmarks, source, data)
     edits.add_capsules(spec, recipe.contact_capsules)
     edits.set_contact(spec, recipe.contact_regions)
+    spec.modelname = name
     model = spec.compile()
     neutral = poses.carry_over(neutral, source, model)
     if recipe.scale:

@@ -73,10 +73,13 @@ def dependent_ranges(model: mujoco.MjModel) -> tuple[np.ndarray, np.ndarray]:
     return np.array([by_address[index] for index in couplings.dependent], dtype=int), couplings.ranges(*limits)
 
 
-def random_poses(model: mujoco.MjModel, num_poses: int, seed: int) -> np.ndarray:
-    """Return poses with joints uniform in their range, couplings applied, root at rest, shape [N, nq]."""
+def random_poses(model: mujoco.MjModel, num_poses: int, seed: int, ranges: np.ndarray | None = None) -> np.ndarray:
+    """Return poses with joints uniform in their range, couplings applied, root at rest, shape [N, nq].
+
+    The ``ranges`` [rad or m], shape [J, 2], are those of the joints by default.
+    """
     joints = scalar_joints(model)
-    low, high = model.jnt_range[joints].T
+    low, high = (model.jnt_range[joints] if ranges is None else ranges).T
     qpos = np.tile(model.qpos0, (num_poses, 1))
     qpos[:, model.jnt_qposadr[joints]] = np.random.default_rng(seed).uniform(low, high, (num_poses, len(joints)))
     return Couplings.of(model).project(qpos)

@@ -44,7 +44,7 @@ def source_files() -> set[str]:
         f"{name}/{path.relative_to(folder).as_posix()}"
         for folder, name in folders.items()
         for path in folder.rglob("*")
-        if path.suffix in (".py", ".yaml", ".typed")
+        if path.suffix in (".py", ".yaml", ".csv", ".typed")
     }
 
 

@@ -46,6 +46,14 @@ def test_parameters_of_the_users_file_stay_in_the_run(
     assert force(legs, moved.load_config(), "soleus_r") == 3000.0
 
 
+def test_calibrated_parameters_stay_in_the_run(train_cfg: TrainCfg, legs: Body, march: MotionClip) -> None:
+    train_cfg.sim.muscle = load_named(MuscleCfg, "calibrated")
+    run = RunFolder.create(TASK, train_cfg, legs, [march])
+    kept = run.load_config().sim.muscle
+    assert kept.parameter_file == run.path / "files/myolegs.csv" and kept.level == "elastic"
+    assert force(legs, run.load_config(), "soleus_r") == force(legs, train_cfg, "soleus_r")
+
+
 def test_options_of_a_command_that_resumes_go_over_the_runs_values(
     train_cfg: TrainCfg, legs: Body, march: MotionClip
 ) -> None:

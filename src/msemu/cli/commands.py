@@ -50,6 +50,7 @@ COMMANDS = {
     "model draft": Command(f"{_MODEL}:DraftCfg", "msemu.cli.model.draft:draft"),
     "model scale": Command(f"{_MODEL}:ScaleBodyCfg", "msemu.cli.model.scale:scale"),
     "model muscles": Command(f"{_MODEL}:MusclesCfg", "msemu.cli.model.muscles:muscles"),
+    "model calibrate": Command(f"{_MODEL}:CalibrateCfg", "msemu.cli.model.calibrate:calibrate_body"),
     "analyze static-optimization": Command(
         f"{_ANALYZE}:ExplainClipCfg", "msemu.cli.analyze.static_optimization:static_optimization"
     ),
@@ -73,7 +74,7 @@ COMMANDS = {
 ALIASES = {"analyze so": "analyze static-optimization", "bench so": "bench decoder"}
 TITLES = {
     "motion": "Fetch, import, inspect, show, check, repair and export motion clips.",
-    "model": "Musculoskeletal bodies: what there is, what is in them, what is wrong with them.",
+    "model": "Musculoskeletal bodies: what there is, what is in them, what is wrong with them, muscles as measured.",
     "analyze": "Which muscle activity explains a movement, and when a policy's muscles are active.",
     "bench": "How fast it runs, as ratios measured in one run.",
 }

@@ -1,6 +1,7 @@
-"""Muscle parameters from a file of the user's own."""
+"""Muscle parameters from a file: of the user's own, or calibrated ones that come with msemu."""
 
 import csv
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from msemu.config import read_yaml
 from msemu.errors import MsemuError
 from msemu.muscle.parameters import MuscleParameters
 from msemu.schema import MuscleCfg
+from msemu.schema.muscle import CALIBRATED
 
 
 def configured_parameters(model: Any, cfg: MuscleCfg) -> MuscleParameters:
@@ -17,7 +19,28 @@ def configured_parameters(model: Any, cfg: MuscleCfg) -> MuscleParameters:
         MsemuError: As `override`, or a muscle of the model cannot be read.
     """
     parameters = MuscleParameters.of(model)
-    return override(parameters, Path(cfg.parameter_file)) if cfg.parameter_file else parameters
+    body = model.names[: model.names.index(b"\0")].decode()  # `msemu.models.loader` calls a model as its body
+    file = parameter_file(cfg, body)
+    return override(parameters, file) if file else parameters
+
+
+def parameter_file(cfg: MuscleCfg, body: str) -> Path | None:
+    """Return the parameter file of a configuration, where it has one.
+
+    Raises:
+        MsemuError: Calibrated parameters are asked for, and there are none for the body of this name.
+    """
+    if cfg.parameter_file != CALIBRATED:
+        return cfg.parameter_file
+    folder = Path(str(files("msemu.cfg"))) / "muscle" / "calibrated"
+    path = folder / f"{body}.csv"
+    if not path.is_file():
+        known = ", ".join(sorted(each.stem for each in folder.glob("*.csv")))
+        raise MsemuError(
+            f"there are calibrated muscle parameters for {known}, and none for the body '{body}': make a file with"
+            f" msemu-model calibrate BODY --output {body}.csv and name it in place of '{CALIBRATED}'"
+        )
+    return path
 
 
 def override(parameters: MuscleParameters, path: str | Path) -> MuscleParameters:
@@ -43,7 +66,7 @@ def read_overrides(path: str | Path) -> dict[str, dict[str, Any]]:
     path = Path(path)
     readers = {".yaml": read_yaml, ".yml": read_yaml, ".csv": _read_csv}
     if path.suffix not in readers:
-        raise MsemuError(f"{path}: muscle parameters are read from .yaml or .csv")
+        raise MsemuError(f"{path}: muscle parameters are read from .yaml or .csv, or are '{CALIBRATED}'")
     if not path.is_file():
         raise MsemuError(f"no parameter file at {path}; give the path of a .yaml or .csv file")
     table = {str(muscle): values for muscle, values in readers[path.suffix](path).items()}

@@ -23,6 +23,7 @@ from msemu.models.body import Body
 from msemu.models.recipe import Recipe, recipe_values
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import file_stem
+from msemu.muscle.overrides import parameter_file
 from msemu.registry import list_tasks
 from msemu.rl.checkpoint import iteration_of, numbered
 from msemu.rl.earlier_runs import translate
@@ -253,7 +254,9 @@ class RunFolder:
         The configuration makes the folder a run, so it comes last: a killed command leaves no half of one.
         """
         # How long this call runs is no property of the run: one that resumes it has a budget of its own.
-        lasting = to_dict(replace(cfg, iterations=None, minutes=None, resume=None, checkpoint=None))
+        muscle = replace(cfg.sim.muscle, parameter_file=parameter_file(cfg.sim.muscle, Path(cfg.body).stem))
+        sim = replace(cfg.sim, muscle=muscle)
+        lasting = to_dict(replace(cfg, sim=sim, iterations=None, minutes=None, resume=None, checkpoint=None))
         records: Records = provenance.get("files", {})
         lasting = keep_files(lasting, self.path, records)
         self._write_yaml("provenance.yaml", provenance | ({"files": records} if records else {}))

@@ -10,6 +10,8 @@ LEVELS = ("mujoco", "rigid", "elastic")
 """Levels of fidelity: MuJoCo's muscle, a rigid tendon with pennation, an elastic tendon."""
 ACTIVATION_DYNAMICS = ("mujoco", "de_groote")
 """Activation dynamics by name."""
+CALIBRATED = Path("calibrated")
+"""What stands in place of a parameter file for the one that comes with msemu for the body."""
 
 
 @dataclass
@@ -46,7 +48,8 @@ class MuscleCfg:
     activation_dynamics: Annotated[str, Known(ACTIVATION_DYNAMICS)] = "mujoco"
     """How activation follows excitation: mujoco or de_groote."""
     parameter_file: Path | None = None
-    """YAML or CSV file with parameters of your own, by muscle; in a YAML file, relative to that file."""
+    """YAML or CSV file with parameters of your own, by muscle, in a YAML file relative to that file; or ``calibrated``:
+    those from published architecture that come with msemu for the body."""
     strength: Factors = (1.0, 1.0)
     """Least and greatest factor of every muscle's force [-]; drawn per environment at each reset."""
     delay_s: Annotated[tuple[Fraction, Fraction], Ascending()] = (0.0, 0.0)
@@ -57,4 +60,6 @@ class MuscleCfg:
 
     def relative_to(self, folder: Path) -> "MuscleCfg":
         """Return the same with its parameter file looked for in ``folder``."""
-        return replace(self, parameter_file=folder / self.parameter_file) if self.parameter_file else self
+        if self.parameter_file in (None, CALIBRATED):
+            return self
+        return replace(self, parameter_file=folder / self.parameter_file)

@@ -17,9 +17,10 @@ from msemu.models import load_body
 from msemu.models.mirror import mirror_names
 from msemu.models.muscle_paths import muscle_lengths
 from msemu.models.poses import random_poses
-from msemu.muscle.overrides import override
+from msemu.muscle.overrides import configured_parameters
 from msemu.muscle.parameters import COLUMNS, MuscleParameters
 from msemu.muscle.validation import find_implausible, require_simulable
+from msemu.schema import MuscleCfg
 
 _NUM_POSES = 60
 _UNITS = {
@@ -40,9 +41,7 @@ _UNITS = {
 def muscles(args: MusclesCfg) -> None:
     """Show a body's muscles, and draw them."""
     loaded = load_body(args.body, args.body_path)
-    table = MuscleParameters.of(loaded.model)
-    if args.parameters:
-        table = override(table, args.parameters)
+    table = configured_parameters(loaded.model, MuscleCfg(parameter_file=args.parameters))
     require_simulable(table)
     chosen = [index for index, muscle in enumerate(table.names) if args.name in muscle]
     if not chosen:

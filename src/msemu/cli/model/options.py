@@ -54,7 +54,7 @@ class MusclesCfg(BodyCfg):
     """
 
     parameters: Annotated[Path | None, Input(), tyro.conf.arg(metavar="FILE")] = None
-    """Values of your own by muscle, .yaml or .csv, see docs/understand/muscle_model.md."""
+    """Values of your own by muscle, .yaml or .csv, or 'calibrated', see docs/understand/muscle_model.md."""
     name: Annotated[str, tyro.conf.arg(metavar="SUBSTRING")] = ""
     """Only the muscles whose name contains this."""
     plot: Annotated[Path | None, Output(), tyro.conf.arg(metavar="FOLDER")] = None
@@ -98,3 +98,20 @@ class ScaleBodyCfg:
     output: Annotated[Path, Output((".yaml", ".yml")), tyro.conf.arg(aliases=["-o"], metavar="FILE")]
     """Recipe to write (.yaml)."""
     body_path: BodyPath = None
+
+
+@dataclass
+class CalibrateCfg(BodyCfg):
+    """Fit a body's muscles to published architecture, and show what comes of it.
+
+    Optimal fiber length, pennation, force and speed are the published ones at the size of the body; tendon slack
+    lengths follow from the body's own paths, so that fibers keep their published operating range.
+
+    Shown are the muscles that keep the values of the body, with the reason, those that depart from their
+    published range, the mass of the muscles, and the passive moments of the leg beside published ones.
+    """
+
+    architecture: Annotated[Path | None, Input(), tyro.conf.arg(metavar="FILE")] = None
+    """Architecture of your own (.yaml) that goes over the published one, see docs/understand/calibration.md."""
+    output: Annotated[Path | None, Output((".csv",)), tyro.conf.arg(metavar="FILE")] = None
+    """Write a parameter file (.csv) for --sim.muscle.parameter-file."""
