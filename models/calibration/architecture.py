@@ -7,12 +7,18 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+import numpy as np
+
 from msemu.config import cfg_file, load
 from msemu.errors import MsemuError, suggestion
-from msemu.schema.ranges import Ascending, Finite, NotNegative, Positive, Range
+from msemu.models.anatomy.landmarks import LANDMARKS
+from msemu.models.body import Body
+from msemu.models.calibration.fit import SLACK_PROJECTION, fiber_projection
+from msemu.schema.ranges import Ascending, Finite, NotEmpty, NotNegative, Positive, Range
 
 _GROUPS = ("legs", "trunk", "neck", "arms")
 _FOLDER = "anthropometry/architecture"
+_LANDMARKS = sorted({name.removesuffix("_r").removesuffix("_l") for name in LANDMARKS})
 _SIDE = re.compile(r"_(r|l|R|L|right|left)$")
 
 
@@ -41,6 +47,13 @@ class MuscleArchitecture:
     def __post_init__(self) -> None:
         if (self.neutral is None) == (self.operating_range is None):
             raise MsemuError("an operating range is given either as 'neutral' or as 'operating_range'")
+        if fiber_projection(np.array(self.fiber[-1:]), self.pennation_angle) <= SLACK_PROJECTION:
+            raise MsemuError(f"a fiber of at most {self.fiber[-1]:g} is no longer than its muscle is thick")
+
+    @property
+    def fiber(self) -> tuple[float, ...]:
+        """Fiber lengths of the operating range [L0]: one in the neutral pose, or three."""
+        return self.operating_range or (self.neutral or 0.0,)
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,7 @@ class Architecture:
 
     source: str
     """Where the values come from."""
-    muscles: dict[str, MuscleArchitecture]
+    muscles: Annotated[dict[str, MuscleArchitecture], NotEmpty()]
     """By name without the side."""
     landmarks: tuple[str, ...] = ()
     """Landmarks of a body, without the side, whose distances in the neutral pose add up to `length_m`."""
@@ -63,6 +76,15 @@ class Architecture:
     """Greatest shortening speed [L0/s]."""
     joint_ranges: dict[str, Annotated[tuple[Finite, Finite], Ascending()]] = field(default_factory=dict)
     """Ranges over which the operating ranges hold [rad], by name without the side; other joints have their own."""
+
+    def __post_init__(self) -> None:
+        if (self.length_m > 0) != (len(self.landmarks) > 1):
+            raise MsemuError(
+                "the size of the subject is given by two or more 'landmarks' and a 'length_m', or not at all"
+            )
+        for landmark in self.landmarks:
+            if landmark not in _LANDMARKS:
+                raise MsemuError(f"a body has no landmark '{landmark}'{suggestion(landmark, _LANDMARKS)}")
 
 
 class Published(NamedTuple):
@@ -105,17 +127,26 @@ def find_published(architectures: dict[str, Architecture], names: Sequence[str])
     return found
 
 
-def read_architecture(path: Path, body: str, names: Sequence[str]) -> Architecture:
-    """Read architecture of the user's own, whose muscles are all in the body.
+def read_architecture(path: Path, body: Body) -> Architecture:
+    """Read architecture of the user's own, whose muscles and joints are all in the body.
 
     Raises:
-        MsemuError: The file cannot be read, or names a muscle that the body, with muscles of these names, lacks.
+        MsemuError: The file cannot be read, or names a muscle or a joint that the body lacks.
     """
     architecture = load(Architecture, path)
     for known, muscle in architecture.muscles.items():
-        if not any(_fits(name, known, muscle) for name in names):
-            hint = suggestion(known, sorted({plain_name(name) for name in names}), f"see: msemu-model muscles {body}")
-            raise MsemuError(f"{path}: the body {body} has no muscle '{known}'{hint}")
+        if not any(_fits(name, known, muscle) for name in body.muscle_names):
+            muscles, otherwise = (
+                sorted(set(map(plain_name, body.muscle_names))),
+                f"see: msemu-model muscles {body.name}",
+            )
+            raise MsemuError(
+                f"{path}: the body {body.name} has no muscle '{known}'{suggestion(known, muscles, otherwise)}"
+            )
+    joints = sorted(set(map(plain_name, body.joint_names)))
+    for pattern in architecture.joint_ranges:
+        if not any(fnmatchcase(joint, pattern) for joint in joints):
+            raise MsemuError(f"{path}: the body {body.name} has no joint '{pattern}'{suggestion(pattern, joints)}")
     return architecture
 
 

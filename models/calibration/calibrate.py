@@ -122,10 +122,10 @@ class _Subject:
         muscle = published.muscle
         in_neutral = muscle.operating_range is None
         path = self.neutral[None, index] if in_neutral else self.percentiles[:, index]
-        wanted = np.array([muscle.neutral] if in_neutral else muscle.operating_range)
+        wanted = np.array(muscle.fiber)
         optimal = muscle.optimal_fiber_length * self.length_scale
         if not in_neutral and np.ptp(path) < _STILL_M:
-            reason = "its path has the same length in every pose: there is no range to be fitted"
+            reason = "its path has the same length in every pose: no operating range can be fitted"
             return CalibratedMuscle(name, published, {}, np.zeros(0), wanted, reason)
         found = fit_lengths(path, wanted, optimal, muscle.pennation_angle)
         values = {
@@ -153,7 +153,7 @@ def _fiber(path: np.ndarray, values: dict[str, float]) -> np.ndarray:
 
 def _departure(fiber: np.ndarray, wanted: np.ndarray) -> str:
     """Say how the fiber departs from its published range."""
-    now, published = (" to ".join(f"{value:.2f}" for value in {each[0]: 0, each[-1]: 0}) for each in (fiber, wanted))
+    now, published = (" to ".join(dict.fromkeys(f"{x:.2f}" for x in (each[0], each[-1]))) for each in (fiber, wanted))
     return f"its fiber is {now} of its optimal length, published {published}"
 
 

@@ -13,8 +13,8 @@ from scipy.optimize import lsq_linear
 TOLERANCE = 0.1
 """Greatest change of the published optimal fiber length, about the deviation among people (Ward et al. 2009)."""
 _PULL = 0.1
-_TAUT = 0.05
-"""Least projection [L0] at which the path says something of the fiber: a slack tendon keeps it at its thickness."""
+SLACK_PROJECTION = 0.05
+"""Projection [L0] up to which the path says nothing of the fiber: a slack tendon leaves it as long as it is thick."""
 
 
 class Fit(NamedTuple):
@@ -38,10 +38,15 @@ def fit_lengths(path: np.ndarray, fiber: np.ndarray, optimal: float, pennation_a
         optimal: Published optimal fiber length at the size of the body [m].
         pennation_angle: Angle between fiber and tendon at the optimal fiber length [rad].
     """
-    projection = np.sqrt(np.maximum(fiber**2 - np.sin(pennation_angle) ** 2, 0))
-    taut = projection > _TAUT
+    projection = fiber_projection(fiber, pennation_angle)
+    taut = projection > SLACK_PROJECTION
     rows = np.stack([projection[taut], np.ones(taut.sum())], axis=1) / optimal
     pull = np.array([[_PULL / optimal, 0.0]])
     wanted = np.append(path[taut] / optimal, _PULL)
     bounds = ([optimal * (1 - TOLERANCE), 0.0], [optimal * (1 + TOLERANCE), np.inf])
     return Fit(*lsq_linear(np.vstack([rows, pull]), wanted, bounds, method="bvls").x)
+
+
+def fiber_projection(fiber: np.ndarray, pennation_angle: float) -> np.ndarray:
+    """Return the projection [L0] on the tendon of a fiber length [L0], for a muscle that keeps its thickness."""
+    return np.sqrt(np.maximum(fiber**2 - np.sin(pennation_angle) ** 2, 0))

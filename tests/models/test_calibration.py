@@ -191,7 +191,15 @@ BAD = {
     "source: me\nmuscles: {soleus: {optimal_fiber_length: 0.05}}": r"either as 'neutral' or as 'operating_range'",
     "source: me\nmuscles: {soleus: {optimal_fiber_length: -0.05, neutral: 1}}": r"-0.05 is not above 0",
     "source: me\nmuscles: {soleus: {optimal_fibre_length: 0.05}}": r"unknown key 'optimal_fibre_length'",
+    "source: me\nmuscles: {soleus: {optimal_fiber_length: 1, neutral: 0.2, pennation_angle: 0.3}}": r"is thick",
+    "source: me\nlength_m: 0.8\nmuscles: {soleus: " + ONE + "}": r"two or more 'landmarks' and a 'length_m'",
+    "source: me\nlength_m: 1\nlandmarks: [hipp, knee]\nmuscles: {soleus: "
+    + ONE
+    + "}": r"no landmark 'hipp'; did you mean hip",
+    "source: me\nmuscles: {soleus: {optimal_fiber_length: 1, operating_range: [0.8, 1.2, 1]}}": r"to a greatest value",
     "muscles: {soleus: " + ONE + "}": r"the key 'source' is missing",
+    "source: me\njoint_ranges: {knee: [0, 1]}\nmuscles: {soleus: " + ONE + "}": r"no joint 'knee'; did you mean knee_",
+    "source: me\nmuscles: {}": r"one at least is wanted",
     "- soleus": r"must hold 'key: value' lines",
 }
 
@@ -201,7 +209,7 @@ def test_bad_architecture_is_refused_in_one_line(text: str, tmp_path: Path, legs
     file = tmp_path / "mine.yaml"
     file.write_text(text)
     with pytest.raises(MsemuError, match=BAD[text]) as error:
-        read_architecture(file, legs.name, legs.muscle_names)
+        read_architecture(file, legs)
     assert str(error.value).startswith(str(file)) and "\n" not in str(error.value)
 
 

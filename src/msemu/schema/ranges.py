@@ -68,10 +68,10 @@ class Known(Rule):
 
 
 class Ascending(Rule):
-    """Pairs of a least and a greatest value."""
+    """Values from a least to a greatest one, such as a pair of both."""
 
-    def refusal(self, value: tuple[float, float]) -> str:  # noqa: D102
-        return "" if value[0] <= value[1] else f"{list(value)} does not go from a least to a greatest value"
+    def refusal(self, value: tuple[float, ...]) -> str:  # noqa: D102
+        return "" if list(value) == sorted(value) else f"{list(value)} does not go from a least to a greatest value"
 
 
 class NotEmpty(Rule):

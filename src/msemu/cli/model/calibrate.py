@@ -36,7 +36,7 @@ def calibrate_body(args: CalibrateCfg) -> None:
     body = load_body(args.body, args.body_path)
     architectures = installed_architecture()
     if args.architecture:
-        architectures[str(args.architecture)] = read_architecture(args.architecture, args.body, body.muscle_names)
+        architectures[str(args.architecture)] = read_architecture(args.architecture, body)
     calibration = calibrate(body, architectures)
     require_simulable(calibration.parameters)
     moments, fiber = passive_moments(body, calibration.parameters), _fiber_over_ranges(body, calibration)
