@@ -198,7 +198,7 @@ BAD = {
     + "}": r"no landmark 'hipp'; did you mean hip",
     "source: me\nmuscles: {soleus: {optimal_fiber_length: 1, operating_range: [0.8, 1.2, 1]}}": r"to a greatest value",
     "muscles: {soleus: " + ONE + "}": r"the key 'source' is missing",
-    "source: me\njoint_ranges: {knee: [0, 1]}\nmuscles: {soleus: " + ONE + "}": r"no joint 'knee'; did you mean knee_",
+    "source: me\njoint_ranges: {knee: [0, 1]}\nmuscles: {soleus: " + ONE + "}": r"no joint 'knee'; known: ankle_angle",
     "source: me\nmuscles: {}": r"one at least is wanted",
     "- soleus": r"must hold 'key: value' lines",
 }

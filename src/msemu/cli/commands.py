@@ -74,7 +74,7 @@ COMMANDS = {
 ALIASES = {"analyze so": "analyze static-optimization", "bench so": "bench decoder"}
 TITLES = {
     "motion": "Fetch, import, inspect, show, check, repair and export motion clips.",
-    "model": "Musculoskeletal bodies: what there is, what is in them, what is wrong with them, muscles as measured.",
+    "model": "Musculoskeletal bodies: what there is, what is in them, what is wrong with them, measured muscles.",
     "analyze": "Which muscle activity explains a movement, and when a policy's muscles are active.",
     "bench": "How fast it runs, as ratios measured in one run.",
 }
