@@ -52,6 +52,8 @@ def test_bench_train(clip_path: Path, tmp_path: Path) -> None:
         assert 0 < row["training_physics_ratio"] < 1 and 0 < row["learning_share"] < 1
         assert row["training_steps_per_s"] < row["physics_only_steps_per_s"]
         assert 100 < row["peak_memory_mb"] < 100_000
+        assert sum(row["stage_shares"].values()) == pytest.approx(1.0)
+        assert row["stage_shares"].keys() >= {"physics", "controller", "observations", "rewards", "policy", "update"}
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 

@@ -12,7 +12,7 @@ from msemu.motion.library.task_clips import load_clips, motions_of
 from msemu.registry import get_task, list_tasks
 from msemu.rl.assemble import make_env
 from msemu.rl.runner import Runner
-from msemu.sim.contact_sensors import contact_sensors
+from msemu.sim.simulation import contact_sensors
 
 BODIES = {"MyoLegs": "myolegs", "MyoFullBody": "myofullbody", "MsHuman700": "ms_human_700"}
 RUN = [f"Msemu-{motion}-{body}-v0" for motion in ("Walk", "Run") for body in BODIES] + ["Msemu-Gait-MsHuman700-v0"]

@@ -8,6 +8,7 @@ import warp as wp
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.models.poses import random_poses
+from msemu.muscle.paths.arms import PathArms
 from msemu.muscle.paths.dynamics import EngineArrays, PathDynamics
 from msemu.muscle.paths.segments import MusclePaths
 
@@ -48,14 +49,14 @@ class Measured:
         paths = PathDynamics(MusclePaths.of(model), model, double=double)
         lines, wrench = paths.allocate(len(states))
         length, speed, root = (array(np.zeros((len(states), count)), real) for count in (model.nu, model.nu, 6))
-        pull, arms = (array(np.zeros((len(states), count)), real) for count in (model.nv, len(paths.arm_dof)))
+        pull, ones = array(np.zeros((len(states), model.nv)), real), array(np.ones((len(states), model.nv)), real)
         wp.launch(**paths.measure(engine, length, speed, lines))
         wp.launch(**paths.add_up(array(force, real), lines, wrench))
         wp.launch(**paths.pull(engine.axis, wrench, root, pull))
-        wp.launch(**paths.moment_arms(engine.axis, lines, arms))
+        arms = PathArms(paths, model, np.arange(model.nv))
         self.length, self.speed, self.pull = length.numpy(), speed.numpy(), pull.numpy()
         self.arms = np.zeros((len(states), model.nu, model.nv))
-        self.arms[:, paths.arm_muscle, paths.arm_dof] = arms.numpy()
+        self.arms[:, arms.muscle, arms.dof] = arms.read(engine.axis, ones, lines).numpy()
 
 
 def dense_moment_arms(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:

@@ -72,3 +72,21 @@ def test_wrong_options_are_one_line(measure, arguments: tuple[str, ...]) -> None
     assert result.returncode == 2
     assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
     assert not calls
+
+
+def test_msemu_comes_from_the_wheels_that_are_carried_along(measure, tmp_path: Path) -> None:
+    """The machine's Python installs them into the folder of the figures and runs the benchmarks from there."""
+    python = tmp_path / "bin/python3"
+    python.write_text('#!/bin/bash\necho "$PYTHONPATH | $*" >> "$CALLS"\n')
+    python.chmod(0o755)
+    result, calls, _ = measure("--tiny", "--wheels", str(tmp_path))
+    assert result.returncode == 2 and "holds no wheel" in result.stderr and not calls
+    (tmp_path / "msemu-0.1.0-py3-none-any.whl").touch()
+    result, calls, figures = measure("--tiny", "--wheels", str(tmp_path))
+    assert "pip install" in calls[0] and f"--target {figures}/site" in calls[0] and "msemu-0.1.0" in calls[0]
+    assert all(call.startswith(f"{figures}/site | -c from msemu") for call in calls[1:]) and len(calls) > 4
+
+
+def test_what_runs_out_of_time_is_named_though_no_figure_was_made(measure) -> None:
+    result, *_ = measure("--tiny", fails="--")
+    assert result.returncode == 1 and "train_myolegs_2_exact" in result.stderr and "muscle" in result.stderr

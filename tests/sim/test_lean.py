@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from msemu.control.independent_dofs import IndependentDofs
 from msemu.models import Body, load_body
 from msemu.models.lean import make_lean
+from msemu.models.muscle_paths import moment_arms
 from msemu.models.poses import random_poses
 from msemu.models.simulated import simulate
 from msemu.motion.kinematics import LandmarkModel
@@ -165,3 +167,23 @@ def test_a_body_with_other_paths_stays_on_the_engines_tendons(
     sim = simulate(unsupported, 1, ON_CPU)
     assert not sim.is_lean
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["myolegs", "myofullbody"])
+def test_moment_arms_about_what_coupled_joints_hang_on(name: str) -> None:
+    """Against MuJoCo's moment arms, folded by the couplings' slopes; exactly zero where a path spans nothing."""
+    body = load_body(name)
+    sims, dofs = both(body), IndependentDofs(body)
+    slopes = dofs.slopes(sims[0].qpos)
+    expected = dofs.reduce(torch.from_numpy(moment_arms(body.model, sims[0].qpos.numpy())), slopes)
+    velocity = torch.randn(NUM_ENVS, len(dofs), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    force = torch.rand(NUM_ENVS, body.num_muscles, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    for sim in sims:
+        reader = sim.arm_reader(dofs.owner.numpy())
+        arms = reader.read(slopes)
+        dense = arms.dense()
+        torch.testing.assert_close(dense, expected, rtol=0, atol=1e-6)
+        assert not dense[:, expected.abs().amax(0) < 1e-12].any(), "a path has a moment arm where it spans nothing"
+        assert not dense[..., :6].any() and not dense[:, ~reader.pattern()].any()
+        torch.testing.assert_close(arms.speed(velocity), torch.einsum("emd,ed->em", dense, velocity))
+        torch.testing.assert_close(arms.generalized_force(force), torch.einsum("emd,em->ed", dense, force))

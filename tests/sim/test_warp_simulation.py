@@ -7,8 +7,10 @@ import pytest
 import torch
 from mujoco.batch import Batch
 
+from msemu.bench.subject import physics_shares
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
+from msemu.models.simulated import simulate
 from msemu.muscle.parameters import MuscleParameters
 from msemu.schema import Capacity, MuscleCfg, SimCfg
 from msemu.sim import CpuSimulation, Simulation, make_simulation
@@ -224,3 +226,24 @@ def test_an_engine_that_cannot_be_had_is_refused(legs: Body, changes: dict[str, 
     cfg = SimCfg(**({"device": "cpu"} | changes))
     with pytest.raises(MsemuError, match=message):
         make_simulation(legs.model, 1, cfg)
+
+
+def test_moment_arms_and_stages_of_exact_paths(legs: Body) -> None:
+    """The arms are those of the CPU's engine; launched alone, the muscles' stages leave the body where it is."""
+    cfg = SimCfg(engine="warp", device="cpu")
+    sim, reference = simulate(legs, NUM_ENVS, cfg), CpuSimulation(legs.model, NUM_ENVS, 2)
+    for engine in (sim, reference):
+        engine.reset(EVERYWHERE, *random_state(legs))
+    torch.testing.assert_close(sim.moment_arms(), reference.moment_arms(), rtol=0, atol=1e-6)
+    assert sim.is_lean
+    sim.step(random_excitation(legs), 1)
+    before = state_of(sim)
+    stages = sim.stages(3)
+    assert set(stages) == {"muscle dynamics", "muscle paths"}
+    for launch in stages.values():
+        launch()
+    assert all(torch.equal(values, before[name]) for name, values in state_of(sim).items() if name[0] == "q")
+    assert not torch.equal(sim.act, before["act"])
+    shares = physics_shares(sim, 3, rounds=1)
+    assert sum(shares.values()) == pytest.approx(1.0) and set(shares) == {*stages, "engine"}
+    assert not torch.equal(sim.act, before["act"]) and torch.equal(sim.qpos, before["qpos"])

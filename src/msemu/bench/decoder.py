@@ -1,8 +1,7 @@
 """``msemu-bench decoder``: what the muscle decoder costs beside the physics of the same control step."""
 
-import copy
 import time
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,9 +15,10 @@ from msemu.control.dynamics import EngineDynamics
 from msemu.control.inverse_dynamics import differentiate
 from msemu.control.tracking.decoder import MuscleDecoder
 from msemu.models import Body, load_body
+from msemu.models.simulated import simulate
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import load_clip
-from msemu.schema import DecoderCfg, TaskCfg
+from msemu.schema import DecoderCfg, SimCfg, TaskCfg
 from msemu.sim.cpu import CpuSimulation
 
 _TIMESTEP_S = 0.002
@@ -36,28 +36,26 @@ def bench_decoder(args: DecoderBenchCfg) -> None:
         body = load_body(name)
         clip = with_progress(load_clip)(TaskCfg(body=name, motion=args.motion), body)
         with Console().status(name):
-            figures.append(measure_decoder(body, clip, args.num_envs, args.rounds, args.steps, args.threads))
+            figures.append(measure_decoder(body, clip, args))
     publish({"motion": args.motion, "bodies": figures}, args.json, _table(figures, args.num_envs))
 
 
-def measure_decoder(
-    body: Body, clip: MotionClip, num_envs: int, rounds: int, steps: int, threads: int
-) -> dict[str, Any]:
+def measure_decoder(body: Body, clip: MotionClip, args: DecoderBenchCfg) -> dict[str, Any]:
     """Let decoded muscles follow a clip from every frame, and time decoder and physics in each control step.
 
     The wanted acceleration is the clip's plus a critically damped pull of the joints towards it; the root is free, so
-    bodies drift and fall. They start anew from the clip in each round of ``steps`` control steps.
+    bodies drift and fall. They start anew from the clip in each round.
 
     Returns:
         Medians and quartiles of the times of a control step of all environments [ms] and of ``decoder_ratio``, the
         decoder's time with the reading of the dynamics over that of the physics; and how good the solves were.
     """
-    model = copy.copy(body.model)
-    model.opt.timestep = _TIMESTEP_S
-    sim = CpuSimulation(model, num_envs, threads)
-    reader = EngineDynamics(body, sim, ["foot_r", "foot_l"])
+    num_envs, steps = args.num_envs, args.steps
+    cfg = SimCfg(device="cpu", num_threads=args.threads, timestep_s=_TIMESTEP_S, paths=args.paths)
+    sim = cast(CpuSimulation, simulate(body, num_envs, cfg))
+    reader = EngineDynamics(body.lean if sim.is_lean else body, sim, ["foot_r", "foot_l"])
     settings = DecoderCfg()
-    decoder = MuscleDecoder(body, reader, num_envs, _SUBSTEPS, _TIMESTEP_S, settings=settings, num_threads=threads)
+    decoder = MuscleDecoder(body, reader, num_envs, _SUBSTEPS, _TIMESTEP_S, settings=settings, num_threads=args.threads)
     movement = differentiate(body, clip, _SMOOTHING_S)
     qpos, qvel, qacc = (torch.from_numpy(values) for values in vars(movement).values())
     stride = max(1, round(_SUBSTEPS * _TIMESTEP_S * clip.fps))
@@ -88,9 +86,10 @@ def measure_decoder(
             missing.append((decoded.residual / decoder.scale)[:, 6:].abs().mean(1))
         return 1e3 * times / steps
 
-    read, decode, physics = in_rounds(follow, rounds).T
+    read, decode, physics = in_rounds(follow, args.rounds).T
     return {
         "body": body.name,
+        "paths": args.paths,
         "muscles": body.num_muscles,
         "dofs": len(reader.dofs),
         "num_envs": num_envs,

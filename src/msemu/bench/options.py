@@ -99,6 +99,8 @@ class DecoderBenchCfg(TimingCfg):
     """Bodies that are measured."""
     motion: Annotated[str, Input()] = "walk"
     """Motion of the catalogue."""
+    paths: Paths = "exact"
+    """Paths of the muscles: exact, engine."""
     num_envs: Count = 64
     """Environments."""
 

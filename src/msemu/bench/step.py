@@ -23,6 +23,7 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 ENV_STAGES = (
     ("physics", "sim.step"),
     ("reset: physics", "sim.reset"),
+    ("controller", "excitation"),
     ("readings", "_reader.read"),
     ("reference", "reference.kinematics"),
     ("rewards", "_reward"),
@@ -133,7 +134,7 @@ def measure_step(env: MotionTrackingEnv, rounds: int, steps: int) -> tuple[dict[
             env.step(action)
         return [clock.own_seconds[stage] for stage, _ in ENV_STAGES]
 
-    with _staged(env, clock), torch.inference_mode():
+    with staged(env, ENV_STAGES, clock), torch.inference_mode():
         seconds = in_rounds(time_stages, rounds)
     figures = {
         "step_ms": 1e3 * float(np.median(seconds.sum(1))) / steps,
@@ -156,14 +157,12 @@ def chrome_trace(events: list[tuple[str, float, float]]) -> dict[str, Any]:
 
 
 @contextmanager
-def _staged(env: MotionTrackingEnv, clock: StageClock) -> Iterator[None]:
-    """Time the stages of ``env`` while the context lasts."""
+def staged(of: object, stages: Iterable[tuple[str, str]], clock: StageClock) -> Iterator[None]:
+    """Time the stages of an object, the paths of its methods, while the context lasts."""
     replaced = []
-    for stage, path in ENV_STAGES:
+    for stage, path in stages:
         *owners, name = path.split(".")
-        owner = env
-        for part in owners:
-            owner = getattr(owner, part)
+        owner: Any = functools.reduce(getattr, owners, of)
         replaced.append((owner, name, vars(owner).get(name)))
         setattr(owner, name, clock.time(stage, getattr(owner, name)))
     try:

@@ -1,5 +1,6 @@
 """What benchmarks measure: environments of a tracking task, and bodies that move at random."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from msemu.bench.timing import summary
+from msemu.bench.timing import in_rounds, seconds, summary
 from msemu.console import with_progress
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.models import Body, load_body
@@ -15,6 +16,7 @@ from msemu.motion.library.task_clips import load_clip
 from msemu.registry import TaskSpec, find_body, get_task
 from msemu.rl.assemble import make_env
 from msemu.schema import LEVELS
+from msemu.sim import Simulation
 
 EXCITATION = 0.3
 """Greatest excitation of the physics steps [-]."""
@@ -58,3 +60,20 @@ def moving_bodies(body: Body, num_envs: int) -> tuple[torch.Tensor, torch.Tensor
 def by_level(subject: dict[str, Any], figures: np.ndarray) -> list[dict[str, Any]]:
     """Median and quartiles of each muscle level; ``figures`` have the shape [rounds, levels]."""
     return [subject | {"level": level} | summary(values) for level, values in zip(LEVELS, figures.T, strict=True)]
+
+
+def physics_shares(sim: Simulation, substeps: int, rounds: int) -> dict[str, float]:
+    """Share of each stage of a control step's physics, timed singly; nothing where the engine cannot launch them so."""
+    stages, before = sim.stages(substeps), sim.state_dict()
+    if not stages:
+        return {}
+
+    def taken(work: Callable[[], object]) -> float:
+        sim.load_state_dict(before)
+        return seconds(work, sim.device)
+
+    excitation = sim.act.clone()
+    works = [lambda: sim.step(excitation, substeps), *stages.values()]
+    whole, *parts = np.median(in_rounds(lambda _: [taken(work) for work in works], rounds), axis=0)
+    sim.load_state_dict(before)
+    return dict(zip(stages, (parts / whole).tolist(), strict=True)) | {"engine": float(1.0 - sum(parts) / whole)}

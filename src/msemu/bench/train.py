@@ -17,7 +17,8 @@ from rich.table import Table
 from rsl_rl.runners import OnPolicyRunner
 
 from msemu.bench.options import TrainBenchCfg
-from msemu.bench.subject import tracking_env
+from msemu.bench.step import ENV_STAGES, StageClock, staged
+from msemu.bench.subject import physics_shares, tracking_env
 from msemu.bench.timing import cells, named_summary, publish, seconds, synchronize
 from msemu.config import cfg_file, load
 from msemu.envs.motion_tracking import MotionTrackingEnv
@@ -39,10 +40,22 @@ DEFINITIONS = {
     ),
     "training_physics_ratio": "median over the iterations of the ratio of the two, which are timed in turn",
     "learning_share": "share of an iteration between the last control step and the end of the update",
+    "stage_shares": (
+        "share of each stage in one more iteration, in which the device is waited for around each of them; where the "
+        "engine tells the stages of a physics step, those stand in its place"
+    ),
     "peak_memory_mb": "greatest resident memory of the process while this row was measured [MB]",
     "device_memory_mb": "memory of the CUDA device that was taken at the end, by torch, warp and the driver [MB]",
 }
 """What each figure means."""
+
+LEARNING_STAGES = (
+    ("policy", "act"),
+    ("storing", "process_env_step"),
+    ("returns", "compute_returns"),
+    ("update", "update"),
+)
+"""Stages of an iteration beside those of the environment, and the methods of the algorithm that they are."""
 
 
 def bench_train(args: TrainBenchCfg) -> None:
@@ -55,8 +68,9 @@ def bench_train(args: TrainBenchCfg) -> None:
     protocol = {"iterations": args.iterations, "seed": args.seed, "motion": args.motion, "threads": args.threads}
     ratio = {"training_physics_ratio": rows[0]["training_physics_ratio"]}
     definitions = (f"[bold]{name}[/]: {meaning}" for name, meaning in DEFINITIONS.items())
+    shares = (_shares_line(row) for row in rows)
     figures = ratio | {"results": rows, "definitions": DEFINITIONS} | protocol | facts
-    publish(figures, args.json, _table(rows), *definitions)
+    publish(figures, args.json, _table(rows), *shares, *definitions)
     if args.plot:
         plot_training(rows, args.plot)
 
@@ -91,6 +105,12 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
+def _shares_line(row: dict[str, Any]) -> str:
+    shares = sorted(row["stage_shares"].items(), key=lambda item: -item[1])
+    subject = f"{row['body']}, {row['num_envs']} on {row['paths']} paths"
+    return f"{subject}: " + ", ".join(f"{stage} {100 * share:.1f} %" for stage, share in shares)
+
+
 class TrainingClock:
     """Times whole iterations of a runner, each in turn with the physics of as many steps.
 
@@ -100,7 +120,7 @@ class TrainingClock:
     def __init__(self, env: MotionTrackingEnv, runner: OnPolicyRunner):
         self._env = env
         self._storage = runner.alg.storage
-        self._substeps = round(1.0 / (env.cfg.env.control_frequency_hz * env.cfg.sim.timestep_s))
+        self._substeps = substeps_of(env)
         self._generator = torch.Generator(device=env.device).manual_seed(0)
         self.seconds: list[tuple[float, float]] = []
         self._started = time.perf_counter()
@@ -134,6 +154,11 @@ class TrainingClock:
         sim.reset(mask | sim.unstable, *reference.state(frame), activation)
 
 
+def substeps_of(env: MotionTrackingEnv) -> int:
+    """Return the number of physics steps of a control step."""
+    return round(1.0 / (env.cfg.env.control_frequency_hz * env.cfg.sim.timestep_s))
+
+
 def measure_training(env: MotionTrackingEnv, runner: OnPolicyRunner, rounds: int) -> dict[str, Any]:
     """Time iterations of training, after one to warm up, and the physics alone, in turn.
 
@@ -163,6 +188,21 @@ def measure_training(env: MotionTrackingEnv, runner: OnPolicyRunner, rounds: int
         ),
         "learning_share": float(np.median(np.array(learning[1:]) / training)),
         **peak_memory(env.device),
+        "stage_shares": _stage_shares(env, runner, rounds),
+    }
+
+
+def _stage_shares(env: MotionTrackingEnv, runner: OnPolicyRunner, rounds: int) -> dict[str, float]:
+    """Time each stage of one more iteration."""
+    clock = StageClock(env.device)
+    runner.logger.show = lambda iteration: None
+    with staged(env, ENV_STAGES, clock), staged(runner.alg, LEARNING_STAGES, clock):
+        runner.train(1, fresh=False)
+    total = sum(clock.own_seconds.values())
+    shares = {stage: seconds / total for stage, seconds in clock.own_seconds.items()}
+    of_physics = physics_shares(env.sim, substeps_of(env), rounds)
+    return {f"physics: {stage}": share * shares["physics"] for stage, share in of_physics.items()} | {
+        stage: share for stage, share in shares.items() if stage != "physics" or not of_physics
     }
 
 

@@ -2,20 +2,40 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Protocol
 
 import mujoco
 import numpy as np
 import torch
+import warp as wp
 from mujoco.batch import Batch
 
 from msemu.control.contact_points import ContactPoints, Contacts
 from msemu.control.independent_dofs import IndependentDofs
 from msemu.models.body import Body
-from msemu.muscle.paths.parts import ancestor_dofs
 from msemu.sim.batch import view
-from msemu.sim.cpu import moment_pattern
+from msemu.sim.moment_arms import ArmReader, MomentArms, tendon_arms
+
+wp.set_module_options({"enable_backward": False})
+
+
+@wp.kernel(enable_backward=False)
+def _multiply_symmetric(
+    row_in: wp.array(dtype=wp.int64),
+    column_in: wp.array(dtype=wp.int64),
+    lower_in: wp.array2d(dtype=wp.float64),
+    vector_in: wp.array2d(dtype=wp.float64),
+    product_out: wp.array2d(dtype=wp.float64),
+):
+    """Multiply symmetric matrices, given by entries of their lower triangles, and vectors; the product is zero."""
+    worldid = wp.tid()
+    lower, vector, product = lower_in[worldid], vector_in[worldid], product_out[worldid]
+    for index in range(row_in.shape[0]):
+        row, column = row_in[index], column_in[index]
+        product[row] += lower[index] * vector[column]
+        if column != row:
+            product[column] += lower[index] * vector[row]
 
 
 @dataclass
@@ -26,7 +46,7 @@ class DynamicsState:
         required_force: Generalized force that muscles and contacts have to give for the wanted acceleration, beside
             forces that are applied from outside [N m, N at translations], shape [E, D].
         mass: Mass matrix ``G^T M G`` [kg, kg m or kg m^2], shape [E, D, D].
-        moment_arms: Change of each muscle's length per unit of each degree of freedom [m or 1], shape [E, M, D].
+        arms: Moment arms of the muscles that are not always zero.
         muscle_length: Muscle-tendon length [m], shape [E, M].
         muscle_velocity: Muscle-tendon lengthening speed [m/s], shape [E, M].
         contacts: Candidate contact points.
@@ -34,10 +54,15 @@ class DynamicsState:
 
     required_force: torch.Tensor
     mass: torch.Tensor
-    moment_arms: torch.Tensor
+    arms: MomentArms
     muscle_length: torch.Tensor
     muscle_velocity: torch.Tensor
     contacts: Contacts
+
+    @cached_property
+    def moment_arms(self) -> torch.Tensor:
+        """Change of each muscle's length per unit of each degree of freedom [m or 1], shape [E, M, D]."""
+        return self.arms.dense()
 
 
 class EngineReading(Protocol):
@@ -50,11 +75,8 @@ class EngineReading(Protocol):
     def field(self, name: str) -> torch.Tensor:
         """Return the engine's array of one of MuJoCo's names."""
 
-    def moment_pattern(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return muscle and degree of freedom of each of `sparse_moment_arms`."""
-
-    def sparse_moment_arms(self) -> torch.Tensor:
-        """Return the moment arms that are not always zero."""
+    def arm_reader(self, owner: np.ndarray) -> ArmReader:
+        """Return what reads moment arms; ``owner`` tells on what each degree of freedom hangs, shape [nv]."""
 
 
 class EngineDynamics:
@@ -75,15 +97,8 @@ class EngineDynamics:
         self.dofs = IndependentDofs(body)
         self.points = ContactPoints(body, contact_regions, self.dofs)
         self._engine, self._field = engine, cache(engine.field)
-        self._num_muscles = body.num_muscles
-        row, column = engine.moment_pattern()
-        # The rows of tendons hold all ancestors of the path's bodies; those that move all of it keep its length.
-        counts = _changes_length(model)[row, column] if body.paths is None else np.ones(len(row), bool)
-        self._moment_entry = torch.from_numpy(np.flatnonzero(counts))
+        self._arms = engine.arm_reader(self.dofs.owner.numpy())
         # The mass matrix is kept as its lower triangle, in sparse rows of constant pattern.
-        self._moment_column = torch.from_numpy(column).long()[self._moment_entry]
-        owner = self.dofs.owner[self._moment_column]
-        self._moment_place = torch.from_numpy(row)[self._moment_entry] * len(self.dofs) + owner
         self._mass_row = torch.from_numpy(np.repeat(np.arange(model.nv), model.M_rownnz))
         self._mass_column = torch.from_numpy(model.M_colind.astype(np.int64))
         self._off_diagonal = torch.nonzero(self._mass_row != self._mass_column).squeeze(1)
@@ -93,9 +108,7 @@ class EngineDynamics:
 
     def pattern(self) -> torch.Tensor:
         """Return which entries of the matrix of `TorqueBalance` can be different from zero, bool, shape [D, N]."""
-        muscles = torch.zeros(self._num_muscles * len(self.dofs), dtype=torch.bool)
-        muscles[self._moment_place] = True
-        return torch.cat((muscles.unflatten(0, (self._num_muscles, len(self.dofs))).mT, self.points.pattern()), 1)
+        return torch.cat((self._arms.pattern().mT, self.points.pattern()), 1)
 
     def mass_pattern(self) -> torch.Tensor:
         """Return which entries of the mass matrix can be different from zero, bool, shape [D, D]."""
@@ -129,62 +142,43 @@ class EngineDynamics:
         full = self.dofs.expand(acceleration.to(qpos.dtype), slopes) + self.dofs.acceleration_bias(qpos, qvel)
         force = self._mass_times(full) + self._field("qfrc_bias") - self._field("qfrc_passive")
         force[:, :6] -= self._engine.root_force
-        moment_arms = self._moment_arms(slopes)
+        arms = self._arms.read(slopes)
         velocity = self._engine.muscle_velocity
-        later_velocity = velocity + ahead_s * (moment_arms @ acceleration.to(qpos.dtype).unsqueeze(-1)).squeeze(-1)
+        later_velocity = velocity + ahead_s * arms.speed(acceleration.to(qpos.dtype))
         return DynamicsState(
             required_force=self.dofs.reduce(force, slopes),
             mass=self._mass(slopes),
-            moment_arms=moment_arms,
+            arms=arms,
             muscle_length=self._engine.muscle_length + 0.5 * ahead_s * (velocity + later_velocity),
             muscle_velocity=later_velocity,
             contacts=self.read_contacts() if contacts is None else contacts,
         )
 
     def _mass(self, slopes: torch.Tensor) -> torch.Tensor:
-        entries = self._field("M") * slopes[:, self._mass_row] * slopes[:, self._mass_column]
+        row, column = (slopes.index_select(1, index) for index in (self._mass_row, self._mass_column))
+        entries = self._field("M") * row * column
         count = len(self.dofs)
         mass = entries.new_zeros(len(entries), count * count).index_add_(1, self._mass_place, entries)
         mass.index_add_(1, self._mirrored_place, entries[:, self._off_diagonal])
         return mass.unflatten(1, (count, count))
 
     def _mass_times(self, acceleration: torch.Tensor) -> torch.Tensor:
-        mass, off = self._field("M"), self._off_diagonal
         product = torch.zeros_like(acceleration)
-        product.index_add_(1, self._mass_row, mass * acceleration[:, self._mass_column])
-        return product.index_add_(1, self._mass_column[off], mass[:, off] * acceleration[:, self._mass_row[off]])
-
-    def _moment_arms(self, slopes: torch.Tensor) -> torch.Tensor:
-        values = self._engine.sparse_moment_arms()
-        if len(self._moment_entry) < values.shape[1]:
-            values = values.index_select(1, self._moment_entry)
-        values = values * slopes.index_select(1, self._moment_column)
-        arms = values.new_zeros(len(values), self._num_muscles * len(self.dofs))
-        return arms.index_add_(1, self._moment_place, values).unflatten(1, (self._num_muscles, len(self.dofs)))
-
-
-def _changes_length(model: mujoco.MjModel) -> np.ndarray:
-    """Return which degrees of freedom move some but not all bodies that a muscle's path runs over, bool, [M, nv]."""
-    changes = np.zeros((model.nu, model.nv), dtype=bool)
-    body_of_kind = {
-        int(mujoco.mjtWrap.mjWRAP_SITE): model.site_bodyid,
-        int(mujoco.mjtWrap.mjWRAP_SPHERE): model.geom_bodyid,
-        int(mujoco.mjtWrap.mjWRAP_CYLINDER): model.geom_bodyid,
-    }
-    for muscle, tendon in enumerate(model.actuator_trnid[:, 0]):
-        path = slice(model.tendon_adr[tendon], model.tendon_adr[tendon] + model.tendon_num[tendon])
-        points = zip(model.wrap_type[path].tolist(), model.wrap_objid[path].tolist(), strict=True)
-        bodies = {body_of_kind[kind][index] for kind, index in points if kind in body_of_kind}
-        moves = np.array([ancestor_dofs(model, body) for body in bodies], dtype=bool)
-        changes[muscle] = moves.any(axis=0) & ~moves.all(axis=0)
-    return changes
+        wp.launch(
+            _multiply_symmetric,
+            dim=len(product),
+            inputs=[*map(wp.from_torch, (self._mass_row, self._mass_column, self._field("M"), acceleration))],
+            outputs=[wp.from_torch(product)],
+            device="cpu",
+        )
+        return product
 
 
 class _StillBodies:
     """`EngineReading` of bodies that are put into states and never stepped."""
 
     def __init__(self, model: mujoco.MjModel, num_states: int, num_threads: int):
-        self._num_muscles = model.nu
+        self._model = model
         self._batch = Batch(model, num_states, num_threads, persistent=True)
         self.compute()
         self.root_force = self.field("qfrc_applied")[:, :6]
@@ -197,11 +191,8 @@ class _StillBodies:
     def field(self, name: str) -> torch.Tensor:
         return view(self._batch, name)
 
-    def moment_pattern(self) -> tuple[np.ndarray, np.ndarray]:
-        return moment_pattern(self._num_muscles, self.field)
-
-    def sparse_moment_arms(self) -> torch.Tensor:
-        return self.field("actuator_moment")
+    def arm_reader(self, owner: np.ndarray) -> ArmReader:
+        return tendon_arms(self._model, self.field, owner)
 
 
 class DynamicsReader(EngineDynamics):

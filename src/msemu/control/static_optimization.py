@@ -163,7 +163,7 @@ def _solve_frames(
     # Up to `lower` the tendon is slack, so that a muscle which does not pull is not active either.
     activation = torch.where((lower > 0.0) & (activation - lower < _SLACK), 0.0, activation)
     edges = balance.edge_forces(solution.x, active.shape[1]) * touching.unsqueeze(-1)
-    muscle_torque = -(force.unsqueeze(1) @ state.moment_arms).squeeze(1)
+    muscle_torque = -state.arms.generalized_force(force)
     contact_torque = torch.einsum("edkf,ekf->ed", state.contacts.edge_force, edges)
     return {
         "activation": activation,

@@ -27,7 +27,7 @@ class Places:
 
     Attributes:
         muscle: Muscle of each of the first entries.
-        arm: Their place among the moment arms of a body.
+        arm: Their place among all moment arms of a body.
         edge: Place of each of the others among the edge forces of a body.
         factor: What they are multiplied by, shape [P].
     """
@@ -109,7 +109,7 @@ class TorqueBalance:
 
     def target(self, state: DynamicsState, passive: torch.Tensor) -> torch.Tensor:
         """Return what activations and floor have to give, over the scale, shape [E, D]."""
-        return (state.required_force + (passive.unsqueeze(1) @ state.moment_arms).squeeze(1)) / self.scale
+        return (state.required_force + state.arms.generalized_force(passive)) / self.scale
 
     def covariance(self, state: DynamicsState, settings: DecoderCfg) -> torch.Tensor:
         """Return S, shape [E, D, D]: a residual e of the scaled rows costs ``1/2 e^T S^-1 e``.
@@ -139,7 +139,7 @@ class TorqueBalance:
 
         ``active`` is the force at full activation [N], shape [E, M].
         """
-        pull = state.moment_arms.flatten(1).index_select(1, places.arm) * active.index_select(1, places.muscle)
+        pull = state.arms.at(places.arm) * active.index_select(1, places.muscle)
         push = state.contacts.edge_force.flatten(1).index_select(1, places.edge)
         return torch.cat((pull, push), 1) * places.factor
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import mujoco
@@ -11,10 +11,10 @@ import torch
 from mujoco.batch import Batch
 
 from msemu.sim.batch import view
-from msemu.sim.contact_sensors import contact_sensors
+from msemu.sim.moment_arms import ArmReader, tendon_arms
 from msemu.sim.muscle_state import MuscleState
 from msemu.sim.randomization import Variation
-from msemu.sim.simulation import FAR_AWAY, Simulation
+from msemu.sim.simulation import FAR_AWAY, Simulation, contact_sensors
 from msemu.sim.threads import available_cores
 
 if TYPE_CHECKING:
@@ -103,18 +103,15 @@ class CpuSimulation(Simulation):
         return MuscleState.of(self._observer.dynamics)
 
     def moment_arms(self) -> torch.Tensor:  # noqa: D102
-        arms = torch.zeros(self.num_envs, self.muscle_length.shape[1], self.model.nv)
-        row, column = self.moment_pattern()
-        arms[:, row, column] = self.sparse_moment_arms()[:, : len(row)].float()
-        return arms
+        return self._own_arms.read(torch.ones_like(self.qvel)).dense().float()
 
-    def moment_pattern(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return muscle and degree of freedom of each of `sparse_moment_arms`, shape [A] each."""
-        return moment_pattern(self.model.nu, self.field)
+    def arm_reader(self, owner: np.ndarray) -> ArmReader:
+        """Return what reads moment arms; ``owner`` tells on what each degree of freedom hangs, shape [nv]."""
+        return tendon_arms(self.model, self.field, owner)
 
-    def sparse_moment_arms(self) -> torch.Tensor:
-        """Return the moment arms that are not always zero [m or 1], float64 of shape [E, A]."""
-        return self.field("actuator_moment")
+    @cached_property
+    def _own_arms(self) -> ArmReader:
+        return self.arm_reader(np.arange(self.model.nv))
 
     def field(self, name: str) -> torch.Tensor:
         """Return the engine's own memory of a field of `mujoco.MjData`, shape [E, ...]; only for reading.
@@ -147,12 +144,6 @@ class CpuSimulation(Simulation):
         # Comparisons with a value that is not a number are false, so this finds those as well.
         valid = (self.qvel.abs().amax(1) < self._max_joint_speed) & (self.qpos.abs().amax(1) < FAR_AWAY)
         self.unstable = warned | ~valid
-
-
-def moment_pattern(num_muscles: int, field: Callable[[str], torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
-    """Return muscle and degree of freedom of the engine's moment arms, sparse rows of constant pattern."""
-    row = np.repeat(np.arange(num_muscles), field("moment_rownnz")[0].numpy())
-    return row, field("moment_colind")[0, : len(row)].numpy()
 
 
 def make_batch(model: mujoco.MjModel, num_sims: int, num_threads: int, variation: Variation | None) -> Batch:

@@ -1,6 +1,5 @@
 """Physics on the CPU with msemu's own muscles in place of MuJoCo's."""
 
-import copy
 from abc import abstractmethod
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from msemu.sim.batch import BatchTeam
 from msemu.sim.cpu import CpuSimulation, make_batch
 from msemu.sim.muscle_state import MuscleState
 from msemu.sim.randomization import Variation
+from msemu.sim.simulation import with_actuators
 from msemu.sim.threads import available_cores
 
 
@@ -155,13 +155,8 @@ class ForceDrivenSimulation(KernelMuscleSimulation):
 
 def _with_force_actuators(model: mujoco.MjModel) -> mujoco.MjModel:
     """Copy ``model`` with actuators that apply their control as a force [N] and have no state."""
-    model = copy.copy(model)
-    model.actuator_dyntype[:] = mujoco.mjtDyn.mjDYN_NONE
-    model.actuator_actadr[:] = -1
-    model.actuator_actnum[:] = 0
-    model.actuator_gaintype[:] = mujoco.mjtGain.mjGAIN_FIXED
+    model = with_actuators(model, mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_NONE)
     model.actuator_gainprm[:] = 0.0
     model.actuator_gainprm[:, 0] = 1.0
-    model.actuator_biastype[:] = mujoco.mjtBias.mjBIAS_NONE
     model.actuator_ctrllimited[:] = 0
     return model

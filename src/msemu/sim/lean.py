@@ -7,9 +7,11 @@ from mujoco.batch import Batch
 
 from msemu.muscle.host import shared
 from msemu.muscle.parameters import MuscleParameters
+from msemu.muscle.paths.arms import PathArms
 from msemu.muscle.paths.dynamics import EngineArrays, PathDynamics
 from msemu.schema import MuscleCfg
 from msemu.sim.force_driven import Group, KernelMuscleSimulation
+from msemu.sim.moment_arms import ArmReader
 from msemu.sim.randomization import Variation
 from msemu.sim.simulation import LeanModel
 
@@ -66,14 +68,15 @@ class LeanSimulation(KernelMuscleSimulation):
         super().forward()
         self._measure(torch.ones(self.num_envs, dtype=torch.bool))
 
-    def moment_pattern(self) -> tuple[np.ndarray, np.ndarray]:  # noqa: D102
-        return self.paths.arm_muscle, self.paths.arm_dof
+    def arm_reader(self, owner: np.ndarray) -> ArmReader:  # noqa: D102
+        arms = PathArms(self.paths, self.model, owner)
 
-    def sparse_moment_arms(self) -> torch.Tensor:  # noqa: D102
-        arms = np.empty((self.num_envs, len(self.paths.arm_dof)))
-        axis = shared(np.ascontiguousarray(self.field("cdof").numpy()), wp.spatial_vectord)
-        wp.launch(**self.paths.moment_arms(axis, self._lines, shared(arms)))
-        return torch.from_numpy(arms)
+        def values(slopes: torch.Tensor) -> torch.Tensor:
+            axis = shared(self.field("cdof").numpy(), wp.spatial_vectord)
+            return wp.to_torch(arms.read(axis, shared(slopes.numpy()), self._lines))
+
+        shape = self.muscle_length.shape[1], int(owner.max()) + 1
+        return ArmReader(arms.muscle, arms.dof, shape, values)
 
     def state_dict(self) -> dict[str, torch.Tensor]:  # noqa: D102
         return super().state_dict() | {"muscle_force": self.muscle_force.clone(), "root_force": self.root_force.clone()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import mujoco
@@ -26,6 +28,31 @@ class LeanModel(NamedTuple):
 
     model: mujoco.MjModel
     paths: MusclePaths
+
+
+def with_actuators(model: mujoco.MjModel, gain: mujoco.mjtGain, bias: mujoco.mjtBias) -> mujoco.MjModel:
+    """Copy ``model`` with actuators of a kind in place of its muscles, which have no state."""
+    model = copy.copy(model)
+    model.actuator_dyntype[:] = mujoco.mjtDyn.mjDYN_NONE
+    model.actuator_actadr[:] = -1
+    model.actuator_actnum[:] = 0
+    model.actuator_gaintype[:] = gain
+    model.actuator_biastype[:] = bias
+    return model
+
+
+def contact_sensors(model: mujoco.MjModel) -> tuple[tuple[str, ...], int]:
+    """Find the sensors of net contact force, which follow one another with three numbers each.
+
+    Returns:
+        The regions that they measure, and where in ``sensordata`` the first one stands.
+    """
+    sensors = [model.sensor(i) for i in range(model.nsensor)]
+    sensors = [sensor for sensor in sensors if sensor.name.startswith(CONTACT_SENSOR_PREFIX)]
+    start = int(sensors[0].adr[0]) if sensors else 0
+    if [int(sensor.adr[0]) for sensor in sensors] != [start + 3 * i for i in range(len(sensors))]:
+        raise ValueError("the contact sensors of a body must follow one another and hold three numbers each")
+    return tuple(sensor.name.removeprefix(CONTACT_SENSOR_PREFIX) for sensor in sensors), start
 
 
 class Simulation(ABC):
@@ -122,6 +149,13 @@ class Simulation(ABC):
 
         Row m times the actuator force of muscle m is its generalized force. Computed anew by each call.
         """
+
+    def stages(self, substeps: int) -> dict[str, Callable[[], None]]:
+        """Return what does the muscles' part of as many physics steps, by name, where an engine can do it singly.
+
+        The muscles move on under the excitation of the last step; the body does not.
+        """
+        return {}
 
     def overflow(self) -> str | None:
         """Return what an engine of fixed capacity left out, and the remedy, as one line; None if nothing.

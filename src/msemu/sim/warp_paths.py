@@ -1,10 +1,13 @@
 """The paths of the muscles on a device, beside MuJoCo Warp."""
 
 import mujoco_warp as mjw
+import numpy as np
 import torch
 import warp as wp
 
+from msemu.muscle.paths.arms import PathArms
 from msemu.muscle.paths.dynamics import EngineArrays, PathDynamics
+from msemu.sim.moment_arms import MomentArms
 from msemu.sim.simulation import LeanModel
 
 
@@ -22,7 +25,7 @@ class WarpPaths:
     def __init__(self, lean: LeanModel, data: mjw.Data, force: wp.array, device: str):
         """Put the paths on a device; ``force`` is that of the actuators [N], shape [E, M]."""
         self._dynamics = PathDynamics(lean.paths, lean.model, device, double=False)
-        self._data, self._force = data, force
+        self._model, self._data, self._force = lean.model, data, force
         self._engine = EngineArrays(data.xpos, data.xmat, data.subtree_com, data.cvel, data.cdof)
         self.length, self.velocity = wp.zeros_like(force), wp.zeros_like(force)
         self._lines, self._wrench = self._dynamics.allocate(data.nworld)
@@ -37,11 +40,11 @@ class WarpPaths:
         wp.launch(**self._dynamics.add_up(self._force, self._lines, self._wrench))
         wp.launch(**self._dynamics.pull(self._data.cdof, self._wrench, self.root_force, self._data.qfrc_applied))
 
-    def moment_arms(self, num_dofs: int) -> torch.Tensor:
+    def moment_arms(self) -> torch.Tensor:
         """Return the moment arms [m or 1], shape [E, M, nv]."""
-        dynamics = self._dynamics
-        values = wp.zeros((self._data.nworld, len(dynamics.arm_dof)), dtype=float, device=self._force.device)
-        wp.launch(**dynamics.moment_arms(self._data.cdof, self._lines, values))
-        arms = wp.to_torch(values).new_zeros(*self.length.shape, num_dofs)
-        arms[:, torch.from_numpy(dynamics.arm_muscle), torch.from_numpy(dynamics.arm_dof)] = wp.to_torch(values)
-        return arms
+        num_dofs = self._data.cdof.shape[1]
+        arms = PathArms(self._dynamics, self._model, np.arange(num_dofs))
+        slopes = wp.ones((self._data.nworld, num_dofs), dtype=float, device=self._force.device)
+        values = wp.to_torch(arms.read(self._data.cdof, slopes, self._lines))
+        muscle, dof = (torch.from_numpy(index).to(values.device) for index in (arms.muscle, arms.dof))
+        return MomentArms(values, muscle, dof, (self.length.shape[1], num_dofs)).dense()

@@ -1,9 +1,9 @@
 """Physics on a device: MuJoCo Warp with msemu's muscles, each control step one captured graph."""
 
-import copy
 import dataclasses
 import gc
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import mujoco
@@ -16,10 +16,9 @@ from msemu.muscle.dynamics import MuscleDynamics
 from msemu.muscle.overrides import configured_parameters
 from msemu.schema import Capacity, MuscleCfg
 from msemu.sim import warp_kernels
-from msemu.sim.contact_sensors import contact_sensors
 from msemu.sim.device import require_memory
 from msemu.sim.randomization import Variation
-from msemu.sim.simulation import FAR_AWAY, LeanModel, Simulation
+from msemu.sim.simulation import FAR_AWAY, LeanModel, Simulation, contact_sensors, with_actuators
 from msemu.sim.warp_paths import WarpPaths
 
 _VARIED_FIELDS = (
@@ -64,7 +63,8 @@ class WarpSimulation(Simulation):
         Raises:
             MsemuError: The device cannot run the engine, or its memory is too small.
         """
-        self.model = lean.model if lean else _with_user_actuators(model)
+        user = mujoco.mjtGain.mjGAIN_USER, mujoco.mjtBias.mjBIAS_USER
+        self.model = lean.model if lean else with_actuators(model, *user)
         self.is_lean = lean is not None
         self.num_envs = num_envs
         self.device = torch.device(device)
@@ -144,7 +144,7 @@ class WarpSimulation(Simulation):
 
     def moment_arms(self) -> torch.Tensor:  # noqa: D102
         if self._paths:
-            return self._paths.moment_arms(self.model.nv)
+            return self._paths.moment_arms()
         data = self.data
         dense = torch.zeros(self.num_envs, self.model.nu, self.model.nv, device=self.device)
         wp.launch(
@@ -156,6 +156,17 @@ class WarpSimulation(Simulation):
             stream=self._stream(),
         )
         return dense
+
+    def stages(self, substeps: int) -> dict[str, Callable[[], None]]:  # noqa: D102
+        stages = {"muscle dynamics": [self._step_muscles]}
+        if self._paths:
+            stages["muscle paths"] = [self._paths.measure, self._paths.apply]
+
+        def captured(works: list[Callable[[], None]]) -> Callable[[], None]:
+            graph = self._capture(lambda: [work() for _ in range(substeps) for work in works])
+            return partial(self._launch, graph)
+
+        return {name: captured(works) for name, works in stages.items()}
 
     def rows(self, mask: torch.Tensor) -> torch.Tensor:  # noqa: D102
         return torch.arange(self.num_envs, device=self.device)
@@ -256,7 +267,7 @@ class WarpSimulation(Simulation):
     def _step_muscles(self) -> None:
         self.muscles.step(wp.from_torch(self._excitation), *self._path)  # type: ignore[arg-type]  # `from_torch` gives arrays
 
-    def _capture(self, work: Callable[[], None]) -> wp.Graph:
+    def _capture(self, work: Callable[[], object]) -> wp.Graph:
         # A collection in the midst of a capture could free memory that the graph refers to.
         collecting = gc.isenabled()
         gc.disable()
@@ -301,17 +312,6 @@ class WarpSimulation(Simulation):
                 bytes_per_env = _size(mjw.make_data(self.model, nworld=1, **sizes))
             require_memory(num_envs, bytes_per_env, self._wp_device.free_memory)
         return mjw.make_data(self.model, nworld=num_envs, **sizes)
-
-
-def _with_user_actuators(model: mujoco.MjModel) -> mujoco.MjModel:
-    """Copy ``model`` with actuators that have no state and leave their force to a callback."""
-    model = copy.copy(model)
-    model.actuator_dyntype[:] = mujoco.mjtDyn.mjDYN_NONE
-    model.actuator_actadr[:] = -1
-    model.actuator_actnum[:] = 0
-    model.actuator_gaintype[:] = mujoco.mjtGain.mjGAIN_USER
-    model.actuator_biastype[:] = mujoco.mjtBias.mjBIAS_USER
-    return model
 
 
 def _size(record: Any) -> int:

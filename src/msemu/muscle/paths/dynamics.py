@@ -8,7 +8,6 @@ import numpy as np
 import warp as wp
 
 from msemu.muscle.paths.kernels import DOUBLE, SINGLE
-from msemu.muscle.paths.parts import ancestor_dofs
 from msemu.muscle.paths.segments import MusclePaths
 
 
@@ -35,29 +34,27 @@ class PathDynamics:
     """Length and speed of M paths over a tree of bodies, and the generalized force of the muscles along them.
 
     Attributes:
-        num_lines: Number of straight pieces whose lines are kept, L.
-        arm_muscle: Muscle of each moment arm that is not always zero, shape [A].
-        arm_dof: Its degree of freedom, shape [A].
+        pieces: Muscle, first and last body of each of the L straight pieces whose lines are kept, shape [L] each.
+        num_muscles: Number M of muscles.
+        kernels: Kernels in the precision of the engine.
     """
 
     def __init__(self, paths: MusclePaths, model: mujoco.MjModel, device: str = "cpu", double: bool = True):
         """Put the tables on a device of Warp; ``paths`` have the bodies of ``model``, whose second body is the root."""
-        self._device, self._kernels = device, DOUBLE if double else SINGLE
-        self._num_muscles, self._num_bodies = len(paths.constant_length), model.nbody
+        self._device, self.kernels = device, DOUBLE if double else SINGLE
+        self.num_muscles, self._num_bodies = len(paths.constant_length), model.nbody
         self._path_tables = self._records(paths)
-        muscle, start, end = _pieces(paths)
-        self.num_lines = len(muscle)
-        self._body_tables = self._entries(_ends(muscle, start, end), model.nbody)
+        self.pieces = _pieces(paths)
+        self._body_tables = self._entries(_ends(*self.pieces), model.nbody)
         chain = _subtree_ends(model)
-        self._dof_tables = [self._ints(model.dof_bodyid), self._ints(chain[model.dof_bodyid])]
-        self.arm_muscle, self.arm_dof, self._arm_tables = self._spans(model, muscle, start, end)
+        self._dof_tables = [self.ints(model.dof_bodyid), self.ints(chain[model.dof_bodyid])]
 
     def allocate(self, num_envs: int) -> tuple[wp.array, wp.array]:
         """Return arrays of lines and of forces on bodies for N environments, shapes [N, L] and [N, B]."""
-        line6 = wp.types.vector(6, self._kernels.real)
+        line6 = wp.types.vector(6, self.kernels.real)
         lines, wrench = (
             wp.zeros((num_envs, count), dtype=line6, device=self._device)
-            for count in (self.num_lines, self._num_bodies)
+            for count in (len(self.pieces[0]), self._num_bodies)
         )
         return lines, wrench
 
@@ -65,28 +62,25 @@ class PathDynamics:
         """Return the launch that measures lengths [m] and speeds [m/s], shape [N, M], and the lines."""
         data = [engine.position, engine.rotation, engine.center, engine.velocity]
         outputs = [length, speed, lines]
-        return self._launch("measure", self._num_muscles, length, [*self._path_tables, *data], outputs)
+        return self.launch("measure", self.num_muscles, length, [*self._path_tables, *data], outputs)
 
     def add_up(self, force: wp.array, lines: wp.array, wrench: wp.array) -> dict[str, Any]:
         """Return the launch that adds up what forces of muscles [N], shape [N, M], negative pulls, do to each body."""
-        return self._launch("add_up", self._num_bodies, force, [*self._body_tables, force, lines], [wrench])
+        return self.launch("add_up", self._num_bodies, force, [*self._body_tables, force, lines], [wrench])
 
     def pull(self, axis: wp.array, wrench: wp.array, root_force: wp.array, force: wp.array) -> dict[str, Any]:
         """Return the launch that writes the generalized force [N, N m], shape [N, nv], with that on the root [N, 6]."""
         inputs = [*self._dof_tables, wrench, axis, root_force]
-        return self._launch("pull", force.shape[1], force, inputs, [force])
+        return self.launch("pull", force.shape[1], force, inputs, [force])
 
-    def moment_arms(self, axis: wp.array, lines: wp.array, arms: wp.array) -> dict[str, Any]:
-        """Return the launch that writes the moment arms [m or 1], shape [N, A]."""
-        return self._launch("moment_arms", len(self.arm_dof), arms, [*self._arm_tables, lines, axis], [arms])
-
-    def _launch(self, name: str, count: int, like: wp.array, inputs: list[Any], outputs: list[Any]) -> dict[str, Any]:
+    def launch(self, name: str, count: int, like: wp.array, inputs: list[Any], outputs: list[Any]) -> dict[str, Any]:
+        """Return the launch of a kernel for each row of an array, and each of ``count`` elements."""
         size = (like.shape[0], count)
-        kernel = getattr(self._kernels, name)
+        kernel = getattr(self.kernels, name)
         return {"kernel": kernel, "dim": size, "inputs": inputs, "outputs": outputs, "device": self._device}
 
     def _records(self, paths: MusclePaths) -> list[wp.array]:
-        kernels = self._kernels
+        kernels = self.kernels
         segments = np.zeros(len(paths.bodies), kernels.segment.numpy_dtype())
         segments["start_body"], segments["end_body"] = paths.bodies.T
         segments["surface"] = paths.wrap
@@ -104,8 +98,8 @@ class PathDynamics:
         ):
             surfaces[field] = values
         return [
-            self._ints(paths.first),
-            self._reals(paths.constant_length),
+            self.ints(paths.first),
+            self.reals(paths.constant_length),
             wp.array(segments, dtype=kernels.segment, device=self._device),
             wp.array(surfaces, dtype=kernels.surface, device=self._device),
         ]
@@ -114,31 +108,15 @@ class PathDynamics:
         """Return rows (owner, line, muscle, sign), sorted by owner, as arrays with the start of each owner."""
         entries = entries[np.argsort(entries[:, 0], kind="stable")]
         first = np.searchsorted(entries[:, 0], np.arange(count + 1))
-        return [self._ints(first), self._ints(entries[:, 1]), self._ints(entries[:, 2]), self._reals(entries[:, 3])]
+        return [self.ints(first), self.ints(entries[:, 1]), self.ints(entries[:, 2]), self.reals(entries[:, 3])]
 
-    def _spans(
-        self, model: mujoco.MjModel, muscle: np.ndarray, start: np.ndarray, end: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, list[wp.array]]:
-        """Return muscle and degree of freedom of each moment arm, and the tables of its kernel."""
-        moves = np.array([ancestor_dofs(model, body) for body in range(model.nbody)])
-        change = moves[end].astype(int) - moves[start]
-        line, dof = np.nonzero(change)
-        key = muscle[line] * model.nv + dof
-        order = np.argsort(key, kind="stable")
-        pairs, first = np.unique(key[order], return_index=True)
-        tables = [
-            self._ints(np.append(first, len(key))),
-            self._ints(pairs % model.nv),
-            self._ints(line[order]),
-            self._reals(change[line, dof][order]),
-        ]
-        return pairs // model.nv, pairs % model.nv, tables
-
-    def _ints(self, values: np.ndarray) -> wp.array:
+    def ints(self, values: np.ndarray) -> wp.array:
+        """Return a table of numbers of things."""
         return wp.array(np.asarray(values, np.int32), dtype=int, device=self._device)
 
-    def _reals(self, values: np.ndarray) -> wp.array:
-        real = self._kernels.real
+    def reals(self, values: np.ndarray) -> wp.array:
+        """Return a table in the precision of the engine."""
+        real = self.kernels.real
         return wp.array(np.asarray(values, wp.dtype_to_numpy(real)), dtype=real, device=self._device)
 
 

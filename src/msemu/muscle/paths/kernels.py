@@ -28,7 +28,8 @@ class PathKernels(NamedTuple):
         measure: Length, speed and lines of each muscle.
         add_up: Force of all muscles on each body.
         pull: Generalized force of all muscles and of the root's force.
-        moment_arms: Change of length with each degree of freedom that a path spans.
+        combine: Motions of bodies with degrees of freedom and what hangs on them.
+        moment_arms: Change of each muscle's length with the motions that its path feels.
     """
 
     real: type
@@ -37,6 +38,7 @@ class PathKernels(NamedTuple):
     measure: wp.Kernel
     add_up: wp.Kernel
     pull: wp.Kernel
+    combine: wp.Kernel
     moment_arms: wp.Kernel
 
 
@@ -185,26 +187,46 @@ def _make(real: type) -> PathKernels:
         force_out[row, dof] = force
 
     @wp.kernel(enable_backward=False)
-    def moment_arms(
+    def combine(
         # Model:
         first_in: wp.array(dtype=int),
         dof_in: wp.array(dtype=int),
-        line_index_in: wp.array(dtype=int),
         sign_in: wp.array(dtype=real),
         # Data in:
-        line_in: wp.array2d(dtype=line6),
         axis_in: wp.array2d(dtype=line6),
+        slope_in: wp.array2d(dtype=real),
+        # Data out:
+        motion_out: wp.array2d(dtype=line6),
+    ):
+        row, motion = wp.tid()
+        total, axes, slopes = line6(), axis_in[row], slope_in[row]
+        for index in range(first_in[motion], first_in[motion + 1]):
+            dof = dof_in[index]
+            total += sign_in[index] * slopes[dof] * axes[dof]
+        motion_out[row, motion] = total
+
+    @wp.kernel(enable_backward=False)
+    def moment_arms(
+        # Model:
+        first_arm_in: wp.array(dtype=int),
+        first_in: wp.array(dtype=int),
+        line_index_in: wp.array(dtype=int),
+        motion_index_in: wp.array(dtype=int),
+        # Data in:
+        line_in: wp.array2d(dtype=line6),
+        motion_in: wp.array2d(dtype=line6),
         # Data out:
         arm_out: wp.array2d(dtype=real),
     ):
-        row, entry = wp.tid()
-        axis = axis_in[row, dof_in[entry]]
-        arm = real(0.0)
-        for index in range(first_in[entry], first_in[entry + 1]):
-            arm += sign_in[index] * wp.dot(line_in[row, line_index_in[index]], axis)
-        arm_out[row, entry] = arm
+        row, muscle = wp.tid()
+        lines, motions = line_in[row], motion_in[row]
+        for entry in range(first_arm_in[muscle], first_arm_in[muscle + 1]):
+            arm = real(0.0)
+            for index in range(first_in[entry], first_in[entry + 1]):
+                arm += wp.dot(lines[line_index_in[index]], motions[motion_index_in[index]])
+            arm_out[row, entry] = arm
 
-    return PathKernels(real, Segment, Surface, measure, add_up, pull, moment_arms)
+    return PathKernels(real, Segment, Surface, measure, add_up, pull, combine, moment_arms)
 
 
 SINGLE, DOUBLE = _make(wp.float32), _make(wp.float64)
