@@ -47,6 +47,8 @@ class Costs:
     Attributes:
         position: Joint centers [1/m].
         trunk_orientation: Pelvis, thorax and head [1/rad].
+        rigid_trunk_orientation: The pelvis of a body without joints between pelvis and thorax [1/rad]: where the whole
+            trunk meets the floor, in a roll, hips give way and not its direction, which would not come back.
         foot_orientation: Feet [1/rad].
         contact: Height of a heel or ball that stands on the floor [1/m].
         hold: Horizontal position of a heel or ball that stands [1/m].
@@ -63,6 +65,7 @@ class Costs:
 
     position: float = 10.0
     trunk_orientation: float = 0.5
+    rigid_trunk_orientation: float = 4.0
     foot_orientation: float = 0.5
     contact: float = 11.0
     hold: float = 3.0
@@ -101,11 +104,9 @@ class InverseKinematics:
         centers = [f"landmark/{name}" for name in np.array(JOINT_CENTERS)[self.tracked]]
         self._centers = JointCenterTask(body.model, centers, costs.position)
         feet = find_feet(body)
-        # A trunk that is rigid on the pelvis goes where the pelvis goes, so that hips bend as the person's.
+        cost = costs.rigid_trunk_orientation if self.has_rigid_trunk else costs.trunk_orientation
         self._trunk = {
-            index: mink.FrameTask(
-                f"landmark/{name}", "site", position_cost=0.0, orientation_cost=costs.trunk_orientation
-            )
+            index: mink.FrameTask(f"landmark/{name}", "site", position_cost=0.0, orientation_cost=cost)
             for index, name in enumerate(SEGMENTS)
             if name not in held and "ankle" not in name
         }
