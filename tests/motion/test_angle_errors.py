@@ -10,6 +10,8 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.geometry import joint_centers, landmark_path
 from msemu.motion.retargeting.angle_errors import angle_errors
 from msemu.motion.retargeting.retarget import retarget
+from msemu.motion.retargeting.rigid_trunk import keep_center_of_mass
+from msemu.motion.retargeting.targets import make_targets
 from msemu.motion.source import JOINT_CENTERS, SEGMENTS, SourceMotion
 
 FRAMES, THIGH, SHANK = 26, 0.42, 0.41
@@ -116,3 +118,18 @@ def test_angles_of_a_recording_stay_with_its_frames() -> None:
     source.joint_angles = {"hip_flexion_r": np.arange(FRAMES) * 1.0}
     part = source.part(slice(5, 20), "cut")
     np.testing.assert_array_equal(part.joint_angles["hip_flexion_r"], np.arange(5.0, 20.0))
+
+
+def test_hips_give_way_so_that_the_center_of_mass_stays(legs: Body) -> None:
+    """Against the side to which the trunk leans with the pelvis, knees by half and feet not at all."""
+    source = circling()
+    targets = make_targets(legs, source)
+    moved = keep_center_of_mass(legs, targets).aims - targets.aims
+    hip, knee, ankle = (moved[:, JOINT_CENTERS.index(f"{joint}_l")] for joint in ("hip", "knee", "ankle"))
+    np.testing.assert_allclose(knee, 0.5 * hip, atol=1e-12)
+    np.testing.assert_array_equal(ankle, 0.0)
+    sideways = (hip * PELVIS.apply([0.0, 1.0, 0.0])).sum(axis=1)
+    np.testing.assert_allclose(np.linalg.norm(hip, axis=1), np.abs(sideways), atol=1e-12)
+    tilted = np.abs(LIST_DEG) > 2.0
+    assert (np.sign(sideways[tilted]) == np.sign(LIST_DEG[tilted])).all()  # the trunk leans right: hips to the left
+    assert 0.003 < np.abs(sideways).max() < 0.015

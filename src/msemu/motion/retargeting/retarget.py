@@ -22,7 +22,7 @@ from msemu.motion.retargeting.targets import make_targets
 from msemu.motion.smoothing import smooth_path, velocities
 from msemu.motion.source import JOINT_CENTERS, SourceMotion
 
-RETARGET_VERSION = 9
+RETARGET_VERSION = 10
 """Part of the key of cached clips: raised whenever the same input gives another clip."""
 
 _STANDING = 0.9

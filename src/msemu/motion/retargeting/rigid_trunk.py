@@ -11,6 +11,9 @@ from msemu.models.poses import at_pose
 from msemu.motion.retargeting.targets import TRUNK_PIVOT, Targets
 from msemu.motion.source import JOINT_CENTERS, SEGMENTS
 
+_FARTHEST_M = 0.02
+"""Hips give way by no more than this, which turns them by 1.3 degrees [m]: who bends far sideways looks like it."""
+
 
 def keep_center_of_mass(body: Body, targets: Targets) -> Targets:
     """Return targets whose hips, and knees by half, are moved so that the center of mass stays above the feet.
@@ -24,11 +27,12 @@ def keep_center_of_mass(body: Body, targets: Targets) -> Targets:
     )
     lever = _upper_lever(body)
     left = pelvis.apply([0.0, 1.0, 0.0])
-    leans = ((pelvis.apply(lever) - thorax.apply(lever)) * left).sum(axis=1, keepdims=True) * left
+    leans = ((pelvis.apply(lever) - thorax.apply(lever)) * left).sum(axis=1, keepdims=True)
+    moved = _FARTHEST_M * np.tanh(leans / _FARTHEST_M) * left
     aims = targets.aims.copy()
     for joint, share in (("hip", 1.0), ("knee", 0.5)):
         for side in "rl":
-            aims[:, JOINT_CENTERS.index(f"{joint}_{side}")] -= share * leans
+            aims[:, JOINT_CENTERS.index(f"{joint}_{side}")] -= share * moved
     return replace(targets, aims=aims)
 
 
