@@ -85,8 +85,8 @@ class PrepareCfg:
     body_path: BodyPath = None
     jobs: Count = 1
     """Clips that are worked on at a time, each by a process of its own."""
-    repair: RepairKind = "contact"
-    """``contact``: what touches the floor explains stance and flight, as tasks take it; ``flight``: flights only."""
+    repair: RepairKind = "flight"
+    """``flight``: flights are free flights, as tasks take them; ``contact``: what touches explains stance as well."""
     json: JsonFile = None
 
 
@@ -151,8 +151,8 @@ class RepairCfg(ClipCfg):
 
     out: Annotated[Path, Output((".npz",), beside=(".raw.npz",)), tyro.conf.arg(aliases=["-o"])]
     """Repaired clip to write (.npz); the original goes to NAME.raw.npz beside it."""
-    repair: RepairKind = "contact"
-    """``contact``: what touches the floor explains stance and flight; ``flight``: flights only."""
+    repair: RepairKind = "flight"
+    """``flight``: flights become free flights; ``contact``: what touches the floor explains stance as well."""
 
 
 @dataclass(kw_only=True)

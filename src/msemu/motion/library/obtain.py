@@ -28,11 +28,11 @@ def obtain_clip(
     body: Body,
     fps: float = 50.0,
     on_frame: Callable[[int, int], None] = lambda done, total: None,
-    kind: RepairKind = "contact",
+    kind: RepairKind = "flight",
 ) -> Path:
     """Return the path of a catalogue clip on ``body``; fetch, retarget and repair it when it is not in the cache.
 
-    All of the clip is made one that the floor can carry, or only its flights free flights, by the ``kind`` of repair
+    Its flights are made free flights, or all of it a movement that the floor can carry, by the ``kind`` of repair
     (`msemu.motion.repair.repair`); the clip before that lies beside it, as ``.raw.npz``. The file's name carries a hash
     of everything the clip depends on: the source, the body, the settings and the versions of retargeting and repair.
     ``on_frame`` gets the number of frames done and in all while retargeting.
