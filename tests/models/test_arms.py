@@ -103,9 +103,9 @@ def test_a_sphere_of_ones_own_gives_the_moment_arm_of_its_radius():
     """Half a turn round a sphere on the hinge's axis: the moment arm is the radius, whatever the angle."""
     spec = mujoco.MjSpec.from_string("""
         <mujoco><worldbody><body name="thigh"><geom size="0.05" mass="1"/>
-          <site name="top" pos="0.01 0 0.3"/>
+          <site name="top" pos="-0.1 0 0.3"/>
           <body name="shank"><joint name="hinge" axis="0 1 0"/><geom size="0.05" mass="1"/>
-          <site name="low" pos="0.01 0 -0.3"/></body></body></worldbody>
+          <site name="low" pos="-0.1 0 -0.3"/></body></body></worldbody>
         <tendon><spatial name="t"><site site="top"/><site site="low"/></spatial></tendon>
         <actuator><muscle name="m" tendon="t" lengthrange="0.1 1"/></actuator></mujoco>""")
     cfg = WrapCfg(body="thigh", position=(0, 0, 0), radius_m=0.04, before="low", side=(1, 0, 0))
