@@ -20,6 +20,7 @@ from msemu.envs.terms import without_prefix
 from msemu.errors import MsemuError, blaming
 from msemu.models.body import Body
 from msemu.models.simulated import simulate
+from msemu.models.strength.sets import with_strength
 from msemu.motion.clip import MotionClip
 from msemu.motion.reference import ReferenceMotion
 from msemu.schema import TaskCfg
@@ -57,7 +58,7 @@ class MotionTrackingEnv(VecEnv):
         """
         check(cfg, type(cfg).__name__)
         self.cfg = cfg
-        self.body = body
+        self.body = body = with_strength(body, cfg.sim.muscle.strength_set)
         env = cfg.env
         self._substeps = round(1.0 / (env.control_frequency_hz * cfg.sim.timestep_s))
         if self._substeps < 1 or abs(self._substeps * cfg.sim.timestep_s * env.control_frequency_hz - 1.0) > 1e-6:

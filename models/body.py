@@ -41,6 +41,7 @@ class Body:
             force of the floor on a region is the sensor ``contact/<region>`` [N], in the world frame.
         capacity: Capacity of the warp engine that suits the body, where it was measured.
         recipe: What it was made by.
+        strength_set: How strong its muscles were made, see `msemu.models.strength.sets`; ``own``: not at all.
         provenance: Where the model comes from: package or path, version, license, sha256 of the model files.
         paths: Paths of the muscles over the bodies of a `lean` model; None where `model` has tendons.
     """
@@ -60,6 +61,7 @@ class Body:
     contact_regions: dict[str, np.ndarray]
     capacity: Capacity | None = None
     recipe: Recipe | None = None
+    strength_set: str = "own"
     provenance: dict[str, str] = field(default_factory=dict)
     paths: MusclePaths | None = None
 

@@ -10,6 +10,7 @@ from msemu.findings import Finding, Severity, worst_first
 from msemu.models.body import Body
 from msemu.models.checks.muscles import check_muscles
 from msemu.models.checks.segments import check_segments
+from msemu.models.checks.strength import check_strength
 from msemu.models.checks.symmetry import check_symmetry
 from msemu.models.checks.wraps import check_wraps
 from msemu.models.poses import dependent_ranges, random_poses, scalar_joints
@@ -25,11 +26,12 @@ def check_body(body: Body) -> list[Finding]:
     """Validate a body; the worst findings come first.
 
     Compared are left and right, muscles over random poses, couplings, mass and inertia, segments with
-    anthropometry, and muscle lengths while each joint goes through its range.
+    anthropometry, moment arms and isometric moments with published ones, and muscle lengths while each joint goes
+    through its range.
     """
     mechanics = [*_mass(body), *check_segments(body), *_inertia(body), *_couplings(body)]
     reasons = body.recipe.reasons if body.recipe else {}
-    findings = [*mechanics, *check_symmetry(body), *check_muscles(body), *check_wraps(body)]
+    findings = [*mechanics, *check_symmetry(body), *check_muscles(body), *check_strength(body), *check_wraps(body)]
     return worst_first(_with_reason(finding, reasons) for finding in findings)
 
 

@@ -49,6 +49,7 @@ COMMANDS = {
     "model check": Command(f"{_MODEL}:CheckCfg", "msemu.cli.model.bodies:check"),
     "model draft": Command(f"{_MODEL}:DraftCfg", "msemu.cli.model.draft:draft"),
     "model scale": Command(f"{_MODEL}:ScaleBodyCfg", "msemu.cli.model.scale:scale"),
+    "model strength": Command(f"{_MODEL}:StrengthCfg", "msemu.cli.model.strength:strength"),
     "model muscles": Command(f"{_MODEL}:MusclesCfg", "msemu.cli.model.muscles:muscles"),
     "model calibrate": Command(f"{_MODEL}:CalibrateCfg", "msemu.cli.model.calibrate:calibrate_body"),
     "analyze static-optimization": Command(

@@ -56,7 +56,7 @@ def evaluate(args: EvalCfg) -> None:
         record(env, runner.policy(), length, title, first * CLIP_SPACING).save(args.rollout)
     evaluations = {env.reference.names[index]: evaluation for index, (evaluation, _) in measured.items()}
     console = Console()
-    console.print(f"checkpoint: {checkpoint}", soft_wrap=True)
+    console.print(f"checkpoint: {checkpoint}\nstrength set: {env.body.strength_set}", soft_wrap=True)
     single = next(iter(evaluations.values())) if len(evaluations) == 1 else None
     console.print(
         _table(single, run.task)
@@ -65,7 +65,13 @@ def evaluate(args: EvalCfg) -> None:
     )
     if args.json:
         figures = asdict(single) if single else {"clips": {name: asdict(each) for name, each in evaluations.items()}}
-        write_json(args.json, {"task": run.task, "checkpoint": str(checkpoint), "seed": args.seed, **figures})
+        about = {
+            "task": run.task,
+            "checkpoint": str(checkpoint),
+            "seed": args.seed,
+            "strength_set": env.body.strength_set,
+        }
+        write_json(args.json, about | figures)
     for index, (evaluation, errors) in measured.items():
         folder = plots if single else plots / file_stem(index, env.reference.names[index])
         for path in plot_evaluation(evaluation, errors, frequency, folder):

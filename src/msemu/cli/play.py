@@ -50,6 +50,7 @@ def _record(args: PlayCfg) -> tuple[Body, Recording]:
     with progress("simulating") as advance:
         name = "pretrained" if args.pretrained else run.path.name
         title = f"{run.task}  {name}" + (f"  {clip.name}" if len(clips) > 1 else "")
+        title += f"  strength set {env.body.strength_set}" * (env.body.strength_set != "own")
         rollout = record(env, runner.policy(), steps, title, args.start_frame, advance)
     return env.body, rollout.recording(env.body)
 

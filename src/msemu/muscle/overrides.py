@@ -1,9 +1,12 @@
 """Muscle parameters from a file: of the user's own, or calibrated ones that come with msemu."""
 
 import csv
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from msemu.config import read_yaml
 from msemu.errors import MsemuError
@@ -15,13 +18,19 @@ from msemu.schema.muscle import CALIBRATED
 def configured_parameters(model: Any, cfg: MuscleCfg) -> MuscleParameters:
     """Return the table of a `mujoco.MjModel`, with the values of the configuration's parameter file.
 
+    Forces of the file are multiplied by the factor of the model's strength set, which each actuator of such a model has
+    as its first user value.
+
     Raises:
         MsemuError: As `override`, or a muscle of the model cannot be read.
     """
     parameters = MuscleParameters.of(model)
     body = model.names[: model.names.index(b"\0")].decode()  # `msemu.models.loader` calls a model as its body
     file = parameter_file(cfg, body)
-    return override(parameters, file) if file else parameters
+    if not file:
+        return parameters
+    given = override(parameters, file)
+    return _as_strong(given, parameters, model.actuator_user[:, 0]) if model.nuser_actuator else given
 
 
 def parameter_file(cfg: MuscleCfg, body: str) -> Path | None:
@@ -41,6 +50,15 @@ def parameter_file(cfg: MuscleCfg, body: str) -> Path | None:
             f" msemu-model calibrate BODY --output {body}.csv and name it in place of '{CALIBRATED}'"
         )
     return path
+
+
+def _as_strong(given: MuscleParameters, own: MuscleParameters, factors: Any) -> MuscleParameters:
+    """Return the table with the forces that are not the model's own multiplied by factors [M]."""
+    scaled = {}
+    for column in ("max_isometric_force", "passive_max_isometric_force"):
+        is_given = given.sources[column] != own.sources[column]
+        scaled[column] = getattr(given, column) * np.where(is_given, factors, 1.0)
+    return replace(given, **scaled)
 
 
 def override(parameters: MuscleParameters, path: str | Path) -> MuscleParameters:

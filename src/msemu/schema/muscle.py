@@ -50,6 +50,8 @@ class MuscleCfg:
     parameter_file: Path | None = None
     """YAML or CSV file with parameters of your own, by muscle, in a YAML file relative to that file; or ``calibrated``:
     those from published architecture that come with msemu for the body."""
+    strength_set: str = "own"
+    """How strong the body's muscles are: ``own``, as its model says, or a set of cfg/strength, such as ``athlete``."""
     strength: Factors = (1.0, 1.0)
     """Least and greatest factor of every muscle's force [-]; drawn per environment at each reset."""
     delay_s: Annotated[tuple[Fraction, Fraction], Ascending()] = (0.0, 0.0)

@@ -34,6 +34,8 @@ class ExplainClipCfg:
     """Standard deviation of the Gaussian that smooths the path before it is differentiated [s]."""
     strength: Annotated[float, Range(above=0, greatest=100)] = 1.0
     """Factor of every muscle's force [-]."""
+    strength_set: str = "own"
+    """How strong the muscles are before that: own, as the body has them, or a set of cfg/strength: athlete."""
     out: Annotated[Path | None, Output()] = None
     """Folder for figures (.json), everything (.npz), OpenSim tables (.sto) and plots (.png)."""
 

@@ -16,6 +16,7 @@ from msemu.control.static_optimization import StaticOptimizationCfg, optimize
 from msemu.control.weakness import Weakness, find_weaknesses
 from msemu.errors import MsemuError
 from msemu.models import load_body
+from msemu.models.strength.sets import with_strength
 from msemu.motion.library.task_clips import load_clip
 from msemu.muscle.parameters import MuscleParameters
 from msemu.schema import TaskCfg
@@ -30,11 +31,11 @@ def static_optimization(args: ExplainClipCfg) -> None:
     if args.objective == "power" and args.power != ExplainClipCfg.power:
         raise MsemuError("--power is the exponent of the objective activation; leave one of both out")
     settings = StaticOptimizationCfg(objective=args.objective, power=args.power, level=args.muscle)
-    body = load_body(args.body, args.body_path)
+    body = with_strength(load_body(args.body, args.body_path), args.strength_set)
     clip = with_progress(load_clip)(TaskCfg(body=args.body, motion=args.clip), body)
     movement = differentiate(body, clip, args.smoothing_s)
     parameters = scaled_strength(MuscleParameters.of(body.model), args.strength)
-    title = f"{clip.name or args.clip} on {body.name}"
+    title = f"{clip.name or args.clip} on {body.name}, strength set {args.strength_set}"
     with progress(title, transient=True) as on_frame:
         result = optimize(body, movement, settings, parameters, on_frame)
 

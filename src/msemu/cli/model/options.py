@@ -115,3 +115,15 @@ class CalibrateCfg(BodyCfg):
     """Architecture of your own (.yaml) that goes over the published one, see docs/understand/calibration.md."""
     output: Annotated[Path | None, Output((".csv",)), tyro.conf.arg(metavar="FILE")] = None
     """Write a parameter file (.csv) for --sim.muscle.parameter-file."""
+
+
+@dataclass
+class StrengthCfg(BodyCfg):
+    """Show moment arms and greatest isometric joint moments over the range, beside published ones.
+
+    The moments are those of the body's own muscles at full activation, antagonists silent. What is published stands in
+    cfg/anthropometry/strength.yaml and moment_arms.yaml, with its sources.
+    """
+
+    strength_set: str = "own"
+    """How strong the muscles are: own, as the body has them, or a set of cfg/strength: athlete."""

@@ -12,6 +12,7 @@ from msemu.cli.motion.options import CheckCfg, RepairCfg
 from msemu.console import findings_table, progress, write_json
 from msemu.findings import count, summary
 from msemu.models import Body, load_body
+from msemu.models.strength.sets import with_strength
 from msemu.motion.clip import MotionClip
 from msemu.motion.repair.repair import Repair, RepairedStance
 from msemu.motion.repair.repair import repair as repair_clip
@@ -23,10 +24,12 @@ _LEFT_ALONE = "at the ends, too close to others, supported or beyond repair"
 def check(args: CheckCfg) -> None:
     """Check a clip and show what was found; leave with exit code 1 when there are errors."""
     clip, body = _load(args.clip, args.body, args.body_path)
+    body = with_strength(body, args.strength_set)
     console = Console()
     with console.status(f"checking {args.clip}"):
         report = check_clip(body, clip)
-    console.print(findings_table(escape(f"{clip.name or 'clip'} on {clip.body}"), report.findings))
+    title = f"{clip.name or 'clip'} on {clip.body}, strength set {args.strength_set}"
+    console.print(findings_table(escape(title), report.findings))
     console.print(summary(report.findings))
     tips = remedies(report.findings, clip.quality)
     for line in tips:
@@ -39,7 +42,8 @@ def check(args: CheckCfg) -> None:
             console.print(f"picture: {path}", soft_wrap=True)
     if args.json:
         findings = [finding.facts() for finding in report.findings]
-        write_json(args.json, {"figures": report.figures, "findings": findings, "try": tips})
+        facts = {"strength_set": args.strength_set, "figures": report.figures, "findings": findings, "try": tips}
+        write_json(args.json, facts)
     found = count(report.findings)
     if found["error"] or (args.strict and found["warning"]):
         raise SystemExit(1)

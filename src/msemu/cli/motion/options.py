@@ -133,6 +133,8 @@ class CheckCfg(ClipCfg):
 
     html: Annotated[Path | None, Output((".html", ".htm"))] = None
     """Page to write the report to, pictures included."""
+    strength_set: str = "own"
+    """How strong the muscles are: own, as the body has them, or a set of cfg/strength: athlete."""
     png: Annotated[Path | None, Output()] = None
     """Folder to write the pictures to."""
     strict: Annotated[bool, Flag] = False

@@ -1,0 +1,184 @@
+"""Moments of muscles, published figures and strength sets, on a leg whose figures follow from a closed form."""
+
+import dataclasses
+
+import mujoco
+import numpy as np
+import pytest
+import torch
+
+from msemu.config import cfg_file, read_yaml
+from msemu.errors import MsemuError
+from msemu.models import Body, load_body
+from msemu.models.checks.strength import check_strength
+from msemu.models.simulated import simulate
+from msemu.models.strength import moments, sets
+from msemu.models.strength.published import Movement, TorqueCurve, arm_table, strength_table
+from msemu.muscle.overrides import configured_parameters
+from msemu.schema import MuscleCfg, SimCfg
+
+FORCE_N, ARM_M = 1000.0, 0.04
+CURVE = TorqueCurve(share=0.1, sd=0.02, width=1.0, optimum_rad=0.5)
+EXTENSION = Movement(joints={"knee_angle_r": -1}, angles_deg=(30.0,), men=CURVE)
+
+
+@pytest.fixture(scope="module")
+def body() -> Body:
+    """MyoLegs."""
+    return load_body("myolegs")
+
+
+def test_a_curve_has_its_peak_at_its_optimum_and_falls_as_a_cosine():
+    weight_height = 80 * 9.81 * 1.7
+    torque = CURVE.torque(np.degrees([0.5, 0.5 + np.pi / 3]), 80, 1.7)
+    np.testing.assert_allclose(torque, [0.1 * weight_height, 0.05 * weight_height])
+    assert CURVE.torque(np.degrees(np.array([0.5])), 80, 1.7, 2) == pytest.approx(0.14 * weight_height)
+
+
+def one_joint() -> Body:
+    """A hinge with a muscle at a constant moment arm: its tendon runs round a cylinder on the hinge's axis."""
+    spec = mujoco.MjSpec.from_string(f"""
+        <mujoco><worldbody><body name="thigh"><freejoint/><geom size="0.05" mass="1"/>
+          <geom name="pulley" type="cylinder" size="{ARM_M} 0.05" euler="90 0 0" contype="0" conaffinity="0"/>
+          <site name="front" pos="0.2 0 0"/><site name="top" pos="0.01 0 0.3"/>
+          <body name="shank"><joint name="knee_angle_r" axis="0 1 0" range="-30 30"/><geom size="0.05" mass="1"/>
+          <site name="low" pos="0.01 0 -0.3"/></body></body></worldbody>
+        <tendon><spatial name="t"><site site="top"/><geom geom="pulley" sidesite="front"/><site site="low"/></spatial>
+        </tendon>
+        <actuator><muscle name="m_r" tendon="t" force="{FORCE_N}" range="0.75 1.05" lengthrange="0.1 1.1"/></actuator>
+        </mujoco>""")
+    model, legs = spec.compile(), load_body("myolegs")
+    return dataclasses.replace(
+        legs,
+        model=model,
+        spec=spec,
+        neutral_qpos=model.qpos0.copy(),
+        joint_names=("knee_angle_r",),
+        independent_joints=np.array([0]),
+        couplings=type(legs.couplings).of(model),
+        muscle_names=("m_r",),
+    )
+
+
+def test_the_moment_of_one_muscle_is_force_times_radius_times_its_curve():
+    single = one_joint()
+    poses = moments.poses_at(single, "knee_angle_r", np.array([-20.0, 0.0, 20.0]), {})
+    arms, forces = moments.arms_and_forces(single, poses, "knee_angle_r")
+    np.testing.assert_allclose(np.abs(arms), ARM_M, atol=1e-6)
+    data = mujoco.MjData(single.model)
+    for pose, force in zip(poses, forces[:, 0], strict=True):
+        data.qpos[:], data.act[:] = pose, 1.0
+        mujoco.mj_forward(single.model, data)
+        passive = mujoco.mju_muscleBias(
+            data.actuator_length[0],
+            single.model.actuator_lengthrange[0],
+            single.model.actuator_acc0[0],
+            single.model.actuator_biasprm[0, :9],
+        )
+        assert force == pytest.approx(-(data.actuator_force[0] - passive), rel=1e-9)
+    sign = int(np.sign(arms[0, 0]))
+    toward = dataclasses.replace(EXTENSION, joints={"knee_angle_r": sign})
+    away = dataclasses.replace(EXTENSION, joints={"knee_angle_r": -sign})
+    angles = np.array([-20.0, 0.0, 20.0])
+    np.testing.assert_allclose(moments.muscle_moments(single, toward, angles), np.abs(arms) * forces)
+    assert not moments.muscle_moments(single, away, angles).any()
+
+
+def test_moment_arms_are_what_the_length_changes_by(body):
+    angles = np.array([20.0, 60.0, 100.0])
+    arms, _ = moments.arms_and_forces(body, moments.poses_at(body, "knee_angle_r", angles, {}), "knee_angle_r")
+    step = np.degrees(1e-4)
+    lengths = [
+        np.stack([length for length, _ in moments.paths_along(body.model, poses)])
+        for poses in (moments.poses_at(body, "knee_angle_r", angles + sign * step, {}) for sign in (-1, 1))
+    ]
+    np.testing.assert_allclose(arms, (lengths[0] - lengths[1]) / 2e-4, atol=2e-6)
+
+
+def test_every_published_muscle_and_joint_is_in_the_body(body):
+    table = arm_table().arms_mm
+    assert set(table) <= set(body.joint_names)
+    assert all(muscle in body.muscle_names for muscles in table.values() for muscle in muscles)
+    assert len(moments.arm_figures(body)) == sum(len(row) for muscles in table.values() for row in muscles.values())
+
+
+def test_the_check_names_a_moment_arm_and_a_strength_that_are_unlike_those_of_adults(body):
+    spec = body.spec.copy()
+    spec.site("psoas_r-P3").pos += np.array([-0.02, 0.0, 0.0])
+    for muscle in spec.actuators:
+        if muscle.name.startswith("vas") or muscle.name.startswith("recfem"):
+            muscle.gainprm[2] *= 0.1
+    findings = check_strength(dataclasses.replace(body, spec=spec, model=spec.compile()))
+    said = {(finding.check, finding.subject): finding.message for finding in findings}
+    assert "psoas_r" in said["moment arm", "hip_flexion_r"] and "published 24" in said["moment arm", "hip_flexion_r"]
+    assert "psoas_r" not in "".join(finding.message for finding in check_strength(body))
+    value, low = (
+        said["strength", "knee extension"].split(" N m")[0],
+        strength_table().range("knee extension", np.array([60.0]), 75),
+    )
+    assert float(value) < low[0]
+
+
+def test_a_set_makes_what_is_weak_as_strong_as_it_says_and_leaves_the_rest(body, monkeypatch):
+    own = {
+        figure.angle_deg: figure.value
+        for figure in moments.strength_figures(body)
+        if figure.subject == "knee extension"
+    }
+    peaks = {"knee extension": 2 * max(own.values()) / body.mass, "ankle dorsiflexion": 0.1}
+    monkeypatch.setattr(sets, "read_yaml", lambda path: peaks)
+    strong = sets.with_strength(body, "athlete")
+    movement = strength_table().movements["knee extension"]
+    angles = np.linspace(*np.degrees(body.model.joint("knee_angle_r").range), 7)
+    reached = moments.muscle_moments(strong, movement, angles).sum(axis=1).max()
+    assert reached == pytest.approx(peaks["knee extension"] * body.mass, rel=1e-3)
+    factor = strong.model.actuator_gainprm[:, 2] / body.model.actuator_gainprm[:, 2]
+    np.testing.assert_allclose(factor, strong.model.actuator_biasprm[:, 2] / body.model.actuator_biasprm[:, 2])
+    by_name = dict(zip(body.muscle_names, factor, strict=True))
+    assert by_name["vaslat_r"] == by_name["vaslat_l"] == by_name["recfem_r"] > 1.5
+    assert by_name["tibant_r"] == by_name["soleus_r"] == 1.0
+
+
+def test_forces_of_a_parameter_file_grow_alike(body, monkeypatch, tmp_path):
+    monkeypatch.setattr(sets, "strength_factors", lambda body, name: np.linspace(1.0, 2.0, body.num_muscles))
+    strong = sets.with_strength(body, "athlete")
+    file = tmp_path / "mine.yaml"
+    file.write_text("vaslat_l: {max_isometric_force: 3000}\nvasmed_l: {optimal_fiber_length: 0.1}\n")
+    found = configured_parameters(strong.model, MuscleCfg(parameter_file=file)).max_isometric_force
+    factors = dict(zip(body.muscle_names, np.linspace(1.0, 2.0, body.num_muscles), strict=True))
+    by_name = dict(zip(body.muscle_names, found, strict=True))
+    own = dict(zip(body.muscle_names, body.model.actuator_gainprm[:, 2], strict=True))
+    assert by_name["vaslat_l"] == pytest.approx(3000 * factors["vaslat_l"])
+    assert by_name["vasmed_l"] == pytest.approx(own["vasmed_l"] * factors["vasmed_l"])
+
+
+@pytest.mark.parametrize("level", ["mujoco", "rigid", "elastic"])
+def test_the_muscles_of_a_simulation_pull_as_the_set_says(body, monkeypatch, level):
+    monkeypatch.setattr(sets, "strength_factors", lambda body, name: np.full(body.num_muscles, 1.5))
+    forces = []
+    for name in ("own", "athlete"):
+        cfg = SimCfg(device="cpu", muscle=MuscleCfg(level=level, strength_set=name))
+        sim = simulate(body, 1, cfg)
+        standing = torch.from_numpy(body.neutral_qpos[None])
+        still, full = torch.zeros(1, body.model.nv), torch.full((1, body.num_muscles), 0.5)
+        sim.reset(torch.ones(1, dtype=torch.bool), standing, still, full)
+        forces.append(sim.read_muscles().active_force[0].numpy().copy())
+    pulling = forces[0] > 1.0
+    assert pulling.sum() > 40
+    np.testing.assert_allclose(forces[1][pulling], 1.5 * forces[0][pulling], rtol=1e-4)
+
+
+def test_the_own_set_is_the_body_and_an_unknown_one_is_named(body):
+    assert sets.with_strength(body, "own") is body
+    with pytest.raises(MsemuError, match=r"no strength set 'athlet'.*athlete"):
+        sets.with_strength(body, "athlet")
+    strong = dataclasses.replace(body, strength_set="athlete")
+    assert sets.with_strength(strong, "athlete") is strong
+    with pytest.raises(MsemuError, match="has the strength set 'athlete' already"):
+        sets.with_strength(strong, "own")
+
+
+def test_sets_speak_of_published_movements():
+    for name in sets.strength_sets():
+        if name != sets.OWN:
+            assert read_yaml(cfg_file("strength", name)).keys() <= strength_table().movements.keys()
