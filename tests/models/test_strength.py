@@ -62,7 +62,7 @@ def one_joint() -> Body:
 
 def test_the_moment_of_one_muscle_is_force_times_radius_times_its_curve():
     single = one_joint()
-    poses = moments.poses_at(single, "knee_angle_r", np.array([-20.0, 0.0, 20.0]), {})
+    poses = moments.poses_at(single, "knee_angle_r", np.array([0.0, 10.0, 20.0]), {})
     arms, forces = moments.arms_and_forces(single, poses, "knee_angle_r")
     np.testing.assert_allclose(np.abs(arms), ARM_M, atol=1e-6)
     data = mujoco.MjData(single.model)
@@ -79,7 +79,7 @@ def test_the_moment_of_one_muscle_is_force_times_radius_times_its_curve():
     sign = int(np.sign(arms[0, 0]))
     toward = dataclasses.replace(EXTENSION, joints={"knee_angle_r": sign})
     away = dataclasses.replace(EXTENSION, joints={"knee_angle_r": -sign})
-    angles = np.array([-20.0, 0.0, 20.0])
+    angles = np.array([0.0, 10.0, 20.0])
     np.testing.assert_allclose(moments.muscle_moments(single, toward, angles), np.abs(arms) * forces)
     assert not moments.muscle_moments(single, away, angles).any()
 
@@ -104,14 +104,14 @@ def test_every_published_muscle_and_joint_is_in_the_body(body):
 
 def test_the_check_names_a_moment_arm_and_a_strength_that_are_unlike_those_of_adults(body):
     spec = body.spec.copy()
-    spec.site("psoas_r-P3").pos += np.array([-0.02, 0.0, 0.0])
+    spec.site("glmin1_r-P1").pos += np.array([-0.05, 0.0, 0.0])
     for muscle in spec.actuators:
         if muscle.name.startswith("vas") or muscle.name.startswith("recfem"):
             muscle.gainprm[2] *= 0.1
     findings = check_strength(dataclasses.replace(body, spec=spec, model=spec.compile()))
     said = {(finding.check, finding.subject): finding.message for finding in findings}
-    assert "psoas_r" in said["moment arm", "hip_flexion_r"] and "published 24" in said["moment arm", "hip_flexion_r"]
-    assert "psoas_r" not in "".join(finding.message for finding in check_strength(body))
+    assert "glmin1_r -" in said["moment arm", "hip_flexion_r"]
+    assert "glmin1_r" not in "".join(finding.message for finding in check_strength(body))
     value, low = (
         said["strength", "knee extension"].split(" N m")[0],
         strength_table().range("knee extension", np.array([60.0]), 75),
@@ -135,7 +135,8 @@ def test_a_set_makes_what_is_weak_as_strong_as_it_says_and_leaves_the_rest(body,
     factor = strong.model.actuator_gainprm[:, 2] / body.model.actuator_gainprm[:, 2]
     np.testing.assert_allclose(factor, strong.model.actuator_biasprm[:, 2] / body.model.actuator_biasprm[:, 2])
     by_name = dict(zip(body.muscle_names, factor, strict=True))
-    assert by_name["vaslat_r"] == by_name["vaslat_l"] == by_name["recfem_r"] > 1.5
+    assert [by_name[name] for name in ("vaslat_l", "recfem_r")] == pytest.approx([by_name["vaslat_r"]] * 2)
+    assert by_name["vaslat_r"] > 1.5
     assert by_name["tibant_r"] == by_name["soleus_r"] == 1.0
 
 
