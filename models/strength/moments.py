@@ -89,7 +89,7 @@ def strength_figures(body: Body) -> list[Figure]:
         joint = joint_of(body, movement)
         if joint is None:
             continue
-        angles = _within(body, joint, np.array(movement.angles_deg, float))
+        angles = within(body, joint, np.array(movement.angles_deg, float))
         moments = muscle_moments(body, movement, angles).sum(axis=1)
         low, high = table.range(name, angles, body.mass)
         figures += [
@@ -105,7 +105,7 @@ def arm_figures(body: Body) -> list[Figure]:
     for joint, muscles in table.arms_mm.items():
         if joint not in body.joint_names:
             continue
-        angles = _within(body, joint, np.array(sorted({angle for row in muscles.values() for angle in row}), float))
+        angles = within(body, joint, np.array(sorted({angle for row in muscles.values() for angle in row}), float))
         poses = poses_at(body, joint, angles, {})
         arms, _ = arms_and_forces(body, poses, joint)
         for muscle, row in muscles.items():
@@ -127,6 +127,7 @@ def muscle_lines(body: Body, muscle: str) -> list[int]:
     return [names.index(muscle)] if muscle in names else []
 
 
-def _within(body: Body, joint: str, angles_deg: np.ndarray) -> np.ndarray:
+def within(body: Body, joint: str, angles_deg: np.ndarray) -> np.ndarray:
+    """Return the angles that are in the range of a joint [deg]."""
     low, high = np.degrees(body.model.jnt_range[1 + body.joint_names.index(joint)])
     return angles_deg[(angles_deg >= low - 1e-6) & (angles_deg <= high + 1e-6)]

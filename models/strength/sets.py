@@ -8,14 +8,12 @@ from msemu.config import cfg_file, cfg_names, read_yaml
 from msemu.errors import MsemuError, suggestion
 from msemu.models.body import Body
 from msemu.models.mirror import mirror_names
-from msemu.models.strength.moments import joint_of, muscle_moments
+from msemu.models.strength.moments import joint_of, muscle_moments, within
 from msemu.models.strength.published import strength_table
 
 OWN = "own"
 """The set that leaves a body as it is."""
 _FORCE, _SCALE = 2, 3  # places in the parameters of a muscle
-_STEPS = 7
-"""Angles over the range of a joint."""
 _ROUNDS = 20
 _LEAST_NM = 0.01
 """A muscle that gives less to every movement [N m] belongs to none."""
@@ -51,21 +49,22 @@ def strength_factors(body: Body, name: str) -> np.ndarray:
     """Return the factor of each muscle's force in a set, at least 1, shape [M].
 
     Each muscle belongs to the movement to which it gives most. The muscles of a movement get one factor, so that
-    together, with what those of other movements give to it, they reach the torque of the set at the angle where they
-    are strongest.
+    together, with what those of other movements give to it, they reach the torque of the set at that of the published
+    angles where they are strongest.
     """
     wanted, moments = _movements(body, read_yaml(cfg_file("strength", name)))
     if not len(wanted):
         return np.ones(body.num_muscles)
-    movement = moments.argmax(axis=0)
-    members = (movement == np.arange(len(wanted))[:, None]) & (moments.max(axis=0) > _LEAST_NM)
+    either = np.maximum(moments, moments[:, _images(body)])  # movements of a leg are measured on the right
+    movement = either.argmax(axis=0)
+    members = (movement == np.arange(len(wanted))[:, None]) & (either.max(axis=0) > _LEAST_NM)
     factors = np.ones(len(wanted))
     for _ in range(_ROUNDS):
         given = moments * factors[movement]
         own = (given * members).sum(axis=1)
         missing = wanted - given.sum(axis=1)
         factors = np.maximum(1.0, factors * np.maximum(own + missing, 0.0) / np.maximum(own, 1e-9))
-    return _on_both_sides(body, np.where(members.any(axis=0), factors[movement], 1.0))
+    return np.where(members.any(axis=0), factors[movement], 1.0)
 
 
 def _movements(body: Body, peaks: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -75,15 +74,13 @@ def _movements(body: Body, peaks: dict[str, float]) -> tuple[np.ndarray, np.ndar
         movement = strength_table().movements[name]
         joint = joint_of(body, movement)
         if joint is not None:
-            low, high = np.degrees(body.model.jnt_range[1 + body.joint_names.index(joint)])
-            over_range = muscle_moments(body, movement, np.linspace(low, high, _STEPS))
-            moments.append(over_range[over_range.sum(axis=1).argmax()])
+            at_angles = muscle_moments(body, movement, within(body, joint, np.array(movement.angles_deg, float)))
+            moments.append(at_angles[at_angles.sum(axis=1).argmax()])
             wanted.append(peak * body.mass)
     return np.array(wanted), np.array(moments)
 
 
-def _on_both_sides(body: Body, factors: np.ndarray) -> np.ndarray:
-    """Give each muscle the greater factor of itself and its image: movements of the legs are measured on the right."""
+def _images(body: Body) -> list[int]:
+    """Return the index of each muscle's counterpart on the other side, or its own, [M]."""
     names, pairs = list(body.muscle_names), mirror_names(body.muscle_names)
-    images = [names.index(pairs.get(name, name)) for name in names]
-    return np.maximum(factors, factors[images])
+    return [names.index(pairs.get(name, name)) for name in names]
