@@ -4,6 +4,7 @@ import sys
 
 from msemu.errors import MsemuError
 from msemu.models.body import Body
+from msemu.models.checks.time_step import require_bearable
 from msemu.models.strength.sets import with_strength
 from msemu.schema import SimCfg
 from msemu.sim import LeanModel, Simulation, make_simulation
@@ -13,9 +14,11 @@ def simulate(body: Body, num_envs: int, cfg: SimCfg, seed: int = 0) -> Simulatio
     """Make ``num_envs`` simulations of a body, see `msemu.sim.make_simulation`.
 
     Raises:
-        MsemuError: There is no such engine, device or strength set, or the device cannot hold the environments.
+        MsemuError: There is no such engine, device or strength set, the device cannot hold the environments, or the
+            muscles do not bear the time step.
     """
     body = with_strength(body, cfg.muscle.strength_set)
+    require_bearable(body, cfg)
     lean = _lean(body) if cfg.paths == "exact" else None
     return make_simulation(body.model, num_envs, cfg, seed, body.capacity, lean)
 

@@ -9,6 +9,7 @@ import pytest
 from msemu.models import load_body
 from msemu.models.recipe import load_recipe
 from msemu.muscle.parameters import COLUMNS
+from msemu.schema import LEVELS
 
 
 @pytest.fixture
@@ -41,6 +42,8 @@ def test_info(run, tmp_path):
         14,
     )
     assert len(facts["neutral_landmarks_m"]) == 17
+    assert facts["smooth_timestep_ms"].keys() == facts["longest_timestep_ms"].keys() == set(LEVELS)
+    assert facts["smooth_timestep_ms"]["mujoco"] < 2.0 < facts["longest_timestep_ms"]["mujoco"]
 
 
 def test_a_body_by_the_path_of_its_recipe(run, tmp_path):

@@ -170,7 +170,8 @@ def test_a_signal_leaves_a_usable_checkpoint(train_cfg: TrainCfg, number: signal
     assert process.returncode == 0 and "saved:" in output, output
     run = RunFolder.latest(TASK, Path(train_cfg.runs_dir))
     assert len(run.checkpoints()) > 1
-    open_policy(run, run.checkpoint("last"), 1, "cpu", seed=0)
+    env, _ = open_policy(run, run.checkpoint("last"), 1, "cpu", seed=0, timestep_s=0.004)
+    assert env.sim.model.opt.timestep == 0.004
 
 
 def test_the_tracking_score_counts_failed_time() -> None:

@@ -30,7 +30,8 @@ def evaluate(args: EvalCfg) -> None:
     checkpoint = run.checkpoint(args.checkpoint)
     plots = args.plots or run.plots
     make_folders(plots)
-    env, runner = open_policy(run, checkpoint, args.episodes, pick_device(args.device), args.seed)
+    device = pick_device(args.device)
+    env, runner = open_policy(run, checkpoint, args.episodes, device, args.seed, timestep_s=args.timestep_s)
     frequency = env.cfg.env.control_frequency_hz
     steps = env.max_episode_length if args.seconds is None else max(1, round(args.seconds * frequency))
     env.max_episode_length = steps + 1

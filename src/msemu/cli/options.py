@@ -8,7 +8,7 @@ import tyro
 
 from msemu.console import Input, JsonFile, Output, With, Without
 from msemu.errors import MsemuError
-from msemu.schema.ranges import Count, Range, Seconds, Seed
+from msemu.schema.ranges import Count, Range, Seconds, Seed, TimeStep
 from msemu.viewer import RendererName
 
 
@@ -60,6 +60,8 @@ class EvalCfg(PolicyCfg):
     """Number of episodes, with each clip."""
     seconds: Seconds | None = None
     """Length of an episode [s]; the task's own by default, at most the clip's when it does not repeat."""
+    timestep_s: TimeStep | None = None
+    """Physics time step [s]; that of the run by default. Judge a policy that learned at a longer one at 0.002."""
     json: JsonFile = None
     rollout: Annotated[Path | None, Output((".npz",))] = None
     """Also write one episode, from the first frame of the clip, as data (.npz, see docs/api.md)."""

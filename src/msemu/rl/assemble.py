@@ -63,14 +63,23 @@ def prepare(
 
 
 def open_policy(
-    run: RunFolder, checkpoint: Path, num_envs: int, device: str, seed: int, clips: Sequence[MotionClip] | None = None
+    run: RunFolder,
+    checkpoint: Path,
+    num_envs: int,
+    device: str,
+    seed: int,
+    clips: Sequence[MotionClip] | None = None,
+    timestep_s: float | None = None,
 ) -> tuple[MotionTrackingEnv, Runner]:
     """Load a trained policy beside an environment of its task, without any assistive wrench.
 
-    It follows all clips of the run unless some are given; ``device`` is that of the networks.
+    It follows all clips of the run unless some are given, with the run's physics step unless ``timestep_s`` is;
+    ``device`` is that of the networks.
     """
     cfg: TrainCfg = replace(run.load_config(), num_envs=num_envs)
     cfg.env.assist = AssistCfg()
+    if timestep_s is not None:
+        cfg.sim = replace(cfg.sim, timestep_s=timestep_s)
     body = run.load_body(cfg)
     env = make_env(run.task, cfg, body, clips or run.load_clips(), seed)
     runner = find_runner(cfg.agent)(env, cfg.agent, None, device)

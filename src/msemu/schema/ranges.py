@@ -87,6 +87,8 @@ NotNegative = Annotated[float, Range(0)]
 Fraction = Annotated[float, Range(0, 1)]
 Seconds = Annotated[float, Range(above=0, greatest=3600)]
 """A length of time, up to an hour [s]."""
+TimeStep = Annotated[float, Range(above=0, greatest=0.1)]
+"""A physics step [s]."""
 Seed = Annotated[int, Range(0, 2**63 - 1)]
 Count = Annotated[int, Range(1, 1_000_000)]
 Step = Annotated[int, Range(0, 10**12)]

@@ -20,6 +20,7 @@ from msemu.schema.ranges import (
     Seed,
     Step,
     Threads,
+    TimeStep,
 )
 from msemu.schema.terms import ObservationTermCfg, RewardTermCfg, TerminationTermCfg
 
@@ -57,7 +58,7 @@ class SimCfg:
     """Where the bodies are simulated: cpu, cuda, cuda:1 ...; auto takes CUDA when there is one."""
     engine: Engine = "auto"
     """Physics engine: mujoco (C, on the CPU) or warp (MuJoCo Warp, for CUDA); auto takes the one for the device."""
-    timestep_s: Annotated[float, Range(above=0, greatest=0.1)] = 0.002
+    timestep_s: TimeStep = 0.002
     """Physics time step [s]."""
     muscle: MuscleCfg = field(default_factory=MuscleCfg)
     """In a YAML file also the name of a file in cfg/muscle (mujoco, rigid, elastic ...), or of one of yours."""

@@ -14,9 +14,11 @@ from msemu.findings import count, summary
 from msemu.models import LANDMARKS, Body, list_bodies, load_body
 from msemu.models.anatomy.person import stature
 from msemu.models.checks.body import check_body
+from msemu.models.checks.time_step import TimeStepLimit
 from msemu.models.poses import at_pose
 from msemu.models.recipe import load_recipe
 from msemu.models.sources import Source
+from msemu.schema import LEVELS, MuscleCfg
 
 
 def show_list(args: ListCfg) -> None:
@@ -81,9 +83,19 @@ def describe(body: Body) -> dict[str, Any]:
         "independent_joints": len(body.independent_joints),
         "muscles": body.num_muscles,
         "inert_muscles": len(body.inert_muscles),
+        **_time_steps(body),
         "strongest_muscle_n": round(float(model.actuator_gainprm[:, 2].max()), 1),
         "contact_geoms": {name: len(geoms) for name, geoms in body.contact_regions.items()},
         "neutral_landmarks_m": {
             name: (data.site(f"landmark/{name}").xpos.round(3) + 0.0).tolist() for name in LANDMARKS
         },
+    }
+
+
+def _time_steps(body: Body) -> dict[str, dict[str, float]]:
+    """Return the longest physics steps [ms] without chatter and without a blow-up at full activation, by level."""
+    limits = {level: TimeStepLimit.of(body, MuscleCfg(level=level)) for level in LEVELS}
+    return {
+        "smooth_timestep_ms": {level: round(1e3 * limit.smooth_s, 3) for level, limit in limits.items()},
+        "longest_timestep_ms": {level: round(1e3 * limit.longest_s, 1) for level, limit in limits.items()},
     }
