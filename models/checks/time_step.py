@@ -18,6 +18,8 @@ from msemu.schema import MuscleCfg, SimCfg
 
 _SLOW = 1e-5
 """Speed at which the slope of a force is taken [vmax]."""
+_TENDON_SOFTNESS = 1.3
+"""How much longer a step is borne where a tendon softens the jolt, at least (docs/lab/time_step.md)."""
 _TINY = 1e-12
 
 
@@ -42,7 +44,7 @@ class TimeStepLimit:
 
     @classmethod
     def of(cls, body: Body, muscle: MuscleCfg, max_joint_speed: float = SimCfg.max_joint_speed) -> TimeStepLimit:
-        """Estimate it; a fiber with a state counts as the level that stands in for it, which is stiffer.
+        """Estimate it; a fiber with a state counts as the level that stands in for it, on a soft tendon.
 
         Raises:
             MsemuError: The muscles of the body or their parameter file cannot be read.
@@ -67,6 +69,7 @@ class TimeStepLimit:
         push = 0.5 * np.abs(arms @ modes).T @ rise(1.0)
         swing = np.abs(reduction @ modes)[6:] * body.is_hinge[:, None]
         longest = np.maximum(smooth, max_joint_speed / np.maximum(0.5 * push * swing.max(0), _TINY))
+        longest *= _TENDON_SOFTNESS if LEVELS[muscle.level].approximation else 1.0
         first = int(longest.argmin())
         return cls(float(smooth.min()), float(longest[first]), body.joint_names[int(swing[:, first].argmax())])
 
