@@ -87,7 +87,7 @@ def require_bearable(body: Body, cfg: SimCfg) -> None:
         raise MsemuError(
             f"sim.timestep_s of {cfg.timestep_s:g} s: muscles of the level {cfg.muscle.level} at full activation would"
             f" shake {limit.joint} of {body.name} faster than sim.max_joint_speed, {cfg.max_joint_speed:g} rad/s; take"
-            f" {limit.longest_s:.2g} s at most, {body.model.opt.timestep:g} s is usual"
+            f" {1e-4 * int(1e4 * limit.longest_s):.4g} s at most, {body.model.opt.timestep:g} s is usual"
         )
 
 
