@@ -32,8 +32,9 @@ def test_clips_are_prepared_by_processes(tmp_path: Path, capsys: pytest.CaptureF
     run = figures["run"]["clip"]
     assert run["repair_residual_after"] < 0.5 * run["repair_residual_before"]
     assert run["error_mean_cm"] > figures["run"]["retargeted"]["error_mean_cm"]
-    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
-    assert [row.split("|")[1].strip() for row in rows] == ["clip", "walk", "run"]
+    rows = [line.split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert [row[1].strip() for row in rows] == 2 * ["clip", "walk", "run"]  # figures, then angles
+    assert all(row[9].strip() == "" for row in rows[4:])  # no angles of its own: nothing about the ankle
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
 """The repair of stance: its parts against references, and a body that leans too far."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from command_line import run
 from scipy.optimize import nnls
 from scipy.spatial.transform import Rotation
 
+from msemu.analysis.plausibility.check import check_clip
 from msemu.models import Body
 from msemu.models.geoms import friction_pyramid
 from msemu.models.poses import at_pose
@@ -15,8 +19,8 @@ from msemu.motion.quality import limit_excess
 from msemu.motion.repair.banded import NormalEquations
 from msemu.motion.repair.cone import cone_distance
 from msemu.motion.repair.contacts import Contacts
-from msemu.motion.repair.repair import Repair, repair
-from msemu.motion.support import edge_wrenches
+from msemu.motion.repair.repair import Repair, RepairedStance, repair
+from msemu.motion.support import Stance, edge_wrenches
 
 FPS = 50.0
 
@@ -36,7 +40,7 @@ def test_distance_from_a_cone_is_that_of_least_squares_when_the_barrier_is_low()
     expected = [nnls(frame[there].T, wanted)[1] if there.any() else np.linalg.norm(wanted)
                 for wanted, frame, there in zip(wrench, edges, exists, strict=True)]  # fmt: skip
     np.testing.assert_allclose(np.linalg.norm(found.missing, axis=1), expected, rtol=0.03)
-    np.testing.assert_allclose(found.missing, wrench - np.einsum("ke,kei->ki", found.shares, edges), atol=1e-6)
+    np.testing.assert_allclose(found.missing, wrench - np.einsum("ke,kei->ki", found.shares, edges), atol=1e-3)
     assert (found.shares[exists] > 0.0).all() and (found.shares[~exists] == 0.0).all()
 
 
@@ -82,7 +86,7 @@ def test_a_foot_that_hovers_keeps_touching_until_it_is_off(legs: Body) -> None:
     path = standing(legs, 9)
     path[:, 2] += [0.015, 0.005, 0.015, 0.015, 0.03, 0.03, 0.03, 0.015, 0.015]
     contacts = Contacts(legs, path, cyclic=False)
-    assert contacts.touching.any(axis=1).tolist() == [True] * 5 + [False] * 4  # one frame before and after
+    assert contacts.touching.any(axis=1).tolist() == [False, True, True, True] + [False] * 5
     lowest = contacts.points(path)[0][..., 2].min(axis=1)
     np.testing.assert_allclose(lowest, lowest_height(legs, path), atol=1e-9)
 
@@ -129,6 +133,15 @@ def test_a_bow_is_made_one_that_feet_can_carry(bowed: Repair) -> None:
     assert bowed.clip.quality["repair_stance_median_after"] == stance.after.median
 
 
+def test_the_check_names_a_stance_that_feet_cannot_carry(legs: Body, bowed: Repair) -> None:
+    found = [finding for finding in check_clip(legs, bowed.original).findings if finding.check == "stance"]
+    (stance,) = bowed.stances
+    assert [(finding.severity, finding.subject) for finding in found] == [("warning", "frames 2 to 27")]
+    assert found[0].value == pytest.approx(stance.before.median)
+    assert f"{stance.before.most:.2f} at most" in found[0].message
+    assert not [finding for finding in check_clip(legs, bowed.clip).findings if finding.check == "stance"]
+
+
 def test_feet_couplings_and_limits_stay_in_a_repaired_bow(legs: Body, bowed: Repair) -> None:
     before, after = bowed.original.qpos, bowed.clip.qpos
     np.testing.assert_allclose(sole_heights(legs, after), sole_heights(legs, before), atol=0.003)
@@ -138,14 +151,23 @@ def test_feet_couplings_and_limits_stay_in_a_repaired_bow(legs: Body, bowed: Rep
     assert limit_excess(legs, after, legs.independent_joints).max() < 0.005
 
 
-def test_a_stance_that_would_have_to_be_elsewhere_is_named(legs: Body) -> None:
-    path = standing(legs, 12)
-    leans = as_clip(legs, turned(legs, path, np.full(12, np.radians(30.0)), np.zeros(3)))
-    leans.qpos[:, 2] -= lowest_height(legs, leans.qpos)
-    result = repair(legs, leans, kind="contact")
-    (stance,) = result.stances
-    assert "frames 2 to 9: contacts leave" in stance.complaint and "(0.1 is good)" in stance.complaint
-    assert stance.after.median > 0.3
+@pytest.mark.parametrize(("usual", "worst"), [(0.2, 0.2), (0.05, 0.4)])
+def test_a_stance_that_keeps_too_much_is_named_with_frame_and_figure(usual: float, worst: float) -> None:
+    residual = np.full(9, usual)
+    residual[3] = worst
+    stance = RepairedStance(Stance(5, 13, np.ones(9)), Stance(5, 13, residual))
+    assert f"frames 5 to 13: contacts leave {usual:.2f} body weights in the median (0.1 is good)" in stance.complaint
+    assert stance.complaint.endswith(f"{worst:.2f} at frame {8 if worst > usual else 5} (0.3 is good)")
+
+
+def test_the_command_repairs_what_is_asked_for(legs: Body, tmp_path: Path) -> None:
+    as_clip(legs, standing(legs, 8)).save(tmp_path / "standing.npz")
+    stood = run("motion", "repair", tmp_path / "standing.npz", "--repair", "contact", "-o", tmp_path / "out.npz")
+    assert stood.returncode == 0, stood.stderr
+    assert "frames with contact" in stood.stdout and "2 to 5" in stood.stdout
+    assert "repair_stance_median_after" in MotionClip.load(tmp_path / "out.npz").quality
+    wrong = run("motion", "repair", tmp_path / "standing.npz", "--repair", "contacts", "-o", tmp_path / "two.npz")
+    assert wrong.returncode == 2 and "contacts" in wrong.stderr
 
 
 def test_a_clip_of_few_frames_is_returned(legs: Body) -> None:

@@ -13,7 +13,7 @@ from msemu.models import Body
 from msemu.models.poses import at_pose
 from msemu.motion.clip import MotionClip
 from msemu.motion.geometry import region_heights
-from msemu.motion.support import NEAR_M, support
+from msemu.motion.support import NEAR_M, Support, find_stances, support
 
 FRAMES, FPS = 40, 50.0
 
@@ -105,3 +105,14 @@ def test_a_clip_of_few_frames_has_no_figure(legs: Body) -> None:
         assert not check_clip(legs, replace(clip, qpos=clip.qpos[:frames], qvel=clip.qvel[:frames])).findings
     with pytest.raises(MsemuError, match="2 frames; a check needs 3"):
         check_clip(legs, replace(clip, qpos=clip.qpos[:2], qvel=clip.qvel[:2]))
+
+
+def test_phases_with_contact_are_found_across_the_seam() -> None:
+    touches = np.array([1, 1, 0, 0, 1, 1, 1, 0, 1], dtype=bool)
+    force = np.zeros((9, 3))
+    force[:, 2] = np.arange(9)
+    missing = Support(force, np.zeros((9, 3)), touches)
+    found = [(each.first, each.last, each.worst, each.most) for each in find_stances(missing, 0, cyclic=True)]
+    assert found == [(4, 6, 6, 6.0), (8, 10, 8, 8.0)]
+    found = [(each.first, each.last, each.worst, each.median) for each in find_stances(missing, 2, cyclic=False)]
+    assert found == [(2, 3, 3, 0.5), (6, 8, 8, 5.0), (10, 10, 10, 8.0)]
