@@ -363,7 +363,7 @@ def test_files_that_do_not_fit_the_clips_are_named(
 
 
 def test_the_examples_of_the_guide_hold(legs: Body, march: MotionClip, tmp_path: Path) -> None:
-    guide = (ROOT / "docs" / "adversarial.md").read_text()
+    guide = (ROOT / "docs/understand/adversarial.md").read_text()
     section = guide.partition("## Following measured")[2].partition("\n## ")[0]
     agent, task = (block.partition("```")[0] for block in section.split("```yaml\n")[1:])
     (tmp_path / "my_add.yaml").write_text(agent)

@@ -147,7 +147,7 @@ def test_an_evaluation_and_a_recording_hold_what_the_muscles_do(
     assert evaluation.peak_muscle_power_w == errors.muscles.power_w.max() > evaluation.muscle_power_w
     assert 0.05 < evaluation.activation < 0.4 and 0.001 < evaluation.tendon_strain < 0.1
 
-    recording = record(env, policy, 3, "a test")
+    recording = record(env, policy, 3, "a test").recording(env.body)
     assert not np.array_equal(recording.fiber_length[0], recording.fiber_length[1]), "frames share their memory"
     np.testing.assert_array_equal(recording.fiber_length[-1], env.sim.read_muscles().fiber_length[0])
     levels = {name: pick_coloring(recording, name).levels(recording) for name in COLORINGS}

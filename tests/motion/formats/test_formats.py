@@ -403,7 +403,7 @@ def test_trc_export_brings_the_movement_back(legs, march_once, tmp_path):
     x, y, z = positions[:, LANDMARKS.index("knee_l")].T
     np.testing.assert_allclose(markers["knee_l"], np.column_stack([x, z, -y]), atol=1e-6)
     result = retarget(legs, read_source(tmp_path / "a.trc"))
-    assert result.quality["error_mean_cm"] < 0.6
+    assert result.quality["error_mean_cm"] < 0.62
     knee = 7 + march_once.joint_names.index("knee_angle_r")
     assert np.degrees(np.abs(result.qpos[3:-3, knee] - march_once.qpos[3:-3, knee]).mean()) < 3.0
 
