@@ -21,7 +21,7 @@ MEAN_ERROR_CM = {
     ("myofullbody", "cartwheel"): 1.01,
     ("myofullbody", "backflip"): 1.06,
     ("myofullbody", "spinkick"): 0.94,
-    ("myofullbody", "jump"): 0.55,
+    ("myofullbody", "jump"): 0.62,
     ("ms_human_700", "cartwheel"): 1.08,
     ("ms_human_700", "backflip"): 0.95,
     ("ms_human_700", "spinkick"): 1.27,
