@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -84,6 +85,16 @@ class Body:
             landmark_quaternions=np.array([lean.parts.orientation(body, turn) for body, _, turn in frames]),
             contact_regions={region: lean.geom[geoms] for region, geoms in self.contact_regions.items()},
         )
+
+    def poses(self, joints: Mapping[str, np.ndarray | float], base: np.ndarray | None = None) -> np.ndarray:
+        """Return poses with named joints at values [rad or m], shape [N] or one for all, as shape [N, nq].
+
+        Coupled joints follow; all others are as in the pose ``base``, by default the neutral one.
+        """
+        qpos = np.tile(self.neutral_qpos if base is None else base, (max(map(np.size, joints.values())), 1))
+        for name, values in joints.items():
+            qpos[:, 7 + self.joint_names.index(name)] = values
+        return self.couplings.project(qpos)
 
     @property
     def independent_dofs(self) -> np.ndarray:

@@ -79,11 +79,8 @@ def _sweep(body: Body, parameters: MuscleParameters, published: PublishedMoments
     moment = published.moments[joint]
     angles = np.linspace(*moment.swept_deg, _NUM_ANGLES)
     poses = [moment.others_deg | {joint: float(angle)} for angle in angles]
-    qpos = np.tile(body.neutral_qpos, (len(poses), 1))
-    for row, pose in zip(qpos, poses, strict=True):
-        for name, angle in pose.items():
-            row[7 + body.joint_names.index(published.joints[name])] = np.radians(angle)
-    qpos = body.couplings.project(qpos)
+    joints = {published.joints[name]: np.radians([pose[name] for pose in poses]) for name in poses[0]}
+    qpos = body.poses(joints)
     dof = 6 + body.joint_names.index(published.joints[joint])
     return PassiveMoment(
         joint=published.joints[joint],

@@ -39,21 +39,15 @@ def check_wraps(body: Body) -> list[Finding]:
 def _jumps(body: Body, pose: np.ndarray, joint: int) -> Iterator[tuple[int, float, str]]:
     """Yield the tendons that jump when a joint goes through its range, how far [m], and where."""
     low, high = body.model.jnt_range[scalar_joints(body.model)[joint]]
-    values = np.linspace(low, high, _STEPS)
-    steps = np.diff(tendon_lengths(body.model, _swept(body, pose, joint, values)), axis=0)
+    values, name = np.linspace(low, high, _STEPS), body.joint_names[joint]
+    steps = np.diff(tendon_lengths(body.model, body.poses({name: values}, pose)), axis=0)
     for tendon in np.flatnonzero(_beyond_neighbors(steps).max(axis=0) > _JUMP_M):
         step = int(_beyond_neighbors(steps)[:, tendon].argmax())
         fine = np.linspace(values[step], values[step + 1], _FINE_STEPS)
-        jump = np.abs(np.diff(tendon_lengths(body.model, _swept(body, pose, joint, fine))[:, tendon])).max()
+        jump = np.abs(np.diff(tendon_lengths(body.model, body.poses({name: fine}, pose))[:, tendon])).max()
         if jump > _JUMP_M:  # and no steep piece of a smooth path
             place = f"{np.degrees(values[step]):.0f} deg" if body.is_hinge[joint] else f"{values[step]:.3f} m"
             yield int(tendon), float(jump), place
-
-
-def _swept(body: Body, pose: np.ndarray, joint: int, values: np.ndarray) -> np.ndarray:
-    poses = np.tile(pose, (len(values), 1))
-    poses[:, 7 + joint] = values
-    return body.couplings.project(poses)
 
 
 def _beyond_neighbors(steps: np.ndarray) -> np.ndarray:

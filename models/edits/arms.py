@@ -10,6 +10,7 @@ from msemu.models import poses
 from msemu.models.anatomy.segments import Vector
 from msemu.models.edits.spec import element
 from msemu.models.edits.wraps import lay_path, path_of
+from msemu.models.muscle_paths import muscle_lengths
 from msemu.models.recipe import Recipe, WrapCfg
 
 _GEOM = mujoco.mjtGeom
@@ -61,9 +62,9 @@ def neutral_lengths(spec: mujoco.MjSpec, recipe: Recipe) -> dict[str, float]:
     if not names:
         return {}
     model = spec.compile()
-    data = poses.at_pose(model, poses.pose(model, recipe.root_quaternion, recipe.neutral_joints))
-    mujoco.mj_tendon(model, data)
-    return {name: float(data.ten_length[model.actuator(name).trnid[0]]) for name in names}
+    neutral = poses.pose(model, recipe.root_quaternion, recipe.neutral_joints)
+    lengths = muscle_lengths(model, neutral[None])[0]
+    return {name: float(lengths[model.actuator(name).id]) for name in names}
 
 
 def keep_fibers(spec: mujoco.MjSpec, recipe: Recipe, before: dict[str, float]) -> None:

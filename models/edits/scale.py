@@ -9,7 +9,7 @@ from msemu.errors import MsemuError
 from msemu.models.anatomy.person import body_factors, joint_factors
 from msemu.models.anatomy.sizes import ScaleCfg
 from msemu.models.couplings import Couplings
-from msemu.models.poses import at_pose
+from msemu.models.muscle_paths import muscle_lengths, tendon_lengths
 from msemu.models.recipe import Recipe
 from msemu.muscle.parameters import MuscleParameters
 
@@ -148,11 +148,7 @@ def _scale_meshes(spec: mujoco.MjSpec, factors: np.ndarray) -> None:
 
 def _lengths(model: mujoco.MjModel, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the lengths of tendons [m], shape [ntendon], and of actuators [m or rad], shape [nu], in a pose."""
-    data = at_pose(model, pose)
-    mujoco.mj_comPos(model, data)
-    mujoco.mj_tendon(model, data)
-    mujoco.mj_transmission(model, data)
-    return data.ten_length.copy(), data.actuator_length.copy()
+    return tendon_lengths(model, pose[None])[0], muscle_lengths(model, pose[None])[0]
 
 
 def _scale_muscles(

@@ -40,13 +40,9 @@ def joint_of(body: Body, movement: Movement) -> str | None:
 
 def poses_at(body: Body, joint: str, angles_deg: np.ndarray, posture_deg: dict[str, float]) -> np.ndarray:
     """Return poses [A, nq] with a joint at angles [deg], some others at those of a posture and the rest at zero."""
-    poses = np.tile(body.neutral_qpos, (len(angles_deg), 1))
-    poses[:, 7:] = 0.0
-    for name, angle in posture_deg.items():
-        if name in body.joint_names:
-            poses[:, 7 + body.joint_names.index(name)] = np.radians(angle)
-    poses[:, 7 + body.joint_names.index(joint)] = np.radians(angles_deg)
-    return body.couplings.project(poses)
+    posture = {name: np.radians(angle) for name, angle in posture_deg.items() if name in body.joint_names}
+    straight = np.concatenate([body.neutral_qpos[:7], np.zeros(len(body.joint_names))])
+    return body.poses(posture | {joint: np.radians(angles_deg)}, straight)
 
 
 def arms_and_forces(body: Body, poses: np.ndarray, joint: str, alone: bool = False) -> tuple[np.ndarray, np.ndarray]:

@@ -99,20 +99,15 @@ def sweep_joint(body: Body, parameters: MuscleParameters, muscle: int, joint: in
     """Move an independent hinge, an index into ``body.joint_names``, through its range and look at one muscle."""
     low, high = body.model.jnt_range[scalar_joints(body.model)[joint]]
     angles = np.linspace(low, high, _NUM_ANGLES)
-
-    def poses_at(values: np.ndarray) -> np.ndarray:
-        qpos = np.repeat(body.neutral_qpos[None], len(values), axis=0)
-        qpos[:, 7 + joint] = values
-        return body.couplings.project(qpos)
-
-    poses = poses_at(angles)
+    name = body.joint_names[joint]
+    poses = body.poses({name: angles})
     motion = np.stack([body.couplings.reduction(pose, np.array([6 + joint]))[:, 0] for pose in poses])
     length, engine_force = _lengths_and_forces(body.model, poses, muscle)
-    before, _ = _lengths_and_forces(body.model, poses_at(angles - _STEP_RAD), muscle)
-    after, _ = _lengths_and_forces(body.model, poses_at(angles + _STEP_RAD), muscle)
+    before, _ = _lengths_and_forces(body.model, body.poses({name: angles - _STEP_RAD}), muscle)
+    after, _ = _lengths_and_forces(body.model, body.poses({name: angles + _STEP_RAD}), muscle)
     return JointSweep(
         muscle=body.muscle_names[muscle],
-        joint=body.joint_names[joint],
+        joint=name,
         angle_deg=np.degrees(angles),
         length=length,
         moment_arm=(moment_arms(body.model, poses)[:, muscle] * motion).sum(1),

@@ -88,8 +88,9 @@ class Rollout:
     def recording(self, body: Body) -> Recording:
         """Return what the viewer shows of it."""
         strength = MuscleParameters.of(body.model).max_isometric_force
-        shown: dict[str, Any] = {field.name: getattr(self, field.name, None) for field in fields(Recording)}
-        del shown["source_segments"]
+        shown: dict[str, Any] = {
+            field.name: getattr(self, field.name) for field in fields(Recording) if field.name in vars(self)
+        }
         return Recording(**shown | {"muscle_force": self.muscle_force / strength})
 
     def save(self, path: Path) -> None:
