@@ -34,6 +34,13 @@ def require_bodies(spec: mujoco.MjSpec, recipe: Recipe) -> None:
         raise MsemuError(
             f"the root_body '{recipe.root_body}' hangs on '{parent}': the root is a body of the world itself"
         )
+    scalar = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
+    for joint in spec.joints:
+        if joint.type not in scalar and joint.parent.name != recipe.root_body:
+            raise MsemuError(
+                f"the joint '{joint.name}' of '{joint.parent.name}' in the model '{spec.modelname}' is free or a ball:"
+                f" all joints but that of the root, '{recipe.root_body}', are hinges or slides"
+            )
     down = np.asarray(spec.option.gravity)
     if down[2] >= 0 or np.abs(down[:2]).max() > 1e-6:
         raise MsemuError(f"gravity is {down.tolist()} in the model '{spec.modelname}': it must point down along z")
