@@ -22,6 +22,7 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.library.catalogue import CACHE_VARIABLE
 from msemu.muscle.parameters import MuscleParameters
 from msemu.schema import ActionCfg, JointCfg, MuscleCfg, TaskCfg
+from msemu.schema.controller import ControllerCfg, DecoderCfg
 
 SUBSTEPS, TIMESTEP = 10, 0.002
 
@@ -66,8 +67,8 @@ def test_the_excitation_leads_from_one_activation_to_the_next(legs: Body, march:
     later = np.roll(found.activation, -1, axis=0)
     within = (found.excitation > 1e-6) & (found.excitation < 1 - 1e-6)
     assert within.mean() > 0.3
-    np.testing.assert_allclose(reached[within], later[within], atol=3e-4)
-    assert (reached[found.excitation >= 1 - 1e-6] <= later[found.excitation >= 1 - 1e-6] + 3e-4).all()
+    np.testing.assert_allclose(reached[within], later[within], atol=1e-4)
+    assert (reached[found.excitation >= 1 - 1e-6] <= later[found.excitation >= 1 - 1e-6] + 1e-4).all()
 
 
 def test_it_is_kept_and_a_damaged_file_is_made_again(legs: Body, march: MotionClip, tmp_path: Path) -> None:
@@ -100,11 +101,11 @@ def test_weak_joints_are_named_with_their_frame(
     assert np.isfinite(found.activation).all() and found.activation.max() <= 1.0 + 1e-9
     (tmp_path / "muscle.yaml").write_text("level: rigid\nparameter_file: weak.yaml\n")
     tracking_cfg.sim.muscle = load_named(MuscleCfg, str(tmp_path / "muscle.yaml"))
-    tracking_cfg.env.action = JointCfg()
+    tracking_cfg.env.action = JointCfg(controller=ControllerCfg(decoder=DecoderCfg(objective="torque")))
     with pytest.warns(UserWarning, match="too weak for 'march'"):
         env = MotionTrackingEnv(tracking_cfg, legs, march)
     log = env.step(torch.zeros(4, env.num_actions))[3]["log"]
-    assert log["Action/missing_torque"] > 0.005, "how far the closest feasible torque is"
+    assert log["Action/missing_torque"] > 0.01, "how far the closest feasible torque is"
     assert torch.isfinite(env.transition.muscles.excitation).all()
 
 

@@ -11,7 +11,7 @@ from msemu.schema import ACTIVATION_DYNAMICS
 
 wp.set_module_options({"enable_backward": False})
 
-_CORRECTIONS = 3
+_CORRECTIONS = 5
 """Evaluations of the activation dynamics; they leave an error of less than 1e-4 of activation (tested)."""
 
 
