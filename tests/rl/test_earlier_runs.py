@@ -9,7 +9,7 @@ import yaml
 from msemu.config import build, to_dict
 from msemu.errors import MsemuError
 from msemu.rl.earlier_runs import translate
-from msemu.rl.pretrained import PretrainedRun
+from msemu.rl.pretrained import FOLDER
 from msemu.rl.progress import note_once
 from msemu.rl.run_folder import RunFolder
 from msemu.schema import JointCfg, MuscleCfg, TrainCfg
@@ -45,7 +45,9 @@ def test_the_earlier_form_means_what_todays_does(
     note_once.cache_clear()
     old = write_run(tmp_path, config).load_config()
     assert old.sim.paths == "engine", "a run keeps the paths that it began on"
-    assert replace(old, sim=replace(old.sim, paths="exact")) == PretrainedRun.of(config.stem).load_config()
+    (tmp_path / "today").mkdir()
+    today = write_run(tmp_path / "today", config.parent / "todays_form" / config.name).load_config()
+    assert replace(old, sim=replace(old.sim, paths="exact")) == today
     assert isinstance(old.env.action, JointCfg) and isinstance(old.sim.muscle, MuscleCfg)
     notes = capsys.readouterr().err.splitlines()
     assert len(notes) == 2 and all(note.startswith("note: ") and str(tmp_path) in note for note in notes)
@@ -53,8 +55,9 @@ def test_the_earlier_form_means_what_todays_does(
 
 
 def test_shipped_policies_hold_no_class_path_and_no_name_of_a_file() -> None:
-    for config in EARLIER:
-        train = yaml.safe_load((PretrainedRun.of(config.stem).path / "config.yaml").read_text())["train"]
+    for config in sorted(FOLDER.glob("*/config.yaml")):
+        train = yaml.safe_load(config.read_text())["train"]
+        assert "/" not in train["runs_dir"]
         assert "msemu." not in str(train) and isinstance(train["env"]["action"], dict)
         assert isinstance(train["sim"]["muscle"], dict)
 

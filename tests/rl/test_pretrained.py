@@ -62,6 +62,7 @@ def test_a_published_policy_needs_nothing_else_of_its_run(
     publish(trained, "best", tmp_path / "published")
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "published")
     found = PretrainedRun.of(trained.task)
+    assert read_yaml(found.path / "config.yaml")["train"]["runs_dir"] == TrainCfg.runs_dir
     resumed = read_yaml(found.path / "provenance.yaml")["resumed"][0]
     assert resumed["command"] == f"msemu-train {trained.task} --resume {trained.path.name}"
     for path in (tmp_path / "mine.yaml", *trained.path.glob("*.*")):

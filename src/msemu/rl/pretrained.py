@@ -17,6 +17,7 @@ from msemu.motion.library.task_clips import motions_of
 from msemu.rl.checkpoint import read, write_policy
 from msemu.rl.own_files import own_files
 from msemu.rl.run_folder import RunFolder
+from msemu.schema import TrainCfg
 
 FOLDER = models.PRETRAINED
 """One run folder for each task: the best checkpoint, configuration and provenance."""
@@ -76,6 +77,7 @@ def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:
     write_policy(own / "best.pt", read(run.checkpoint(checkpoint), "cpu"))
     config = read_yaml(run.path / "config.yaml")
     config["clips"] = [to_dict(entry) for entry in find_entries(motions_of(run.load_config()))]
+    config["train"]["runs_dir"] = TrainCfg.runs_dir
     for name in own_files(run.path):
         write_bytes(own / name, (run.path / name).read_bytes())
     write_text(own / "config.yaml", yaml.safe_dump(config, sort_keys=False))
