@@ -15,7 +15,7 @@ from msemu.models.poses import at_pose, random_poses, scalar_joints
 from msemu.muscle.parameters import MuscleParameters
 
 _NUM_POSES = 1000
-_PERCENTILES = (5, 50, 95)
+PERCENTILES = (5, 50, 95)
 _FAR = 0.15
 """Deviation from the published operating range [L0] beyond which a muscle is said not to fit."""
 _STILL_M = 1e-6
@@ -32,7 +32,7 @@ class CalibratedMuscle:
         name: Its name in the body.
         published: What is published of it; None where nothing is.
         values: New values by column of `MuscleParameters`; none where it keeps those of the body.
-        fiber: Fiber length [L0] where `wanted` is known; shape [1] in the neutral pose or [3], `_PERCENTILES`.
+        fiber: Fiber length [L0] where `wanted` is known; shape [1] in the neutral pose or [3], `PERCENTILES`.
         wanted: Published fiber length there [L0].
         reason: Why it keeps the values of the body, or how it departs from what is published; empty where it fits.
     """
@@ -97,7 +97,7 @@ class _Subject:
         length_scale: Length of the body's limb over that of the subject's [-].
         force_scale: Force of the body's muscles over that of the subject's [-].
         neutral: Length of each muscle's path in the neutral pose [m], shape [M].
-        percentiles: `_PERCENTILES` of it over the joints' ranges [m], shape [3, M].
+        percentiles: `PERCENTILES` of it over the joints' ranges [m], shape [3, M].
     """
 
     length_scale: float
@@ -114,7 +114,7 @@ class _Subject:
             # Forces grow with cross-sections, mass with volume.
             force_scale=(body.mass / architecture.mass_kg) ** (2 / 3) if architecture.mass_kg else 1.0,
             neutral=muscle_lengths(body.model, body.neutral_qpos[None])[0],
-            percentiles=np.percentile(muscle_lengths(body.model, poses), _PERCENTILES, axis=0),
+            percentiles=np.percentile(muscle_lengths(body.model, poses), PERCENTILES, axis=0),
         )
 
     def fit(self, index: int, name: str, published: Published, share: float) -> CalibratedMuscle:

@@ -44,5 +44,4 @@ def _moment_arms(body: Body) -> list[Finding]:
 
 
 def _told(figure: Figure, unit: str) -> str:
-    published = f"{figure.low:.0f}" if figure.low == figure.high else f"{figure.low:.0f} to {figure.high:.0f}"
-    return f"{figure.value:.0f} {unit} at {figure.angle_deg:.0f} deg, published {published}"
+    return f"{figure.value:.0f} {unit} at {figure.angle_deg:.0f} deg, published {figure.published}"

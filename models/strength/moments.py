@@ -32,6 +32,11 @@ class Figure:
     high: float
     beyond: float
 
+    @property
+    def published(self) -> str:
+        """What is published, in words."""
+        return f"{self.low:.0f}" if self.low == self.high else f"{self.low:.0f} to {self.high:.0f}"
+
 
 def joint_of(body: Body, movement: Movement) -> str | None:
     """Return the name that the joint of a movement has in a body, if the body has it."""

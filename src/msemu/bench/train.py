@@ -120,7 +120,7 @@ class TrainingClock:
     def __init__(self, env: MotionTrackingEnv, runner: OnPolicyRunner):
         self._env = env
         self._storage = runner.alg.storage
-        self._substeps = substeps_of(env)
+        self._substeps = env.scene.substeps
         self._generator = torch.Generator(device=env.device).manual_seed(0)
         self.seconds: list[tuple[float, float]] = []
         self._started = time.perf_counter()
@@ -152,11 +152,6 @@ class TrainingClock:
         frame = torch.randint(reference.num_frames, shape, generator=self._generator, device=device)
         activation = torch.full_like(sim.act, self._env.cfg.env.reset_activation)
         sim.reset(mask | sim.unstable, *reference.state(frame), activation)
-
-
-def substeps_of(env: MotionTrackingEnv) -> int:
-    """Return the number of physics steps of a control step."""
-    return round(1.0 / (env.cfg.env.control_frequency_hz * env.cfg.sim.timestep_s))
 
 
 def measure_training(env: MotionTrackingEnv, runner: OnPolicyRunner, rounds: int) -> dict[str, Any]:
@@ -200,7 +195,7 @@ def _stage_shares(env: MotionTrackingEnv, runner: OnPolicyRunner, rounds: int) -
         runner.train(1, fresh=False)
     total = sum(clock.own_seconds.values())
     shares = {stage: seconds / total for stage, seconds in clock.own_seconds.items()}
-    of_physics = physics_shares(env.sim, substeps_of(env), rounds)
+    of_physics = physics_shares(env.sim, env.scene.substeps, rounds)
     return {f"physics: {stage}": share * shares["physics"] for stage, share in of_physics.items()} | {
         stage: share for stage, share in shares.items() if stage != "physics" or not of_physics
     }

@@ -14,7 +14,7 @@ from msemu.files import write_text
 from msemu.findings import Finding
 from msemu.models import Body, load_body
 from msemu.models.calibration.architecture import installed_architecture, read_architecture
-from msemu.models.calibration.calibrate import CalibratedMuscle, Calibration, calibrate
+from msemu.models.calibration.calibrate import PERCENTILES, CalibratedMuscle, Calibration, calibrate
 from msemu.models.calibration.passive_moments import PassiveMoment, passive_moments
 from msemu.models.muscle_paths import muscle_lengths
 from msemu.models.poses import random_poses
@@ -84,7 +84,7 @@ def departures(calibration: Calibration) -> list[Finding]:
 def _fiber_over_ranges(body: Body, calibration: Calibration) -> np.ndarray:
     """Return 5th, 50th and 95th percentile of each fiber's length [L0] over all the joints' ranges, shape [3, M]."""
     lengths = muscle_lengths(body.model, random_poses(body.model, _NUM_POSES, seed=1))
-    return np.percentile(rigid_fiber_length(calibration.parameters, lengths), (5, 50, 95), axis=0)
+    return np.percentile(rigid_fiber_length(calibration.parameters, lengths), PERCENTILES, axis=0)
 
 
 def _report(body: Body, calibration: Calibration, moments: list[PassiveMoment], fiber: np.ndarray) -> dict[str, Any]:

@@ -37,5 +37,4 @@ def _table(title: str, figures: Iterable[Figure]) -> Table:
 
 
 def _cell(figure: Figure) -> str:
-    published = f"{figure.low:.0f}" if figure.low == figure.high else f"{figure.low:.0f} to {figure.high:.0f}"
-    return f"{figure.angle_deg:.0f}: {figure.value:.0f} ({published})" + "*" * (figure.beyond > 0)
+    return f"{figure.angle_deg:.0f}: {figure.value:.0f} ({figure.published})" + "*" * (figure.beyond > 0)
