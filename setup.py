@@ -51,6 +51,7 @@ setup(
         "test": [
             "pytest",
             "pytest-timeout",
+            "pytest-xdist",  # files of tests side by side on all cores
             "hypothesis",
             "ruff",
             "mypy",
@@ -67,6 +68,7 @@ setup(
             "msemu-train = msemu.cli.commands:train",
             "msemu-play = msemu.cli.commands:play",
             "msemu-eval = msemu.cli.commands:evaluate",
+            "msemu-distill = msemu.cli.commands:distill",
             "msemu-motion = msemu.cli.commands:motion",
             "msemu-model = msemu.cli.commands:model",
             "msemu-analyze = msemu.cli.commands:analyze",
