@@ -12,6 +12,7 @@ SMALL = {
     "replay_samples_per_rollout": 8,
     "num_mini_batches": 2,
     "latent_dim": HIDDEN,
+    "hand_over_samples": 64,
     "full_trust_explained_variance": 1e-9,
 }
 """Values that replace those of the same name, wherever an agent has them below its algorithm or action head."""

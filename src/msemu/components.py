@@ -24,6 +24,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
     "runner": {
         "on_policy": "msemu.rl.runner:Runner",
         "off_policy": "msemu.rl.off_policy.runner:OffPolicyRunner",
+        "distillation": "msemu.rl.distillation.runner:DistillationRunner",
     },
     "algorithm": {
         "ppo": "msemu.rl.ppo:PPO",
@@ -33,6 +34,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "guided_flow_ppo": "msemu.rl.flow.guided:GuidedFlowPPO",
         "crossq": "msemu.rl.off_policy.crossq:CrossQ",
         "qflex": "msemu.rl.off_policy.qflex:Qflex",
+        "dagger": "msemu.rl.distillation.dagger:Dagger",
     },
     "network": {
         "mlp": "rsl_rl.models:MLPModel",

@@ -32,6 +32,9 @@ _RUN = "run pretrained checkpoint clip"
 COMMANDS = {
     "play": Command("msemu.cli.options:PlayCfg", "msemu.cli.play:play", f"{_RUN} seconds video"),
     "eval": Command("msemu.cli.options:EvalCfg", "msemu.cli.eval:evaluate", f"{_RUN} episodes seconds json plots"),
+    "distill": Command(
+        "msemu.cli.options:DistillCfg", "msemu.cli.distill:distill", "run pretrained checkpoint minutes iterations"
+    ),
     "motion fetch": Command(f"{_MOTION}:FetchCfg", "msemu.cli.motion.fetch:fetch"),
     "motion import": Command(
         f"{_MOTION}:ImportCfg",
@@ -151,4 +154,5 @@ def train() -> None:
     resolve_name("msemu.cli.train:main")()
 
 
-play, evaluate, motion, model, analyze, bench = map(program, ("play", "eval", "motion", "model", "analyze", "bench"))
+play, evaluate, distill = map(program, ("play", "eval", "distill"))
+motion, model, analyze, bench = map(program, ("motion", "model", "analyze", "bench"))

@@ -8,7 +8,7 @@ import tyro
 
 from msemu.console import Input, JsonFile, Output, With, Without
 from msemu.errors import MsemuError
-from msemu.schema.ranges import Count, Range, Seconds, Seed, TimeStep
+from msemu.schema.ranges import Count, Positive, Range, Seconds, Seed, TimeStep
 from msemu.viewer import RendererName
 
 
@@ -35,6 +35,37 @@ class PolicyCfg:
         folder, runs_dir = Path(self.run).resolve(), Path(self.runs_dir).resolve()
         if self.runs_dir != PolicyCfg.runs_dir and folder.is_dir() and not folder.is_relative_to(runs_dir):
             raise MsemuError(f"{self.run} is a folder, and not one below {self.runs_dir}; leave --runs-dir out")
+
+
+@dataclass
+class DistillCfg:
+    """Teach a policy that excites the muscles itself what another one does, whatever action space that acts in.
+
+    The student learns on the states that it meets itself (DAgger); what comes out is a run like any other, on both
+    engines. To go on with it: msemu-train TASK --resume RUN. To go on in muscle space: msemu-train TASK --checkpoint
+    RUN/best.pt --env.action excitation --agent ppo_native.
+    """
+
+    run: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Run folder of the teacher, or a task id for its latest run."""
+    pretrained: bool = False
+    """The teacher is the policy of the task that comes with msemu."""
+    checkpoint: Annotated[str, Input(), Without("pretrained")] = "best"
+    """best, last, or the path of a checkpoint of the teacher."""
+    minutes: Positive | None = None
+    """Time budget [min]."""
+    iterations: Count | None = None
+    """Iterations of 24 control steps; 1000 by default where no time is given."""
+    num_envs: Count = 64
+    """Number of environments."""
+    seed: Seed = 1
+    """Seed of networks and environments."""
+    device: str = "cpu"
+    """Where the networks learn."""
+    run_name: str = "distilled"
+    """Name of the new run."""
+    runs_dir: str = "runs"
+    """Where the new run goes, and where run folders are looked for when a task id is given."""
 
 
 @dataclass

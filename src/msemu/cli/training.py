@@ -1,6 +1,7 @@
 """A training run, and its progress on the console."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -11,6 +12,7 @@ from msemu.cli.checks import try_writing
 from msemu.console import with_progress
 from msemu.errors import MsemuError
 from msemu.models.engine_log import log_to
+from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import load_clips
 from msemu.rl import checkpoint
 from msemu.rl.assemble import find_runner, prepare
@@ -26,8 +28,8 @@ UNBOUNDED_ITERATIONS = 10**9
 _LINE_INTERVAL_S = 10.0
 
 
-def train(task: str, cfg: TrainCfg) -> Path:
-    """Train, and return the run folder."""
+def train(task: str, cfg: TrainCfg, clips: Sequence[MotionClip] | None = None) -> Path:
+    """Train, on the clips of the configuration unless some are given, and return the run folder."""
     if not cfg.resume:
         _require_room(Path(cfg.runs_dir) / task)
     if cfg.checkpoint and not cfg.resume:
@@ -35,7 +37,8 @@ def train(task: str, cfg: TrainCfg) -> Path:
     team = join_team()
     team.claim_gpu(cfg.device, cfg.sim.device)
     device = pick_device(cfg.device)
-    run, env = prepare(task, cfg, team, with_progress(load_clips))
+    find_clips = with_progress(load_clips) if clips is None else lambda cfg, body: [*clips]
+    run, env = prepare(task, cfg, team, find_clips)
     iterations = cfg.iterations or (UNBOUNDED_ITERATIONS if cfg.minutes else DEFAULT_ITERATIONS)
     console = Console(quiet=not team.is_rank_zero)
     processes = f" in each of {team.size} processes" if team.size > 1 else ""

@@ -78,6 +78,8 @@ def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:
     config = read_yaml(run.path / "config.yaml")
     config["clips"] = [to_dict(entry) for entry in find_entries(motions_of(run.load_config()))]
     config["train"]["runs_dir"] = TrainCfg.runs_dir
+    learner = config["train"]["agent"]["algorithm"]
+    learner |= {key: Path(learner[key]).name for key in ("teacher", "checkpoint") if learner.get(key)}
     for name in own_files(run.path):
         write_bytes(own / name, (run.path / name).read_bytes())
     write_text(own / "config.yaml", yaml.safe_dump(config, sort_keys=False))

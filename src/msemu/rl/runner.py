@@ -233,11 +233,13 @@ class Runner(OnPolicyRunner):
         if hasattr(self.alg, "write_curves"):
             self.alg.write_curves(self.logger.writer, iteration.number)
         self._warn()
-        # In the first episodes every body still stands near the frame that it was put in.
-        settled = (iteration.number + 1) * self.cfg["num_steps_per_env"] >= self.env.max_episode_length
-        if settled and score < self.best_error_cm:
+        if self._has_settled(iteration) and score < self.best_error_cm:
             self.best_error_cm = score
             checkpoint.write_policy(Path(self.logger.log_dir) / "best.pt", self._learned())
+
+    def _has_settled(self, iteration: Iteration) -> bool:
+        """In the first episodes every body still stands near the frame that it was put in."""
+        return (iteration.number + 1) * self.cfg["num_steps_per_env"] >= self.env.max_episode_length
 
     def _warn(self) -> None:
         """Say, each once, what is wrong with the simulation and with terms of plug-ins."""

@@ -1,7 +1,7 @@
 """Values of the action spaces (`msemu.envs.action`): how the policy's output becomes muscle excitation."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from msemu.errors import MsemuError
 from msemu.schema.controller import ControllerCfg
@@ -73,6 +73,8 @@ class ExcitationCfg(ActionCfg):
     """Steepness of the map [-]; 5 after msgym (github.com/LNSGroup/msgym)."""
     center: Finite = 0.5
     """Output at which a muscle is half excited [-]; 0.5 makes an output of zero a weak tone of 0.08."""
+    start: Literal["tone", "reference"] = "tone"
+    """Activation that episodes start with: env.reset_activation, or the static optimization along the reference."""
 
 
 @dataclass(frozen=True)

@@ -156,6 +156,11 @@ class Algorithm(TypedDict, total=False):
     entropy: Annotated[dict[str, Any], Entropy] | None
     ascent_steps: Few
     ascent_step_size: Positive
+    final_learning_rate: LearningRate
+    decay_samples: Count
+    hand_over_samples: Count
+    teacher: str | None
+    checkpoint: str
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 from rich.console import Console
@@ -23,8 +24,8 @@ class OffPolicyRunner(Runner):
     An iteration is ``num_steps_per_env`` steps, for curves and checkpoints.
     """
 
-    alg: CrossQ
-    trains = CrossQ
+    alg: Any
+    trains: ClassVar[type] = CrossQ
 
     @classmethod
     def check_team(cls, team: Team) -> None:

@@ -1,0 +1,32 @@
+"""The runner of distillation: a step of all environments, then learning from all that was shown."""
+
+from pathlib import Path
+
+from msemu.envs.motion_tracking import MotionTrackingEnv
+from msemu.rl.distillation.dagger import Dagger
+from msemu.rl.distillation.teacher import TaughtSpace, find_teacher
+from msemu.rl.distributed import Team
+from msemu.rl.off_policy.runner import OffPolicyRunner
+from msemu.rl.progress import Iteration
+from msemu.schema import AgentCfg
+
+
+class DistillationRunner(OffPolicyRunner):
+    """Trains a student in environments in which a teacher acts as well; one without a run folder only plays."""
+
+    alg: Dagger
+    trains = Dagger
+
+    def __init__(
+        self, env: MotionTrackingEnv, agent: AgentCfg, log_dir: Path | None, device: str, team: Team | None = None
+    ):
+        """See `Runner`; with a run folder, let a teacher into the environment."""
+        super().__init__(env, agent, log_dir, device, team)
+        if log_dir:
+            teacher = find_teacher(self.alg.teacher, self.alg.checkpoint, env)
+            env.action_space = space = TaughtSpace(env.action_space, teacher, seed=0)
+            self.alg.learn_from(space)
+
+    def _has_settled(self, iteration: Iteration) -> bool:
+        """Say whether the student has driven alone long enough for its errors to be its own."""
+        return super()._has_settled(iteration) and self.alg.share == 0.0
