@@ -26,6 +26,7 @@ class Command(NamedTuple):
 
 
 _BENCH, _ANALYZE = "msemu.bench.options", "msemu.cli.analyze.options"
+_MECHANICS = "msemu.cli.analyze.mechanics_options"
 _MOTION, _MODEL = "msemu.cli.motion.options", "msemu.cli.model.options"
 _RUN = "run pretrained checkpoint clip"
 
@@ -59,6 +60,8 @@ COMMANDS = {
         f"{_ANALYZE}:ExplainClipCfg", "msemu.cli.analyze.static_optimization:static_optimization"
     ),
     "analyze gait": Command(f"{_ANALYZE}:GaitCfg", "msemu.cli.analyze.gait:analyze_gait", f"{_RUN} episodes json plot"),
+    "analyze mechanics": Command(f"{_MECHANICS}:MechanicsCfg", "msemu.cli.analyze.mechanics:mechanics"),
+    "analyze export": Command(f"{_MECHANICS}:ExportCfg", "msemu.cli.analyze.export:export"),
     "bench capacity": Command(f"{_BENCH}:CapacityBenchCfg", "msemu.bench.capacity:bench_capacity"),
     "bench decoder": Command(f"{_BENCH}:DecoderBenchCfg", "msemu.bench.decoder:bench_decoder"),
     "bench env": Command(f"{_BENCH}:EnvBenchCfg", "msemu.bench.env:bench_env"),
@@ -79,7 +82,7 @@ ALIASES = {"analyze so": "analyze static-optimization", "bench so": "bench decod
 TITLES = {
     "motion": "Fetch, import, inspect, show, check, repair and export motion clips.",
     "model": "Musculoskeletal bodies: what there is, what is in them, what is wrong with them, measured muscles.",
-    "analyze": "Which muscle activity explains a movement, and when a policy's muscles are active.",
+    "analyze": "What moves a body: muscle activity, its timing, forces, moments, powers and costs.",
     "bench": "How fast it runs, as ratios measured in one run.",
 }
 """What the commands with sub-commands are for."""

@@ -61,6 +61,7 @@ class StaticOptimization:
         passive_force: Its passive part [N], shape [T, M].
         moment_arm: Change of the path's length with a degree of freedom [m/rad or 1], shape [T, M, D].
         touching: Points that may be in contact, shape [T, C].
+        contact_position: The points [m], shape [T, C, 3].
         contact_force: Force of the floor on the points, world axes [N], shape [T, C, 3].
         required_torque: Generalized force of muscles and floor that the movement needs [N m or N], shape [T, D].
         muscle_torque: What the muscles give [N m or N], shape [T, D].
@@ -81,6 +82,7 @@ class StaticOptimization:
     passive_force: np.ndarray
     moment_arm: np.ndarray
     touching: np.ndarray
+    contact_position: np.ndarray
     contact_force: np.ndarray
     required_torque: np.ndarray
     muscle_torque: np.ndarray
@@ -171,6 +173,7 @@ def _solve_frames(
         "passive_force": passive,
         "moment_arm": state.moment_arms,
         "touching": touching,
+        "contact_position": state.contacts.position,
         "contact_force": points.force(edges),
         "required_torque": state.required_force,
         "muscle_torque": muscle_torque,

@@ -18,7 +18,7 @@ from msemu.sim.batch import BatchTeam
 from msemu.sim.cpu import CpuSimulation, make_batch
 from msemu.sim.muscle_state import MuscleState
 from msemu.sim.randomization import Variation
-from msemu.sim.simulation import with_actuators
+from msemu.sim.simulation import with_force_actuators
 from msemu.sim.threads import available_cores
 
 
@@ -133,7 +133,7 @@ class ForceDrivenSimulation(KernelMuscleSimulation):
     ):
         """Make the simulations as `CpuSimulation` does, with muscles at rest; ``seed`` is that of their options."""
         parameters = configured_parameters(model, muscle)
-        super().__init__(_with_force_actuators(model), num_envs, num_threads, max_joint_speed, variation)
+        super().__init__(with_force_actuators(model), num_envs, num_threads, max_joint_speed, variation)
         self._start_muscles(parameters, muscle, seed)
         self._groups = self._cut_into_groups()
         self._pull = self._ctrl
@@ -151,12 +151,3 @@ class ForceDrivenSimulation(KernelMuscleSimulation):
         arrays = [part.bind(name)[rows.start : rows.stop] for name in ("actuator_length", "actuator_velocity", "ctrl")]
         environments = range(first + rows.start, first + rows.stop)
         return Group(np.array(rows), environments, [self._host.record(environments, *arrays)], [])
-
-
-def _with_force_actuators(model: mujoco.MjModel) -> mujoco.MjModel:
-    """Copy ``model`` with actuators that apply their control as a force [N] and have no state."""
-    model = with_actuators(model, mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_NONE)
-    model.actuator_gainprm[:] = 0.0
-    model.actuator_gainprm[:, 0] = 1.0
-    model.actuator_ctrllimited[:] = 0
-    return model

@@ -41,6 +41,15 @@ def with_actuators(model: mujoco.MjModel, gain: mujoco.mjtGain, bias: mujoco.mjt
     return model
 
 
+def with_force_actuators(model: mujoco.MjModel) -> mujoco.MjModel:
+    """Copy ``model`` with actuators that apply their control as a force [N] and have no state."""
+    model = with_actuators(model, mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_NONE)
+    model.actuator_gainprm[:] = 0.0
+    model.actuator_gainprm[:, 0] = 1.0
+    model.actuator_ctrllimited[:] = 0
+    return model
+
+
 def contact_sensors(model: mujoco.MjModel) -> tuple[tuple[str, ...], int]:
     """Find the sensors of net contact force, which follow one another with three numbers each.
 
