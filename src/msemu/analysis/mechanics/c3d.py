@@ -1,7 +1,8 @@
 """Markers and force plates of a movement as a C3D file, which ezc3d writes.
 
 Each foot and hand has a plate of its own (type 2: three forces, three moments), all of them on one area that the
-movement stays on. As a plate's does, its z axis points down and it measures the force *on* itself (c3d.org, "FORCE_PLATFORM").
+movement stays on. As a plate's does, its z axis points down and it measures the force *on* itself (c3d.org,
+"FORCE_PLATFORM").
 """
 
 from pathlib import Path
@@ -58,8 +59,9 @@ def write_c3d(path: Path, movement: MechanicalMovement, regions: tuple[str, ...]
     }
     for name, values in plates.items():
         parameter, array = ezc3d.ezc3d.Parameter(name, ""), np.array(values)
-        # Lists keep whole numbers whole, which ezc3d's own way does not; readers ask for them.
-        parameter.set(array.ravel(order="F").tolist(), list(array.shape))
+        flat = array.ravel(order="F").tolist()
+        # ezc3d's own way turns whole numbers in lists to real ones, which its reader refuses.
+        parameter.set(ezc3d.ezc3d.VecInt(flat) if array.dtype.kind == "i" else flat, list(array.shape))
         file["parameters"].add_parameter("FORCE_PLATFORM", parameter)
     with whole_file(path) as unfinished:
         file.write(str(unfinished))
