@@ -1,0 +1,77 @@
+"""Packaging of msemu.
+
+``envs``, ``models`` and ``cfg`` at the top of the repository are ``msemu.envs``, ``msemu.models`` and ``msemu.cfg``:
+``src/msemu`` links to them.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="msemu",
+    version="0.1.0",
+    description="Muscle-driven whole-body human motion reproduction: training, viewing, measuring.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=find_packages("src"),
+    package_dir={"": "src"},
+    package_data={
+        "msemu.cfg": ["**/*.yaml", "**/*.csv"],
+        "msemu.models": ["pretrained/**/*.yaml", "pretrained/**/*.pt"],
+        "msemu": ["py.typed"],
+    },
+    install_requires=[
+        "torch>=2.11",  # policies, vectorized environment
+        "mujoco==4.0.*",  # CPU physics, model editing
+        "mujoco-warp==4.0.*",  # CUDA physics, released in step with mujoco
+        "warp-lang==1.19.*",  # muscle kernels
+        "rsl-rl-lib==5.5.*",  # PPO and its runner
+        "tensordict",  # observation groups of rsl-rl
+        "numpy",
+        "scipy",  # rotations, smoothing, sparse algebra
+        "pyyaml",  # configuration values
+        "tyro",  # command line from the configuration dataclasses
+        "rich",  # progress bars, tables
+        "tensorboard",  # training curves
+        "mink>=1.3",  # inverse kinematics for retargeting
+        "daqp",  # the quadratic-program solver that mink calls
+        "viser>=1.1",  # browser viewer
+        "matplotlib",  # plots, and video frames where there is no OpenGL
+        "imageio-ffmpeg",  # mp4 writing with a bundled encoder
+        "musclemimic-models==1.0.6",  # the default body; coupling and muscle data are tested against this release
+    ],
+    extras_require={
+        "gym": ["gymnasium>=1.1"],  # every task as an id of gymnasium.make_vec
+        "notebook": ["pandas"],  # Rollout.to_pandas
+        # ezc3d writes the C3D files that the tests read, onnxruntime runs the policies that they export
+        "test": [
+            "pytest",
+            "pytest-timeout",
+            "hypothesis",
+            "ruff",
+            "mypy",
+            "types-PyYAML",
+            "build",
+            "ezc3d",
+            "gymnasium>=1.1",
+            "pandas",
+            "onnxruntime",
+        ],
+    },
+    entry_points={
+        "console_scripts": [
+            "msemu-train = msemu.cli.commands:train",
+            "msemu-play = msemu.cli.commands:play",
+            "msemu-eval = msemu.cli.commands:evaluate",
+            "msemu-motion = msemu.cli.commands:motion",
+            "msemu-model = msemu.cli.commands:model",
+            "msemu-analyze = msemu.cli.commands:analyze",
+            "msemu-bench = msemu.cli.commands:bench",
+        ],
+        "msemu.tasks": ["msemu = msemu.envs.tasks:register"],
+    },
+)

@@ -1,0 +1,1 @@
+"""What policies and clips do, as figures and plots."""

@@ -1,0 +1,1 @@
+"""Muscle activity over the gait cycle."""

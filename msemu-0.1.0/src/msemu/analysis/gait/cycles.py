@@ -1,0 +1,84 @@
+"""Gait cycles of one leg: from a heel strike to the next, by whether its foot touches the floor."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy.ndimage import binary_closing, binary_opening
+
+PERCENT = np.arange(101)
+"""Instants of a cycle [%]; the last one is the first of the next cycle."""
+
+LOADED_BW = 0.05
+"""Vertical force on a foot from which it touches the floor [body weights]."""
+
+_SHORTEST_S = 0.1
+"""An interruption of a stance, or a touch of the floor in swing, that is shorter does not count [s]."""
+_TOLERANCE = 0.3
+"""Part of the expected duration by which a cycle may be shorter or longer."""
+
+
+@dataclass(frozen=True)
+class GaitCycle:
+    """One cycle, in samples of the signal.
+
+    Attributes:
+        strike: The foot stands for the first time.
+        foot_off: It does not stand any more.
+        next_strike: It stands again.
+    """
+
+    strike: int
+    foot_off: int
+    next_strike: int
+
+    @property
+    def stance(self) -> float:
+        """Share of the cycle in which the foot stands."""
+        return (self.foot_off - self.strike) / (self.next_strike - self.strike)
+
+    def resample(self, values: np.ndarray) -> np.ndarray:
+        """Interpolate a signal [T, K] at the instants `PERCENT` of the cycle, shape [101, K]."""
+        samples = np.arange(self.strike, self.next_strike + 1)
+        instants = np.linspace(self.strike, self.next_strike, len(PERCENT))
+        return np.stack([np.interp(instants, samples, column) for column in values[samples].T], axis=1)
+
+
+def find_stances(touches: np.ndarray, fps: float, cyclic: bool = False) -> np.ndarray:
+    """Whether a foot stands, which brief interruptions do not end and brief touches do not begin.
+
+    Args:
+        touches: Whether it touches the floor, shape [T].
+        fps: Samples per second [Hz].
+        cyclic: Whether the signal repeats. If not, what lasts at one of its ends counts as long enough, since it may
+            have lasted before or go on.
+    """
+    brief = max(1, round(_SHORTEST_S * fps))
+    margin = 2 * brief
+    padded = np.pad(touches, margin, mode="wrap" if cyclic else "edge")
+    return binary_opening(binary_closing(padded, np.ones(brief)), np.ones(brief))[margin:-margin]
+
+
+def find_strikes(stands: np.ndarray, cyclic: bool = False) -> np.ndarray:
+    """Find the samples at which a foot begins to stand; the first may be one when the signal repeats."""
+    before = np.roll(stands, 1)
+    if not cyclic:
+        before[0] = True
+    return np.flatnonzero(stands & ~before)
+
+
+def find_cycles(touches: np.ndarray, fps: float, duration_s: float) -> tuple[list[GaitCycle], int]:
+    """Find the cycles of a foot that touches the floor [T] which last about ``duration_s`` [s].
+
+    Returns:
+        The cycles, and the number of others that are left out because they are over 30 % shorter or longer, as after
+        a foot that drags.
+    """
+    stands = find_stances(touches, fps)
+    spans = list(pairwise(find_strikes(stands)))
+    cycles = [
+        GaitCycle(int(begin), int(begin + np.argmin(stands[begin:end])), int(end))
+        for begin, end in spans
+        if abs((end - begin) / fps - duration_s) <= _TOLERANCE * duration_s
+    ]
+    return cycles, len(spans) - len(cycles)

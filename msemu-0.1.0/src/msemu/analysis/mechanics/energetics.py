@@ -1,0 +1,74 @@
+"""Powers and work of joints and muscles, and how smooth the movement is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from msemu.analysis.mechanics.movement import MechanicalMovement
+from msemu.control.independent_dofs import ROOT_DOFS
+
+
+@dataclass(frozen=True)
+class Energetics:
+    """Means over a movement.
+
+    Attributes:
+        positive_muscle_power_w: Power of all muscles that shorten [W].
+        negative_muscle_power_w: Power of all that lengthen, negative [W].
+        positive_joint_power_w: Power of all net joint moments that drive [W].
+        negative_joint_power_w: Power of all that brake, negative [W].
+        speed_m_s: Horizontal speed of the root [m/s].
+        vertical_force_peak_bw: Greatest vertical force on one part [body weights].
+        vertical_force_mean_bw: Mean of the sum of all vertical forces [body weights].
+        smoothness: log10 of the mean squared second difference of the joint speeds [log10 of (rad/s^3)^2].
+        joint_power_w_kg: Positive and negative power of each joint, by name [W/kg].
+        muscle_power_w: Positive and negative power of each muscle, by name [W].
+    """
+
+    positive_muscle_power_w: float
+    negative_muscle_power_w: float
+    positive_joint_power_w: float
+    negative_joint_power_w: float
+    speed_m_s: float
+    vertical_force_peak_bw: float
+    vertical_force_mean_bw: float
+    smoothness: float
+    joint_power_w_kg: dict[str, tuple[float, float]]
+    muscle_power_w: dict[str, tuple[float, float]]
+
+    @classmethod
+    def of(cls, movement: MechanicalMovement) -> "Energetics":
+        """Measure a movement."""
+        body, joint, muscle = movement.body, movement.joint_power, movement.muscles.power
+        vertical = movement.ground.force[..., 2] / body.weight
+        driving, braking = _parts(joint)
+        shortening, lengthening = _parts(muscle)
+        return cls(
+            positive_muscle_power_w=float(shortening.sum()),
+            negative_muscle_power_w=float(lengthening.sum()),
+            positive_joint_power_w=float(driving.sum()),
+            negative_joint_power_w=float(braking.sum()),
+            speed_m_s=float(np.linalg.norm(movement.qvel[:, :2].mean(0))),
+            vertical_force_peak_bw=float(vertical.max(initial=0.0)),
+            vertical_force_mean_bw=float(vertical.sum(1).mean()),
+            smoothness=smoothness(movement),
+            joint_power_w_kg=_by_name(movement.joint_names, driving / body.mass, braking / body.mass),
+            muscle_power_w=_by_name(body.muscle_names, shortening, lengthening),
+        )
+
+
+def smoothness(movement: MechanicalMovement) -> float:
+    """Return log10 of the mean squared second derivative of the joints' speeds, by differences within episodes."""
+    speed = movement.qvel[:, movement.body.independent_dofs[ROOT_DOFS:]]
+    second = np.diff(speed, 2, axis=0) * movement.fps**2
+    inside = ~(movement.episode_start[1:-1] | movement.episode_start[2:])
+    return float(np.log10(max((second[inside] ** 2).mean(), 1e-12))) if inside.any() else float("nan")
+
+
+def _parts(power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the means over time of the positive and of the negative part of each column."""
+    return power.clip(min=0.0).mean(0), power.clip(max=0.0).mean(0)
+
+
+def _by_name(names: tuple[str, ...], positive: np.ndarray, negative: np.ndarray) -> dict[str, tuple[float, float]]:
+    return {name: (float(gain), float(loss)) for name, gain, loss in zip(names, positive, negative, strict=True)}

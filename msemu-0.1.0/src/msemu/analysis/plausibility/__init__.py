@@ -1,0 +1,1 @@
+"""Whether a body could move as a clip says."""

@@ -1,0 +1,55 @@
+"""Bodies, clips, and the muscle activity that explains a clip."""
+
+from pathlib import Path
+
+from msemu.config import build
+from msemu.control import static_optimization as optimization
+from msemu.control.inverse_dynamics import differentiate
+from msemu.control.muscle_capacity import scaled_strength
+from msemu.models.body import Body
+from msemu.models.loader import load_body
+from msemu.motion.clip import MotionClip
+from msemu.motion.library import task_clips
+from msemu.muscle.parameters import MuscleParameters
+from msemu.schema import TaskCfg
+
+__all__ = ["load_body", "load_clip", "static_optimization"]
+
+
+def load_clip(motion: str | Path, body: Body | str, fps: float = 50.0) -> MotionClip:
+    """Return a motion of the catalogue on a body, or the clip of a file; see ``msemu-motion prepare`` for recordings.
+
+    Args:
+        motion: Name in the catalogue (``walk``), clip file, or file of joint angles of this body.
+        body: Body, or its name.
+        fps: Frames per second [Hz].
+
+    Raises:
+        MsemuError: The motion is unknown, or cannot be had on the body.
+    """
+    body = load_body(body) if isinstance(body, str) else body
+    cfg = TaskCfg(body=body.name, motion=str(motion))
+    cfg.env.control_frequency_hz = fps
+    return task_clips.load_clip(cfg, body)
+
+
+def static_optimization(
+    clip: MotionClip, body: Body | None = None, smoothing_s: float = 0.02, strength: float = 1.0, **settings: object
+) -> optimization.StaticOptimization:
+    """Find the activations of least effort that explain a clip.
+
+    Args:
+        clip: The movement.
+        body: Its body, if that is none of the catalogue's.
+        smoothing_s: Standard deviation of the smoothing of positions before they are differentiated [s].
+        strength: Factor of every muscle's strength [-].
+        **settings: Fields of `msemu.control.static_optimization.StaticOptimizationCfg`, such as ``power=3``.
+
+    Raises:
+        MsemuError: The clip is of another body, or a setting is unknown.
+    """
+    body = body or load_body(clip.body)
+    clip.check_matches(body.name, body.joint_names)
+    cfg = build(optimization.StaticOptimizationCfg, dict(settings), "static_optimization")
+    parameters = scaled_strength(MuscleParameters.of(body.model), strength)
+    return optimization.optimize(body, differentiate(body, clip, smoothing_s), cfg, parameters)

@@ -1,0 +1,1 @@
+"""Benchmarks: ``msemu-bench``, one file each."""

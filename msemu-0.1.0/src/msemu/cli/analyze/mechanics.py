@@ -1,0 +1,78 @@
+"""``msemu-analyze mechanics``: what a movement and its muscles do, in figures and plots."""
+
+from dataclasses import asdict, replace
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from msemu.analysis.mechanics.energetics import Energetics
+from msemu.analysis.mechanics.joint_reaction import JointReaction, joint_reaction
+from msemu.analysis.mechanics.metabolic import MetabolicCost
+from msemu.analysis.mechanics.movement import MechanicalMovement
+from msemu.analysis.mechanics.plots import plot_mechanics
+from msemu.cli.analyze.mechanics_options import MechanicsCfg
+from msemu.cli.analyze.source import find_movement
+from msemu.console import make_folders, write_json
+
+
+def mechanics(args: MechanicsCfg) -> None:
+    """Measure, print the table, write JSON and plots."""
+    if args.out:
+        make_folders(args.out)
+    movement = find_movement(args)
+    if args.filter_hz:
+        movement = replace(movement, ground=movement.ground.filtered(args.filter_hz))
+    energetics, cost, reaction = Energetics.of(movement), MetabolicCost.of(movement), joint_reaction(movement)
+    console = Console()
+    console.print(_table(movement, energetics, cost, reaction))
+    if not cost.is_plausible:
+        console.print(
+            f"[yellow]warning: muscles of {cost.muscle_mass_kg:.1f} kg in a body of {movement.body.mass:.1f} kg are not"
+            " plausible, so neither are the metabolic watts; use --sim.muscle calibrated in a run[/]",
+            soft_wrap=True,
+        )
+    if args.json:
+        write_json(args.json, figures(movement, energetics, cost, reaction) | {"filter_hz": args.filter_hz})
+    if args.out:
+        for path in plot_mechanics(movement, reaction, args.out):
+            console.print(f"plot: {path}", soft_wrap=True)
+
+
+def figures(
+    movement: MechanicalMovement, energetics: Energetics, cost: MetabolicCost, reaction: JointReaction
+) -> dict[str, Any]:
+    """Return everything that is measured, for JSON; docs/understand/mechanics.md says what the keys are."""
+    peaks = dict(zip(reaction.names, reaction.magnitude_bw.max(0).tolist(), strict=True))
+    moments = {
+        name: {"least": float(values.min()), "greatest": float(values.max())}
+        for name, values in zip(movement.joint_names, (movement.joint_moment / movement.body.mass).T, strict=True)
+    }
+    about = {"title": movement.title, "body": movement.body.name, "frames": movement.num_frames, "fps": movement.fps}
+    return about | asdict(energetics) | asdict(cost) | {"joint_reaction_peak_bw": peaks, "joint_moment_nm_kg": moments}
+
+
+def _table(movement: MechanicalMovement, energetics: Energetics, cost: MetabolicCost, reaction: JointReaction) -> Table:
+    table = Table("measure", "value", "unit", title=movement.title)
+    rows = [
+        ("speed", energetics.speed_m_s, "m/s"),
+        ("vertical ground force, mean of the sum", energetics.vertical_force_mean_bw, "body weights"),
+        ("vertical ground force, peak on one part", energetics.vertical_force_peak_bw, "body weights"),
+        ("joint power, positive", energetics.positive_joint_power_w, "W"),
+        ("joint power, negative", energetics.negative_joint_power_w, "W"),
+        ("muscle power, positive", energetics.positive_muscle_power_w, "W"),
+        ("muscle power, negative", energetics.negative_muscle_power_w, "W"),
+        ("smoothness (second difference of joint speeds)", energetics.smoothness, "log10"),
+        *(
+            (f"joint reaction, peak: {name}", peak, "body weights")
+            for name, peak in zip(reaction.names, reaction.magnitude_bw.max(0), strict=True)
+        ),
+        ("muscle mass", cost.muscle_mass_kg, "kg"),
+        ("metabolic power (Bhargava, with basal rate)", cost.bhargava_w, "W"),
+        ("metabolic power (Umberger)", cost.umberger_w, "W"),
+    ]
+    if cost.bhargava_j_kg_m is not None:
+        rows.append(("cost of transport (Bhargava)", cost.bhargava_j_kg_m, "J/kg/m"))
+    for label, value, unit in rows:
+        table.add_row(label, f"{value:.2f}", unit)
+    return table

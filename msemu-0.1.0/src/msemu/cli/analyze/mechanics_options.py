@@ -1,0 +1,60 @@
+"""Options of the commands of ``msemu-analyze`` that look at a movement's mechanics."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from msemu.console import BodyPath, Input, JsonFile, Output
+from msemu.schema.ranges import Positive, Seconds, Seed
+
+
+@dataclass
+class MovementCfg:
+    """Which movement is looked at."""
+
+    source: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
+    """Run folder, rollout (.npz of msemu-eval --rollout), or clip: its forces are then those of static optimization."""
+    body: Annotated[str | None, Input()] = None
+    """Body of a clip or rollout; by default the one that it names."""
+    body_path: BodyPath = None
+    pretrained: bool = False
+    """SOURCE is a task: the policy of it that comes with msemu."""
+    checkpoint: Annotated[str, Input()] = "best"
+    """Of a run: best, last, or the path of a checkpoint."""
+    clip: str | None = None
+    """Of a run with several: the clip to follow."""
+    seconds: Seconds | None = None
+    """Of a run: how long it is simulated [s]; the task's episode by default."""
+    seed: Seed = 1
+    """Of a run: seed of the environment."""
+
+
+@dataclass
+class MechanicsCfg(MovementCfg):
+    """Mechanics: ground reaction, joint moments and powers, joint reaction and metabolic cost of a movement.
+
+    Forces on the floor are those of the simulation's own contacts, or of static optimization for a clip. Moments are
+    net: all but the floor's. What hangs on the muscles' mass is printed beside it.
+    """
+
+    filter_hz: Positive | None = None
+    """Low-pass filter of the ground reaction (Butterworth, fourth order, no delay) [Hz]; none by default."""
+    json: JsonFile = None
+    out: Annotated[Path | None, Output()] = None
+    """Folder for plots (.png)."""
+
+
+@dataclass
+class ExportCfg(MovementCfg):
+    """Write a movement with its muscles and forces for other programs.
+
+    mot and sto are OpenSim's: the motion under the Rajagopal model's names, grf.mot with external_loads.xml, muscle
+    states and moments as .sto. csv and parquet are one table; trc holds joint centers and markers, c3d forces as well.
+    """
+
+    format: Literal["mot", "sto", "csv", "parquet", "trc", "c3d"] = "mot"
+    """Format of the files."""
+    out: Annotated[Path, Output()] = Path("mechanics")
+    """Folder to write to."""

@@ -1,0 +1,69 @@
+"""From what a user names to a movement with its forces: a run, a rollout or a clip."""
+
+from pathlib import Path
+
+from msemu.analysis.mechanics.movement import MechanicalMovement
+from msemu.analysis.mechanics.replay import replay
+from msemu.analysis.rollout import record, steps_with
+from msemu.cli.analyze.mechanics_options import MovementCfg
+from msemu.console import progress, with_progress
+from msemu.control.inverse_dynamics import differentiate
+from msemu.control.static_optimization import optimize
+from msemu.errors import MsemuError
+from msemu.files import array_names, spare
+from msemu.models import load_body
+from msemu.motion.clip import MotionClip
+from msemu.motion.library.task_clips import find_clip, load_clip
+from msemu.motion.reference import CLIP_SPACING
+from msemu.motion.rollout import Rollout
+from msemu.muscle.overrides import configured_parameters
+from msemu.muscle.parameters import MuscleParameters
+from msemu.rl.assemble import open_policy
+from msemu.rl.pretrained import find_run
+from msemu.schema import TaskCfg
+
+_SMOOTHING_S = 0.02
+"""Standard deviation of the Gaussian over a clip before it is differentiated [s]."""
+
+
+def find_movement(args: MovementCfg) -> MechanicalMovement:
+    """Simulate a run, replay a rollout, or optimize along a clip."""
+    path = Path(args.source)
+    if args.pretrained or path.is_dir():
+        return _simulated(args)
+    if path.is_file():
+        spare([path])
+    if "excitation" in array_names(path):
+        rollout = Rollout.load(path)
+        return replay(rollout, load_body(args.body or rollout.body, args.body_path))
+    return _explained(args)
+
+
+def _simulated(args: MovementCfg) -> MechanicalMovement:
+    """Let the policy of a run drive its body from the first frame of its clip."""
+    if args.body:
+        raise MsemuError("a run has its own body; leave --body out")
+    run = find_run(args.source, Path("runs"), args.pretrained)
+    env, runner = open_policy(run, run.checkpoint(args.checkpoint), 1, "cpu", args.seed)
+    index, clip = find_clip(env.reference.clips, args.clip)
+    wanted = env.cfg.env.episode_length_s if args.seconds is None else args.seconds
+    steps = steps_with(clip, max(1, round(wanted * env.cfg.env.control_frequency_hz)))
+    env.max_episode_length = steps
+    with progress(f"{run.task}, {clip.name}", transient=True) as on_step:
+        rollout = record(env, runner.policy(), steps, f"{run.task}  {clip.name}", index * CLIP_SPACING, on_step=on_step)
+    return replay(rollout, env.body, configured_parameters(env.body.model, env.cfg.sim.muscle))
+
+
+def _explained(args: MovementCfg) -> MechanicalMovement:
+    """Find the muscle and floor forces of least effort along a clip."""
+    path = Path(args.source)
+    name = args.body or (MotionClip.load(path).body if path.suffix == ".npz" else None)
+    if name is None:
+        raise MsemuError(f"say with --body on which body '{args.source}' is looked at, see: msemu-model list")
+    body = load_body(name, args.body_path)
+    clip = with_progress(load_clip)(TaskCfg(body=name, motion=args.source), body)
+    movement, parameters = differentiate(body, clip, _SMOOTHING_S), MuscleParameters.of(body.model)
+    with progress(f"{clip.name} on {body.name}", transient=True) as on_frame:
+        found = optimize(body, movement, None, parameters, on_frame)
+    title = f"static optimization: {clip.name or path.stem}"
+    return MechanicalMovement.of_static_optimization(body, movement, found, parameters, clip.fps, title, clip.cyclic)

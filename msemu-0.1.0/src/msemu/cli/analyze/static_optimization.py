@@ -1,0 +1,113 @@
+"""``msemu-analyze static-optimization``: which muscle activity explains a movement."""
+
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from msemu.analysis.static_optimization.plots import plot_static_optimization
+from msemu.analysis.static_optimization.report import summarize, write_files
+from msemu.cli.analyze.options import ExplainClipCfg
+from msemu.console import progress, with_progress, write_json
+from msemu.control.inverse_dynamics import differentiate
+from msemu.control.muscle_capacity import scaled_strength
+from msemu.control.static_optimization import StaticOptimizationCfg, optimize
+from msemu.control.weakness import Weakness, find_weaknesses
+from msemu.errors import MsemuError
+from msemu.models import load_body
+from msemu.models.strength.sets import with_strength
+from msemu.motion.library.task_clips import load_clip
+from msemu.muscle.parameters import MuscleParameters
+from msemu.schema import TaskCfg
+
+_ROWS = 12
+_CONSISTENT_BW = 0.2
+"""Median unexplained root force above which a clip is called inconsistent [body weights]; walking has 0.01 to 0.1."""
+
+
+def static_optimization(args: ExplainClipCfg) -> None:
+    """Optimize, print the report and write the files."""
+    if args.objective == "power" and args.power != ExplainClipCfg.power:
+        raise MsemuError("--power is the exponent of the objective activation; leave one of both out")
+    settings = StaticOptimizationCfg(objective=args.objective, power=args.power, level=args.muscle)
+    body = with_strength(load_body(args.body, args.body_path), args.strength_set)
+    clip = with_progress(load_clip)(TaskCfg(body=args.body, motion=args.clip), body)
+    movement = differentiate(body, clip, args.smoothing_s)
+    parameters = scaled_strength(MuscleParameters.of(body.model), args.strength)
+    title = f"{clip.name or args.clip} on {body.name}, strength set {args.strength_set}"
+    with progress(title, transient=True) as on_frame:
+        result = optimize(body, movement, settings, parameters, on_frame)
+
+    figures = summarize(result)
+    weaknesses = find_weaknesses(result)
+    console = Console()
+    console.print(_report(title, figures))
+    if weaknesses:
+        console.print(_weakness_table(weaknesses, clip.fps))
+    for line in _warnings(figures):
+        console.print(f"[yellow]{line}[/]", soft_wrap=True)
+    if args.out:
+        time = np.arange(len(result.activation)) / clip.fps
+        paths = write_files(result, time, "static_optimization", args.out)
+        paths += plot_static_optimization(result, time, clip.cyclic, title, args.out)
+        options = vars(args) | {"out": None, "body_path": args.body_path and str(args.body_path)}
+        write_json(
+            args.out / "static_optimization.json",
+            {"body": body.name, "clip": clip.name, "settings": options, **figures}
+            | {"weak_joints": [vars(weakness) for weakness in weaknesses]},
+        )
+        console.print(f"{len(paths) + 1} files in {args.out}", soft_wrap=True)
+
+
+def _report(title: str, figures: dict[str, Any]) -> Table:
+    table = Table("", "value", title=f"Static optimization: {title}")
+    solved = figures["frames"] - len(figures["unconverged_frames"])
+    rows = {
+        "frames solved": f"{solved} of {figures['frames']} (relative gap at most {figures['relative_gap_max']:.1e})",
+        "joint torque missing": f"{100 * figures['torque_missing_share']:.2f} % of the sum over joints and frames",
+        "activation": f"mean {figures['activation_mean']:.3f}, {100 * figures['saturated_share']:.1f} % saturated",
+        "vertical contact force": f"mean {figures['contact_force_mean_bw']:.2f}, greatest"
+        f" {figures['contact_force_max_bw']:.2f} body weights",
+        "root force unexplained": f"median {figures['root_force_residual_median_bw']:.3f}, greatest"
+        f" {figures['root_force_residual_max_bw']:.2f} body weights (frame {figures['root_force_residual_max_frame']})",
+        "root moment unexplained": f"median {figures['root_moment_residual_median_nm']:.1f}, greatest"
+        f" {figures['root_moment_residual_max_nm']:.0f} N m",
+    }
+    for label, value in rows.items():
+        table.add_row(label, value)
+    return table
+
+
+def _weakness_table(weaknesses: list[Weakness], fps: float) -> Table:
+    more = f", the {_ROWS} worst of {len(weaknesses)}" if len(weaknesses) > _ROWS else ""
+    columns = ("joint", "missing", "needed there", "greatest needed", "worst frame", "frames")
+    table = Table(*columns, title=f"Joints whose muscles are too weak [N m]{more}")
+    for weakness in weaknesses[:_ROWS]:
+        table.add_row(
+            weakness.joint,
+            f"{weakness.missing:.2f}",
+            f"{weakness.needed:.2f}",
+            f"{weakness.greatest:.2f}",
+            f"{weakness.frame} ({weakness.frame / fps:.2f} s)",
+            str(weakness.frames),
+        )
+    return table
+
+
+def _warnings(figures: dict[str, Any]) -> list[str]:
+    lines = []
+    unsolved = figures["unconverged_frames"]
+    if unsolved:
+        shown = ", ".join(map(str, unsolved[:10])) + (" ..." if len(unsolved) > 10 else "")
+        lines.append(f"warning: {len(unsolved)} frames are not solved to the tolerance, do not use them: {shown}")
+    if figures["frames_without_contact"] == figures["frames"]:
+        lines.append(
+            "warning: no foot or hand comes to rest on the floor in any frame, so nothing carries the body; check the"
+            " clip's height with: msemu-motion info CLIP"
+        )
+    elif figures["root_force_residual_median_bw"] > _CONSISTENT_BW:
+        lines.append(
+            "warning: the floor does not explain the movement of the root; the clip is not dynamically consistent"
+        )
+    return lines

@@ -1,0 +1,113 @@
+"""``msemu-motion check`` and ``repair``: is a clip physically plausible, and how it becomes more so."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from msemu.analysis.plausibility.check import check_clip
+from msemu.analysis.plausibility.report import write_html, write_pictures
+from msemu.cli.motion.options import CheckCfg, RepairCfg
+from msemu.console import findings_table, progress, write_json
+from msemu.findings import count, summary
+from msemu.models import Body, load_body
+from msemu.models.strength.sets import with_strength
+from msemu.motion.clip import MotionClip
+from msemu.motion.repair.repair import Repair, RepairedStance
+from msemu.motion.repair.repair import repair as repair_clip
+from msemu.motion.verdict import remedies
+
+_LEFT_ALONE = "at the ends, too close to others, supported or beyond repair"
+
+
+def check(args: CheckCfg) -> None:
+    """Check a clip and show what was found; leave with exit code 1 when there are errors."""
+    clip, body = _load(args.clip, args.body, args.body_path)
+    body = with_strength(body, args.strength_set)
+    console = Console()
+    with console.status(f"checking {args.clip}"):
+        report = check_clip(body, clip)
+    title = f"{clip.name or 'clip'} on {clip.body}, strength set {args.strength_set}"
+    console.print(findings_table(escape(title), report.findings))
+    console.print(summary(report.findings))
+    tips = remedies(report.findings, clip.quality)
+    for line in tips:
+        console.print(f"try for {line}", soft_wrap=True, highlight=False, markup=False)
+    if args.html:
+        write_html(report, args.html)
+        console.print(f"report: {args.html}", soft_wrap=True)
+    if args.png:
+        for path in write_pictures(report, args.png):
+            console.print(f"picture: {path}", soft_wrap=True)
+    if args.json:
+        findings = [finding.facts() for finding in report.findings]
+        facts = {"strength_set": args.strength_set, "figures": report.figures, "findings": findings, "try": tips}
+        write_json(args.json, facts)
+    found = count(report.findings)
+    if found["error"] or (args.strict and found["warning"]):
+        raise SystemExit(1)
+
+
+def repair(args: RepairCfg) -> None:
+    """Repair a clip and show what changed."""
+    clip, body = _load(args.clip, args.body, args.body_path)
+    with progress(f"repair of {args.clip.name}") as on_flight:
+        result = repair_clip(body, clip, on_flight, args.repair)
+    console = Console()
+    if result.clip is result.original:
+        result.clip.save(args.out)
+        reason = f"only flights that are left alone ({_LEFT_ALONE})" if result.left_alone else "no flight phase"
+        console.print(f"{args.clip} has {reason}; copy: {args.out}", soft_wrap=True, markup=False)
+        return
+    raw = result.save(args.out)
+    console.print(_repair_table(result))
+    if result.stances:
+        console.print(_stance_table(result.stances))
+    for stance in result.stances:
+        if stance.complaint:
+            console.print(stance.complaint, style="yellow", soft_wrap=True, markup=False)
+    console.print(f"repaired: {args.out}\noriginal: {raw}", soft_wrap=True)
+
+
+def _load(path: Path, name: str | None, body_path: Path | None) -> tuple[MotionClip, Body]:
+    clip = MotionClip.load(path)
+    body = load_body(name or clip.body, body_path)
+    clip.check_matches(body.name, body.joint_names)
+    return clip, body
+
+
+def _stance_table(stances: list[RepairedStance]) -> Table:
+    caption = "body weights that no contact gives, a moment at a foot's length counted like a force"
+    table = Table("frames with contact", "median", "90th percentile", "most", "worst frame", caption=caption)
+    for stance in stances:
+        before, after = stance.before, stance.after
+        table.add_row(
+            f"{after.first} to {after.last}",
+            f"{before.median:.2f} to {after.median:.2f}",
+            f"{before.percentile(90):.2f} to {after.percentile(90):.2f}",
+            f"{before.most:.2f} to {after.most:.2f}",
+            str(after.worst),
+        )
+    return table
+
+
+def _repair_table(result: Repair) -> Table:
+    quality = result.clip.quality
+    caption = (
+        f"change over the whole clip: mean {quality['repair_change_mean_cm']:.2f} cm,"
+        f" largest {quality['repair_change_max_cm']:.1f} cm, joints up to {quality['repair_change_max_deg']:.0f} deg"
+    )
+    if result.left_alone:
+        caption += f"; {len(result.left_alone)} flight(s) were left alone: {_LEFT_ALONE}"
+    table = Table("frames", "force without contact", "drift of angular momentum", "change", "timing", caption=caption)
+    for flight in result.flights:
+        before, after = flight.before, flight.after
+        table.add_row(
+            f"{after.flight.first} to {after.flight.last}",
+            f"{before.residual_max:.2f} to {after.residual_max:.3f} body weights",
+            f"{100 * before.drift:.0f} to {100 * after.drift:.1f} %",
+            f"{flight.change_cm:.1f} cm",
+            f"{flight.slowed_s:+.2f} s" if flight.slowed_s else "kept",
+        )
+    return table

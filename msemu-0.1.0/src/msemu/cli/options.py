@@ -1,0 +1,89 @@
+"""Options of ``msemu-play`` and ``msemu-eval``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from msemu.console import Input, JsonFile, Output, With, Without
+from msemu.errors import MsemuError
+from msemu.schema.ranges import Count, Range, Seconds, Seed, TimeStep
+from msemu.viewer import RendererName
+
+
+@dataclass
+class PolicyCfg:
+    """Which policy is looked at."""
+
+    run: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Run folder, or a task id for its latest run."""
+    pretrained: bool = False
+    """The policy of the task that comes with msemu."""
+    checkpoint: Annotated[str, Input(), Without("pretrained")] = "best"
+    """best, last, or the path of a checkpoint of the run."""
+    clip: str | None = None
+    """One clip of a run with several; by default play shows the first, and eval measures all."""
+    seed: Seed = 1
+    """Seed of the environment."""
+    device: str = "cpu"
+    """Where the network runs."""
+    runs_dir: Annotated[str, Without("pretrained")] = "runs"
+    """Where run folders are looked for when a task id is given."""
+
+    def __post_init__(self) -> None:
+        folder, runs_dir = Path(self.run).resolve(), Path(self.runs_dir).resolve()
+        if self.runs_dir != PolicyCfg.runs_dir and folder.is_dir() and not folder.is_relative_to(runs_dir):
+            raise MsemuError(f"{self.run} is a folder, and not one below {self.runs_dir}; leave --runs-dir out")
+
+
+@dataclass
+class PageCfg:
+    """Where a page is served."""
+
+    host: Annotated[str, Without("video", "heatmap")] = "127.0.0.1"
+    """Address that the page is served at; 0.0.0.0 lets other machines in."""
+    port: Annotated[int, Range(0, 65_535), Without("video", "heatmap")] = 8080
+    """Port that the page is served at."""
+
+
+@dataclass
+class EvalCfg(PolicyCfg):
+    """Measure how well a trained policy tracks its reference, in degrees and centimeters.
+
+    One episode starts at each of evenly spaced frames of the reference, without exploration noise. Errors are means
+    over the time before a failure; survival is the share of episodes without one. A run with several clips is measured
+    clip by clip.
+    """
+
+    episodes: Count = 32
+    """Number of episodes, with each clip."""
+    seconds: Seconds | None = None
+    """Length of an episode [s]; the task's own by default, at most the clip's when it does not repeat."""
+    timestep_s: TimeStep | None = None
+    """Physics time step [s]; that of the run by default. Judge a policy that learned at a longer one at 0.002."""
+    json: JsonFile = None
+    rollout: Annotated[Path | None, Output((".npz",))] = None
+    """Also write one episode, from the first frame of the clip, as data (.npz, see docs/api.md)."""
+    plots: Annotated[Path | None, Output()] = None
+    """Folder for the plots; <run>/eval by default, eval/<task> for a pretrained policy."""
+
+
+@dataclass
+class PlayCfg(PageCfg, PolicyCfg):
+    """Watch a trained policy beside its reference: in the browser, or as a video.
+
+    For a task id, the latest run of the task is shown. A task that was never trained shows its reference alone, from
+    its beginning and in whole cycles.
+    """
+
+    seconds: Seconds | None = None
+    """Length [s]; the task's episode by default."""
+    start_frame: Annotated[int, Range(0, 10**9)] = 0
+    """Frame of the reference to start in."""
+    video: Annotated[Path | None, Output((".mp4",))] = None
+    """Write this mp4 file instead of opening a page."""
+    renderer: Annotated[RendererName, With("video")] = "auto"
+    """Video only: egl (OpenGL), lines (needs no OpenGL), or auto."""
+    color_by: Annotated[Literal["activation", "muscle_force", "fiber_length"], With("video")] = "activation"
+    """Video only: what colors the muscles; the page has a list for it."""

@@ -1,0 +1,1 @@
+"""Bounded least squares for many problems at once."""

@@ -1,0 +1,57 @@
+"""The reference of a controller: smooth enough to be differentiated twice."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from msemu.control.independent_dofs import IndependentDofs
+from msemu.control.inverse_dynamics import Movement, differentiate
+from msemu.models.body import Body
+from msemu.motion.reference import ReferenceMotion
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where E bodies should be.
+
+    Attributes:
+        qpos: Generalized position [m, rad], shape [E, nq].
+        qvel: Generalized velocity [m/s, rad/s], shape [E, nv].
+        acceleration: Acceleration of the independent degrees of freedom [m/s^2, rad/s^2], shape [E, D].
+    """
+
+    qpos: torch.Tensor
+    qvel: torch.Tensor
+    acceleration: torch.Tensor
+
+
+class SmoothedReference:
+    """A `ReferenceMotion` without its fastest movements, and with accelerations.
+
+    Attributes:
+        movements: The smoothed clips.
+    """
+
+    def __init__(self, body: Body, reference: ReferenceMotion, dofs: IndependentDofs, smoothing_s: float):
+        """Smooth the clips by a Gaussian of this standard deviation [s], and differentiate them."""
+        self._reference = reference
+        self.movements: list[Movement] = [differentiate(body, clip, smoothing_s) for clip in reference.clips]
+
+        def table(values: list[np.ndarray]) -> torch.Tensor:
+            return torch.from_numpy(np.concatenate(values))
+
+        self._qpos = table([movement.qpos for movement in self.movements])
+        self._qvel = table([movement.qvel for movement in self.movements])
+        self._acceleration = table([movement.qacc for movement in self.movements])[:, dofs.index]
+        self._shift = self._qpos[:, :3] - table([clip.qpos[:, :3] for clip in reference.clips])
+
+    def target(self, frame: torch.Tensor, lookahead: int) -> Target:
+        """Look up where bodies should be at frames, shape [E], moved by the cycles that have passed.
+
+        The acceleration is that of ``lookahead`` frames later.
+        """
+        row = self._reference.row(frame)
+        place = self._reference.state(frame)[0][:, :3] + self._shift[row]
+        later = self._reference.row(frame + lookahead)
+        return Target(torch.cat((place, self._qpos[row, 3:]), 1), self._qvel[row], self._acceleration[later])

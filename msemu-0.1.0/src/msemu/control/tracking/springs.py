@@ -1,0 +1,57 @@
+"""The accelerations that bring a body back to its reference."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from msemu.motion import rotation
+from msemu.schema import SpringCfg
+
+
+def pull(spring: SpringCfg, error: torch.Tensor, velocity_error: torch.Tensor) -> torch.Tensor:
+    """Return the acceleration of a spring, in the unit of the error over s^2."""
+    rate = 2.0 * math.pi * spring.natural_frequency_hz
+    return rate**2 * error + 2.0 * spring.damping_ratio * rate * velocity_error
+
+
+def bounded(vectors: torch.Tensor, length: float) -> torch.Tensor:
+    """Shorten the vectors along the last dimension that are longer than ``length``."""
+    size = vectors.norm(dim=-1, keepdim=True)
+    return torch.where(size > length, vectors * (length / size), vectors)
+
+
+@dataclass(frozen=True)
+class RootDeviation:
+    """From the root of E bodies to that of their references.
+
+    Attributes:
+        position: Offset in world axes [m], shape [E, 3].
+        linear_velocity: Offset of the velocity in world axes [m/s], shape [E, 3].
+        rotation: Rotation vector in the body's axes [rad], shape [E, 3].
+        angular_velocity: Offset of the angular velocity in the body's axes [rad/s], shape [E, 3].
+        quaternion: Rotation from the reference's axes to the body's (w, x, y, z), shape [E, 4].
+    """
+
+    position: torch.Tensor
+    linear_velocity: torch.Tensor
+    rotation: torch.Tensor
+    angular_velocity: torch.Tensor
+    quaternion: torch.Tensor
+
+    @classmethod
+    def between(
+        cls, qpos: torch.Tensor, qvel: torch.Tensor, reference_qpos: torch.Tensor, reference_qvel: torch.Tensor
+    ) -> "RootDeviation":
+        """Compare states whose first entries are a free joint; shapes [E, nq] and [E, nv]."""
+        turn = rotation.multiply(rotation.conjugate(qpos[:, 3:7]), reference_qpos[:, 3:7])
+        turn = turn * torch.where(turn[:, :1] < 0.0, -1.0, 1.0)
+        sine = turn[:, 1:].norm(dim=1, keepdim=True)
+        angle = 2.0 * torch.atan2(sine, turn[:, :1])
+        return cls(
+            position=reference_qpos[:, :3] - qpos[:, :3],
+            linear_velocity=reference_qvel[:, :3] - qvel[:, :3],
+            rotation=turn[:, 1:] * (angle / sine.clamp(min=1e-9)),
+            angular_velocity=rotation.rotate(turn, reference_qvel[:, 3:6]) - qvel[:, 3:6],
+            quaternion=turn,
+        )

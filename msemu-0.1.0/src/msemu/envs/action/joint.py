@@ -1,0 +1,62 @@
+"""Joint targets as actions: a muscle controller follows the reference, the policy says where its joints should be."""
+
+import torch
+
+from msemu.control.independent_dofs import ROOT_DOFS
+from msemu.control.tracking.controller import TrackingController
+from msemu.envs.action.space import ActionSpace, Scene
+from msemu.errors import MsemuError
+from msemu.schema import ControllerCfg, JointCfg
+from msemu.sim import CpuSimulation
+
+
+class JointSpace(ActionSpace):
+    """One action an independent joint; an action of zero is the model-based controller that follows the reference."""
+
+    Cfg = JointCfg
+
+    def __init__(self, cfg: JointCfg, scene: Scene):
+        self._offset = cfg.offset_rad
+        self._scene = scene
+        self._controller = make_controller(cfg.controller, scene)
+        self.num_actions = len(self._controller.dofs) - ROOT_DOFS
+        self._log: dict[str, torch.Tensor] = {}
+
+    def excitation(self, actions: torch.Tensor, frame: torch.Tensor, steps: int) -> torch.Tensor:  # noqa: D102
+        decoded = self._controller.decode(frame, self._offset * torch.tanh(actions).double())
+        missing = (decoded.residual / self._controller.decoder.scale)[:, ROOT_DOFS:].abs().mean()
+        self._log = {"Action/missing_torque": missing.float(), "Action/unsolved": (~decoded.converged).float().mean()}
+        return decoded.excitation
+
+    def initial_activation(self, frame: torch.Tensor) -> torch.Tensor:
+        """Activation of the static optimization along the reference, shape [E, M]."""
+        return self._scene.reference_activation(frame)
+
+    def reset(self, mask: torch.Tensor) -> None:  # noqa: D102
+        self._controller.reset(mask)
+
+    def log(self) -> dict[str, torch.Tensor]:
+        """Mean torque that the muscles could not give, over the joints' capacity, and share of unfinished solves."""
+        return self._log
+
+    def state_dict(self) -> dict[str, torch.Tensor]:  # noqa: D102
+        return self._controller.state_dict()
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:  # noqa: D102
+        self._controller.load_state_dict(state)
+
+
+def make_controller(cfg: ControllerCfg, scene: Scene) -> TrackingController:
+    """Make the model-based controller of a scene.
+
+    Raises:
+        MsemuError: The engine is not the mujoco one, or the body has no such contact regions.
+    """
+    if not isinstance(scene.sim, CpuSimulation):
+        raise MsemuError(
+            "this action space solves for muscles on the mujoco engine only; use --sim.engine mujoco --sim.device cpu,"
+            " or --env.action residual"
+        )
+    return TrackingController(
+        scene.body, scene.sim, scene.reference, cfg, scene.substeps, scene.muscle, scene.num_threads
+    )

@@ -1,0 +1,1 @@
+"""The points and the segments of a person."""

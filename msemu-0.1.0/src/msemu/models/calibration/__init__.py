@@ -1,0 +1,1 @@
+"""Muscle parameters from published architecture, fitted on a body's own paths."""

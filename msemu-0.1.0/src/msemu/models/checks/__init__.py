@@ -1,0 +1,1 @@
+"""What is wrong or noteworthy in a body."""

@@ -1,0 +1,1 @@
+"""Edits that turn a source model into a body."""

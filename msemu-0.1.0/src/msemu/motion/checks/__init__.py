@@ -1,0 +1,1 @@
+"""What every recorded human movement fulfills, whatever file it comes from."""

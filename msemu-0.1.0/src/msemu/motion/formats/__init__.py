@@ -1,0 +1,1 @@
+"""Files of movements, one module a format."""

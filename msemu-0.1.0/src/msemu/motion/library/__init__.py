@@ -1,0 +1,1 @@
+"""The catalogue of clips: which there are, and how they are obtained."""

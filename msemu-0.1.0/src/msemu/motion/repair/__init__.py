@@ -1,0 +1,1 @@
+"""Making the flights of a clip free flights."""

@@ -1,0 +1,1 @@
+"""Bringing a recorded movement onto a body."""

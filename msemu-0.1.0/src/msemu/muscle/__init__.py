@@ -1,0 +1,1 @@
+"""Hill-type muscles: parameters, kernels, options and a NumPy twin."""

@@ -1,0 +1,1 @@
+"""Rewards from discriminators: ADD and AMP."""

@@ -1,0 +1,1 @@
+"""Learning from a memory: CrossQ and Qflex."""

@@ -1,0 +1,92 @@
+"""Trained policies that come with msemu."""
+
+import os
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+
+from msemu import models
+from msemu.config import build, read_yaml, to_dict
+from msemu.errors import MsemuError, suggestion
+from msemu.files import spare, write_bytes, write_text
+from msemu.motion.clip import MotionClip
+from msemu.motion.library.catalogue import Entry, find_entries
+from msemu.motion.library.obtain import obtain_clip
+from msemu.motion.library.task_clips import motions_of
+from msemu.rl.checkpoint import read, write_policy
+from msemu.rl.own_files import own_files
+from msemu.rl.run_folder import RunFolder
+from msemu.schema import TrainCfg
+
+FOLDER = models.PRETRAINED
+"""One run folder for each task: the best checkpoint, configuration and provenance."""
+
+
+class PretrainedRun(RunFolder):
+    """A run folder without clips: it holds their entries of the catalogue, by which they are obtained again."""
+
+    @classmethod
+    def of(cls, task: str) -> "PretrainedRun":
+        """Open the policy of a task.
+
+        Raises:
+            MsemuError: There is none; the message lists those that there are.
+        """
+        known = sorted(path.parent.name for path in FOLDER.glob("*/config.yaml"))
+        if task not in known:
+            raise MsemuError(f"no pretrained policy of '{task}' comes with msemu{suggestion(task, known)}")
+        return cls.open(FOLDER / task)
+
+    @property
+    def plots(self) -> Path:
+        """A folder of the user's: the policy's own may be a part of an installation."""
+        return Path("eval") / self.task
+
+    def load_clips(self) -> list[MotionClip]:
+        """Obtain the clips that the policy was trained on.
+
+        Raises:
+            MsemuError: One cannot be obtained.
+        """
+        cfg, values = self.load_config(), read_yaml(self.path / "config.yaml")
+        body, fps = self.load_body(cfg), cfg.env.control_frequency_hz
+        entries = [build(Entry, clip, f"{self.path}: clips") for clip in values["clips"]]
+        with Console(stderr=True).status(f"motion {cfg.motion} on {body.name}"):
+            return [MotionClip.load(obtain_clip(entry, body, fps)) for entry in entries]
+
+
+def find_run(name: str, runs_dir: Path, pretrained: bool) -> RunFolder:
+    """Open, to look at it, the policy of a task that comes with msemu, or a run as `RunFolder.find` does.
+
+    From then on the command writes over none of the files that the run is made of.
+    """
+    run = PretrainedRun.of(name) if pretrained else RunFolder.find(name, runs_dir)
+    spare(path for kind in ("yaml", "npz", "pt") for path in run.path.rglob(f"*.{kind}"))
+    spare(run.path / name for name in own_files(run.path))
+    return run
+
+
+def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:
+    """Copy what is needed to use a policy, without optimizer, clips and the paths of this machine, and return where to.
+
+    Raises:
+        MsemuError: A clip is a file of the user's, which msemu cannot obtain elsewhere.
+    """
+    own = folder / run.task
+    write_policy(own / "best.pt", read(run.checkpoint(checkpoint), "cpu"))
+    config = read_yaml(run.path / "config.yaml")
+    config["clips"] = [to_dict(entry) for entry in find_entries(motions_of(run.load_config()))]
+    config["train"]["runs_dir"] = TrainCfg.runs_dir
+    for name in own_files(run.path):
+        write_bytes(own / name, (run.path / name).read_bytes())
+    write_text(own / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+    provenance = read_yaml(run.path / "provenance.yaml")
+    for entry in provenance.get("files", {}).values():
+        entry["source"] = Path(entry["source"]).name
+    for entry in (provenance, *provenance.get("resumed", [])):
+        program, *arguments = entry["command"]
+        words = [Path(program).name, *(Path(word).name if os.path.isabs(word) else word for word in arguments)]
+        entry["command"] = " ".join(words)
+    write_text(own / "provenance.yaml", yaml.safe_dump(provenance, sort_keys=False))
+    return own

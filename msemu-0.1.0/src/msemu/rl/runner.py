@@ -1,0 +1,355 @@
+"""rsl-rl's on-policy runner with complete checkpoints, a best checkpoint and a way to stop.
+
+Which runner trains an agent is a value of the agent (`AgentCfg.runner`); others derive from this one.
+"""
+
+import contextlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from rich.console import Console
+from rsl_rl.algorithms import PPO
+from rsl_rl.modules import Distribution
+from rsl_rl.runners import OnPolicyRunner
+from tensordict import TensorDict
+
+from msemu.components import resolve
+from msemu.config import check, to_dict
+from msemu.envs.motion_tracking import MotionTrackingEnv
+from msemu.errors import MsemuError
+from msemu.rl import checkpoint
+from msemu.rl.distributed import Team
+from msemu.rl.heads import expect_head, head_name
+from msemu.rl.progress import Iteration, ProgressLogger, StopTraining, disk_errors, note_once
+from msemu.schema import AgentCfg, TerminationTermCfg
+
+_DEVIATION = TerminationTermCfg(limit=0.3)
+"""What counts after a failure where no limit of the deviation ends an episode."""
+_OF_EPISODES = {"logger": ("cur_reward_sum", "cur_episode_length"), "discriminator": ("window", "frame")}
+"""Entries of a checkpoint's parts that belong to the episodes under way, as do its environments and regularizers."""
+_LOGGER_STATE = ("tot_timesteps", "tot_time", *_OF_EPISODES["logger"], "rewbuffer", "lenbuffer")
+
+
+class Runner(OnPolicyRunner):
+    """Trains a policy; the loop itself is rsl-rl's.
+
+    Attributes:
+        best_error_cm: Least tracking error so far (see `tracking_score_cm`).
+        keep: How many of the newest checkpoints stay; 0 for all.
+    """
+
+    logger: ProgressLogger
+    trains: ClassVar[type] = PPO
+    """Kind of algorithm that the loop is for."""
+
+    def __init__(
+        self, env: MotionTrackingEnv, agent: AgentCfg, log_dir: Path | None, device: str, team: Team | None = None
+    ):
+        """Build networks and algorithm for ``env``.
+
+        Args:
+            env: The environment.
+            agent: Networks and algorithm.
+            log_dir: Run folder for curves and checkpoints, or none.
+            device: Where the networks learn.
+            team: The processes that learn together, by default this one alone.
+
+        Raises:
+            MsemuError: The agent's configuration does not fit its classes.
+        """
+        check(agent, "agent")
+        self._team = team or Team()
+        # The environment keeps broken bodies out of what it returns; rsl-rl's check makes the host wait in every step.
+        cfg = with_classes(agent) | {"check_for_nan": False}
+        _check_groups(agent.obs_groups, env)
+        try:
+            with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
+                super().__init__(env, cfg, str(log_dir) if log_dir else None, device)
+        except (TypeError, KeyError, ValueError, ImportError, AttributeError) as error:
+            raise MsemuError(f"the agent's configuration does not fit its classes: {error}") from error
+        if not isinstance(self.alg, self.trains):
+            raise MsemuError(
+                f"{type(self).__name__} trains a {self.trains.__name__}, not a {type(self.alg).__name__}; "
+                "change the agent's runner or algorithm"
+            )
+        self.best_error_cm = float("inf")
+        self.keep = 0
+        self._episodes_restarted = False
+        self._told: set[str] = set()
+        self.logger = ProgressLogger.like(self.logger, on_iteration=self._after_iteration)
+
+    @classmethod
+    def check_team(cls, team: Team) -> None:
+        """Refuse, before anything is made, processes that cannot train together with an `MsemuError`."""
+
+    def train(self, iterations: int, fresh: bool) -> None:
+        """Learn until ``iterations`` are done or the logger's `ProgressLogger.stop` says so, and save.
+
+        Args:
+            iterations: Iterations to add.
+            fresh: Whether the episodes start; they then begin with random ages, so that they do not end together.
+        """
+        if self._team.size > 1:
+            self.alg.broadcast_parameters()
+        with disk_errors(self.logger.log_dir):
+            try:
+                self.learn(iterations, init_at_random_ep_len=fresh or self._episodes_restarted)
+            except StopTraining:
+                if self._team.is_rank_zero:
+                    self.save(self._checkpoint_path())
+            if self._team.is_rank_zero:
+                self.logger.writer.flush()
+
+    def save(self, path: str, infos: dict | None = None) -> None:
+        """Write everything that is needed to go on exactly from here, and remove what is older than `keep` says."""
+        checkpoint.write(Path(path), self._content())
+        for old in checkpoint.numbered(Path(path).parent)[: -self.keep] if self.keep else ():
+            old.unlink(missing_ok=True)
+
+    def load(
+        self, path: str, load_cfg: dict | None = None, strict: bool = True, map_location: str | None = None
+    ) -> dict:
+        """Continue from a checkpoint written by `save`.
+
+        It holds the environments of the first process. In a run of several, the others start new episodes; the run may
+        therefore go on with another number of processes. With another number of environments, or on another engine, all
+        start new episodes.
+
+        Raises:
+            MsemuError: The checkpoint is damaged, or belongs to another body or network.
+        """
+        own = self._content()
+
+        def examine(found: dict[str, Any]) -> list[str]:
+            expect_head(self.alg.get_policy(), found.get("head"), path)
+            return checkpoint.differences(_with_episodes_of(own, found), own)
+
+        state = checkpoint.read(Path(path), map_location or self.device, examine)
+        if why := _why_episodes_end(own, state):
+            state, self._episodes_restarted = _with_episodes_of(own, state), True
+            if self._team.is_rank_zero:
+                note_once(f"{path} {why}: all start new episodes")
+        try:
+            self.alg.load(state, load_cfg, strict)
+            if self._team.is_rank_zero:
+                self.env.load_state_dict({key: value.to(self.env.device) for key, value in state["env"].items()})
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise _misfit(path, error) from error
+        _check_optimizers(self.alg, path)
+        self.env.control_steps = state.get("control_steps", 0)
+        self.current_learning_iteration = state["iter"] + 1
+        if self._team.is_rank_zero:
+            self.best_error_cm = min(state["best_error_cm"], self._best_on_disk())
+            for name, value in state["logger"].items():
+                setattr(self.logger, name, deque(value, maxlen=100) if isinstance(value, list) else value)
+            _set_random_state(state["random"])
+        return {}
+
+    def load_policy(self, path: Path) -> None:
+        """Load only the policy, to play or to evaluate it, and the time that schedules of the environment follow.
+
+        Raises:
+            MsemuError: The checkpoint is damaged, or belongs to another body or network.
+        """
+        self._load_networks(path, ("actor",))
+
+    def start_from(self, path: Path) -> None:
+        """Begin a new run with the networks of a checkpoint: its policy, and its critic where it holds one.
+
+        Optimizers, memories, statistics of the starts and counters begin anew, but for the time that schedules follow.
+
+        Raises:
+            MsemuError: The checkpoint is damaged, or belongs to another body or network.
+        """
+        self._load_networks(path, ("actor", "critic"))
+
+    def _load_networks(self, path: Path, parts: tuple[str, ...]) -> None:
+        own = self._learned()
+
+        def examine(found: dict[str, Any]) -> list[str]:
+            expect_head(self.alg.get_policy(), found.get("head"), str(path))
+            names = {f"{part}_state_dict" for part in parts} & found.keys()
+            return checkpoint.differences(found, checkpoint.policy_of(own) | {name: own[name] for name in names})
+
+        state = checkpoint.read(path, self.device, examine)
+        try:
+            self.alg.load(state, {part: f"{part}_state_dict" in state for part in parts}, strict=True)
+        except (KeyError, RuntimeError) as error:
+            raise _misfit(path, error) from error
+        self.env.control_steps = state.get("control_steps", 0)
+
+    def policy(self) -> Callable[[TensorDict], torch.Tensor]:
+        """Return the policy without exploration noise, from observations to actions on the environment's device."""
+        actor = self.get_inference_policy(self.device)
+        return lambda observations: actor(observations.to(self.device)).to(self.env.device)
+
+    def _checkpoint_path(self) -> str:
+        return str(Path(self.logger.log_dir) / f"model_{self.current_learning_iteration}.pt")
+
+    def _configure_multi_gpu(self) -> None:
+        """Tell rsl-rl of the other processes, which are connected already; by itself it knows NCCL only."""
+        team = self._team
+        self.gpu_local_rank, self.gpu_global_rank, self.gpu_world_size = team.local_rank, team.rank, team.size
+        place = {"global_rank": team.rank, "local_rank": team.local_rank, "world_size": team.size}
+        self.cfg["multi_gpu"] = place if team.size > 1 else None
+        # rsl-rl's loop would print a line in every process before it sends the parameters; `train` sends them.
+        self.is_distributed = False
+
+    def _learned(self) -> dict[str, Any]:
+        """Return what was learned so far, and how far that is."""
+        return self.alg.save() | {
+            "iter": self.current_learning_iteration,
+            "best_error_cm": self.best_error_cm,
+            "head": head_name(self.alg.get_policy()),
+            "control_steps": self.env.control_steps,
+        }
+
+    def _content(self) -> dict[str, Any]:
+        """Return what a checkpoint holds."""
+        logged = {name: getattr(self.logger, name) for name in _LOGGER_STATE}
+        return self._learned() | {
+            "env": self.env.state_dict(),
+            "random": _random_state(),
+            "logger": {name: list(value) if isinstance(value, deque) else value for name, value in logged.items()},
+        }
+
+    def _best_on_disk(self) -> float:
+        """Error of the best checkpoint, which may be younger than the one that a killed run goes on from [cm]."""
+        best = Path(self.logger.log_dir) / "best.pt" if self.logger.log_dir else None
+        return checkpoint.read(best, "cpu")["best_error_cm"] if best and best.is_file() else float("inf")
+
+    def _after_iteration(self, iteration: Iteration) -> None:
+        score = tracking_score_cm(
+            iteration.means["Error/body_position_cm"] + iteration.means["Error/root_translation_cm"],
+            iteration.means["Episode/failures_per_step"],
+            self.env.max_episode_length,
+            100.0 * self.env.cfg.env.terminations.get("body_position_deviation", _DEVIATION).limit,
+        )
+        self.logger.writer.add_scalar("Error/tracking_score_cm", score, iteration.number)
+        if hasattr(self.alg, "write_curves"):
+            self.alg.write_curves(self.logger.writer, iteration.number)
+        self._warn()
+        # In the first episodes every body still stands near the frame that it was put in.
+        settled = (iteration.number + 1) * self.cfg["num_steps_per_env"] >= self.env.max_episode_length
+        if settled and score < self.best_error_cm:
+            self.best_error_cm = score
+            checkpoint.write_policy(Path(self.logger.log_dir) / "best.pt", self._learned())
+
+    def _warn(self) -> None:
+        """Say, each once, what is wrong with the simulation and with terms of plug-ins."""
+        of_agent: list[str] = self.alg.complaints() if hasattr(self.alg, "complaints") else []
+        lines = {"overflow": self.env.sim.overflow()} | {line: line for line in (*self.env.complaints(), *of_agent)}
+        for key in [key for key, line in lines.items() if line and key not in self._told]:
+            self._told.add(key)
+            Console(stderr=True).print(f"warning: {lines[key]}", highlight=False, soft_wrap=True, markup=False)
+
+
+def tracking_score_cm(error_cm: float, failures_per_step: float, episode_length: int, failed_error_cm: float) -> float:
+    """Return the expected tracking error [cm] over an episode in which the time after a failure counts as failed.
+
+    The error of visited states alone would flatter a policy that falls at once: each reset puts it back on the
+    reference. With failure probability p per step, an episode of N control steps is alive for the share
+    (1 - (1 - p)^N) / (N p) of its time.
+    """
+    p = failures_per_step
+    alive = 1.0 if p == 0.0 else (1.0 - (1.0 - p) ** episode_length) / (episode_length * p)
+    return alive * min(error_cm, failed_error_cm) + (1.0 - alive) * failed_error_cm
+
+
+def _check_groups(wanted: dict[str, list[str]], env: MotionTrackingEnv) -> None:
+    offered = list(map(str, env.get_observations().keys()))
+    for network, groups in wanted.items():
+        for name in groups:
+            if name not in offered:
+                raise MsemuError(
+                    f"the agent's {network} sees the observation group '{name}', and the environment offers"
+                    f" {', '.join(offered) or 'none'}; add the term to env.observations, {name}: {{}}"
+                )
+
+
+def with_classes(agent: AgentCfg) -> dict[str, Any]:
+    """Plain values of an agent with the classes that its names stand for, which is what rsl-rl takes."""
+    cfg = to_dict(agent)
+    for part, role in (("algorithm", "algorithm"), ("actor", "network"), ("critic", "network")):
+        cfg[part]["class_name"] = resolve(role, cfg[part].get("class_name"))
+        if head := cfg[part].get("distribution_cfg"):  # a network of a plug-in may bring its own
+            head["class_name"] = resolve("action head", head.get("class_name"), Distribution)
+    return cfg
+
+
+def _random_state() -> dict[str, Any]:
+    state = {"torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def _set_random_state(state: dict[str, Any]) -> None:
+    torch.set_rng_state(state["torch"].cpu())
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"].cpu())
+
+
+def _why_episodes_end(own: dict[str, Any], state: dict[str, Any]) -> str:
+    """Say why the episodes of a checkpoint cannot go on here; nothing where they can, or where it is damaged."""
+    env, wanted = state.get("env"), own["env"]
+    if not (isinstance(env, dict) and isinstance(state.get("logger"), dict)):
+        return ""
+    frames = env.get("frame")
+    if not isinstance(frames, torch.Tensor) or frames.dtype != wanted["frame"].dtype or frames.dim() != 1:
+        return ""
+    if len(frames) != len(wanted["frame"]):
+        return f"holds {len(frames)} environments, not {len(wanted['frame'])}"
+    is_foreign = any(
+        name.startswith("sim.") and not name.startswith("sim.muscle.") for name in env.keys() - wanted.keys()
+    )
+    return "is of another engine" if is_foreign else ""
+
+
+def _with_episodes_of(own: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+    """Return a checkpoint's content with the episodes of another content, where its own cannot go on."""
+    if not _why_episodes_end(own, state):
+        return state
+    env = state["env"]
+    statistics = {name: value for name, value in env.items() if name.startswith("sampler.")}
+    episodes = {
+        part: state[part] | {name: own[part][name] for name in names if name in own[part]}
+        for part, names in _OF_EPISODES.items()
+        if part in own and isinstance(state.get(part), dict)
+    }
+    memories = {part: own[part] for part in ("regularizers",) if part in own}
+    return state | episodes | memories | {"env": own["env"] | statistics}
+
+
+def _check_optimizers(algorithm: Any, path: Path | str) -> None:
+    """Refuse what an optimizer remembers of a parameter of another shape: torch finds out in the first step only."""
+    wrong = [
+        f"{name}.state.{index}.{key}"
+        for name, optimizer in _optimizers(algorithm)
+        for index, (parameter, state) in enumerate(optimizer.state.items())
+        for key, value in state.items()
+        if not isinstance(value, torch.Tensor) or value.shape not in (parameter.shape, torch.Size())
+    ]
+    if wrong:
+        raise MsemuError(
+            f"{path} belongs to another network, or is damaged: {', '.join(wrong)}; use another checkpoint"
+        )
+
+
+def _optimizers(algorithm: Any) -> Iterator[tuple[str, torch.optim.Optimizer]]:
+    """Optimizers of an algorithm and of its parts, by where they are."""
+    for name, part in vars(algorithm).items():
+        within = part if isinstance(part, dict) else getattr(part, "__dict__", {})
+        for key, value in {name: part, **{f"{name}.{key}": value for key, value in within.items()}}.items():
+            if isinstance(value, torch.optim.Optimizer):
+                yield key, value
+
+
+def _misfit(path: Path | str, error: Exception) -> MsemuError:
+    return MsemuError(
+        f"{path} belongs to another body, network or number of environments ({str(error).splitlines()[-1].strip()})"
+    )

@@ -1,0 +1,83 @@
+"""Values of the muscle controller (`msemu.control.tracking`)."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from msemu.schema.ranges import Finite, Fraction, Known, NotNegative, Positive, Range
+
+
+@dataclass(frozen=True)
+class SpringCfg:
+    """A linear second-order law: ``acceleration = (2 pi f)^2 error + 2 z (2 pi f) error of velocity``."""
+
+    natural_frequency_hz: NotNegative
+    """Frequency f of the undamped oscillation [Hz]; 0 leaves the error alone."""
+    damping_ratio: NotNegative = 1.0
+    """Damping z over the critical one [-]."""
+
+
+@dataclass(frozen=True)
+class ContactCfg:
+    """When the floor may push on a point, and how hard."""
+
+    height_m: Finite = 0.015
+    """Height below which a point may be in contact [m]; retargeted feet stand within a few millimeters of the floor."""
+    speed_m_s: NotNegative = 1.0
+    """Speed above which it is not [m/s]: a swinging foot passes the floor at 3 m/s."""
+    max_force_bw: NotNegative = 3.0
+    """Greatest force along each edge of a point's friction pyramid [body weights]."""
+    effort: NotNegative = 1e-5
+    """Weight of the squared edge forces [per body weight^2]; it spreads the load over points."""
+
+
+@dataclass(frozen=True)
+class FootPlacementCfg:
+    """How feet answer to a body that is not where its reference is."""
+
+    gain: NotNegative = 1.0
+    """Shift of a swinging foot over the deviation of the extrapolated center of mass [-]; 0 leaves the feet alone."""
+    max_shift_m: NotNegative = 0.2
+    """Greatest shift of a foot [m]."""
+    load_bw: NotNegative = 0.1
+    """Vertical force on a foot above which it stands [body weights]."""
+    damping_m: Positive = 0.1
+    """Damping of the inverse kinematics [m/rad]; it bounds the joint angles where a leg is stretched."""
+
+
+@dataclass(frozen=True)
+class DecoderCfg:
+    """How excitations are found."""
+
+    objective: Annotated[str, Known(("acceleration", "torque"))] = "acceleration"
+    """What an error is measured in: ``acceleration``, where every part of the body counts by its mass, or ``torque``,
+    where every joint counts by its capacity, as in runs from before there was a choice."""
+    acceleration_error_m_s2: Positive = 1.0
+    """Error of the whole body's acceleration that counts as much as a joint's whole capacity does in the other
+    objective [m/s^2]."""
+    effort: NotNegative = 1e-3
+    """Weight of the sum of squared activations beside half of such a square."""
+    iterations: Annotated[int, Range(1, 10_000)] = 12
+    """Iterations of the solver, from the solution of the last control step."""
+    tolerance: Positive = 0.1
+    """Relative gap at which a solve counts as converged."""
+    contact: ContactCfg = field(default_factory=lambda: ContactCfg(height_m=0.005, speed_m_s=0.5))
+    """A simulated foot lies in the floor, unlike a retargeted one."""
+
+
+@dataclass(frozen=True)
+class ControllerCfg:
+    """How a body is pulled to its reference, tried on the walk of MyoLegs (docs/understand/action_spaces.md)."""
+
+    joints: SpringCfg = field(default_factory=lambda: SpringCfg(2.5))
+    root_translation: SpringCfg = field(default_factory=lambda: SpringCfg(1.0))
+    root_rotation: SpringCfg = field(default_factory=lambda: SpringCfg(2.0))
+    smoothing_s: Fraction = 0.04
+    """Standard deviation of the Gaussian over the reference before it is differentiated twice [s]."""
+    lookahead: Annotated[int, Range(0, 1000)] = 1
+    """Control steps between the present frame of the reference and the one whose acceleration is wanted."""
+    ahead: Annotated[float, Range(0, 100)] = 1.5
+    """Part of the control step after which the muscles should give the wanted force [-]."""
+    contact_regions: tuple[str, ...] = ("foot_r", "foot_l")
+    """Parts that may push against the floor."""
+    foot_placement: FootPlacementCfg = field(default_factory=FootPlacementCfg)
+    decoder: DecoderCfg = field(default_factory=DecoderCfg)
