@@ -69,6 +69,7 @@ setup(
             "msemu-play = msemu.cli.commands:play",
             "msemu-eval = msemu.cli.commands:evaluate",
             "msemu-distill = msemu.cli.commands:distill",
+            "msemu-report = msemu.cli.commands:report",
             "msemu-motion = msemu.cli.commands:motion",
             "msemu-model = msemu.cli.commands:model",
             "msemu-analyze = msemu.cli.commands:analyze",

@@ -32,6 +32,7 @@ _RUN = "run pretrained checkpoint clip"
 
 COMMANDS = {
     "play": Command("msemu.cli.options:PlayCfg", "msemu.cli.play:play", f"{_RUN} seconds video"),
+    "report": Command(f"{_MECHANICS}:ReportCfg", "msemu.cli.analyze.report:report"),
     "eval": Command("msemu.cli.options:EvalCfg", "msemu.cli.eval:evaluate", f"{_RUN} episodes seconds json plots"),
     "distill": Command(
         "msemu.cli.options:DistillCfg", "msemu.cli.distill:distill", "run pretrained checkpoint minutes iterations"
@@ -157,5 +158,5 @@ def train() -> None:
     resolve_name("msemu.cli.train:main")()
 
 
-play, evaluate, distill = map(program, ("play", "eval", "distill"))
+play, evaluate, distill, report = map(program, ("play", "eval", "distill", "report"))
 motion, model, analyze, bench = map(program, ("motion", "model", "analyze", "bench"))

@@ -57,6 +57,7 @@ class MechanicalMovement:
         ground_moment: What the floor gives [N m or N], shape [T, D].
         episode_start: True in the first frame of each episode, shape [T].
         cyclic: Whether the first frame follows the last.
+        reference_qpos: Pose that was to be followed, shape [T, nq]; None without one.
     """
 
     body: Body
@@ -74,6 +75,7 @@ class MechanicalMovement:
     ground_moment: np.ndarray
     episode_start: np.ndarray
     cyclic: bool = False
+    reference_qpos: np.ndarray | None = None
 
     @property
     def num_frames(self) -> int:

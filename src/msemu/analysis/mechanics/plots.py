@@ -58,7 +58,7 @@ def ground_figure(movement: MechanicalMovement) -> Figure:
                 index = movement.ground.regions.index(region)
                 draw(axis, movement, side, movement.ground.force[:, index, place] / movement.body.weight)
         axis.set_ylabel(f"{label} [body weights]")
-    return _finished(figure, movement, "ground reaction of each foot")
+    return finished(figure, movement, "ground reaction of each foot")
 
 
 def joint_figure(movement: MechanicalMovement, quantity: str) -> Figure:
@@ -72,7 +72,7 @@ def joint_figure(movement: MechanicalMovement, quantity: str) -> Figure:
             draw(axis, movement, side, values[:, names.index(f"{name}_{side}")])
         axis.set_ylabel(name.replace("_", " "))
     unit = "N m/kg" if quantity == "moment" else "W/kg"
-    return _finished(figure, movement, f"joint {quantity} [{unit}], positive as the joint's angle")
+    return finished(figure, movement, f"joint {quantity} [{unit}], positive as the joint's angle")
 
 
 def reaction_figure(movement: MechanicalMovement, reaction: JointReaction) -> Figure:
@@ -83,7 +83,7 @@ def reaction_figure(movement: MechanicalMovement, reaction: JointReaction) -> Fi
         for side in SIDES:
             draw(axis, movement, side, reaction.magnitude_bw[:, reaction.names.index(f"{name}_{side}")])
         axis.set_ylabel(f"{name} [BW]")
-    return _finished(figure, movement, "joint reaction, muscles included [body weights]")
+    return finished(figure, movement, "joint reaction, muscles included [body weights]")
 
 
 def draw(axis: Axes, movement: MechanicalMovement, side: str, values: np.ndarray) -> None:
@@ -112,7 +112,8 @@ def plot_mechanics(movement: MechanicalMovement, reaction: JointReaction, folder
     return [save_figure(figure, folder / f"{name}.png") for name, figure in figures.items()]
 
 
-def _finished(figure: Figure, movement: MechanicalMovement, title: str) -> Figure:
+def finished(figure: Figure, movement: MechanicalMovement, title: str) -> Figure:
+    """Add what every figure has: a line at zero, a legend, a title."""
     for axis in figure.axes:
         axis.axhline(0.0, color="0.6", linewidth=0.7)
         axis.spines[["top", "right"]].set_visible(False)

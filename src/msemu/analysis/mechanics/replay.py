@@ -81,6 +81,7 @@ def replay(
         muscle_moment=reduced("muscle"),
         ground_moment=reduced("floor"),
         episode_start=rollout.episode_start,
+        reference_qpos=rollout.reference_qpos,
     )
 
 

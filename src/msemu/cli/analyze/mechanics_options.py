@@ -58,3 +58,24 @@ class ExportCfg(MovementCfg):
     """Format of the files."""
     out: Annotated[Path, Output()] = Path("mechanics")
     """Folder to write to."""
+
+
+@dataclass
+class ReportCfg:
+    """One page about one or more movements, as a single HTML file.
+
+    Tracking, ground reaction, joint moments and powers, joint reaction, muscle activation beside a textbook's, costs,
+    gait parameters and where they come from; several stand side by side.
+    """
+
+    sources: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
+    """Run folders, rollouts (.npz of msemu-eval --rollout) or clips."""
+    out: Annotated[Path, Output((".html",))] = Path("report.html")
+    """The page."""
+    body: Annotated[str | None, Input()] = None
+    """Body of clips and rollouts; by default the one that they name."""
+    body_path: BodyPath = None
+    pretrained: bool = False
+    """The sources are tasks: the policies of them that come with msemu."""
+    seconds: Seconds | None = None
+    """How long runs are simulated [s]; the task's episode by default."""

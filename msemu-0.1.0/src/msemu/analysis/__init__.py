@@ -1,1 +1,0 @@
-"""What policies and clips do, as figures and plots."""

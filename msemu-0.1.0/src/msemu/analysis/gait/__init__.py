@@ -1,1 +1,0 @@
-"""Muscle activity over the gait cycle."""

@@ -1,1 +1,0 @@
-"""Whether a body could move as a clip says."""

@@ -1,1 +1,0 @@
-"""Plots and reports of static optimizations."""

@@ -1,1 +1,0 @@
-"""Benchmarks: ``msemu-bench``, one file each."""

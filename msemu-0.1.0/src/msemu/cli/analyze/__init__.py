@@ -1,1 +1,0 @@
-"""``msemu-analyze``."""

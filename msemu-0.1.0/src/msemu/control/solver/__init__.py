@@ -1,1 +1,0 @@
-"""Bounded least squares for many problems at once."""

@@ -1,1 +1,0 @@
-"""The controller that follows a reference: springs, foot placement, and the decoder to excitations."""

@@ -1,1 +1,0 @@
-"""The points and the segments of a person."""

@@ -1,1 +1,0 @@
-"""Muscle parameters from published architecture, fitted on a body's own paths."""

@@ -1,1 +1,0 @@
-"""What is wrong or noteworthy in a body."""

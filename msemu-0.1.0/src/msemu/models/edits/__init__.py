@@ -1,1 +1,0 @@
-"""Edits that turn a source model into a body."""

@@ -1,1 +1,0 @@
-"""What the muscles of a body can give, beside what is published of adults."""

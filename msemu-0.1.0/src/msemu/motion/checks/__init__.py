@@ -1,1 +1,0 @@
-"""What every recorded human movement fulfills, whatever file it comes from."""

@@ -1,1 +1,0 @@
-"""Files of movements, one module a format."""

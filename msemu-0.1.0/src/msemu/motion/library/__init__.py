@@ -1,1 +1,0 @@
-"""The catalogue of clips: which there are, and how they are obtained."""

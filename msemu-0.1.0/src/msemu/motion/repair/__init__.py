@@ -1,1 +1,0 @@
-"""Making the flights of a clip free flights."""

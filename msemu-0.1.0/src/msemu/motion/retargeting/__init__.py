@@ -1,1 +1,0 @@
-"""Bringing a recorded movement onto a body."""

@@ -1,1 +1,0 @@
-"""Hill-type muscles: parameters, kernels, options and a NumPy twin."""

@@ -1,1 +1,0 @@
-"""Rewards from discriminators: ADD and AMP."""

@@ -1,1 +1,0 @@
-"""Learning from a memory: CrossQ and Qflex."""

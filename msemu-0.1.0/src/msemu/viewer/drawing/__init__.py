@@ -1,1 +1,0 @@
-"""Pictures and videos without a browser."""

@@ -1,0 +1,1 @@
+"""One page about one or more movements, as a single HTML file."""

@@ -1,0 +1,151 @@
+"""A report as one HTML file that needs nothing else: figures are SVG within it."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from msemu.analysis.mechanics.energetics import Energetics
+from msemu.analysis.mechanics.gait_parameters import GaitParameters
+from msemu.analysis.mechanics.joint_reaction import JointReaction, joint_reaction
+from msemu.analysis.mechanics.metabolic import MetabolicCost
+from msemu.analysis.mechanics.movement import MechanicalMovement
+from msemu.analysis.mechanics.plots import ground_figure, joint_figure, reaction_figure
+from msemu.analysis.report.activations import activation_figure
+
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:1500px;margin:2em auto;padding:0 1em}
+h1{font-size:1.6em}h2{font-size:1.2em;border-bottom:1px solid #ccc;margin-top:2em}
+table{border-collapse:collapse}td,th{padding:.2em .9em .2em 0;text-align:left;border-bottom:1px solid #eee}
+td.n{text-align:right;font-variant-numeric:tabular-nums}.side{display:flex;flex-wrap:wrap;gap:1em}
+.side>div{flex:1 1 480px;min-width:0}svg{width:100%;height:auto}.warn{color:#a33}
+"""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One movement of a report.
+
+    Attributes:
+        name: What the user called it.
+        movement: It.
+        provenance: What it is from, by name.
+    """
+
+    name: str
+    movement: MechanicalMovement
+    provenance: dict[str, str]
+
+    @property
+    def tracking_error_deg(self) -> float | None:
+        """Mean distance of the independent hinges from the reference [deg]; None without one."""
+        movement = self.movement
+        if movement.reference_qpos is None:
+            return None
+        hinges = [joint for joint in movement.body.independent_joints if movement.body.is_hinge[joint]]
+        columns = 7 + np.array(hinges)
+        return float(np.degrees(np.abs(movement.qpos - movement.reference_qpos)[:, columns].mean()))
+
+
+def render(subjects: Sequence[Subject]) -> str:
+    """Return the page about one or more movements, side by side."""
+    reactions = [joint_reaction(subject.movement) for subject in subjects]
+    sections: dict[str, Callable[[MechanicalMovement, JointReaction], Figure | None]] = {
+        "Ground reaction": lambda movement, _: ground_figure(movement),
+        "Joint moments": lambda movement, _: joint_figure(movement, "moment"),
+        "Joint powers": lambda movement, _: joint_figure(movement, "power"),
+        "Joint reaction": reaction_figure,
+        "Muscle activation": lambda movement, _: activation_figure(movement),
+    }
+    parts = [_table(subjects, reactions)]
+    for title, draw in sections.items():
+        figures = [draw(subject.movement, reaction) for subject, reaction in zip(subjects, reactions, strict=True)]
+        panes = "".join(
+            f"<div>{_svg(figure) if figure else '<p>no gait cycle to show</p>'}</div>" for figure in figures
+        )
+        parts.append(f'<h2>{title}</h2><div class="side">{panes}</div>')
+    parts.append("<h2>Provenance</h2>" + _provenance(subjects))
+    title = escape(" · ".join(subject.name for subject in subjects))
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{_STYLE}</style></head><body><h1>{title}</h1>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _table(subjects: Sequence[Subject], reactions: Sequence[JointReaction]) -> str:
+    columns = [_figures(subject, reaction) for subject, reaction in zip(subjects, reactions, strict=True)]
+    labels = list(dict.fromkeys(label for column in columns for label in column))
+    head = "".join(f"<th>{escape(subject.name)}</th>" for subject in subjects)
+    rows = "".join(
+        f"<tr><td>{escape(label)}</td>"
+        + "".join(f'<td class="n">{column.get(label, "")}</td>' for column in columns)
+        + "</tr>"
+        for label in labels
+    )
+    warnings = "".join(
+        f'<p class="warn">{escape(subject.name)}: the muscle mass is not plausible, so neither are metabolic watts</p>'
+        for subject in subjects
+        if not MetabolicCost.of(subject.movement).is_plausible
+    )
+    return f"<table><tr><th></th>{head}</tr>{rows}</table>{warnings}"
+
+
+def _figures(subject: Subject, reaction: JointReaction) -> dict[str, str]:
+    """Return the figures of a movement as text by label."""
+    movement = subject.movement
+    energetics, cost, gait = Energetics.of(movement), MetabolicCost.of(movement), GaitParameters.of(movement)
+    values: dict[str, Any] = {
+        "length [s]": movement.num_frames / movement.fps,
+        "tracking error, mean over joints [deg]": subject.tracking_error_deg,
+        "episodes begun": int(movement.episode_start.sum()),
+        "speed [m/s]": energetics.speed_m_s,
+    }
+    if gait:
+        values |= {
+            "gait cycles": gait.cycles,
+            "cadence [steps/min]": gait.cadence_steps_min,
+            "stride length [m]": gait.stride_length_m,
+            **{f"step length {side} [m]": length for side, length in gait.step_length_m.items()},
+            "stance [% of the cycle]": 100.0 * gait.stance,
+        }
+    values |= {
+        "vertical force, mean of the sum [BW]": energetics.vertical_force_mean_bw,
+        "vertical force, peak on one part [BW]": energetics.vertical_force_peak_bw,
+        "joint power, positive [W]": energetics.positive_joint_power_w,
+        "muscle power, positive [W]": energetics.positive_muscle_power_w,
+        "smoothness [log10]": energetics.smoothness,
+        **{
+            f"joint reaction, peak: {name} [BW]": peak
+            for name, peak in zip(reaction.names, reaction.magnitude_bw.max(0), strict=True)
+        },
+        "muscle mass [kg]": cost.muscle_mass_kg,
+        "metabolic power, Bhargava [W]": cost.bhargava_w,
+        "metabolic power, Umberger [W]": cost.umberger_w,
+        "cost of transport, Bhargava [J/kg/m]": cost.bhargava_j_kg_m,
+    }
+    return {
+        label: f"{value:d}" if isinstance(value, int) else f"{value:.2f}"
+        for label, value in values.items()
+        if value is not None
+    }
+
+
+def _provenance(subjects: Sequence[Subject]) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(subject.name)}</td><td>{escape(name)}</td><td>{escape(value)}</td></tr>"
+        for subject in subjects
+        for name, value in subject.provenance.items()
+    )
+    return f"<table>{rows}</table>"
+
+
+def _svg(figure: Figure) -> str:
+    """Return a figure as an element of a page; letters are drawn as shapes, so that no font is needed."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg")
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

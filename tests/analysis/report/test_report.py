@@ -1,0 +1,89 @@
+"""The page about movements."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import assert_one_clear_line, run
+
+from msemu.analysis.mechanics.gait_parameters import GaitParameters
+from msemu.analysis.mechanics.ground_reaction import GroundReaction
+from msemu.analysis.mechanics.movement import MechanicalMovement, MusclesInMotion
+from msemu.models import Body
+from msemu.motion.clip import MotionClip
+from msemu.muscle.parameters import MuscleParameters
+
+_FPS, _STRIDE_FRAMES, _SPEED = 50.0, 50, 1.2
+
+
+def stepping(body: Body) -> MechanicalMovement:
+    """The neutral pose glides forward at 1.2 m/s; each foot is loaded 0.6 of each second, one half a second later."""
+    frames = 4 * _STRIDE_FRAMES
+    time = np.arange(frames) / _FPS
+    qpos = np.tile(body.neutral_qpos, (frames, 1))
+    qpos[:, 0] += _SPEED * time
+    qvel = np.zeros((frames, body.model.nv))
+    qvel[:, 0] = _SPEED
+    force = np.zeros((frames, 2, 3))
+    for side, shift in enumerate((0.25, 0.75)):
+        force[:, side, 2] = np.where((time + shift) % 1.0 < 0.6 - 1e-9, body.weight / 1.2, 0.0)
+    none = np.zeros((frames, body.num_muscles))
+    dofs = np.zeros((frames, len(body.independent_dofs)))
+    names = tuple(f"root_{i}" for i in range(6)) + tuple(body.joint_names[i] for i in body.independent_joints)
+    return MechanicalMovement(
+        body=body,
+        title="a <glide> & more",
+        fps=_FPS,
+        qpos=qpos,
+        qvel=qvel,
+        qacc=0.0 * qvel,
+        muscles=MusclesInMotion(none, none, none, none + 1.0, none, none, none),
+        parameters=MuscleParameters.of(body.model),
+        ground=GroundReaction(("foot_r", "foot_l"), _FPS, force, 0.0 * force),
+        dof_names=names,
+        required=dofs,
+        muscle_moment=dofs,
+        ground_moment=dofs,
+        episode_start=np.arange(frames) == 0,
+    )
+
+
+def test_gait_parameters_of_a_made_up_walk(legs: Body) -> None:
+    gait = GaitParameters.of(stepping(legs))
+    assert gait is not None
+    assert gait.speed_m_s == pytest.approx(_SPEED)
+    assert gait.cadence_steps_min == pytest.approx(120.0)
+    assert gait.stride_length_m == pytest.approx(_SPEED)
+    assert gait.stance == pytest.approx(0.6, abs=0.02)
+    # The feet stand side by side, so neither is before the other by more than its pose.
+    assert gait.step_length_m["r"] == pytest.approx(-gait.step_length_m["l"], abs=1e-6)
+
+
+def test_the_page_stands_alone_and_shows_both(march: MotionClip, tmp_path: Path) -> None:
+    march.save(tmp_path / "march.npz")
+    march.save(tmp_path / "other.npz")
+    page = tmp_path / "page.html"
+    code, _, error = run("report", tmp_path / "march.npz", tmp_path / "other.npz", "--out", page)
+    assert code == 0, error
+    text = page.read_text()
+    assert not re.search(r"(src|href)=[\"']?(https?:|/)", text.replace('xlink:href="#', ""))
+    figures = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
+    assert len(figures) >= 8
+    for figure in figures:
+        ElementTree.fromstring(figure)
+    for words in ("Ground reaction", "Joint reaction", "muscle mass [kg]", "Provenance", "march", "other"):
+        assert words in text
+
+
+def test_a_name_with_marks_of_html_is_text(legs: Body) -> None:
+    from msemu.analysis.report.page import Subject, render
+
+    page = render([Subject("<b>x</b>", stepping(legs), {"what": "<script>"})])
+    assert "<b>x" not in page and "<script>" not in page
+
+
+def test_nothing_to_report_is_one_line(tmp_path: Path) -> None:
+    assert_one_clear_line(run("report", "nobody", "--out", tmp_path / "r.html"), "--body")
+    assert_one_clear_line(run("report", tmp_path / "x.npz", "--out", tmp_path / "r.txt"), ".html")
