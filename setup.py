@@ -70,6 +70,7 @@ setup(
             "msemu-eval = msemu.cli.commands:evaluate",
             "msemu-distill = msemu.cli.commands:distill",
             "msemu-report = msemu.cli.commands:report",
+            "msemu-track = msemu.cli.commands:track",
             "msemu-motion = msemu.cli.commands:motion",
             "msemu-model = msemu.cli.commands:model",
             "msemu-analyze = msemu.cli.commands:analyze",

@@ -36,13 +36,23 @@ def with_strength(body: Body, name: str) -> Body:
         return body
     if body.strength_set != OWN:
         raise MsemuError(f"{body.name} has the strength set '{body.strength_set}' already; load it anew for '{name}'")
+    return replace(_scaled(body, strength_factors(body, name)), strength_set=name)
+
+
+def multiplied(body: Body, factor: float) -> Body:
+    """Return a body all of whose muscles are so many times as strong, active and passive force alike."""
+    return body if factor == 1.0 else _scaled(body, np.full(body.num_muscles, factor))
+
+
+def _scaled(body: Body, factors: np.ndarray) -> Body:
     spec = body.spec.copy()
-    for muscle, factor in zip(body.muscle_names, strength_factors(body, name), strict=True):
+    for muscle, factor in zip(body.muscle_names, factors, strict=True):
         actuator = spec.actuator(muscle)
         for parameters in (actuator.gainprm, actuator.biasprm):
             parameters[_FORCE if parameters[_FORCE] >= 0 else _SCALE] *= factor
-        actuator.userdata = [factor]  # for forces that a parameter file gives, see msemu.muscle.overrides
-    return replace(body, spec=spec, model=spec.compile(), strength_set=name)
+        before = actuator.userdata[0] if len(actuator.userdata) else 1.0
+        actuator.userdata = [factor * before]  # for forces that a parameter file gives, see msemu.muscle.overrides
+    return replace(body, spec=spec, model=spec.compile())
 
 
 def strength_factors(body: Body, name: str) -> np.ndarray:

@@ -14,6 +14,7 @@ LAYERS = [
     "cli api",
     "bench",
     "console",
+    "tracking",
     "rl viewer analysis",
     "envs",
     "control",

@@ -37,6 +37,11 @@ COMMANDS = {
     "distill": Command(
         "msemu.cli.options:DistillCfg", "msemu.cli.distill:distill", "run pretrained checkpoint minutes iterations"
     ),
+    "track": Command(
+        "msemu.cli.options:TrackCfg",
+        "msemu.cli.track:track",
+        "clip body out resume seconds particles passes minutes strength begin_strength strength_set json",
+    ),
     "motion fetch": Command(f"{_MOTION}:FetchCfg", "msemu.cli.motion.fetch:fetch"),
     "motion import": Command(
         f"{_MOTION}:ImportCfg",
@@ -158,5 +163,5 @@ def train() -> None:
     resolve_name("msemu.cli.train:main")()
 
 
-play, evaluate, distill, report = map(program, ("play", "eval", "distill", "report"))
+play, evaluate, distill, track, report = map(program, ("play", "eval", "distill", "track", "report"))
 motion, model, analyze, bench = map(program, ("motion", "model", "analyze", "bench"))

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 import tyro
 
-from msemu.console import Input, JsonFile, Output, With, Without
+from msemu.console import BodyName, BodyPath, Input, JsonFile, Output, With, Without
 from msemu.errors import MsemuError
-from msemu.schema.ranges import Count, Positive, Range, Seconds, Seed, TimeStep
+from msemu.schema.ranges import Count, Positive, Range, Seconds, Seed, Threads, TimeStep
 from msemu.viewer import RendererName
 
 
@@ -17,7 +17,7 @@ class PolicyCfg:
     """Which policy is looked at."""
 
     run: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Run folder, or a task id for its latest run."""
+    """Run folder, or a task id for its latest run; msemu-play also takes a rollout (.npz)."""
     pretrained: bool = False
     """The policy of the task that comes with msemu."""
     checkpoint: Annotated[str, Input(), Without("pretrained")] = "best"
@@ -118,3 +118,41 @@ class PlayCfg(PageCfg, PolicyCfg):
     """Video only: egl (OpenGL), lines (needs no OpenGL), or auto."""
     color_by: Annotated[Literal["activation", "muscle_force", "fiber_length"], With("video")] = "activation"
     """Video only: what colors the muscles; the page has a list for it."""
+
+
+@dataclass
+class TrackCfg:
+    """Find a muscle-driven simulation that follows a clip, without training.
+
+    Many bodies try ways through short windows of the clip under the muscle controller; the best are gone on from. What
+    is found is written as data (a rollout, .npz), as a clip beside it (.clip.npz), and the search itself
+    (.search.npz), which --resume goes on with. Ctrl-C keeps the best so far.
+    """
+
+    clip: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="CLIP")]
+    """Clip (.npz), or a motion of the catalogue such as "walk"."""
+    body: BodyName
+    body_path: BodyPath = None
+    out: Annotated[Path | None, Output((".npz",), beside=(".clip.npz", ".search.npz"))] = None
+    """Rollout to write (.npz); track/<clip>_<body>.npz by default."""
+    resume: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Go on with the search that lies beside the rollout."""
+    seconds: Seconds | None = None
+    """How much of the clip [s]; all of it by default, and 10 s of one that repeats."""
+    particles: Annotated[int, Range(2, 1024)] = 64
+    """Bodies that try at a time."""
+    passes: Annotated[int, Range(1, 1000)] = 8
+    """Passes through the clip at most; the search ends before when errors fall no more."""
+    minutes: Positive | None = None
+    """Time of this call [min]."""
+    strength: Annotated[float, Range(0.1, 10)] = 1.0
+    """Factor of every muscle's force [-]."""
+    begin_strength: Annotated[float, Range(0.1, 10)] | None = None
+    """Factor that the search begins with, such as 1.5; it goes to --strength in steps of a quarter."""
+    strength_set: str = "own"
+    """Strength set: own or athlete (cfg/strength)."""
+    threads: Threads = 0
+    """CPU threads of the physics; 0 uses every core."""
+    seed: Seed = 1
+    """Seed of what is drawn."""
+    json: JsonFile = None

@@ -1,4 +1,4 @@
-"""``msemu-play``: watch a trained policy, or the reference of a task."""
+"""``msemu-play``: watch a trained policy, a simulation that was found, or the reference of a task."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from msemu.errors import MsemuError, suggestion
 from msemu.models import Body, load_body
 from msemu.motion.library.task_clips import find_clip, load_clip, motions_of
 from msemu.motion.recording import Recording
+from msemu.motion.rollout import Rollout
 from msemu.registry import get_task, list_tasks
 from msemu.rl.assemble import open_policy
 from msemu.rl.pretrained import find_run
@@ -33,6 +34,8 @@ def play(args: PlayCfg) -> None:
 
 
 def _record(args: PlayCfg) -> tuple[Body, Recording]:
+    if args.run.endswith(".npz"):
+        return _rollout(args)
     run = _find_run(args)
     if run is None:
         _require_defaults(args, "checkpoint", "seed", "device", "start_frame", "color_by")
@@ -53,6 +56,12 @@ def _record(args: PlayCfg) -> tuple[Body, Recording]:
         title += f"  strength set {env.body.strength_set}" * (env.body.strength_set != "own")
         rollout = record(env, runner.policy(), steps, title, args.start_frame, advance)
     return env.body, rollout.recording(env.body)
+
+
+def _rollout(args: PlayCfg) -> tuple[Body, Recording]:
+    rollout = Rollout.load(Path(args.run))
+    body = load_body(rollout.body)
+    return body, rollout.recording(body)
 
 
 def _require_defaults(args: PlayCfg, *names: str) -> None:

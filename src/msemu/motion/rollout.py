@@ -93,13 +93,17 @@ class Rollout:
         }
         return Recording(**shown | {"muscle_force": self.muscle_force / strength})
 
-    def save(self, path: Path) -> None:
-        """Write it as ``.npz``: one array for each field, and a header with the names and units."""
+    def save(self, path: Path, **further: np.ndarray) -> None:
+        """Write it as ``.npz``: one array for each field, and a header with the names and units.
+
+        Arrays beyond those are written as they are, for whoever asks for them.
+        """
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         header = {name: getattr(self, name) for name in ("body", "fps", "title", *_NAMES)}
         units = {name: unit for name, (unit, _) in QUANTITIES.items()}
         write_arrays(
-            Path(path), arrays | {"header": np.array(json.dumps({"format": FORMAT, **header, "units": units}))}
+            Path(path),
+            arrays | further | {"header": np.array(json.dumps({"format": FORMAT, **header, "units": units}))},
         )
 
     @classmethod

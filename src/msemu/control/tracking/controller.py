@@ -25,6 +25,7 @@ class TrackingController:
     Attributes:
         decoder: What turns accelerations into excitations.
         dofs: The independent degrees of freedom D, the root's six first, then J joints.
+        wanted: Acceleration that the last call asked of them [m/s^2, rad/s^2], shape [E, D].
     """
 
     def __init__(
@@ -57,11 +58,20 @@ class TrackingController:
         self._load = [sim.contact_regions.index(region) for region in cfg.contact_regions]
         self._per_weight = 1.0 / body.weight
         self._joints = self.dofs.index[ROOT_DOFS:]
+        self.wanted = torch.zeros(sim.num_envs, len(self.dofs), dtype=torch.float64)
 
-    def decode(self, frame: torch.Tensor, offset: torch.Tensor | float = 0.0) -> Decoded:
+    def decode(
+        self,
+        frame: torch.Tensor,
+        offset: torch.Tensor | float = 0.0,
+        push: torch.Tensor | float = 0.0,
+        step: torch.Tensor | float = 0.0,
+    ) -> Decoded:
         """Find the excitations that lead to a frame of the reference, shape [E], in the next control step.
 
-        ``offset`` is added to the joint angles of the reference [rad or m], shape [E, J].
+        ``offset`` is added to the joint angles of the reference [rad or m], shape [E, J], ``push`` to the acceleration
+        that is wanted of the root [m/s^2, rad/s^2], shape [E, 6], and ``step`` to the place of a swinging foot in world
+        axes [m], shape [E, 2].
         """
         sim = self._sim
         target = self._smoothed.target(frame, self._cfg.lookahead)
@@ -70,9 +80,10 @@ class TrackingController:
         wanted_feet = target.qpos[:, None, :3] + self._foot_position[self._reference.row(frame)]
         deviation = self._feet.positions(contacts) - wanted_feet
         load = sim.contact_force[:, self._load, 2] * self._per_weight
-        offset = offset + self._feet.offsets(contacts, root, sim.qpos[:, 2], deviation, load)
-        acceleration = self._wanted_acceleration(target, root, offset)
-        return self.decoder.decode(self._dynamics.read_present(acceleration, self._ahead_s, contacts), sim.act)
+        offset = offset + self._feet.offsets(contacts, root, sim.qpos[:, 2], deviation, load, step)
+        self.wanted = self._wanted_acceleration(target, root, offset)
+        self.wanted[:, :ROOT_DOFS] += push
+        return self.decoder.decode(self._dynamics.read_present(self.wanted, self._ahead_s, contacts), sim.act)
 
     def _wanted_acceleration(self, target: Target, root: RootDeviation, offset: torch.Tensor) -> torch.Tensor:
         """Return the acceleration of the independent degrees of freedom, shape [E, D]."""

@@ -41,7 +41,13 @@ class FootPlacement:
         return torch.stack([contacts.position[:, foot].mean(1) for foot in self._feet], 1)
 
     def offsets(
-        self, contacts: Contacts, root: RootDeviation, height: torch.Tensor, deviation: torch.Tensor, load: torch.Tensor
+        self,
+        contacts: Contacts,
+        root: RootDeviation,
+        height: torch.Tensor,
+        deviation: torch.Tensor,
+        load: torch.Tensor,
+        step: torch.Tensor | float = 0.0,
     ) -> torch.Tensor:
         """Return what is added to the joint angles of the reference [rad or m], shape [E, J].
 
@@ -51,11 +57,13 @@ class FootPlacement:
             height: Height of the root [m], shape [E].
             deviation: From the reference's feet to the body's, world axes [m], shape [E, F, 3].
             load: Vertical force on each foot [body weights], shape [E, F].
+            step: What is added to the place of a swinging foot [m], shape [E, 2].
         """
         settings = self._settings
         time = (height.clamp(min=0.1) / _GRAVITY).sqrt().unsqueeze(1)
         away, drift = -root.position, -root.linear_velocity
         swinging = settings.gain * (away + time * drift) - away
+        swinging[:, :2] += step
         shift = torch.where((load > settings.load_bw).unsqueeze(2), deviation, swinging.unsqueeze(1))
         shift = torch.cat((shift[..., :2], torch.zeros_like(shift[..., 2:])), 2)
         shift = bounded(shift, settings.max_shift_m)

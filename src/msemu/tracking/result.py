@@ -1,0 +1,90 @@
+"""What a search has found, replayed by its excitations alone: figures, a `Rollout` and a clip."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path as File
+from typing import Any
+
+import numpy as np
+import torch
+
+from msemu.analysis.evaluation import Evaluation
+from msemu.analysis.rollout import measure_episodes, record
+from msemu.envs.motion_tracking import MotionTrackingEnv
+from msemu.errors import MsemuError
+from msemu.motion.clip import MotionClip
+from msemu.motion.rollout import Rollout
+from msemu.tracking.tree import Path
+
+CLIP_SUFFIX = ".clip.npz"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A simulated movement.
+
+    Attributes:
+        path: The way that the search has found.
+        rollout: The simulation, from the first frame of the clip.
+        evaluation: Its errors up to its end; survival is that of the whole clip.
+        completed: Share of the clip before a failure [-].
+    """
+
+    path: Path
+    rollout: Rollout
+    evaluation: Evaluation
+    completed: float
+
+    def save(self, file: File, clip: MotionClip, about: dict[str, Any]) -> None:
+        """Write the rollout, with the guidance and the wanted accelerations, and the movement as a clip beside it."""
+        further = {"guidance": self.path.guidance.numpy(), "wanted_acceleration": self.path.wanted.numpy()}
+        self.rollout.save(file, **further, track=np.array(json.dumps(about)))
+        self.clip(clip, about).save(file.with_suffix(CLIP_SUFFIX))
+
+    def clip(self, original: MotionClip, about: dict[str, Any]) -> MotionClip:
+        """Return the movement as a clip; what it needed stands in its source."""
+        needed = f"simulated by msemu-track with muscle strength {about['strength']:g} ({about['strength_set']})"
+        return replace(
+            original,
+            qpos=self.rollout.qpos.astype(np.float64),
+            qvel=self.rollout.qvel.astype(np.float64),
+            cyclic=False,
+            cycle_displacement=np.zeros(3),
+            name=f"{original.name or 'clip'}_tracked",
+            source="; ".join(filter(None, (original.source, needed))),
+            quality={},
+            joint_center_names=(),
+            joint_centers=None,
+        )
+
+
+def replay(env: MotionTrackingEnv, path: Path, total: int, title: str) -> Result:
+    """Simulate a way by its excitations alone, in one environment of the `RecordedSpace`; the clip has so many steps.
+
+    Raises:
+        MsemuError: It leads elsewhere than the search did.
+    """
+    length, frequency = len(path), env.cfg.env.control_frequency_hz
+
+    def policy(_: Any) -> torch.Tensor:
+        return path.excitation[env.episode_length_buf]
+
+    errors = measure_episodes(env, policy, length)
+    rollout = record(env, policy, length, title)
+    if not np.array_equal(rollout.qpos[1:], path.qpos.numpy()):
+        raise MsemuError("a replay of the excitations leads elsewhere than the search; report this as a fault of msemu")
+    joints = [env.body.joint_names[index] for index in env.body.independent_joints]
+    share = length / total
+    evaluation = replace(
+        Evaluation.of(errors, joints, frequency),
+        survival=float(length == total),
+        survival_from_start=share,
+        survival_time_s=length / frequency,
+        episode_length_s=total / frequency,
+    )
+    return Result(path, rollout, evaluation, share)
+
+
+def figures(result: Result, about: dict[str, Any]) -> dict[str, Any]:
+    """Return what the command writes as JSON."""
+    return about | {"completed": result.completed} | asdict(result.evaluation)

@@ -1,0 +1,58 @@
+"""``msemu-track``."""
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import assert_one_clear_line, run
+
+from msemu.motion.clip import MotionClip
+from msemu.motion.rollout import Rollout
+
+SMALL = ("--body", "myolegs", "--particles", "3", "--seconds", "0.2", "--passes", "1", "--threads", "1")
+FIGURES = {"joint_angle_error_deg", "body_position_error_cm", "survival", "muscle_power_w"}
+
+
+@pytest.fixture
+def clip(march_once: MotionClip, tmp_path: Path, monkeypatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    march_once.save(Path("march.npz"))
+    return "march.npz"
+
+
+def test_from_a_clip_to_a_simulation(clip: str) -> None:
+    code, out, err = run("track", clip, *SMALL, "--json", "a.json")
+    assert code == 0, out + err
+    found = json.loads(Path("a.json").read_text())
+    assert set(found) >= FIGURES
+    assert (found["completed"], found["strength"], found["environment_steps"]) == (1.0, 1.0, 30)
+    rollout = Rollout.load(Path("track/march_myolegs.npz"))
+    assert rollout.num_frames == 11 and rollout.reference_qpos[0] == pytest.approx(rollout.qpos[0])
+    code, out, err = run("motion", "info", "track/march_myolegs.clip.npz")
+    assert code == 0 and "march_tracked" in out
+    code, out, err = run("track", clip, *SMALL, "--resume")
+    assert code == 0, out + err
+    code, out, err = run("play", "track/march_myolegs.npz", "--video", "a.mp4", "--renderer", "lines")
+    assert code == 0 and Path("a.mp4").stat().st_size > 1000, out + err
+
+
+def test_what_cannot_be_tracked_is_one_line(clip: str) -> None:
+    for arguments, words in (
+        ((clip, "--body", "myofullbody"), ("made for body 'myolegs'",)),
+        (("march.npy", "--body", "myolegs"), ("march.npy",)),
+        ((clip, "--body", "myoleg"), ("unknown body 'myoleg'", "myolegs")),
+        ((clip, *SMALL, "--strength-set", "athlet"), ("athlete",)),
+        ((clip, *SMALL, "--resume"), ("no search to go on with", "leave --resume out")),
+        ((clip, *SMALL, "--out", clip), ("march.npz",)),
+        ((clip, *SMALL, "--out", "/proc/none/a.npz"), ("/proc/none",)),
+        ((clip, *SMALL, "--strength", "0"), ("strength",)),
+    ):
+        assert_one_clear_line(run("track", *arguments), *words)
+    assert not Path("track").exists()
+
+
+def test_a_body_that_is_too_weak_is_told_so_and_what_is_found_is_kept(clip: str) -> None:
+    code, out, err = run("track", clip, *SMALL[:-6], "--seconds", "0.9", "--passes", "1", "--strength", "0.1")
+    assert code == 0, out + err
+    assert "not reached to its end at strength 0.1" in out
+    assert 2 < Rollout.load(Path("track/march_myolegs.npz")).num_frames < 46
