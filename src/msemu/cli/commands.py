@@ -68,6 +68,14 @@ COMMANDS = {
     "analyze gait": Command(f"{_ANALYZE}:GaitCfg", "msemu.cli.analyze.gait:analyze_gait", f"{_RUN} episodes json plot"),
     "analyze mechanics": Command(f"{_MECHANICS}:MechanicsCfg", "msemu.cli.analyze.mechanics:mechanics"),
     "analyze export": Command(f"{_MECHANICS}:ExportCfg", "msemu.cli.analyze.export:export"),
+    "analyze ranges": Command(
+        f"{_ANALYZE}:RangesCfg",
+        "msemu.cli.analyze.solutions:analyze_ranges",
+        "clip body effort tolerance window jobs json plot",
+    ),
+    "analyze sample": Command(
+        f"{_ANALYZE}:SampleCfg", "msemu.cli.analyze.solutions:analyze_samples", "clip body samples seed jobs json plot"
+    ),
     "bench capacity": Command(f"{_BENCH}:CapacityBenchCfg", "msemu.bench.capacity:bench_capacity"),
     "bench decoder": Command(f"{_BENCH}:DecoderBenchCfg", "msemu.bench.decoder:bench_decoder"),
     "bench env": Command(f"{_BENCH}:EnvBenchCfg", "msemu.bench.env:bench_env"),
@@ -89,6 +97,7 @@ TITLES = {
     "motion": "Fetch, import, inspect, show, check, repair and export motion clips.",
     "model": "Musculoskeletal bodies: what there is, what is in them, what is wrong with them, measured muscles.",
     "analyze": "What moves a body: muscle activity, its timing, forces, moments, powers and costs.",
+    "analyze": "Which muscle activity explains a movement, which other would, and when a policy's muscles are active.",
     "bench": "How fast it runs, as ratios measured in one run.",
 }
 """What the commands with sub-commands are for."""

@@ -1,14 +1,14 @@
 """Options of ``msemu-analyze``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
 from msemu.cli.options import PolicyCfg
-from msemu.console import BodyName, BodyPath, Input, JsonFile, Output
-from msemu.schema.ranges import Count, Fraction, Known, Range, Seconds
+from msemu.console import BodyName, BodyPath, Input, JsonFile, Output, Without
+from msemu.schema.ranges import Count, Fraction, Known, Range, Seconds, Seed
 
 
 @dataclass
@@ -56,3 +56,65 @@ class GaitCfg(PolicyCfg):
     json: JsonFile = None
     plot: Annotated[Path | None, Output((".png",))] = None
     """PNG file; <run>/eval/muscle_timing.png by default, eval/<task>/muscle_timing.png for a pretrained policy."""
+
+
+@dataclass
+class SpaceCfg:
+    """Whose solution space is looked at."""
+
+    clip: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="CLIP")]
+    """Motion of the catalogue, such as walk, path of a clip (.npz), or a rollout (.npz, see msemu-eval --rollout)."""
+    body: BodyName
+    body_path: BodyPath = None
+    muscle: Literal["mujoco", "rigid", "elastic"] = "mujoco"
+    """Muscle level; elastic is approximated by a rigid tendon."""
+    smoothing_s: Fraction = 0.02
+    """Standard deviation of the Gaussian that smooths a clip before it is differentiated [s]."""
+    stride: Count = 1
+    """Look at every so-many-th frame."""
+    jobs: Count = 1
+    """Number of processes."""
+    json: JsonFile = None
+    out: Annotated[Path | None, Output((".npz",))] = None
+    """Write everything, frame by frame, to this .npz file."""
+    plot: Annotated[Path | None, Output((".png",))] = None
+    """PNG file."""
+
+
+@dataclass
+class RangesCfg(SpaceCfg):
+    """Feasible ranges: how little and how much of each muscle makes the same joint torques, frame by frame.
+
+    The floor's forces are held. A muscle is necessary in a frame if it cannot be left out, optional if it can, and free
+    if its activation has a range over 0.95. An effort budget allows so much more effort than the least one.
+    """
+
+    effort: Annotated[list[Annotated[float, Range(least=1, greatest=1e6)]], Without("window")] = field(
+        default_factory=lambda: [1.0, 1.2, 2.0]
+    )
+    """Effort budgets, over the effort of static optimization; the ranges without a budget are always found too."""
+    measure: Annotated[Literal["squares", "sum"], Without("window")] = "squares"
+    """What effort is: the sum of squared activations, or of activations."""
+    tolerance: Fraction = 0.0
+    """How far each joint torque may be off, over the joint's capacity [-]."""
+    window: Annotated[int, Range(0, 100)] = 0
+    """Let the activations of so many frames follow each other as activation dynamics allow; 0 takes frames alone."""
+    muscles: list[str] = field(default_factory=list)
+    """Only these muscles; by default all that move a joint."""
+
+
+@dataclass
+class SampleCfg(SpaceCfg):
+    """Samples of the solution space: uniform among all activations that make the same joint torques, frame by frame.
+
+    Reported are the space's dimension, how different two random solutions are, how muscles depend on each other, and
+    where the known solution lies, static optimization's for a clip and the policy's for a rollout. Frames whose chains
+    have not converged are listed, and left out.
+    """
+
+    chains: Annotated[int, Range(2, 1000)] = 16
+    """Number of Markov chains."""
+    samples: Annotated[int, Range(10, 100_000)] = 100
+    """Samples of each chain."""
+    seed: Seed = 0
+    """Seed of the samples."""

@@ -1,0 +1,1 @@
+"""Which other muscle patterns make the same movement: bounds, samples and measures of them."""

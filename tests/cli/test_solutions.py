@@ -1,0 +1,76 @@
+"""The commands msemu-analyze ranges and sample."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import run
+from matplotlib.image import imread
+
+from msemu.motion.clip import MotionClip
+
+
+@pytest.fixture(scope="module")
+def clip(march: MotionClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clips") / "march.npz"
+    march.save(path)
+    return path
+
+
+def test_ranges_are_printed_and_written(clip: Path, tmp_path: Path) -> None:
+    files = ("--json", tmp_path / "r.json", "--out", tmp_path / "r.npz", "--plot", tmp_path / "r.png")
+    code, out, error = run(
+        "analyze", "ranges", clip, "--body", "myolegs", "--stride", "20", "--effort", "1.2", "1.0", *files
+    )
+    assert code == 0, error
+    figures = json.loads((tmp_path / "r.json").read_text())
+    assert list(figures["share_free"]) == ["1", "1.2", "none"]
+    assert figures["mean_width"]["1"] < 1e-3 < figures["mean_width"]["1.2"] < figures["mean_width"]["none"]
+    assert len(figures["by_muscle"]) == figures["muscles"] == 80
+    with np.load(tmp_path / "r.npz", allow_pickle=False) as arrays:
+        assert arrays["least"].shape == (3, figures["frames"], 80)
+        assert (arrays["least"][1] <= arrays["known"] + 2e-3).all()
+    assert (np.ptp(imread(tmp_path / "r.png")[:, :, :3], axis=2) > 0.2).sum() > 1000
+    assert "no budget" in out
+
+
+def test_samples_are_printed_and_written(clip: Path, tmp_path: Path) -> None:
+    code, out, error = run(
+        "analyze", "sample", clip, "--body", "myolegs", "--stride", "50", "--json", tmp_path / "s.json"
+    )
+    assert code == 0, error
+    figures = json.loads((tmp_path / "s.json").read_text())
+    assert figures["unconverged_frames"] == []
+    assert figures["dimension"]["greatest"] == 66  # 80 muscles, 14 degrees of freedom
+    assert figures["effort_median"] > figures["known_effort"]
+    assert "split R-hat" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("ranges", "--effort", "0.5"), "--effort"),
+        (("ranges", "--effort", "1.2", "--window", "3"), "--window"),
+        (("ranges", "--muscles", "soleu_r"), "soleus_r"),
+        (("ranges", "--window", "90"), "--window"),
+        (("ranges", "--tolerance", "-1"), "--tolerance"),
+        (("sample", "--chains", "1"), "--chains"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_line(clip: Path, options: tuple[str, ...], named: str) -> None:
+    code, _, error = run("analyze", options[0], clip, "--body", "myolegs", *options[1:])
+    assert code != 0
+    assert named in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_a_clip_that_no_activation_explains_is_refused(march: MotionClip, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    fast = replace(march, fps=500.0, qvel=10.0 * march.qvel)
+    fast.save(tmp_path / "fast.npz")
+    code, _, error = run("analyze", "ranges", tmp_path / "fast.npz", "--body", "myolegs", "--smoothing-s", "0")
+    assert code != 0
+    assert "no activation explains" in error
+    assert len(error.strip().splitlines()) == 1
