@@ -144,7 +144,8 @@ def _window(
     found = np.full((2, 1, len(middle), len(space.muscle_names)), np.nan)
     found[:, 0, :, chosen] = np.array(bounds).transpose(2, 1, 0)
     effort = np.square(middle.known).sum(1)
-    return ranges.FeasibleRanges(np.array([np.inf]), *found, effort, middle.known, chosen), middle
+    least, greatest = found
+    return ranges.FeasibleRanges(np.array([np.inf]), least, greatest, effort, middle.known, chosen), middle
 
 
 def _table(title: str, figures: dict[str, Any]) -> Table:
