@@ -79,11 +79,14 @@ def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:
     config["clips"] = [to_dict(entry) for entry in find_entries(motions_of(run.load_config()))]
     config["train"]["runs_dir"] = TrainCfg.runs_dir
     learner = config["train"]["agent"]["algorithm"]
-    learner |= {key: Path(learner[key]).name for key in ("teacher", "checkpoint") if learner.get(key)}
+    of_teacher = learner.get("checkpoint")
+    learner |= {key: value for key, value in {"teacher": None, "checkpoint": "best"}.items() if key in learner}
     for name in own_files(run.path):
-        write_bytes(own / name, (run.path / name).read_bytes())
+        if name != of_teacher:
+            write_bytes(own / name, (run.path / name).read_bytes())
     write_text(own / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     provenance = read_yaml(run.path / "provenance.yaml")
+    provenance.get("files", {}).pop(of_teacher, None)
     for entry in provenance.get("files", {}).values():
         entry["source"] = Path(entry["source"]).name
     for entry in (provenance, *provenance.get("resumed", [])):
