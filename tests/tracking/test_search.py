@@ -146,20 +146,29 @@ def test_momentum_is_the_engines(order: Order) -> None:
 def test_a_tree_remembers_its_ways_and_forgets_the_others() -> None:
     """Random parents; each way is told by the numbers of its layers, which a list keeps as well."""
     generator = torch.Generator().manual_seed(0)
-    kept = torch.zeros(1, 0)
-    tree = Tree([Layer(torch.zeros(1).long(), *[kept] * 2, *[torch.zeros(1, 0)] * 4, state={})], memory=3)
+    tree = Tree([Layer.of([torch.zeros(1).long(), *[torch.zeros(1, 1)] * 7], {})], memory=3)
     ways: list[list[float]] = [[]]
     for window in range(12):
         parent = torch.randint(len(ways), (6,), generator=generator)
         own = 100.0 * window + torch.arange(6.0)
         ways = [[*ways[index], value] for index, value in zip(parent.tolist(), own.tolist(), strict=True)]
         data = own[:, None, None]
-        tree.add(Layer(parent, own[:, None], own, own[:, None], data, data, data, state={}))
-    path = tree.path()
-    assert path.cost.tolist() == ways[0] == path.excitation.squeeze(1).tolist() == path.guidance.squeeze(1).tolist()
-    assert len(tree.layers[2].score) < 6 and tree.layers[2].state is None
+        total = torch.tensor([0.1 * sum(way) for way in ways])
+        tree.add(Layer.of((parent, own[:, None], own, total, own[:, None], data, data, data), {"sim.x": own}))
+    path, best = tree.path(), min(ways, key=sum)
+    assert path.cost.tolist() == best == path.excitation.squeeze(1).tolist() == path.guidance.squeeze(1).tolist()
+    assert [layer.state["sim.x"].item() for layer in path.layers] == best
+    assert len(tree.layers[2]) < 6 == len(tree.layers[10])
     tree.go_back(99)
     assert tree.windows == 9 and tree.path().cost.shape == (9,)
+
+
+def test_a_second_pass_is_never_worse(order: Order, tmp_path: Path) -> None:
+    """Its bodies compete with the best way of before, which nothing is lost of."""
+    one, two = (found(Climb(replace(order, passes=passes), tmp_path / "a.search.npz")) for passes in (1, 2))
+    assert one.search.best and two.search.best
+    assert two.search.best.cost.sum() <= one.search.best.cost.sum()
+    two.result()
 
 
 def test_a_strength_multiplies_every_force(legs: Body) -> None:

@@ -77,19 +77,23 @@ class Particles:
 
     def state(self, rows: torch.Tensor) -> State:
         """Return the state of some bodies."""
-        return _rows(self._own_state(), rows)
+        return rows_of(self._own_state(), rows)
 
     def load(self, state: State, rows: torch.Tensor) -> None:
         """Let each body go on from the state in a row of ``state``, shape [E]."""
-        self.env.load_state_dict({**self.env.state_dict(), **_rows(state, rows)})
+        self.env.load_state_dict({**self.env.state_dict(), **rows_of(state, rows)})
 
     def _own_state(self) -> State:
         state = self.env.state_dict()
         return {key: value for key, value in state.items() if key in _OWN or key.startswith(("sim.", "action."))}
 
 
-def _rows(state: State, rows: torch.Tensor) -> State:
+def rows_of(state: State, rows: torch.Tensor) -> State:
+    """Return some rows of a state."""
     index = rows.numpy()  # NumPy takes rows of unsigned integers, too
-    return {
-        key: torch.from_numpy(value.numpy().take(index, 1 if key == _ACROSS else 0)) for key, value in state.items()
-    }
+    return {key: torch.from_numpy(value.numpy().take(index, environment_axis(key))) for key, value in state.items()}
+
+
+def environment_axis(key: str) -> int:
+    """Which dimension of a part of the state is that of the environments."""
+    return 1 if key == _ACROSS else 0

@@ -8,19 +8,18 @@ are gone on from. A pass through the whole clip gives the mean of what is drawn 
 import dataclasses
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from msemu.control.independent_dofs import ROOT_DOFS
-from msemu.envs.terms import without_prefix
 from msemu.models.body import Body
 from msemu.tracking.particles import Particles
 from msemu.tracking.settings import SearchCfg, SpreadCfg
 from msemu.tracking.space import STEP_AXES
-from msemu.tracking.tree import LAYER_ARRAYS, PATH_ARRAYS, Layer, Path, Tree
+from msemu.tracking.tree import Layer, Path, Tree, loaded, saved
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,7 @@ class Search:
         self._tree: Tree | None = None
         self._failures: dict[int, int] = {}
         self.best: Path | None = None
+        self._elite: Path | None = None
         self.records: list[PassRecord] = []
 
     @property
@@ -122,36 +122,44 @@ class Search:
         self._failures = {}
         empty = torch.zeros(1, 0)
         guidance = torch.zeros(1, len(self._spread))
-        arrays = (first, guidance, torch.zeros(1), *[empty] * 4)
+        arrays = (first, guidance, torch.zeros(1), torch.zeros(1).double(), *[empty] * 4)
         return Tree([Layer.of(arrays, particles.state(first))], self._cfg.back[1])
 
     def _try_window(self, tree: Tree) -> Layer | None:
         """Let all bodies go through the next window; None when every one has failed."""
         cfg, top = self._cfg, tree.layers[-1]
-        assert top.state is not None
         bodies = self._particles.env.num_envs
-        chosen = (len(top.parent) * (torch.arange(bodies) / bodies) ** 2).long()
+        chosen = (len(top) * (torch.arange(bodies) / bodies) ** 2).long()
         self._particles.load(top.state, chosen)
         steps = min(cfg.window_steps, self.total - tree.windows * cfg.window_steps)
-        guidance = self._draw(tree.windows, bodies)
+        window, guidance = tree.windows, self._draw(tree.windows, bodies)
         trial = self._particles.advance(top.guidance[chosen], guidance, steps)
         select = cfg.selection
         score = trial.cost[:, -1] + select.mean_share * trial.cost.mean(1) + select.memory * top.score[chosen]
-        order = torch.where(trial.failed | ~score.isfinite(), torch.inf, score).argsort()
-        alive = int((~trial.failed & score.isfinite()).sum())
-        if alive == 0:
-            return None
-        kept = order[: max(1, min(alive, round(select.kept * bodies)))]
-        tensors = (chosen, guidance, score, trial.cost, trial.excitation, trial.qpos, trial.wanted)
-        return Layer.of([tensor[kept] for tensor in tensors], self._particles.state(kept))
+        alive = ~trial.failed & score.isfinite()
+        order = torch.where(alive, score, torch.inf).argsort(stable=True)
+        kept = order[: min(int(alive.sum()), max(1, round(select.kept * bodies)))]
+        total = top.total[chosen] + trial.cost.sum(1)
+        tensors = (chosen, guidance, score, total, trial.cost, trial.excitation, trial.qpos, trial.wanted)
+        layer = Layer.of([tensor[kept] for tensor in tensors], self._particles.state(kept))
+        if self._elite:
+            layer = layer.beside(self._elite_layer(top, window))
+        return layer if len(layer) else None
+
+    def _elite_layer(self, top: Layer, window: int) -> Layer:
+        """Return the next window of the best way of before, which goes on beside those that are tried."""
+        assert self._elite
+        before = self._elite.layers[window - 1].total if window else torch.zeros(1)
+        return replace(self._elite.layers[window], parent=(top.total == before).nonzero()[:1, 0])
 
     def _draw(self, window: int, bodies: int) -> torch.Tensor:
-        """Draw what guides the bodies: the first one by the mean alone, the others with more or less spread."""
+        """Draw what guides the bodies: about the mean, or a share of it, with more or less spread."""
         noise = torch.randn(bodies, len(self._spread), generator=self._generator)
-        size = torch.rand(bodies, 1, generator=self._generator)
+        size, share = torch.rand(2, bodies, 1, generator=self._generator)
+        share[::2] = 1.0
         size[0] = 0.0
         tries = self._failures.get(window, 0)
-        return self._mean[window] + self._scale * (1.0 + 0.25 * tries) * size * noise * self._spread
+        return share * self._mean[window] + self._scale * (1.0 + 0.25 * tries) * size * noise * self._spread
 
     def _retreat(self, tree: Tree) -> bool:
         """Go back after all have failed; return whether to go on."""
@@ -172,6 +180,7 @@ class Search:
             self.follow(self.best.guidance)
         if reached == self.total:
             self._scale *= self._cfg.shrink
+            self._elite = self.best
         self._tree = None
 
     def state(self) -> dict[str, np.ndarray]:
@@ -179,11 +188,8 @@ class Search:
         counts = {"scale": self._scale, "steps": self._particles.steps, "failures": [*self._failures.items()]}
         records = [dataclasses.astuple(record) for record in self.records]
         arrays: dict[str, Any] = {"random": self._random, "mean": self._mean, **counts, "records": records}
-        if self.best:
-            arrays |= {f"best.{name}": getattr(self.best, name) for name in PATH_ARRAYS}
-        for index, layer in enumerate(self._tree.layers if self._tree else ()):
-            arrays |= {f"layer.{index}.{name}": getattr(layer, name) for name in LAYER_ARRAYS}
-            arrays |= {f"layer.{index}.state.{name}": value for name, value in (layer.state or {}).items()}
+        arrays |= saved(self.best.layers if self.best else (), "best.")
+        arrays |= saved(self._tree.layers if self._tree else (), "layer.")
         return {name: np.asarray(value) for name, value in arrays.items()}
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
@@ -197,13 +203,9 @@ class Search:
         self._particles.steps = int(state["steps"])
         self._failures = {int(window): int(tries) for window, tries in state["failures"].reshape(-1, 2)}
         self.records = [PassRecord(int(reached), *rest) for reached, *rest in state["records"].reshape(-1, 3).tolist()]
-        if "best.cost" in state:
-            self.best = Path(**{name: tensors[f"best.{name}"] for name in PATH_ARRAYS})
-        layers: list[Layer] = []
-        while f"layer.{len(layers)}.score" in state:
-            own = without_prefix(tensors, f"layer.{len(layers)}.")
-            saved = without_prefix(own, "state.")
-            layers.append(Layer(**{name: own[name] for name in LAYER_ARRAYS}, state=saved or None))
+        best, layers = loaded(tensors, "best."), loaded(tensors, "layer.")
+        self.best = Path(best) if best else None
+        self._elite = self.best if any(record.reached == self.total for record in self.records) else None
         self._tree = Tree(layers, self._cfg.back[1]) if layers else None
 
     def _is_settled(self) -> bool:
@@ -214,4 +216,4 @@ class Search:
 
 def _rank(path: Path) -> tuple[int, float]:
     """Rank the longest way first, of those that are alike the one of least cost."""
-    return len(path), -float(path.cost.mean())
+    return len(path), -float(path.layers[-1].total)

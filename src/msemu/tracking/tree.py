@@ -1,11 +1,15 @@
 """The ways that bodies have gone through a clip, as a tree whose layers are windows."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any
 
+import numpy as np
 import torch
 
-from msemu.tracking.particles import State
+from msemu.envs.terms import without_prefix
+from msemu.tracking.particles import State, environment_axis, rows_of
 
 
 @dataclass
@@ -16,33 +20,62 @@ class Layer:
         parent: Way through the window before that each one follows, shape [U].
         guidance: What the controller is guided by at the end of the window, float32, shape [U, A].
         score: What they are selected by [-], shape [U].
+        total: Sum of the costs since the first frame [-], shape [U].
         cost: Cost after each of S steps [-], shape [U, S].
         excitation: Excitations, float32, shape [U, S, M].
         qpos: States, shape [U, S, nq].
         wanted: Wanted accelerations, shape [U, S, D].
-        state: State of the bodies at the end; forgotten where nobody goes back to.
+        state: State of the bodies at the end.
     """
 
     parent: torch.Tensor
     guidance: torch.Tensor
     score: torch.Tensor
+    total: torch.Tensor
     cost: torch.Tensor
     excitation: torch.Tensor
     qpos: torch.Tensor
     wanted: torch.Tensor
-    state: State | None = None
+    state: State
+
+    def __len__(self) -> int:
+        return len(self.parent)
 
     @classmethod
-    def of(cls, arrays: Iterable[torch.Tensor], state: State | None) -> "Layer":
+    def of(cls, arrays: Iterable[torch.Tensor], state: State) -> "Layer":
         """Make a layer of its arrays, in their order."""
-        return cls(**dict(zip(LAYER_ARRAYS, arrays, strict=True)), state=state)
+        return cls(**dict(zip(_ARRAYS, arrays, strict=True)), state=state)
 
     def rows(self, rows: torch.Tensor) -> "Layer":
-        """Return some of the ways, without the state."""
-        return Layer(**{name: getattr(self, name)[rows] for name in LAYER_ARRAYS})
+        """Return some of the ways."""
+        return Layer.of((getattr(self, name)[rows] for name in _ARRAYS), rows_of(self.state, rows))
+
+    def beside(self, other: "Layer") -> "Layer":
+        """Return the ways of both, the best first."""
+        arrays = [torch.cat((getattr(self, name), getattr(other, name))) for name in _ARRAYS]
+        joined = Layer.of(arrays, {key: _joined(key, value, other.state[key]) for key, value in self.state.items()})
+        return joined.rows(joined.score.argsort(stable=True))
 
 
-LAYER_ARRAYS = tuple(field.name for field in fields(Layer) if field.name != "state")
+_ARRAYS = tuple(field.name for field in fields(Layer) if field.name != "state")
+
+
+def saved(layers: Iterable[Layer], prefix: str) -> dict[str, Any]:
+    """Return layers as arrays by name."""
+    arrays: dict[str, Any] = {}
+    for index, layer in enumerate(layers):
+        arrays |= {f"{prefix}{index}.{name}": getattr(layer, name) for name in _ARRAYS}
+        arrays |= {f"{prefix}{index}.state.{name}": value for name, value in layer.state.items()}
+    return arrays
+
+
+def loaded(arrays: Mapping[str, torch.Tensor], prefix: str) -> list[Layer]:
+    """Return the layers that `saved` made arrays of."""
+    layers: list[Layer] = []
+    while f"{prefix}{len(layers)}.score" in arrays:
+        own = without_prefix(dict(arrays), f"{prefix}{len(layers)}.")
+        layers.append(Layer.of((own[name] for name in _ARRAYS), without_prefix(own, "state.")))
+    return layers
 
 
 @dataclass
@@ -50,24 +83,38 @@ class Path:
     """A way through W windows, T control steps.
 
     Attributes:
-        guidance: Guidance at the end of each window, float32, shape [W, A].
-        cost: Cost after each step [-], shape [T].
-        excitation: Excitations, float32, shape [T, M].
-        qpos: States, shape [T, nq].
-        wanted: Wanted accelerations, shape [T, D].
+        layers: The windows, with one way each.
     """
 
-    guidance: torch.Tensor
-    cost: torch.Tensor
-    excitation: torch.Tensor
-    qpos: torch.Tensor
-    wanted: torch.Tensor
+    layers: list[Layer]
 
     def __len__(self) -> int:
-        return len(self.excitation)
+        return len(self.cost)
 
+    @property
+    def guidance(self) -> torch.Tensor:
+        """Guidance at the end of each window, float32, shape [W, A]."""
+        return torch.cat([layer.guidance for layer in self.layers])
 
-PATH_ARRAYS = tuple(field.name for field in fields(Path))
+    @cached_property
+    def cost(self) -> torch.Tensor:
+        """Cost after each step [-], shape [T]."""
+        return torch.cat([layer.cost[0] for layer in self.layers])
+
+    @cached_property
+    def excitation(self) -> torch.Tensor:
+        """Excitations, float32, shape [T, M]."""
+        return torch.cat([layer.excitation[0] for layer in self.layers])
+
+    @property
+    def qpos(self) -> torch.Tensor:
+        """States, shape [T, nq]."""
+        return torch.cat([layer.qpos[0] for layer in self.layers])
+
+    @property
+    def wanted(self) -> torch.Tensor:
+        """Wanted accelerations, shape [T, D]."""
+        return torch.cat([layer.wanted[0] for layer in self.layers])
 
 
 class Tree:
@@ -87,34 +134,34 @@ class Tree:
         return len(self.layers) - 1
 
     def add(self, layer: Layer) -> None:
-        """Add a layer, and forget what can no longer matter."""
+        """Add a layer, and forget the ways that can no longer matter."""
         self.layers.append(layer)
-        oldest = len(self.layers) - 1 - self._memory
-        if oldest > 0:
-            self.layers[oldest - 1].state = None
-            self._prune(oldest)
+        self._prune(len(self.layers) - 1 - self._memory)
 
     def go_back(self, windows: int) -> None:
-        """Drop the latest layers, as many as are remembered at most."""
-        while windows > 0 and self.windows > 0 and self.layers[-2].state is not None:
+        """Drop the latest layers, as many as are remembered whole at most."""
+        for _ in range(min(windows, self.windows, self._memory)):
             self.layers.pop()
-            windows -= 1
 
     def path(self) -> Path:
-        """Return the best way to the latest layer."""
-        index, parts = 0, []
+        """Return the way to the latest layer whose costs have the least sum."""
+        index, ways = int(self.layers[-1].total.argmin()), []
         for layer in reversed(self.layers[1:]):
-            parts.append(layer.rows(torch.tensor([index])))
+            ways.append(layer.rows(torch.tensor([index])))
             index = int(layer.parent[index])
-        joined = [torch.cat([getattr(part, name)[0] for part in reversed(parts)]) for name in PATH_ARRAYS[1:]]
-        return Path(torch.cat([part.guidance for part in reversed(parts)]), *joined)
+        return Path(ways[::-1])
 
     def _prune(self, index: int) -> None:
         """Drop the ways before a layer that nobody in it has come by."""
         while index > 1:
             layer, before = self.layers[index], self.layers[index - 1]
-            used, layer.parent = torch.unique(layer.parent, return_inverse=True)
-            if len(used) == len(before.parent):
+            used, parent = torch.unique(layer.parent, return_inverse=True)
+            if len(used) == len(before):
                 return
+            self.layers[index] = replace(layer, parent=parent)
             self.layers[index - 1] = before.rows(used)
             index -= 1
+
+
+def _joined(key: str, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(np.concatenate((one.numpy(), other.numpy()), environment_axis(key)))
