@@ -1,6 +1,7 @@
 """``msemu-track``."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -54,5 +55,6 @@ def test_what_cannot_be_tracked_is_one_line(clip: str) -> None:
 def test_a_body_that_is_too_weak_is_told_so_and_what_is_found_is_kept(clip: str) -> None:
     code, out, err = run("track", clip, *SMALL[:-6], "--seconds", "0.9", "--passes", "1", "--strength", "0.1")
     assert code == 0, out + err
-    assert "not reached to its end at strength 0.1" in out
+    assert "not reached to its end at strength 0.1 (own): bodies fail after frame" in out
+    assert re.search(r"; \w+ is asked for (over )?\d+(\.\d)? times what its muscles give there in frame \d+", out)
     assert 2 < Rollout.load(Path("track/march_myolegs.npz")).num_frames < 46

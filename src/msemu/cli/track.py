@@ -20,6 +20,7 @@ from msemu.models.strength.sets import with_strength
 from msemu.motion.library.task_clips import load_clip
 from msemu.tracking.climb import SEARCH_SUFFIX, Climb, Order
 from msemu.tracking.environment import Condition, tracking_cfg
+from msemu.tracking.reason import weakest_joint
 from msemu.tracking.result import CLIP_SUFFIX, figures
 from msemu.tracking.search import Progress
 
@@ -113,4 +114,6 @@ def _stalled(order: Order, climb: Climb, completed: float) -> str:
     """Say where the search has got to, in one line."""
     done = round(completed * order.total)
     place = f"frame {done} of {order.total} ({done / order.clip.fps:.2f} s)"
-    return f"the clip is not reached to its end at strength {climb.condition.strength:g}: bodies fail after {place}"
+    reason = weakest_joint(climb.body, order.clip)
+    strength = f"{climb.condition.strength:g} ({climb.condition.strength_set})"
+    return f"the clip is not reached to its end at strength {strength}: bodies fail after {place}; {reason}"

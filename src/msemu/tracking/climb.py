@@ -113,6 +113,11 @@ class Climb:
         return self._stages[len(self.finished)]
 
     @property
+    def body(self) -> Body:
+        """The body at the present condition."""
+        return self._particles.env.body
+
+    @property
     def steps(self) -> int:
         """Environment steps so far."""
         return self._steps_before + self._particles.steps
