@@ -176,3 +176,30 @@ def test_a_body_without_feet_is_refused(legs: Body, march: MotionClip) -> None:
 def test_wrong_settings_are_named(legs: Body, march: MotionClip, values: dict, message: str) -> None:
     with pytest.raises(MsemuError, match=message):
         optimize(legs, differentiate(legs, march, 0.02), StaticOptimizationCfg(**values))
+
+
+def test_by_volume_it_does_not_matter_into_how_many_strands_a_muscle_is_split(legs: Body, march: MotionClip) -> None:
+    """Half of the busiest muscle on a second tendon of the same path: no activation changes, both halves are alike."""
+    movement = differentiate(legs, march, 0.02)
+    few = Movement(*(values[:3] for values in vars(movement).values()))
+    settings = StaticOptimizationCfg(objective="volume")
+    one = optimize(legs, few, settings).activation
+    busiest = int(one.mean(0).argmax())
+    assert one[:, busiest].mean() > 0.01
+    spec = legs.spec.copy()
+    whole = spec.actuator(legs.muscle_names[busiest])
+    same = ("trntype", "target", "gaintype", "biastype", "dyntype", "gainprm", "biasprm", "dynprm", "ctrlrange")
+    spec.add_actuator(name="other_half", **{name: getattr(whole, name) for name in same})
+    model = spec.compile()
+    model.actuator_lengthrange[-1] = model.actuator_lengthrange[busiest]
+    split = replace(legs, model=model, muscle_names=(*legs.muscle_names, "other_half"))
+    parameters = MuscleParameters.of(model)
+    half = np.where(np.isin(np.arange(model.nu), (busiest, model.nu - 1)), 0.5, 1.0)
+    columns = {
+        name: half * getattr(parameters, name) for name in ("max_isometric_force", "passive_max_isometric_force")
+    }
+    two = optimize(split, few, settings, replace(parameters, **columns)).activation
+    np.testing.assert_allclose(two[:, :-1], one, atol=1e-4)
+    np.testing.assert_allclose(two[:, -1], one[:, busiest], atol=1e-4)
+    by_activation = optimize(split, few, StaticOptimizationCfg(), replace(parameters, **columns)).activation
+    assert np.abs(by_activation[:, :-1] - optimize(legs, few).activation).max() > 1e-3

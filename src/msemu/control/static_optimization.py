@@ -20,9 +20,11 @@ from msemu.muscle.parameters import MuscleParameters
 from msemu.schema import LEVELS, ContactCfg
 from msemu.schema.ranges import Count, Known, Positive
 
-OBJECTIVES = ("activation", "power")
+OBJECTIVES = ("activation", "power", "volume")
 _POWER_SHARE = 0.1
 """Weight of the power over that of squared activations: a linear cost keeps more torque from strong, fast muscles."""
+_ALIKE = 100.0
+"""Muscles of equal volume that cost as much by volume as by activation."""
 _SLACK = 1e-6
 """Activation above the least one that pulls, below which a muscle counts as slack [-]."""
 
@@ -33,7 +35,9 @@ class StaticOptimizationCfg:
 
     objective: Annotated[str, Known(OBJECTIVES)] = "activation"
     """``activation``: sum of a^p (Crowninshield and Brand 1981, doi 10.1016/0021-9290(81)90035-X, with activation for
-    stress); ``power``: sum of the active forces' power on the path, ``|a F v|``, in watts without sign."""
+    stress); ``power``: sum of the active forces' power on the path, ``|a F v|``, in watts without sign; ``volume``: sum
+    of V a^p with the volume ``V = F0 L0``, which is the same however a muscle is split into strands (Happee and Van der
+    Helm 1995, doi 10.1016/0021-9290(94)00140-6)."""
     power: Annotated[int, Known((2, 3))] = 2
     """Exponent p, 2 or 3."""
     effort: Positive = 1e-4
@@ -126,11 +130,12 @@ def optimize(
     check(settings, "static optimization")
     parameters = parameters or MuscleParameters.of(body.model)
     capacity = MuscleCapacity(parameters, settings.level)
+    weights = _weights(settings, parameters)
     parts: list[dict[str, torch.Tensor]] = []
     for reader, state in dynamics_along(body, movement, contact_regions(body)):
         if not parts:
             balance = TorqueBalance(body, reader.dofs, settings.contact)
-        parts.append(_solve_frames(state, balance, reader.points, capacity, settings))
+        parts.append(_solve_frames(state, balance, reader.points, capacity, settings, weights))
         on_frame(sum(len(part["activation"]) for part in parts), len(movement.qpos))
     return StaticOptimization(
         dof_names=reader.dofs.names,
@@ -153,11 +158,12 @@ def _solve_frames(
     points: ContactPoints,
     capacity: MuscleCapacity,
     settings: StaticOptimizationCfg,
+    weights: torch.Tensor,
 ) -> dict[str, torch.Tensor]:
     active, passive = capacity.forces(state.muscle_length, state.muscle_velocity)
     lower, passive = pulling_part(active, passive)
     touching = balance.touching(state)
-    effort = _effort(settings, active, state.muscle_velocity)
+    effort = _effort(settings, active, state.muscle_velocity, weights)
     problem = balance.problem(state, active, passive, touching, effort, lower, torch.ones_like(active))
     solution = solve(problem, settings.iterations, settings.tolerance)
     activation = solution.x[:, : active.shape[1]]
@@ -184,7 +190,15 @@ def _solve_frames(
     }
 
 
-def _effort(settings: StaticOptimizationCfg, active: torch.Tensor, velocity: torch.Tensor) -> dict[str, torch.Tensor]:
+def _weights(settings: StaticOptimizationCfg, parameters: MuscleParameters) -> torch.Tensor:
+    """Return what each muscle's power of the activation counts, shape [M]."""
+    volume = torch.from_numpy(parameters.max_isometric_force * parameters.optimal_fiber_length)
+    return _ALIKE * volume / volume.sum() if settings.objective == "volume" else torch.ones_like(volume)
+
+
+def _effort(
+    settings: StaticOptimizationCfg, active: torch.Tensor, velocity: torch.Tensor, weights: torch.Tensor
+) -> dict[str, torch.Tensor]:
     """Return the factors of the regularizer for ``effort * objective``."""
     ones = torch.ones_like(active)
     if settings.objective == "power":
@@ -194,5 +208,5 @@ def _effort(settings: StaticOptimizationCfg, active: torch.Tensor, velocity: tor
         effort = _POWER_SHARE * settings.effort
         return {"linear": effort * share, "quadratic": 0.02 * effort * ones}
     if settings.power == 3:
-        return {"cubic": 3.0 * settings.effort * ones}
-    return {"quadratic": 2.0 * settings.effort * ones}
+        return {"cubic": 3.0 * settings.effort * weights * ones}
+    return {"quadratic": 2.0 * settings.effort * weights * ones}

@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from msemu.analysis.mechanics.co_contraction import co_contraction_of, falconer_winter, joint_co_contraction, rudolph
 from msemu.analysis.mechanics.energetics import Energetics, smoothness
 from msemu.analysis.mechanics.ground_reaction import GroundReaction
 from msemu.analysis.mechanics.joint_reaction import joint_reaction, reaction_forces, without_contact
@@ -263,3 +264,16 @@ def test_smoothness_is_the_second_difference_of_the_speeds(movement: MechanicalM
     qvel[6:] += 100.0
     cut = np.isin(np.arange(_FRAMES), (0, 6))
     assert smoothness(replace(movement, qvel=qvel, episode_start=cut)) == pytest.approx(np.log10(36.0))
+
+
+def test_co_contraction_by_hand() -> None:
+    one, other = np.array([0.2, 0.4, 0.0]), np.array([0.1, 0.4, 0.5])
+    assert rudolph(one, other) == pytest.approx((0.5 * 0.3 + 1.0 * 0.8 + 0.0) / 3)
+    assert falconer_winter(one, other) == pytest.approx(2 * (0.1 + 0.4) / (0.6 + 1.0))
+    assert rudolph(np.zeros(2), np.zeros(2)) == falconer_winter(np.zeros(2), np.zeros(2)) == 0.0
+    np.testing.assert_allclose(joint_co_contraction(np.array([[10.0, -4.0], [3.0, 5.0]])), [4.0, 0.0])
+
+
+def test_muscles_of_a_joint_lose_no_more_than_they_give(movement: MechanicalMovement) -> None:
+    lost = co_contraction_of(movement)
+    assert all(value >= 0.0 for value in lost.values()) and lost["knee_angle_r"] > 1.0

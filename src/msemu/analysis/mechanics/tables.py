@@ -18,7 +18,7 @@ Columns = dict[str, np.ndarray]
 
 _FROM_Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 """From our axes (x forward, y left, z up) to OpenSim's (x forward, y up, z right)."""
-_CALCANEUS = {"foot_r": "calcn_r", "foot_l": "calcn_l", "hand_r": "hand_r", "hand_l": "hand_l"}
+PART_OF = {"foot_r": "calcn_r", "foot_l": "calcn_l", "hand_r": "hand_r", "hand_l": "hand_l"}
 """Body of the Rajagopal model that each part is a part of."""
 
 
@@ -55,7 +55,7 @@ def ground_columns(movement: MechanicalMovement) -> Columns:
     ground = movement.ground
     columns: Columns = {}
     for index, region in enumerate(ground.regions):
-        if region in _CALCANEUS:
+        if region in PART_OF:
             force = ground.force[:, index] @ _FROM_Z_UP.T
             center = ground.center[:, index] @ _FROM_Z_UP.T
             moment = np.outer(ground.free_moment[:, index], [0.0, 1.0, 0.0])
@@ -88,7 +88,7 @@ def external_loads(ground: Columns) -> str:
     loads = "".join(
         f"""
       <ExternalForce name="{region}">
-        <applied_to_body>{_CALCANEUS[region]}</applied_to_body>
+        <applied_to_body>{PART_OF[region]}</applied_to_body>
         <force_expressed_in_body>ground</force_expressed_in_body>
         <point_expressed_in_body>ground</point_expressed_in_body>
         <force_identifier>{region}_force_v</force_identifier>
@@ -146,7 +146,7 @@ def export_trc(movement: MechanicalMovement, folder: Path, suffix: str) -> list[
 def export_c3d(movement: MechanicalMovement, folder: Path, suffix: str) -> list[Path]:
     """Write joint centers and forces as C3D."""
     path = folder / f"markers{suffix}"
-    write_c3d(path, movement, tuple(region for region in movement.ground.regions if region in _CALCANEUS))
+    write_c3d(path, movement, tuple(region for region in movement.ground.regions if region in PART_OF))
     return [path]
 
 

@@ -6,7 +6,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from msemu.analysis.mechanics.co_contraction import co_contraction_of
 from msemu.analysis.mechanics.energetics import Energetics
+from msemu.analysis.mechanics.external_loads import compare_forces
 from msemu.analysis.mechanics.joint_reaction import JointReaction, joint_reaction
 from msemu.analysis.mechanics.metabolic import MetabolicCost
 from msemu.analysis.mechanics.movement import MechanicalMovement
@@ -26,6 +28,10 @@ def mechanics(args: MechanicsCfg) -> None:
     energetics, cost, reaction = Energetics.of(movement), MetabolicCost.of(movement), joint_reaction(movement)
     console = Console()
     console.print(_table(movement, energetics, cost, reaction))
+    agreement = compare_forces(movement, args.external_loads, args.loads_start) if args.external_loads else {}
+    for part, found in agreement.items():
+        along = "" if found.correlation is None else f", r {found.correlation:.3f}"
+        console.print(f"vertical force on {part} against the measured one: {found.rms_bw:.3f} body weights RMS{along}")
     if not cost.is_plausible:
         console.print(
             f"[yellow]warning: muscles of {cost.muscle_mass_kg:.1f} kg in a body of {movement.body.mass:.1f} kg are not"
@@ -33,7 +39,9 @@ def mechanics(args: MechanicsCfg) -> None:
             soft_wrap=True,
         )
     if args.json:
-        write_json(args.json, figures(movement, energetics, cost, reaction) | {"filter_hz": args.filter_hz})
+        measured = {part: asdict(found) for part, found in agreement.items()}
+        also = {"filter_hz": args.filter_hz, "measured_forces": measured}
+        write_json(args.json, figures(movement, energetics, cost, reaction) | also)
     if args.out:
         for path in plot_mechanics(movement, reaction, args.out):
             console.print(f"plot: {path}", soft_wrap=True)
@@ -48,7 +56,13 @@ def figures(
         name: {"least": float(values.min()), "greatest": float(values.max())}
         for name, values in zip(movement.joint_names, (movement.joint_moment / movement.body.mass).T, strict=True)
     }
-    about = {"title": movement.title, "body": movement.body.name, "frames": movement.num_frames, "fps": movement.fps}
+    about: dict[str, Any] = {
+        "title": movement.title,
+        "body": movement.body.name,
+        "frames": movement.num_frames,
+        "fps": movement.fps,
+    }
+    about["co_contraction_nm"] = co_contraction_of(movement)
     return about | asdict(energetics) | asdict(cost) | {"joint_reaction_peak_bw": peaks, "joint_moment_nm_kg": moments}
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from msemu.console import BodyPath, Input, JsonFile, Output
-from msemu.schema.ranges import Positive, Seconds, Seed
+from msemu.console import BodyPath, Input, JsonFile, Output, With
+from msemu.schema.ranges import Finite, Positive, Seconds, Seed
 
 
 @dataclass
@@ -19,6 +19,8 @@ class MovementCfg:
     body: Annotated[str | None, Input()] = None
     """Body of a clip or rollout; by default the one that it names."""
     body_path: BodyPath = None
+    parameter_file: Annotated[Path | None, Input()] = None
+    """Of a clip or rollout: YAML or CSV file of muscle parameters, or calibrated; the body's own by default."""
     pretrained: bool = False
     """SOURCE is a task: the policy of it that comes with msemu."""
     checkpoint: Annotated[str, Input()] = "best"
@@ -39,6 +41,10 @@ class MechanicsCfg(MovementCfg):
     net: all but the floor's. What hangs on the muscles' mass is printed beside it.
     """
 
+    external_loads: Annotated[Path | None, Input(required=True)] = None
+    """Measured forces to compare with: ExternalLoads of OpenSim (.xml), or forces as export writes them (grf.mot)."""
+    loads_start: Annotated[Finite | None, With("external_loads")] = None
+    """Time of that file at the first frame [s]; its first one by default."""
     filter_hz: Positive | None = None
     """Low-pass filter of the ground reaction (Butterworth, fourth order, no delay) [Hz]; none by default."""
     json: JsonFile = None

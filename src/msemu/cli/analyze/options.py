@@ -8,6 +8,7 @@ import tyro
 
 from msemu.cli.options import PolicyCfg
 from msemu.console import BodyName, BodyPath, Input, JsonFile, Output, Without
+from msemu.schema import LEVELS
 from msemu.schema.ranges import Count, Fraction, Known, Range, Seconds, Seed
 
 
@@ -24,12 +25,14 @@ class ExplainClipCfg:
     """Motion of the catalogue, such as walk, or path of a clip (.npz)."""
     body: BodyName
     body_path: BodyPath = None
-    objective: Literal["activation", "power"] = "activation"
-    """Minimize the sum of activation^p, or the active forces' power."""
+    objective: Literal["activation", "power", "volume"] = "activation"
+    """Minimize the sum of activation^p, the active forces' power, or the sum of volume times activation^p."""
     power: Annotated[int, Known((2, 3))] = 2
     """The exponent p, 2 or 3."""
-    muscle: Literal["mujoco", "rigid", "elastic"] = "mujoco"
+    muscle: Annotated[str, Known(LEVELS)] = "mujoco"
     """Muscle level; elastic is approximated by a rigid tendon."""
+    parameter_file: Annotated[Path | None, Input()] = None
+    """YAML or CSV file of muscle parameters, or calibrated; the body's own by default."""
     smoothing_s: Fraction = 0.02
     """Standard deviation of the Gaussian that smooths the path before it is differentiated [s]."""
     strength: Annotated[float, Range(above=0, greatest=100)] = 1.0

@@ -17,10 +17,9 @@ from msemu.motion.library.task_clips import find_clip, load_clip
 from msemu.motion.reference import CLIP_SPACING
 from msemu.motion.rollout import Rollout
 from msemu.muscle.overrides import configured_parameters
-from msemu.muscle.parameters import MuscleParameters
 from msemu.rl.assemble import open_policy
 from msemu.rl.pretrained import find_run
-from msemu.schema import TaskCfg
+from msemu.schema import MuscleCfg, TaskCfg
 
 _SMOOTHING_S = 0.02
 """Standard deviation of the Gaussian over a clip before it is differentiated [s]."""
@@ -35,14 +34,15 @@ def find_movement(args: MovementCfg) -> MechanicalMovement:
         spare([path])
     if "excitation" in array_names(path):
         rollout = Rollout.load(path)
-        return replay(rollout, load_body(args.body or rollout.body, args.body_path))
+        body = load_body(args.body or rollout.body, args.body_path)
+        return replay(rollout, body, configured_parameters(body.model, MuscleCfg(parameter_file=args.parameter_file)))
     return _explained(args)
 
 
 def _simulated(args: MovementCfg) -> MechanicalMovement:
     """Let the policy of a run drive its body from the first frame of its clip."""
-    if args.body:
-        raise MsemuError("a run has its own body; leave --body out")
+    if args.body or args.parameter_file:
+        raise MsemuError("a run has its own body and muscles; leave --body and --parameter-file out")
     run = find_run(args.source, Path("runs"), args.pretrained)
     env, runner = open_policy(run, run.checkpoint(args.checkpoint), 1, "cpu", args.seed)
     index, clip = find_clip(env.reference.clips, args.clip)
@@ -62,7 +62,8 @@ def _explained(args: MovementCfg) -> MechanicalMovement:
         raise MsemuError(f"say with --body on which body '{args.source}' is looked at, see: msemu-model list")
     body = load_body(name, args.body_path)
     clip = with_progress(load_clip)(TaskCfg(body=name, motion=args.source), body)
-    movement, parameters = differentiate(body, clip, _SMOOTHING_S), MuscleParameters.of(body.model)
+    movement = differentiate(body, clip, _SMOOTHING_S)
+    parameters = configured_parameters(body.model, MuscleCfg(parameter_file=args.parameter_file))
     with progress(f"{clip.name} on {body.name}", transient=True) as on_frame:
         found = optimize(body, movement, None, parameters, on_frame)
     title = f"static optimization: {clip.name or path.stem}"

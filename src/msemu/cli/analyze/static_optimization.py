@@ -18,10 +18,11 @@ from msemu.errors import MsemuError
 from msemu.models import load_body
 from msemu.models.strength.sets import with_strength
 from msemu.motion.library.task_clips import load_clip
-from msemu.muscle.parameters import MuscleParameters
-from msemu.schema import TaskCfg
+from msemu.muscle.overrides import configured_parameters
+from msemu.schema import MuscleCfg, TaskCfg
 
 _ROWS = 12
+_FILES = ("body_path", "parameter_file")
 _CONSISTENT_BW = 0.2
 """Median unexplained root force above which a clip is called inconsistent [body weights]; walking has 0.01 to 0.1."""
 
@@ -34,7 +35,9 @@ def static_optimization(args: ExplainClipCfg) -> None:
     body = with_strength(load_body(args.body, args.body_path), args.strength_set)
     clip = with_progress(load_clip)(TaskCfg(body=args.body, motion=args.clip), body)
     movement = differentiate(body, clip, args.smoothing_s)
-    parameters = scaled_strength(MuscleParameters.of(body.model), args.strength)
+    parameters = scaled_strength(
+        configured_parameters(body.model, MuscleCfg(parameter_file=args.parameter_file)), args.strength
+    )
     title = f"{clip.name or args.clip} on {body.name}, strength set {args.strength_set}"
     with progress(title, transient=True) as on_frame:
         result = optimize(body, movement, settings, parameters, on_frame)
@@ -51,7 +54,8 @@ def static_optimization(args: ExplainClipCfg) -> None:
         time = np.arange(len(result.activation)) / clip.fps
         paths = write_files(result, time, "static_optimization", args.out)
         paths += plot_static_optimization(result, time, clip.cyclic, title, args.out)
-        options = vars(args) | {"out": None, "body_path": args.body_path and str(args.body_path)}
+        files = {name: value and str(value) for name, value in vars(args).items() if name in _FILES}
+        options = vars(args) | files | {"out": None}
         write_json(
             args.out / "static_optimization.json",
             {"body": body.name, "clip": clip.name, "settings": options, **figures}
