@@ -72,7 +72,8 @@ def joint_figure(movement: MechanicalMovement, quantity: str) -> Figure:
             draw(axis, movement, side, values[:, names.index(f"{name}_{side}")])
         axis.set_ylabel(name.replace("_", " "))
     unit = "N m/kg" if quantity == "moment" else "W/kg"
-    return finished(figure, movement, f"joint {quantity} [{unit}], positive as the joint's angle")
+    sign = "positive as the joint's angle" if quantity == "moment" else "positive drives the movement"
+    return finished(figure, movement, f"joint {quantity} [{unit}], {sign}")
 
 
 def reaction_figure(movement: MechanicalMovement, reaction: JointReaction) -> Figure:

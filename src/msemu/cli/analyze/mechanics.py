@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from msemu.analysis.mechanics.co_contraction import co_contraction_of
+from msemu.analysis.mechanics.emg_agreement import compare_emg
 from msemu.analysis.mechanics.energetics import Energetics
 from msemu.analysis.mechanics.external_loads import compare_forces
 from msemu.analysis.mechanics.joint_reaction import JointReaction, joint_reaction
@@ -32,6 +33,13 @@ def mechanics(args: MechanicsCfg) -> None:
     for part, found in agreement.items():
         along = "" if found.correlation is None else f", r {found.correlation:.3f}"
         console.print(f"vertical force on {part} against the measured one: {found.rms_bw:.3f} body weights RMS{along}")
+    envelopes = compare_emg(movement, args.emg) if args.emg else {}
+    for muscle, own in envelopes.items():
+        if own.correlation is not None:
+            console.print(
+                f"{muscle} against EMG: r {own.correlation:.2f}, moved by {own.best_shift:+d} %"
+                f" r {own.best_correlation:.2f}"
+            )
     if not cost.is_plausible:
         console.print(
             f"[yellow]warning: muscles of {cost.muscle_mass_kg:.1f} kg in a body of {movement.body.mass:.1f} kg are not"
@@ -40,7 +48,8 @@ def mechanics(args: MechanicsCfg) -> None:
         )
     if args.json:
         measured = {part: asdict(found) for part, found in agreement.items()}
-        also = {"filter_hz": args.filter_hz, "measured_forces": measured}
+        emg = {muscle: asdict(own) for muscle, own in envelopes.items()}
+        also = {"filter_hz": args.filter_hz, "measured_forces": measured, "emg": emg}
         write_json(args.json, figures(movement, energetics, cost, reaction) | also)
     if args.out:
         for path in plot_mechanics(movement, reaction, args.out):

@@ -45,6 +45,8 @@ class MechanicsCfg(MovementCfg):
     """Measured forces to compare with: ExternalLoads of OpenSim (.xml), or forces as export writes them (grf.mot)."""
     loads_start: Annotated[Finite | None, With("external_loads")] = None
     """Time of that file at the first frame [s]; its first one by default."""
+    emg: Annotated[Path | None, Input(required=True)] = None
+    """Envelopes of muscles over the gait cycle to compare with: CSV, first phase (0 to 1) or percent, then muscles."""
     filter_hz: Positive | None = None
     """Low-pass filter of the ground reaction (Butterworth, fourth order, no delay) [Hz]; none by default."""
     json: JsonFile = None

@@ -1,0 +1,69 @@
+"""How the muscles of a movement go with one's own EMG over the gait cycle."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from msemu.analysis.gait.cycles import PERCENT
+from msemu.analysis.gait.muscle_timing import correlation_by_shift
+from msemu.analysis.mechanics.movement import MechanicalMovement
+from msemu.analysis.mechanics.plots import cycles_of, over_cycle
+from msemu.envs.emg import EmgRecording, read_emg
+from msemu.errors import MsemuError, suggestion
+from msemu.files import printable
+
+
+@dataclass(frozen=True)
+class EmgAgreement:
+    """How one muscle's mean activation goes with its envelope.
+
+    Attributes:
+        correlation: Pearson's coefficient over the cycle [-]; None for one that does not change.
+        best_shift: Shift of the activation that agrees best, positive to later [% of the cycle].
+        best_correlation: The coefficient there.
+    """
+
+    correlation: float | None
+    best_shift: int
+    best_correlation: float | None
+
+
+def compare_emg(movement: MechanicalMovement, path: Path) -> dict[str, EmgAgreement]:
+    """Compare with envelopes over the phase of the cycle that begins with the strike of each muscle's own foot.
+
+    Raises:
+        MsemuError: The file is damaged, over time, or has channels that are no muscles of a leg; or no foot makes a
+            whole cycle.
+    """
+    recording, names = read_emg(path), movement.body.muscle_names
+    if recording.cycle is None:
+        raise MsemuError(f"{path} is over time; give envelopes over phase (0 to 1) or percent of the gait cycle")
+    cycles = {side: cycles_of(movement, side) for side in "rl"}
+    found = {}
+    for channel in recording.channels:
+        side = channel[-1:]
+        if channel not in names or side not in cycles:
+            hint = suggestion(channel, names, f"see: msemu-model muscles {movement.body.name}")
+            raise MsemuError(
+                f"{path}: channel '{printable(channel)}' is no muscle of a leg of '{movement.body.name}'{hint}"
+            )
+        if not cycles[side]:
+            raise MsemuError(f"{path}: foot_{side} makes no whole gait cycle in '{movement.title}', so none compares")
+        course = over_cycle(movement.muscles.activation[:, names.index(channel)], cycles[side]).mean(0)
+        found[channel] = _agreement(course, _over_percent(recording, channel))
+    return found
+
+
+def _over_percent(recording: EmgRecording, channel: str) -> np.ndarray:
+    """Return a channel at each of `PERCENT`, shape [101]."""
+    place, values = recording.place / (recording.cycle or 1.0) * 100.0, recording.channels[channel]
+    return np.interp((PERCENT - place[0]) % 100.0 + place[0], place, values)
+
+
+def _agreement(activation: np.ndarray, envelope: np.ndarray) -> EmgAgreement:
+    by_shift = correlation_by_shift(activation, envelope)
+    if not np.isfinite(by_shift).all():
+        return EmgAgreement(None, 0, None)
+    best = int(by_shift.argmax())
+    return EmgAgreement(float(by_shift[0]), best if best <= 50 else best - 100, float(by_shift[best]))
