@@ -20,7 +20,7 @@ from msemu.muscle.parameters import MuscleParameters
 
 MOST_MISSING = 0.1
 """Share of the joint torques that no activation gives, above which a frame is not explained [-]."""
-_SAME_PULL = 0.02
+_SAME_PULL = 0.1
 """Difference of the muscles' pull over the pull, root mean squares, up to which a rollout's muscles are the body's."""
 
 

@@ -94,7 +94,7 @@ _SAMPLE_ROWS = {
 
 def _read(args: SpaceCfg) -> tuple[Body, SolutionSpace]:
     body = load_body(args.body, args.body_path)
-    if "header" in array_names(Path(args.clip)):
+    if "excitation" in array_names(Path(args.clip)):
         space = space_of_rollout(body, Rollout.load(Path(args.clip)), args.muscle)
     else:
         clip = with_progress(load_clip)(TaskCfg(body=args.body, motion=args.clip), body)
@@ -141,10 +141,10 @@ def _window(
         bounds.append(pair)
         on_frame(len(bounds), len(jobs))
     middle = space.part(starts + args.window // 2)
-    found = np.full((2, 1, len(middle), len(space.muscle_names)), np.nan)
-    found[:, 0, :, chosen] = np.array(bounds).transpose(2, 1, 0)
+    least, greatest = np.full((2, 1, len(middle), len(space.muscle_names)), np.nan)
+    for values, column in ((least, 0), (greatest, 1)):
+        values[0, :, chosen] = np.array(bounds)[:, column].T
     effort = np.square(middle.known).sum(1)
-    least, greatest = found
     return ranges.FeasibleRanges(np.array([np.inf]), least, greatest, effort, middle.known, chosen), middle
 
 
