@@ -153,11 +153,29 @@ def test_feet_couplings_and_limits_stay_in_a_repaired_bow(legs: Body, bowed: Rep
 
 @pytest.mark.parametrize(("usual", "worst"), [(0.2, 0.2), (0.05, 0.4)])
 def test_a_stance_that_keeps_too_much_is_named_with_frame_and_figure(usual: float, worst: float) -> None:
-    residual = np.full(9, usual)
-    residual[3] = worst
-    stance = RepairedStance(Stance(5, 13, np.ones(9)), Stance(5, 13, residual))
+    wrench = np.full((9, 1), usual) * np.eye(6)[3]
+    wrench[3] *= worst / usual
+    stance = RepairedStance(Stance(5, 13, np.ones((9, 6))), Stance(5, 13, wrench))
     assert f"frames 5 to 13: contacts leave {usual:.2f} body weights in the median (0.1 is good)" in stance.complaint
-    assert stance.complaint.endswith(f"{worst:.2f} at frame {8 if worst > usual else 5} (0.3 is good)")
+    frame = 8 if worst > usual else 5
+    assert stance.complaint.endswith(
+        f"{worst:.2f} at frame {frame} (0.3 is good): a center of pressure beyond what touches"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrench", "reason"),
+    [
+        ((0.3, -0.3, 0.4, 0, 0, 0), "push along the floor"),
+        ((0, 0, -0.4, 0, 0.2, 0), "vertical force"),
+        ((0, 0.1, 0, -0.1, 0.2, 0.2), "center of pressure"),
+        ((0, 0, 0.1, 0, 0, -0.2), "twist"),
+    ],
+)
+def test_the_law_that_a_stance_breaks_most_is_named(wrench: tuple[float, ...], reason: str) -> None:
+    """The worst frame decides: 0.3 and 0.3 along the floor are more than 0.4 upward."""
+    rows = np.vstack([np.full(6, 0.01), wrench])
+    assert reason in Stance(0, 1, rows).reason
 
 
 def test_the_command_repairs_what_is_asked_for(legs: Body, tmp_path: Path) -> None:

@@ -27,6 +27,14 @@ are least exact, are over sooner."""
 LEVER_M = 0.25
 """Lever at which a moment counts like a force [m]: the length of a foot."""
 
+_REASONS = (
+    "a push along the floor beyond friction",
+    "a vertical force that contacts do not give",
+    "a center of pressure beyond the contacts",
+    "a twist about the vertical beyond friction",
+)
+"""What a stance asks for that contacts do not give: horizontal and vertical force, moments about those axes."""
+
 _SMOOTHING_S = 0.03
 """Standard deviation of the Gaussian over force and moment [s]."""
 
@@ -46,9 +54,14 @@ class Support:
     touches: np.ndarray
 
     @property
+    def wrench(self) -> np.ndarray:
+        """Missing force, and missing moment over a lever of 0.25 m, in body weights [-], shape [F, 6]."""
+        return np.hstack([self.force, self.moment / LEVER_M])
+
+    @property
     def residual(self) -> np.ndarray:
         """Missing force and moment as one figure, the moment at a lever of 0.25 m, in body weights [-], shape [F]."""
-        return np.hypot(np.linalg.norm(self.force, axis=1), np.linalg.norm(self.moment, axis=1) / LEVER_M)
+        return np.linalg.norm(self.wrench, axis=1)
 
     def sustained(self, fps: float) -> np.ndarray:
         """Return what is missing at least for `SUSTAINED_S` around each frame while something touches, shape [F]."""
@@ -63,12 +76,17 @@ class Stance:
     Attributes:
         first: First frame.
         last: Last frame; in a cyclic clip it may lie in the next cycle.
-        residual: As in `Support`, in body weights [-], shape [F].
+        wrench: As in `Support`, in body weights [-], shape [F, 6].
     """
 
     first: int
     last: int
-    residual: np.ndarray
+    wrench: np.ndarray
+
+    @property
+    def residual(self) -> np.ndarray:
+        """As in `Support`, in body weights [-], shape [F]."""
+        return np.linalg.norm(self.wrench, axis=1)
 
     @property
     def median(self) -> float:
@@ -88,6 +106,13 @@ class Stance:
     def worst(self) -> int:
         """The worst frame."""
         return self.first + int(self.residual.argmax())
+
+    @property
+    def reason(self) -> str:
+        """Which law of contact the worst frame breaks most."""
+        force, moment = np.split(self.wrench[self.residual.argmax()], 2)
+        parts = np.linalg.norm(force[:2]), abs(force[2]), np.linalg.norm(moment[:2]), abs(moment[2])
+        return _REASONS[int(np.argmax(parts))]
 
 
 def support(body: Body, path: np.ndarray, fps: float) -> Support:
@@ -118,10 +143,10 @@ def find_stances(found: Support, first_frame: int, cyclic: bool) -> list[Stance]
     """Return the phases of a clip in which something is close to the floor; one across the seam of a cycle is one."""
     start = int(np.argmin(found.touches)) if cyclic and len(found.touches) else 0
     rows = start + np.flatnonzero(np.roll(found.touches, -start))
-    residual = np.roll(found.residual, -start)
+    wrench = np.roll(found.wrench, -start, axis=0)
     phases = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
     return [
-        Stance(int(phase[0]) + first_frame, int(phase[-1]) + first_frame, residual[phase - start])
+        Stance(int(phase[0]) + first_frame, int(phase[-1]) + first_frame, wrench[phase - start])
         for phase in phases
         if len(phase)
     ]

@@ -39,6 +39,7 @@ class Plausibility:
         flights: The phases without contact, as they are.
         strength: Required and available torques in the frames that have neighbors.
         support: What no contact gives, in the frames that have two neighbors on either side.
+        stances: The phases with contact.
         tendon_jump: From `tendon_jumps`, shape [T - 1, M], or [T + 1, M] in a cyclic clip.
         first_frame: Frame number of the first row of `strength`.
         figures: The largest figure of each check.
@@ -51,6 +52,7 @@ class Plausibility:
     flights: list[FlightFigures]
     strength: Strength
     support: Support
+    stances: list[Stance]
     tendon_jump: np.ndarray
     first_frame: int
     figures: dict[str, float] = field(default_factory=dict)
@@ -80,6 +82,7 @@ def check_clip(body: Body, clip: MotionClip) -> Plausibility:
         flights=measured,
         strength=torques,
         support=missing,
+        stances=find_stances(missing, first_supported, clip.cyclic),
         tendon_jump=tendon_jumps(body, path),
         first_frame=0 if clip.cyclic else 1,
     )
@@ -92,7 +95,7 @@ def check_clip(body: Body, clip: MotionClip) -> Plausibility:
             _float(findings, flight, "stays so close to it")
     _check_flights(findings, measured)
     _check_support(findings, missing, clip, first_supported)
-    _check_stances(findings, find_stances(missing, first_supported, clip.cyclic))
+    _check_stances(findings, report.stances)
     names, ratio = torques.joint_names, minimum_filter1d(torques.ratio, SUSTAINED_FRAMES, axis=0, mode="nearest")
     for joint in np.argsort(-ratio.max(axis=0)):
         row = int(ratio[:, joint].argmax())
@@ -223,7 +226,7 @@ def _check_stances(findings: _Findings, stances: list[Stance]) -> None:
     for stance in stances:
         text = (
             f"contacts leave {stance.median:.2f} body weights in the median frame, {stance.percentile(90):.2f} in every"
-            f" tenth, {stance.most:.2f} at most"
+            f" tenth, {stance.most:.2f} at most: {stance.reason}"
         )
         findings.add("stance", f"frames {stance.first} to {stance.last}", stance.worst, text, stance.median)
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from msemu.analysis.static_optimization.plots import plot_static_optimization
-from msemu.analysis.static_optimization.report import summarize, write_files
+from msemu.analysis.static_optimization.report import summarize, trunk_joints, write_files
 from msemu.cli.analyze.options import ExplainClipCfg
 from msemu.console import progress, with_progress, write_json
 from msemu.control.inverse_dynamics import differentiate
@@ -42,7 +42,7 @@ def static_optimization(args: ExplainClipCfg) -> None:
     with progress(title, transient=True) as on_frame:
         result = optimize(body, movement, settings, parameters, on_frame)
 
-    figures = summarize(result)
+    figures = summarize(result, trunk_joints(body))
     weaknesses = find_weaknesses(result)
     console = Console()
     console.print(_report(title, figures))
@@ -78,6 +78,8 @@ def _report(title: str, figures: dict[str, Any]) -> Table:
         "root moment unexplained": f"median {figures['root_moment_residual_median_nm']:.1f}, greatest"
         f" {figures['root_moment_residual_max_nm']:.0f} N m",
     }
+    if figures["trunk_torque_missing_share"] is not None:
+        rows["trunk torque missing"] = f"{100 * figures['trunk_torque_missing_share']:.2f} % of the trunk's sum"
     for label, value in rows.items():
         table.add_row(label, value)
     return table

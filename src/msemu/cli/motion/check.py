@@ -1,6 +1,7 @@
 """``msemu-motion check`` and ``repair``: is a clip physically plausible, and how it becomes more so."""
 
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,8 +15,9 @@ from msemu.findings import count, summary
 from msemu.models import Body, load_body
 from msemu.models.strength.sets import with_strength
 from msemu.motion.clip import MotionClip
-from msemu.motion.repair.repair import Repair, RepairedStance
+from msemu.motion.repair.repair import Repair, RepairedStance, compare_stances
 from msemu.motion.repair.repair import repair as repair_clip
+from msemu.motion.support import Stance
 from msemu.motion.verdict import remedies
 
 _LEFT_ALONE = "at the ends, too close to others, supported or beyond repair"
@@ -32,6 +34,9 @@ def check(args: CheckCfg) -> None:
     console.print(findings_table(escape(title), report.findings))
     console.print(summary(report.findings))
     tips = remedies(report.findings, clip.quality)
+    stances = _stances(body, clip, args.clip, report.stances)
+    if stances:
+        console.print(_stance_table(stances))
     for line in tips:
         console.print(f"try for {line}", soft_wrap=True, highlight=False, markup=False)
     if args.html:
@@ -43,6 +48,7 @@ def check(args: CheckCfg) -> None:
     if args.json:
         findings = [finding.facts() for finding in report.findings]
         facts = {"strength_set": args.strength_set, "figures": report.figures, "findings": findings, "try": tips}
+        facts["stances"] = [_stance_facts(stance) for stance in stances]
         write_json(args.json, facts)
     found = count(report.findings)
     if found["error"] or (args.strict and found["warning"]):
@@ -77,6 +83,25 @@ def _load(path: Path, name: str | None, body_path: Path | None) -> tuple[MotionC
     return clip, body
 
 
+def _stances(body: Body, clip: MotionClip, path: Path, found: list[Stance]) -> list[RepairedStance]:
+    """Return the phases with contact, before the repair too where the original lies beside and has the same frames."""
+    original = path.with_suffix(".raw.npz")
+    raw = MotionClip.load(original) if original.is_file() else clip
+    if raw.num_frames != clip.num_frames or raw.cyclic != clip.cyclic:
+        raw = clip
+    before = [each.after for each in compare_stances(body, clip, raw)]
+    return [RepairedStance(*both) for both in zip(before, found, strict=True)]
+
+
+def _stance_facts(stance: RepairedStance) -> dict[str, Any]:
+    """Return a phase with contact as what JSON takes."""
+    figures = {
+        when: {"median": each.median, "p90": each.percentile(90), "most": each.most, "worst_frame": each.worst}
+        for when, each in (("before", stance.before), ("after", stance.after))
+    }
+    return {"first": stance.after.first, "last": stance.after.last, **figures, "complaint": stance.complaint}
+
+
 def _stance_table(stances: list[RepairedStance]) -> Table:
     caption = "body weights that no contact gives, a moment at a foot's length counted like a force"
     table = Table("frames with contact", "median", "90th percentile", "most", "worst frame", caption=caption)
@@ -84,12 +109,16 @@ def _stance_table(stances: list[RepairedStance]) -> Table:
         before, after = stance.before, stance.after
         table.add_row(
             f"{after.first} to {after.last}",
-            f"{before.median:.2f} to {after.median:.2f}",
-            f"{before.percentile(90):.2f} to {after.percentile(90):.2f}",
-            f"{before.most:.2f} to {after.most:.2f}",
+            _before_after(before.median, after.median),
+            _before_after(before.percentile(90), after.percentile(90)),
+            _before_after(before.most, after.most),
             str(after.worst),
         )
     return table
+
+
+def _before_after(before: float, after: float) -> str:
+    return f"{after:.2f}" if before == after else f"{before:.2f} to {after:.2f}"
 
 
 def _repair_table(result: Repair) -> Table:

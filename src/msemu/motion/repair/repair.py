@@ -32,7 +32,7 @@ from msemu.motion.verdict import JUDGMENTS
 REPAIR_VERSION = 8
 """Goes up with every change of the result; clips in the cache are made anew."""
 
-STANCE_VERSION = 1
+STANCE_VERSION = 2
 """The same for the repair of stance."""
 
 MARGIN_FRAMES = 16
@@ -94,7 +94,7 @@ class RepairedStance:
         return (
             f"frames {self.after.first} to {self.after.last}: contacts leave {self.after.median:.2f} body weights in"
             f" the median ({STANCE_MEDIAN:g} is good), {self.after.most:.2f} at frame {self.after.worst}"
-            f" ({STANCE_MOST:g} is good)"
+            f" ({STANCE_MOST:g} is good): {self.after.reason}"
         )
 
 
@@ -225,9 +225,9 @@ def compare_stances(body: Body, clip: MotionClip, moved: MotionClip) -> list[Rep
     """Return the phases with contact of a clip, and what no contact gives in the same frames of another."""
     stances = find_stances(*support_along(body, clip), clip.cyclic)
     found, first = support_along(body, moved)
-    frames = [(np.arange(each.first, each.last + 1) - first) % len(found.residual) for each in stances]
+    frames = [(np.arange(each.first, each.last + 1) - first) % len(found.wrench) for each in stances]
     return [
-        RepairedStance(each, replace(each, residual=found.residual[rows]))
+        RepairedStance(each, replace(each, wrench=found.wrench[rows]))
         for each, rows in zip(stances, frames, strict=True)
     ]
 

@@ -11,7 +11,7 @@ import numpy as np
 from msemu.motion.repair.banded import NormalEquations
 from msemu.motion.repair.cone import ConeDistance, cone_distance
 
-_MISSING = 0.02
+_MISSING = 0.01
 """Missing force that counts as one, a moment at `LEVER_M` [body weights]."""
 
 _EXCESS = (0.001, 0.01)
