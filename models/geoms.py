@@ -86,6 +86,12 @@ def support_points(
     return position + np.einsum("...gij,...gj->...gi", rotation, local)
 
 
+def is_round(model: mujoco.MjModel, geoms: np.ndarray) -> bool:
+    """Return whether all of some geoms have `ellipsoids`."""
+    kinds = (_GEOM.mjGEOM_CAPSULE, _GEOM.mjGEOM_SPHERE, _GEOM.mjGEOM_ELLIPSOID)
+    return bool(np.isin(model.geom_type[geoms], kinds).all())
+
+
 def ellipsoids(model: mujoco.MjModel, geom: int) -> tuple[np.ndarray, np.ndarray]:
     """Return centers, shape [K, 3], and semi-axes, shape [3], of ellipsoids in a geom's frame with its lowest points.
 

@@ -17,6 +17,7 @@ class JointSpace(ActionSpace):
 
     def __init__(self, cfg: JointCfg, scene: Scene):
         self._offset = cfg.offset_rad
+        self._is_acceleration_missed = cfg.controller.decoder.objective == "acceleration"
         self._scene = scene
         self._controller = make_controller(cfg.controller, scene)
         self.num_actions = len(self._controller.dofs) - ROOT_DOFS
@@ -26,6 +27,8 @@ class JointSpace(ActionSpace):
         decoded = self._controller.decode(frame, self._offset * torch.tanh(actions).double())
         missing = (decoded.residual / self._controller.decoder.scale)[:, ROOT_DOFS:].abs().mean()
         self._log = {"Action/missing_torque": missing.float(), "Action/unsolved": (~decoded.converged).float().mean()}
+        if self._is_acceleration_missed:
+            self._log["Action/missing_acceleration"] = decoded.missing_acceleration.mean().float()
         return decoded.excitation
 
     def initial_activation(self, frame: torch.Tensor) -> torch.Tensor:
@@ -36,7 +39,11 @@ class JointSpace(ActionSpace):
         self._controller.reset(mask)
 
     def log(self) -> dict[str, torch.Tensor]:
-        """Mean torque that the muscles could not give, over the joints' capacity, and share of unfinished solves."""
+        """Say what the muscles could not give and how many solves are unfinished.
+
+        The torque is the mean over the joints, as a share of their capacity; the acceleration [m/s^2] is the root mean
+        square over the body's mass, where that is what is minimized.
+        """
         return self._log
 
     def state_dict(self) -> dict[str, torch.Tensor]:  # noqa: D102
@@ -58,5 +65,12 @@ def make_controller(cfg: ControllerCfg, scene: Scene) -> TrackingController:
             " or --env.action residual"
         )
     return TrackingController(
-        scene.body, scene.sim, scene.reference, cfg, scene.substeps, scene.muscle, scene.num_threads
+        scene.body,
+        scene.sim,
+        scene.reference,
+        cfg,
+        scene.substeps,
+        scene.muscle,
+        scene.num_threads,
+        scene.reference_activation,
     )

@@ -150,3 +150,29 @@ def test_threads_share_the_bodies_and_change_nothing(legs: Body, flying: CpuSimu
     assert not torch.equal(alone.excitation[0], alone.excitation[1])
     for expected, found in zip(vars(alone).values(), vars(shared).values(), strict=True):
         assert torch.equal(expected, found)
+
+
+def test_what_is_missing_is_the_acceleration_that_the_missing_force_would_give(
+    legs: Body, flying: CpuSimulation
+) -> None:
+    decoder, reader = make_decoder(legs)
+    wanted = hold(reader, flying, flying.qpos)
+    wanted[1:, 6:] += 300.0 * torch.randn(NUM_ENVS - 1, wanted.shape[1] - 6, generator=torch.Generator().manual_seed(0))
+    state = reader.read(flying.qpos, flying.qvel, wanted)
+    decoded = decoder.decode(state, flying.act)
+    acceleration = torch.linalg.solve(state.mass, decoded.residual)
+    expected = ((acceleration * decoded.residual).sum(1) / legs.mass).sqrt()
+    torch.testing.assert_close(decoded.missing_acceleration, expected, rtol=1e-6, atol=1e-9)
+    assert (expected[1:] > 1.0).all()
+
+
+def test_effort_counts_from_what_is_usual(legs: Body, flying: CpuSimulation) -> None:
+    """Muscles that have nothing to do go where they usually are, and those that have leave it for their work."""
+    decoder, reader = make_decoder(legs)
+    state = reader.read(flying.qpos, flying.qvel, hold(reader, flying, flying.qpos))
+    lower, upper = decoder._inverse.reachable(flying.act.float())
+    habit = (lower + 0.7 * (upper - lower)).double()
+    plain, led = decoder.decode(state, flying.act), decoder.decode(state, flying.act, habit)
+    assert plain.converged.all() and led.converged.all()
+    assert (led.activation - habit).square().sum() < (plain.activation - habit).square().sum()
+    assert (led.residual / decoder.scale)[:, 6:].abs().max() < 0.01

@@ -61,6 +61,7 @@ def test_the_native_space_is_the_sigmoid_to_the_bit(tracking_cfg: TaskCfg, legs:
             "joints: natural_frequency_hz: -1 is not at least 0",
         ),
         ({"base": "action/joint.yaml", "controller": {"contact_regions": ["hoof_r"]}}, "no contact region hoof_r"),
+        ({"base": "action/joint.yaml", "controller": {"preview_s": 9}}, "preview_s of 9 s is longer than the clip"),
         (
             {"base": "action/residual.yaml", "bound": {"initial": 2.0, "final": 1.0}},
             "bound: initial: 2 is not between 0 and 1",
@@ -180,6 +181,7 @@ def test_the_controller_follows_the_walk_without_learning(tracking_cfg: TaskCfg,
         errors[action] = float(log["Error/joint_angle_deg"])
     assert errors["joint"] < 0.5 * errors["excitation"]
     assert 0.0 <= log["Action/missing_torque"] < 0.2 and 0.0 <= log["Action/unsolved"] <= 1.0
+    assert 0.0 < log["Action/missing_acceleration"] < 30.0
 
 
 def test_an_action_moves_its_joint(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:

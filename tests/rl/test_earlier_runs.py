@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -49,6 +50,9 @@ def test_the_earlier_form_means_what_todays_does(
     today = write_run(tmp_path / "today", config.parent / "todays_form" / config.name).load_config()
     assert replace(old, sim=replace(old.sim, paths="exact")) == today
     assert isinstance(old.env.action, JointCfg) and isinstance(old.sim.muscle, MuscleCfg)
+    controller = old.env.action.controller
+    assert (controller.decoder.objective, controller.translation, controller.reach) == ("torque", "root", 0.0)
+    assert controller.contact_regions == ("foot_r", "foot_l"), "hands were not there to push with"
     notes = capsys.readouterr().err.splitlines()
     assert len(notes) == 2 and all(note.startswith("note: ") and str(tmp_path) in note for note in notes)
     assert f"offset_rad: {old.env.action.offset_rad}" in notes[0] and "level: mujoco" in notes[1]
@@ -111,3 +115,18 @@ def test_what_is_of_today_stays_as_it_is(train_cfg: TrainCfg) -> None:
     again = yaml.safe_load(yaml.safe_dump(saved))
     translate(again, "the run")
     assert again == saved
+
+
+@pytest.mark.parametrize(
+    "prior", [{"kind": "controller", "controller": {"decoder": {"effort": 1e-3}}}, {"kind": "reflex"}]
+)
+def test_a_prior_keeps_its_controller_and_a_choice_stays(prior: dict[str, Any]) -> None:
+    train = {"env": {"action": {"kind": "residual", "prior": prior}}}
+    translate(train, "here")
+    kept = train["env"]["action"]["prior"]
+    assert kept["kind"] == "reflex" or kept["controller"]["decoder"]["objective"] == "torque"
+    controller = {"decoder": {"objective": "acceleration"}, "reach": 2.0, "translation": "center_of_mass"}
+    chosen = {"env": {"action": {"kind": "joint", "controller": controller}}}
+    translate(chosen, "here")
+    assert controller["decoder"] == {"objective": "acceleration"}
+    assert (controller["reach"], controller["translation"]) == (2.0, "center_of_mass")

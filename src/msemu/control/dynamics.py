@@ -13,6 +13,7 @@ from mujoco.batch import Batch
 
 from msemu.control.contact_points import ContactPoints, Contacts
 from msemu.control.independent_dofs import IndependentDofs
+from msemu.control.mass_matrix import MassMatrix, MassReader
 from msemu.models.body import Body
 from msemu.sim.batch import view
 from msemu.sim.moment_arms import ArmReader, MomentArms, tendon_arms
@@ -45,7 +46,7 @@ class DynamicsState:
     Attributes:
         required_force: Generalized force that muscles and contacts have to give for the wanted acceleration, beside
             forces that are applied from outside [N m, N at translations], shape [E, D].
-        mass: Mass matrix ``G^T M G`` [kg, kg m or kg m^2], shape [E, D, D].
+        mass_matrix: Mass matrix.
         arms: Moment arms of the muscles that are not always zero.
         muscle_length: Muscle-tendon length [m], shape [E, M].
         muscle_velocity: Muscle-tendon lengthening speed [m/s], shape [E, M].
@@ -53,11 +54,16 @@ class DynamicsState:
     """
 
     required_force: torch.Tensor
-    mass: torch.Tensor
+    mass_matrix: MassMatrix
     arms: MomentArms
     muscle_length: torch.Tensor
     muscle_velocity: torch.Tensor
     contacts: Contacts
+
+    @property
+    def mass(self) -> torch.Tensor:
+        """The mass matrix with its zeros, shape [E, D, D]."""
+        return self.mass_matrix.dense
 
     @cached_property
     def moment_arms(self) -> torch.Tensor:
@@ -85,6 +91,7 @@ class EngineDynamics:
     Attributes:
         dofs: The independent degrees of freedom.
         points: The candidate contact points.
+        gravity: Acceleration of gravity [m/s^2], shape [3].
     """
 
     def __init__(self, body: Body, engine: EngineReading, contact_regions: Sequence[str]):
@@ -98,13 +105,8 @@ class EngineDynamics:
         self.points = ContactPoints(body, contact_regions, self.dofs)
         self._engine, self._field = engine, cache(engine.field)
         self._arms = engine.arm_reader(self.dofs.owner.numpy())
-        # The mass matrix is kept as its lower triangle, in sparse rows of constant pattern.
-        self._mass_row = torch.from_numpy(np.repeat(np.arange(model.nv), model.M_rownnz))
-        self._mass_column = torch.from_numpy(model.M_colind.astype(np.int64))
-        self._off_diagonal = torch.nonzero(self._mass_row != self._mass_column).squeeze(1)
-        rows, columns = self.dofs.owner[self._mass_row], self.dofs.owner[self._mass_column]
-        self._mass_place = rows * len(self.dofs) + columns
-        self._mirrored_place = (columns * len(self.dofs) + rows)[self._off_diagonal]
+        self.gravity = torch.from_numpy(model.opt.gravity)
+        self._mass = MassReader(model, self.dofs.owner, len(self.dofs))
 
     def pattern(self) -> torch.Tensor:
         """Return which entries of the matrix of `TorqueBalance` can be different from zero, bool, shape [D, N]."""
@@ -112,10 +114,7 @@ class EngineDynamics:
 
     def mass_pattern(self) -> torch.Tensor:
         """Return which entries of the mass matrix can be different from zero, bool, shape [D, D]."""
-        count = len(self.dofs)
-        coupled = torch.zeros(count * count, dtype=torch.bool)
-        coupled[self._mass_place] = coupled[self._mirrored_place] = True
-        return coupled.unflatten(0, (count, count))
+        return self._mass.coupled()
 
     def read_contacts(self) -> Contacts:
         """Read the candidate contact points at the engine's present state."""
@@ -123,19 +122,47 @@ class EngineDynamics:
             self._field("geom_xpos"),
             self._field("geom_xmat"),
             self._field("cdof"),
-            self._field("subtree_com")[:, 1],
+            self.read_center_of_mass(),
             self.dofs.slopes(self._field("qpos")),
-            self._field("qvel")[:, self.dofs.index],
+            self.read_velocity(),
         )
 
+    def read_mass(self) -> MassMatrix:
+        """Read the mass matrix at the engine's present state."""
+        return self._mass.read(self._field("M"), self.dofs.slopes(self._field("qpos")))
+
+    def read_root_position(self) -> torch.Tensor:
+        """Read the position of the root [m], shape [E, 3]."""
+        return self._field("qpos")[:, :3].clone()
+
+    def read_velocity(self) -> torch.Tensor:
+        """Read the velocities of the independent degrees of freedom [m/s, rad/s], shape [E, D]."""
+        return self._field("qvel")[:, self.dofs.index]
+
+    def read_center_of_mass(self) -> torch.Tensor:
+        """Read the center of mass of the body [m], shape [E, 3]."""
+        return self._field("subtree_com")[:, 1]
+
+    def center_acceleration(self, state: DynamicsState) -> torch.Tensor:
+        """Return the acceleration of the center of mass in a state, of what is wanted there [m/s^2], shape [E, 3].
+
+        The root's forces are those from outside, which give the whole body its momentum and carry its weight.
+        """
+        force = state.required_force[:, :3] + self._engine.root_force[:, :3]
+        return force / state.mass[:, :1, 0] + self.gravity
+
     def read_present(
-        self, acceleration: torch.Tensor, ahead_s: float = 0.0, contacts: Contacts | None = None
+        self,
+        acceleration: torch.Tensor,
+        ahead_s: float = 0.0,
+        contacts: Contacts | None = None,
+        mass: MassMatrix | None = None,
     ) -> DynamicsState:
         """Read the equation of motion at the engine's present state, whose velocity stage has been computed.
 
         The muscles follow the wanted acceleration of the independent degrees of freedom, shape [E, D], for ``ahead_s``
-        until their lengths and speeds are taken. ``contacts`` come from `read_contacts`, where they have been read
-        already.
+        until their lengths and speeds are taken. ``contacts`` come from `read_contacts` and ``mass`` from `read_mass`,
+        where they have been read already.
         """
         qpos, qvel = self._field("qpos"), self._field("qvel")
         slopes = self.dofs.slopes(qpos)
@@ -147,27 +174,19 @@ class EngineDynamics:
         later_velocity = velocity + ahead_s * arms.speed(acceleration.to(qpos.dtype))
         return DynamicsState(
             required_force=self.dofs.reduce(force, slopes),
-            mass=self._mass(slopes),
+            mass_matrix=self._mass.read(self._field("M"), slopes) if mass is None else mass,
             arms=arms,
             muscle_length=self._engine.muscle_length + 0.5 * ahead_s * (velocity + later_velocity),
             muscle_velocity=later_velocity,
             contacts=self.read_contacts() if contacts is None else contacts,
         )
 
-    def _mass(self, slopes: torch.Tensor) -> torch.Tensor:
-        row, column = (slopes.index_select(1, index) for index in (self._mass_row, self._mass_column))
-        entries = self._field("M") * row * column
-        count = len(self.dofs)
-        mass = entries.new_zeros(len(entries), count * count).index_add_(1, self._mass_place, entries)
-        mass.index_add_(1, self._mirrored_place, entries[:, self._off_diagonal])
-        return mass.unflatten(1, (count, count))
-
     def _mass_times(self, acceleration: torch.Tensor) -> torch.Tensor:
         product = torch.zeros_like(acceleration)
         wp.launch(
             _multiply_symmetric,
             dim=len(product),
-            inputs=[*map(wp.from_torch, (self._mass_row, self._mass_column, self._field("M"), acceleration))],
+            inputs=[*map(wp.from_torch, (self._mass.row, self._mass.column, self._field("M"), acceleration))],
             outputs=[wp.from_torch(product)],
             device="cpu",
         )

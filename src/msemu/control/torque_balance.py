@@ -119,9 +119,16 @@ class TorqueBalance:
         come from, count by their mass (Gauss's principle of least constraint).
         """
         if settings.objective == "torque":
-            return torch.eye(len(self.scale), dtype=self.scale.dtype).expand_as(state.mass)
+            count = len(self.scale)
+            return torch.eye(count, dtype=self.scale.dtype).expand(len(state.required_force), count, count)
         error = self._mass * settings.acceleration_error_m_s2**2
         return error * state.mass / (self.scale.unsqueeze(1) * self.scale)
+
+    def missing_acceleration(self, squared: torch.Tensor, settings: DecoderCfg) -> torch.Tensor:
+        """Return the root mean square over the body's mass of what costs ``e^T S^-1 e`` [m/s^2], shape [E]."""
+        if settings.objective == "torque":
+            return torch.full_like(squared, torch.nan)
+        return settings.acceleration_error_m_s2 * squared.clamp(min=0.0).sqrt()
 
     def places(self, row: torch.Tensor, column: torch.Tensor, num_muscles: int, num_edges: int) -> Places:
         """Prepare `entries` of the matrix of `problem` by row and ascending column, shape [P] each."""

@@ -36,6 +36,14 @@ _CLASS_PATHS = {
 """How release 0.1.0 named the parts of a learner, and their short names."""
 _GROUPS = ("proprioception", "muscle", "reference")
 """Observation groups that every environment offered."""
+_DECODER = {"objective": "torque"}
+_CONTROLLER = {
+    "translation": "root",
+    "reach": 0.0,
+    "preview_s": 0.0,
+    "contact_regions": ["foot_r", "foot_l"],
+}
+"""What muscle controllers did before there was a choice."""
 
 
 def translate(train: dict[str, Any], where: str) -> list[str]:
@@ -57,7 +65,7 @@ def translate(train: dict[str, Any], where: str) -> list[str]:
         _resolve_named(env, "action", ActionCfg, "env", where),
         _resolve_named(train.get("sim", {}), "muscle", MuscleCfg, "sim", where),
     ]
-    _match_torques(env.get("action"))
+    _keep_controller(env.get("action"))
     return [note for note in notes if note]
 
 
@@ -69,17 +77,21 @@ def _resolve_named(
     if not isinstance(name, str):
         return None
     values[key] = to_dict(at_place(f"{where}: {part}.{key}", lambda: load_named(schema, name)))
-    _match_torques(values[key], is_todays=True)
+    _keep_controller(values[key], is_todays=True)
     today = yaml.safe_dump(values[key], default_flow_style=True, sort_keys=False, width=10**6).strip()
     return f"{part}.{key} was kept as the name '{name}'; its values are today's: {today}"
 
 
-def _match_torques(values: Any, is_todays: bool = False) -> None:
-    """Keep the objective of muscle controllers from before there was a choice, which today's values do not have."""
+def _keep_controller(values: Any, is_todays: bool = False) -> None:
+    """Keep muscle controllers as they were before there was a choice, which today's values do not.
+
+    ``is_todays`` says that the values are not the run's, but what a name stands for today.
+    """
     for key, value in values.items() if isinstance(values, dict) else ():
-        if key == "decoder" and (is_todays or "objective" not in value):
-            value["objective"] = "torque"
-        _match_torques(value, is_todays)
+        if key == "controller" and isinstance(value, dict) and "decoder" in value:
+            for group, earlier in ((value, _CONTROLLER), (value["decoder"], _DECODER)):
+                group |= {name: kept for name, kept in earlier.items() if is_todays or name not in group}
+        _keep_controller(value, is_todays)
 
 
 def _use_short_names(values: dict[str, Any], where: str) -> None:

@@ -71,13 +71,22 @@ class ControllerCfg:
     joints: SpringCfg = field(default_factory=lambda: SpringCfg(2.5))
     root_translation: SpringCfg = field(default_factory=lambda: SpringCfg(1.0))
     root_rotation: SpringCfg = field(default_factory=lambda: SpringCfg(2.0))
+    translation: Annotated[str, Known(("center_of_mass", "root"))] = "center_of_mass"
+    """What `root_translation` pulls to its place in the reference; the ``root`` alone, as in runs from before there was
+    a choice."""
+    reach: NotNegative = 3.0
+    """Greatest pull towards the reference over what a joint's capacity gives to the part of the body beyond it, and the
+    body's weight to its root [-]; 0 leaves it unbounded."""
+    preview_s: Annotated[float, Range(0, 10)] = 0.0
+    """Effort counts from the activations that static optimization finds in the reference so much later [s], so that
+    muscles prepare for what comes; 0 counts it from no activation."""
     smoothing_s: Fraction = 0.04
     """Standard deviation of the Gaussian over the reference before it is differentiated twice [s]."""
     lookahead: Annotated[int, Range(0, 1000)] = 1
     """Control steps between the present frame of the reference and the one whose acceleration is wanted."""
     ahead: Annotated[float, Range(0, 100)] = 1.5
     """Part of the control step after which the muscles should give the wanted force [-]."""
-    contact_regions: tuple[str, ...] = ("foot_r", "foot_l")
-    """Parts that may push against the floor."""
+    contact_regions: tuple[str, ...] = ()
+    """Parts that may push against the floor beside the feet; by default those that the clips put there."""
     foot_placement: FootPlacementCfg = field(default_factory=FootPlacementCfg)
     decoder: DecoderCfg = field(default_factory=DecoderCfg)

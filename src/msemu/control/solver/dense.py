@@ -103,6 +103,7 @@ class Solution:
     Attributes:
         x: Shape [B, N], within the bounds.
         residual: ``A x - b``, shape [B, D].
+        squared: Its square, in the metric of the cost, shape [B].
         relative_gap: See `BoundedLeastSquares.relative_gap`, shape [B].
         converged: Whether the gap is within the tolerance, bool, shape [B]. An unconverged x is within the bounds and
             no more can be said of it than its gap does.
@@ -110,6 +111,7 @@ class Solution:
 
     x: torch.Tensor
     residual: torch.Tensor
+    squared: torch.Tensor
     relative_gap: torch.Tensor
     converged: torch.Tensor
 
@@ -174,7 +176,8 @@ def solve(
         below = torch.where(moving, below + dual_length * d_below, below)
         above = torch.where(moving, above + dual_length * d_above, above)
     gap = problem.relative_gap(x)
-    return Solution(x, _times(matrix, x) - problem.target, gap, gap <= tolerance)
+    residual = _times(matrix, x) - problem.target
+    return Solution(x, residual, residual.square().sum(1), gap, gap <= tolerance)
 
 
 def _newton_step(

@@ -233,6 +233,7 @@ def solve(
     work: Work,
     x_out: wp.array2d(dtype=wp.float64),
     residual_out: wp.array2d(dtype=wp.float64),
+    cost_out: wp.array2d(dtype=wp.float64),
     gap_out: wp.array2d(dtype=wp.float64),
 ):
     """Solve a group of problems; ``x_out`` holds the start."""
@@ -262,8 +263,11 @@ def solve(
             break
     residual(g, pattern, work)
     first = g * wp.static(LANES)
+    cost = Lanes()
     for i in range(work.missing.shape[1]):
         store(work.missing[g, i], residual_out, first, i)
+        cost += wp.cw_mul(work.missing[g, i], work.dual[g, i])
+    store(cost, cost_out, first, 0)
     for n in range(work.x.shape[1]):
         store(work.x[g, n], x_out, first, n)
     store(_relative_gap(g, work), gap_out, first, 0)

@@ -90,11 +90,12 @@ class SparseLeastSquares:
         ]
         arrays = [wp.from_torch(tensor.contiguous()) for tensor in tensors]
         inputs = [self._pattern, iterations, margin, *arrays, self._work]
-        x, residual, gap = start.clone(), torch.empty_like(target), target.new_empty(len(target), 1)
-        outputs = [wp.from_torch(tensor) for tensor in (x, residual, gap)]
+        x, residual = start.clone(), torch.empty_like(target)
+        cost, gap = target.new_empty(2, len(target), 1)
+        outputs = [wp.from_torch(tensor) for tensor in (x, residual, cost, gap)]
         wp.launch(solve, dim=self._num_groups, inputs=inputs, outputs=outputs, device="cpu")
-        gap = gap.squeeze(1)
-        return Solution(x, residual.flip(1), gap, gap <= tolerance)
+        cost, gap = cost.squeeze(1), gap.squeeze(1)
+        return Solution(x, residual.flip(1), cost, gap, gap <= tolerance)
 
 
 def _envelope(mask: np.ndarray, coupled: np.ndarray) -> np.ndarray:

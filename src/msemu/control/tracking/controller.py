@@ -1,14 +1,19 @@
 """A model-based controller that makes muscles follow a reference, without learning."""
 
+from collections.abc import Callable
+
 import torch
 
 from msemu.control.dynamics import EngineDynamics
 from msemu.control.independent_dofs import ROOT_DOFS
-from msemu.control.inverse_dynamics import Movement, dynamics_along
+from msemu.control.mass_matrix import MassMatrix
+from msemu.control.tracking.center_of_mass import CenterOfMass
 from msemu.control.tracking.decoder import Decoded, MuscleDecoder
 from msemu.control.tracking.foot_placement import FootPlacement
+from msemu.control.tracking.reference_dynamics import FEET, ReferenceDynamics
 from msemu.control.tracking.smoothed_reference import SmoothedReference, Target
-from msemu.control.tracking.springs import RootDeviation, pull
+from msemu.control.tracking.springs import RootDeviation, pull, within_reach
+from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion import rotation
 from msemu.motion.reference import ReferenceMotion
@@ -26,6 +31,7 @@ class TrackingController:
         decoder: What turns accelerations into excitations.
         dofs: The independent degrees of freedom D, the root's six first, then J joints.
         wanted: Acceleration that the last call asked of them [m/s^2, rad/s^2], shape [E, D].
+        regions: Contact regions R that may push against the floor, the feet first.
     """
 
     def __init__(
@@ -37,25 +43,33 @@ class TrackingController:
         substeps: int,
         muscle: MuscleCfg,
         num_threads: int = 0,
+        habit: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ):
         """Differentiate the reference and prepare the decoder for ``muscle``, that of ``sim``.
 
-        A control step has ``substeps`` physics steps; ``num_threads`` of 0 uses every core.
+        A control step has ``substeps`` physics steps; ``num_threads`` of 0 uses every core. ``habit`` gives the
+        activations, shape [E, M], that suit the reference at frames, shape [E], for `ControllerCfg.preview_s`.
+
+        Raises:
+            MsemuError: The body has no such contact regions, or a clip is shorter than the preview.
         """
-        self._sim = sim
-        self._reference = reference
-        self._cfg = cfg
-        self._dynamics = EngineDynamics(body.lean if sim.is_lean else body, sim, cfg.contact_regions)
+        self._sim, self._reference, self._cfg = sim, reference, cfg
+        self._smoothed = SmoothedReference(body, reference, cfg.smoothing_s)
+        self._along = along = ReferenceDynamics.along(body, self._smoothed.movements)
+        self.regions = tuple(dict.fromkeys((*FEET, *(cfg.contact_regions or along.touched()))))
+        self._dynamics = EngineDynamics(body.lean if sim.is_lean else body, sim, self.regions)
         self.dofs = self._dynamics.dofs
         timestep_s, parameters = sim.model.opt.timestep, configured_parameters(body.model, muscle)
         self.decoder = MuscleDecoder(
             body, self._dynamics, sim.num_envs, substeps, timestep_s, muscle, cfg.decoder, parameters, num_threads
         )
-        self._smoothed = SmoothedReference(body, reference, self.dofs, cfg.smoothing_s)
         self._ahead_s = cfg.ahead * substeps * timestep_s
-        self._feet = FootPlacement(self._dynamics.points, cfg.contact_regions, cfg.foot_placement)
-        self._foot_position = torch.cat([self._feet_along(body, movement) for movement in self._smoothed.movements])
-        self._load = [sim.contact_regions.index(region) for region in cfg.contact_regions]
+        self._preview = _frames_of(cfg.preview_s, reference, 1.0 / (substeps * timestep_s)) if habit else 0
+        self._habit = habit
+        self._feet = FootPlacement(self._dynamics.points, FEET, cfg.foot_placement)
+        is_center_led = cfg.translation == "center_of_mass"
+        self._center = CenterOfMass(self._dynamics, along, cfg.root_translation, cfg.reach) if is_center_led else None
+        self._load = [sim.contact_regions.index(foot) for foot in FEET]
         self._per_weight = 1.0 / body.weight
         self._joints = self.dofs.index[ROOT_DOFS:]
         self.wanted = torch.zeros(sim.num_envs, len(self.dofs), dtype=torch.float64)
@@ -73,39 +87,42 @@ class TrackingController:
         that is wanted of the root [m/s^2, rad/s^2], shape [E, 6], and ``step`` to the place of a swinging foot in world
         axes [m], shape [E, 2].
         """
-        sim = self._sim
+        sim, row = self._sim, self._reference.row(frame)
         target = self._smoothed.target(frame, self._cfg.lookahead)
         root = RootDeviation.between(sim.qpos, sim.qvel, target.qpos, target.qvel)
-        contacts = self._dynamics.read_contacts()
-        wanted_feet = target.qpos[:, None, :3] + self._foot_position[self._reference.row(frame)]
-        deviation = self._feet.positions(contacts) - wanted_feet
+        contacts, mass = self._dynamics.read_contacts(), self._dynamics.read_mass()
         load = sim.contact_force[:, self._load, 2] * self._per_weight
+        deviation = self._feet.positions(contacts) - (target.qpos[:, None, :3] + self._along.feet[row])
         offset = offset + self._feet.offsets(contacts, root, sim.qpos[:, 2], deviation, load, step)
-        self.wanted = self._wanted_acceleration(target, root, offset)
+        self.wanted = self._wanted_acceleration(target, root, offset, mass)
         self.wanted[:, :ROOT_DOFS] += push
-        return self.decoder.decode(self._dynamics.read_present(self.wanted, self._ahead_s, contacts), sim.act)
+        state = self._dynamics.read_present(self.wanted, self._ahead_s, contacts, mass)
+        if self._center:
+            state = self._center.lead(state, target.qpos[:, :3], row, self._reference.row(frame + self._cfg.lookahead))
+        return self.decoder.decode(state, sim.act, self._habit_at(frame))
 
-    def _wanted_acceleration(self, target: Target, root: RootDeviation, offset: torch.Tensor) -> torch.Tensor:
+    def _habit_at(self, frame: torch.Tensor) -> torch.Tensor | None:
+        """Return the activations that suit what comes, shape [E, M]."""
+        return self._habit(frame + self._preview) if self._habit and self._preview else None
+
+    def _wanted_acceleration(
+        self, target: Target, root: RootDeviation, offset: torch.Tensor, mass: MassMatrix
+    ) -> torch.Tensor:
         """Return the acceleration of the independent degrees of freedom, shape [E, D]."""
         sim, cfg = self._sim, self._cfg
         joints, places = self._joints, self._joints + 1
         error = target.qpos[:, places] + offset - sim.qpos[:, places]
-        linear, angular, joint = target.acceleration.split((3, 3, len(joints)), 1)
-        return torch.cat(
+        back = torch.cat(
             (
-                linear + pull(cfg.root_translation, root.position, root.linear_velocity),
-                rotation.rotate(root.quaternion, angular)
-                + pull(cfg.root_rotation, root.rotation, root.angular_velocity),
-                joint + pull(cfg.joints, error, target.qvel[:, joints] - sim.qvel[:, joints]),
+                pull(cfg.root_translation, root.position, root.linear_velocity),
+                pull(cfg.root_rotation, root.rotation, root.angular_velocity),
+                pull(cfg.joints, error, target.qvel[:, joints] - sim.qvel[:, joints]),
             ),
             dim=1,
         )
-
-    def _feet_along(self, body: Body, movement: Movement) -> torch.Tensor:
-        """Position of each foot relative to the root along a movement [m], shape [T, F, 3]."""
-        states = dynamics_along(body, movement, self._cfg.contact_regions)
-        feet = [self._feet.positions(state.contacts) for _, state in states]
-        return torch.cat(feet) - torch.from_numpy(movement.qpos[:, None, :3])
+        linear, angular, joint = target.acceleration.split((3, 3, len(joints)), 1)
+        of_reference = torch.cat((linear, rotation.rotate(root.quaternion, angular), joint), 1)
+        return of_reference + within_reach(back, self.decoder.scale, mass, cfg.reach)
 
     def reset(self, mask: torch.Tensor) -> None:
         """Forget the last solution of some bodies, shape [E], bool."""
@@ -118,3 +135,19 @@ class TrackingController:
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Continue from a `state_dict`."""
         self.decoder.solution = state["solution"].clone()
+
+
+def _frames_of(preview_s: float, reference: ReferenceMotion, frequency_hz: float) -> int:
+    """Return the frames of a preview.
+
+    Raises:
+        MsemuError: A clip is shorter.
+    """
+    frames = round(preview_s * frequency_hz)
+    for clip, name in zip(reference.clips, reference.names, strict=True):
+        if frames >= clip.num_frames:
+            raise MsemuError(
+                f"the controller's preview_s of {preview_s:g} s is longer than the clip '{name}' of"
+                f" {clip.num_frames / frequency_hz:.2f} s; take less, or 0 for none"
+            )
+    return frames

@@ -29,6 +29,8 @@ class Decoded:
         excitation: Excitation of each muscle during the control step [-], shape [E, M].
         activation: Activation wanted at its end [-], shape [E, M].
         residual: Generalized force that is missing [N m or N], shape [E, D].
+        missing_acceleration: Acceleration that is missing, root mean square over the body's mass [m/s^2], shape [E];
+            not a number with the objective ``torque``, which does not find it.
         relative_gap: Bound of the distance from the optimum, relative [-], shape [E].
         converged: Whether the gap is within the tolerance, bool, shape [E].
     """
@@ -36,6 +38,7 @@ class Decoded:
     excitation: torch.Tensor
     activation: torch.Tensor
     residual: torch.Tensor
+    missing_acceleration: torch.Tensor
     relative_gap: torch.Tensor
     converged: torch.Tensor
 
@@ -94,14 +97,21 @@ class MuscleDecoder:
         """Forget the last solution of some bodies, shape [E], bool: they start from a weak tone and no contact."""
         self.solution = self.solution.masked_fill(mask.unsqueeze(1), _WEAK_TONE)
 
-    def decode(self, state: DynamicsState, activation: torch.Tensor) -> Decoded:
-        """Find excitations at a state with the wanted acceleration and the present activation, shape [E, M]."""
+    def decode(self, state: DynamicsState, activation: torch.Tensor, habit: torch.Tensor | None = None) -> Decoded:
+        """Find excitations at a state with the wanted acceleration and the present activation, shape [E, M].
+
+        Effort is the distance from the activations ``habit``, shape [E, M], by default from none.
+        """
         active, passive = self._capacity.forces(state.muscle_length, state.muscle_velocity)
+        usual = torch.zeros_like(self.solution)
+        if habit is not None:
+            usual[:, : self._num_muscles] = habit
+            passive = passive + active * habit
         values = self._balance.entries(state, active, self._places)
         target = self._balance.target(state, passive)
         touching = self._balance.touching(state).repeat_interleave(NUM_EDGES, 1)
         covariance = self._balance.covariance(state, self.settings)
-        inputs = activation.float().contiguous(), values, covariance, target, touching, self.solution
+        inputs = activation.float().contiguous(), values, covariance, target, touching, usual, self.solution
 
         def work(index: int) -> tuple[torch.Tensor, ...]:
             rows = self._threads.ranges[index]
@@ -119,9 +129,10 @@ class MuscleDecoder:
         covariance: torch.Tensor,
         target: torch.Tensor,
         touching: torch.Tensor,
+        usual: torch.Tensor,
         start: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
-        """Return the solution of some bodies and the tensors of `Decoded`."""
+        """Return the solution of some bodies and the tensors of `Decoded`; the effort is that beyond ``usual``."""
         settings = self.settings
         lower, upper = self._inverse.reachable(activation)
         found = solver.solve(
@@ -129,14 +140,16 @@ class MuscleDecoder:
             covariance=covariance,
             target=target,
             quadratic=self._effort.expand_as(start),
-            lower=torch.nn.functional.pad(lower.double(), (0, touching.shape[1])),
-            upper=torch.cat((upper.double(), touching * settings.contact.max_force_bw), 1),
+            lower=torch.nn.functional.pad(lower.double(), (0, touching.shape[1])) - usual,
+            upper=torch.cat((upper.double(), touching * settings.contact.max_force_bw), 1) - usual,
             is_open=torch.nn.functional.pad(touching, (self._num_muscles, 0), value=True),
-            start=start,
+            start=start - usual,
             iterations=settings.iterations,
             tolerance=settings.tolerance,
             margin=_MARGIN,
         )
-        wanted = found.x[:, : self._num_muscles]
+        solution = found.x + usual
+        wanted = solution[:, : self._num_muscles]
         excitation = self._inverse.excitation(activation, lower, upper, wanted.float().contiguous())
-        return found.x, excitation, wanted, -found.residual * self.scale, found.relative_gap, found.converged
+        residual, missing = -found.residual * self.scale, self._balance.missing_acceleration(found.squared, settings)
+        return solution, excitation, wanted, residual, missing, found.relative_gap, found.converged

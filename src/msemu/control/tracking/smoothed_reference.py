@@ -33,7 +33,7 @@ class SmoothedReference:
         movements: The smoothed clips.
     """
 
-    def __init__(self, body: Body, reference: ReferenceMotion, dofs: IndependentDofs, smoothing_s: float):
+    def __init__(self, body: Body, reference: ReferenceMotion, smoothing_s: float):
         """Smooth the clips by a Gaussian of this standard deviation [s], and differentiate them."""
         self._reference = reference
         self.movements: list[Movement] = [differentiate(body, clip, smoothing_s) for clip in reference.clips]
@@ -43,7 +43,7 @@ class SmoothedReference:
 
         self._qpos = table([movement.qpos for movement in self.movements])
         self._qvel = table([movement.qvel for movement in self.movements])
-        self._acceleration = table([movement.qacc for movement in self.movements])[:, dofs.index]
+        self._acceleration = table([movement.qacc for movement in self.movements])[:, IndependentDofs(body).index]
         self._shift = self._qpos[:, :3] - table([clip.qpos[:, :3] for clip in reference.clips])
 
     def target(self, frame: torch.Tensor, lookahead: int) -> Target:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from msemu.control.mass_matrix import MassMatrix
 from msemu.motion import rotation
 from msemu.schema import SpringCfg
 
@@ -13,6 +14,21 @@ def pull(spring: SpringCfg, error: torch.Tensor, velocity_error: torch.Tensor) -
     """Return the acceleration of a spring, in the unit of the error over s^2."""
     rate = 2.0 * math.pi * spring.natural_frequency_hz
     return rate**2 * error + 2.0 * spring.damping_ratio * rate * velocity_error
+
+
+def within_reach(acceleration: torch.Tensor, capacity: torch.Tensor, mass: MassMatrix, reach: float) -> torch.Tensor:
+    """Bound accelerations by ``reach`` times what the capacity of each degree of freedom gives to what it moves.
+
+    Args:
+        acceleration: Accelerations [m/s^2, rad/s^2], shape [E, D].
+        capacity: Greatest generalized force of each degree of freedom [N or N m], shape [D].
+        mass: Mass matrices of D degrees of freedom.
+        reach: Factor [-]; 0 leaves them as they are.
+    """
+    if not reach:
+        return acceleration
+    greatest = reach * capacity / mass.dense.diagonal(dim1=1, dim2=2)
+    return acceleration.clamp(-greatest, greatest)
 
 
 def bounded(vectors: torch.Tensor, length: float) -> torch.Tensor:
