@@ -47,6 +47,7 @@ setup(
     extras_require={
         "gym": ["gymnasium>=1.1"],  # every task as an id of gymnasium.make_vec
         "notebook": ["pandas"],  # Rollout.to_pandas
+        "tune": ["cma"],  # the search of tools/tune_controller.py
         # ezc3d writes the C3D files that the tests read, onnxruntime runs the policies that they export
         "test": [
             "pytest",
@@ -61,6 +62,7 @@ setup(
             "gymnasium>=1.1",
             "pandas",
             "onnxruntime",
+            "cma",
         ],
     },
     entry_points={

@@ -74,7 +74,7 @@ class ControllerCfg:
     translation: Annotated[str, Known(("center_of_mass", "root"))] = "center_of_mass"
     """What `root_translation` pulls to its place in the reference; the ``root`` alone, as in runs from before there was
     a choice."""
-    reach: NotNegative = 3.0
+    reach: NotNegative = 10.0
     """Greatest pull towards the reference over what a joint's capacity gives to the part of the body beyond it, and the
     body's weight to its root [-]; 0 leaves it unbounded."""
     preview_s: Annotated[float, Range(0, 10)] = 0.0

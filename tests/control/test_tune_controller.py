@@ -1,0 +1,67 @@
+"""The tuner of the controller on costs that are known, without a simulation."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from msemu.config import load_named, to_dict
+from msemu.schema import ActionCfg, ControllerCfg, JointCfg
+
+pytest.importorskip("cma")
+from tune_controller import remembering, shares_of, tune, values_of
+
+BEST_HZ = 3.7
+SUBJECTS = ("a:walk", "b:jump")
+
+
+def pretend(survival: float, lasting: bool = True, asked: list[str] | None = None) -> Any:
+    """Figures that are best at 3.7 Hz of the joints' spring, whatever the subject; without errors if none lasts."""
+
+    def measure(candidates: list[dict[str, Any]], subject: str) -> list[dict[str, Any]]:
+        figures = []
+        for values in candidates:
+            error = 30 * abs(math.log(values["joints"]["natural_frequency_hz"] / BEST_HZ)) if lasting else None
+            rest = {"survival_time_s": 1.0, "episode_length_s": 2.0, "survival": survival}
+            figures.append({"joint_angle_error_deg": error, "root_rotation_error_deg": error} | rest)
+            if asked is not None:
+                asked.append(subject)
+        return figures
+
+    return measure
+
+
+def test_the_tuner_finds_the_best_values_and_writes_them_as_an_action_space(tmp_path: Path) -> None:
+    assert tune(SUBJECTS, pretend(0.5), generations=15, population=8, seed=1, out=tmp_path) is None
+    found = load_named(ActionCfg, str(tmp_path / "controller.yaml"))
+    assert isinstance(found, JointCfg)
+    assert found.controller.joints.natural_frequency_hz == pytest.approx(BEST_HZ, rel=0.03)
+    lines = (tmp_path / "controller.md").read_text().splitlines()
+    assert [line.split(" |")[0] for line in lines[2:]] == [f"| {subject}" for subject in SUBJECTS]
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_a_search_without_a_survivor_says_how_far_it_came(tmp_path: Path, lasting: bool) -> None:
+    said = tune(SUBJECTS, pretend(0.0, lasting), generations=1, population=4, seed=1, out=tmp_path)
+    assert said is not None and "1.00 s" in said and "\n" not in said
+    assert not (tmp_path / "controller.yaml").exists()
+
+
+def test_a_search_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    def ask(generations: int, out: Path) -> int:
+        out.mkdir(exist_ok=True)
+        asked: list[str] = []
+        kept = remembering(pretend(0.5, asked=asked), out / "measured.json", "16 x 5 s")
+        tune(SUBJECTS, kept, generations, population=4, seed=1, out=out)
+        return len(asked)
+
+    first, rest, whole = ask(2, tmp_path / "a"), ask(5, tmp_path / "a"), ask(5, tmp_path / "b")
+    assert first > 0 and rest > 0 and first + rest == whole
+    assert (tmp_path / "a/controller.yaml").read_text() == (tmp_path / "b/controller.yaml").read_text()
+
+
+def test_the_search_begins_at_the_values_of_the_controller() -> None:
+    start = values_of(shares_of(to_dict(ControllerCfg())))
+    assert start["joints"]["natural_frequency_hz"] == pytest.approx(ControllerCfg().joints.natural_frequency_hz)
+    assert start["decoder"]["effort"] == pytest.approx(ControllerCfg().decoder.effort)

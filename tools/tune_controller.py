@@ -1,0 +1,185 @@
+#!/usr/bin/env python
+"""Find values of the muscle controller that serve several bodies and clips, by CMA-ES at an action of zero.
+
+    python tools/tune_controller.py --subjects myolegs:walk myofullbody:walk myofullbody:jump --out tuned
+
+Each candidate follows every clip from evenly spaced frames (``msemu-bench prior``). It costs the share of the time that
+is lost to failures and the errors until then, in the mean over the subjects. Writes ``controller.yaml``, an action
+space with the values found, and ``controller.md``, what each clip gets from them and from those it began with. What
+has been measured is kept in ``measured.json``: the same command again goes on where it was stopped.
+"""
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cma
+import yaml
+
+from msemu.config import to_dict
+from msemu.files import write_text
+from msemu.schema import ControllerCfg
+
+SPACE = {
+    "joints.natural_frequency_hz": (1.0, 5.0),
+    "root_translation.natural_frequency_hz": (0.4, 2.5),
+    "root_rotation.natural_frequency_hz": (0.8, 5.0),
+    "reach": (0.5, 20.0),
+    "smoothing_s": (0.015, 0.1),
+    "ahead": (0.5, 3.0),
+    "foot_placement.gain": (0.2, 2.0),
+    "decoder.effort": (1e-4, 1e-2),
+    "decoder.contact.speed_m_s": (0.2, 4.0),
+}
+"""Least and greatest of each value that is tuned; steps are factors."""
+JOINT_ERROR_DEG, ROOT_ERROR_DEG = 20.0, 40.0
+"""Errors that cost as much as failing at once."""
+COLUMNS = ("survival_time_s", "survival", "joint_angle_error_deg", "root_rotation_error_deg")
+
+Figures = dict[str, Any]
+Measure = Callable[[list[dict[str, Any]], str], list[Figures]]
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--subjects", nargs="+", required=True, metavar="BODY:MOTION")
+    parser.add_argument("--episodes", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--generations", type=int, default=20)
+    parser.add_argument("--population", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+
+    def measure(candidates: list[dict[str, Any]], subject: str) -> list[Figures]:
+        return bench(candidates, subject, args.episodes, args.seconds, args.out)
+
+    kept = remembering(measure, args.out / "measured.json", f"{args.episodes} x {args.seconds:g} s")
+    sys.exit(tune(args.subjects, kept, args.generations, args.population, args.seed, args.out))
+
+
+def tune(
+    subjects: Sequence[str], measure: Measure, generations: int, population: int, seed: int, out: Path
+) -> str | None:
+    """Search, and write what is found; return why nothing is.
+
+    ``measure`` takes values of the controller and a subject and returns the figures of each.
+    """
+    options = {"bounds": [0, 1], "popsize": population, "seed": seed, "verbose": -9}
+    search = cma.CMAEvolutionStrategy(shares_of(to_dict(ControllerCfg())), 0.15, options)
+    best = values_of(search.x0)
+    found = first = [measure([best], subject)[0] for subject in subjects]
+    for generation in range(generations):
+        points = search.ask()
+        candidates = [values_of(point) for point in points]
+        figures = list(zip(*(measure(candidates, subject) for subject in subjects), strict=True))
+        costs = [mean_cost(each) for each in figures]
+        search.tell(points, costs)
+        index = min(range(len(costs)), key=costs.__getitem__)
+        if costs[index] < mean_cost(found):
+            best, found = candidates[index], list(figures[index])
+        print(
+            f"generation {generation + 1} of {generations}: {min(costs):.3f}, least {mean_cost(found):.3f}", flush=True
+        )
+    if not any(each["survival"] for each in found):
+        longest = max(each["survival_time_s"] for each in found)
+        return (
+            f"no episode of any subject lasts to its end, the longest mean time is {longest:.2f} s: use fewer --seconds"
+        )
+    write(out / "controller.yaml", best)
+    write_text(out / "controller.md", table(subjects, first, found))
+    return None
+
+
+def remembering(measure: Measure, path: Path, how: str) -> Measure:
+    """Keep what is measured in a file, and do not measure it again."""
+    known: dict[str, Figures] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def look_up(candidates: list[dict[str, Any]], subject: str) -> list[Figures]:
+        keys = [json.dumps([subject, how, values], sort_keys=True) for values in candidates]
+        missing = {key: values for key, values in zip(keys, candidates, strict=True) if key not in known}
+        if missing:
+            known.update(zip(missing, measure(list(missing.values()), subject), strict=True))
+            write_text(path, json.dumps(known, indent=1))
+        return [known[key] for key in keys]
+
+    return look_up
+
+
+def bench(candidates: list[dict[str, Any]], subject: str, episodes: int, seconds: float, out: Path) -> list[Figures]:
+    """Measure values of the controller on a subject in one process."""
+    files = [str(write(out / f"candidate_{index}.yaml", values)) for index, values in enumerate(candidates)]
+    body, _, motion = subject.partition(":")
+    path = out / "figures.json"
+    options = {"body": body, "motion": motion, "episodes": episodes, "seconds": seconds, "json": path}
+    words = [str(word) for key, value in options.items() for word in (f"--{key}", value)]
+    command = [str(Path(sys.executable).with_name("msemu-bench")), "prior", *words, "--actions", *files]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return [found[file] for file in files]
+
+
+def mean_cost(figures: Sequence[Figures]) -> float:
+    """Cost of a candidate over its subjects."""
+    return sum(cost(each) for each in figures) / len(figures)
+
+
+def cost(figures: Figures) -> float:
+    """Share of the time that is lost, and the errors until then; one that no episode lasted for counts as failing."""
+    lost = 1.0 - figures["survival_time_s"] / figures["episode_length_s"]
+    scales = {"joint_angle_error_deg": JOINT_ERROR_DEG, "root_rotation_error_deg": ROOT_ERROR_DEG}
+    return lost + sum(1.0 if figures[key] is None else figures[key] / scale for key, scale in scales.items())
+
+
+def values_of(shares: Sequence[float]) -> dict[str, Any]:
+    """Nested values of the controller at shares of the ranges in `SPACE`."""
+    values: dict[str, Any] = {}
+    for (name, (low, high)), share in zip(SPACE.items(), shares, strict=True):
+        *groups, key = name.split(".")
+        place = values
+        for group in groups:
+            place = place.setdefault(group, {})
+        place[key] = float(f"{low * (high / low) ** share:.3g}")
+    return values
+
+
+def shares_of(values: dict[str, Any]) -> list[float]:
+    """Shares of the ranges in `SPACE` at which some values lie."""
+    shares = []
+    for name, (low, high) in SPACE.items():
+        value: Any = values
+        for key in name.split("."):
+            value = value[key]
+        shares.append(min(max(math.log(value / low) / math.log(high / low), 0.0), 1.0))
+    return shares
+
+
+def write(path: Path, controller: dict[str, Any]) -> Path:
+    """Write an action space."""
+    write_text(path, yaml.safe_dump({"base": "action/joint.yaml", "controller": controller}))
+    return path
+
+
+def table(subjects: Sequence[str], before: Sequence[Figures], after: Sequence[Figures]) -> str:
+    """Show what each subject gets before and after, as Markdown."""
+    rows = ["| subject | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
+    for subject, old, new in zip(subjects, before, after, strict=True):
+        cells = (f"{show(old[key])} -> {show(new[key])}" for key in COLUMNS)
+        rows.append(f"| {subject} | " + " | ".join(cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def show(figure: float | None) -> str:
+    """Round a figure, or say that there is none."""
+    return "none" if figure is None else f"{figure:.2f}"
+
+
+if __name__ == "__main__":
+    main()
