@@ -43,7 +43,7 @@ def mechanics(args: MechanicsCfg) -> None:
     if not cost.is_plausible:
         console.print(
             f"[yellow]warning: muscles of {cost.muscle_mass_kg:.1f} kg in a body of {movement.body.mass:.1f} kg are not"
-            " plausible, so neither are the metabolic watts; use --sim.muscle calibrated in a run[/]",
+            " plausible, so neither are the metabolic watts[/]",
             soft_wrap=True,
         )
     if args.json:
