@@ -30,8 +30,9 @@ def stepping(body: Body) -> MechanicalMovement:
     qvel = np.zeros((frames, body.model.nv))
     qvel[:, 0] = _SPEED
     force = np.zeros((frames, 2, 3))
-    for side, shift in enumerate((0.25, 0.75)):
-        force[:, side, 2] = np.where((time + shift) % 1.0 < 0.6 - 1e-9, body.weight / 1.2, 0.0)
+    for side, shift in enumerate((12, 37)):
+        stands = (np.arange(frames) + shift) % _STRIDE_FRAMES < 30
+        force[:, side, 2] = np.where(stands, body.weight / 1.2, 0.0)
     none = np.zeros((frames, body.num_muscles))
     dofs = np.zeros((frames, len(body.independent_dofs)))
     names = tuple(f"root_{i}" for i in range(6)) + tuple(body.joint_names[i] for i in body.independent_joints)
@@ -93,10 +94,10 @@ def test_nothing_to_report_is_one_line(tmp_path: Path) -> None:
 
 
 def test_emg_that_is_later_is_found_to_be(legs: Body, tmp_path: Path) -> None:
-    """The right foot strikes at 0.75 s of each second; its muscle follows a sine that the envelope lags by 10 %."""
+    """The right foot strikes at 0.76 s of each second; its muscle follows a sine that the envelope lags by 10 %."""
     movement = stepping(legs)
     activation = np.zeros_like(movement.muscles.activation)
-    phase = movement.time - 0.75
+    phase = movement.time - 0.76
     activation[:, legs.muscle_names.index("soleus_r")] = 0.5 + 0.4 * np.sin(2 * np.pi * phase)
     movement = replace(movement, muscles=replace(movement.muscles, activation=activation))
     percent = np.arange(101)

@@ -76,7 +76,7 @@ class ReportCfg:
     gait parameters and where they come from; several stand side by side.
     """
 
-    sources: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
+    sources: Annotated[tuple[str, ...], Input(), tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
     """Run folders, rollouts (.npz of msemu-eval --rollout) or clips."""
     out: Annotated[Path, Output((".html",))] = Path("report.html")
     """The page."""
