@@ -68,7 +68,7 @@ def test_what_cannot_be_is_refused_in_a_line(clip: Path, options: tuple[str, ...
 def test_a_clip_that_no_activation_explains_is_refused(march: MotionClip, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    fast = replace(march, fps=500.0, qvel=10.0 * march.qvel)
+    fast = replace(march, fps=900.0, qvel=18.0 * march.qvel)
     fast.save(tmp_path / "fast.npz")
     code, _, error = run("analyze", "ranges", tmp_path / "fast.npz", "--body", "myolegs", "--smoothing-s", "0")
     assert code != 0
