@@ -43,7 +43,7 @@ class DistillCfg:
 
     The student learns on the states that it meets itself (DAgger); what comes out is a run like any other, on both
     engines. To go on with it: msemu-train TASK --resume RUN. To go on in muscle space: msemu-train TASK --checkpoint
-    RUN/best.pt --env.action excitation --agent ppo_native.
+    RUN/model_471.pt --env.action excitation --env.action.start reference --agent ppo_native.
     """
 
     run: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
