@@ -159,7 +159,7 @@ def test_a_stance_that_keeps_too_much_is_named_with_frame_and_figure(usual: floa
     assert f"frames 5 to 13: contacts leave {usual:.2f} body weights in the median (0.1 is good)" in stance.complaint
     frame = 8 if worst > usual else 5
     assert stance.complaint.endswith(
-        f"{worst:.2f} at frame {frame} (0.3 is good): a center of pressure beyond what touches"
+        f"{worst:.2f} at frame {frame} (0.3 is good): a center of pressure beyond the contacts"
     )
 
 
