@@ -38,7 +38,7 @@ WORDS = {
     "angle_unit",
     "level",
 }
-WORDS |= {"device", "engine", "agent", "paths", "strength_set", "runs_dir", "host"}
+WORDS |= {"device", "engine", "agent", "paths", "strength_set", "runs_dir", "run_name", "muscles", "host"}
 """Options of text that name no file; ``clip`` in those of a policy is the name of a clip of its run."""
 
 

@@ -96,7 +96,7 @@ ALIASES = {"analyze so": "analyze static-optimization", "bench so": "bench decod
 TITLES = {
     "motion": "Fetch, import, inspect, show, check, repair and export motion clips.",
     "model": "Musculoskeletal bodies: what there is, what is in them, what is wrong with them, measured muscles.",
-    "analyze": "What moves a body: muscle activity, which other would, its timing, forces, moments, powers and costs.",
+    "analyze": "What moves a body: muscle activity, which other would, timing, forces, moments, powers, costs.",
     "bench": "How fast it runs, as ratios measured in one run.",
 }
 """What the commands with sub-commands are for."""

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from rich.console import Console
 from tensordict import TensorDict
 
 from msemu.errors import MsemuError
 from msemu.rl import checkpoint
 from msemu.rl.distributed import Team
 from msemu.rl.off_policy.crossq import CrossQ
+from msemu.rl.progress import note_once
 from msemu.rl.runner import Runner
 
 REPLAY_FILE = "replay.pt"
@@ -88,7 +88,7 @@ class OffPolicyRunner(Runner):
             if fits and content["iter"] + 1 == self.current_learning_iteration:
                 self.alg.replay.load_state_dict(content["replay"])
                 return infos
-        Console(stderr=True).print(f"{path} comes without its replay memory, which fills anew before learning goes on")
+        note_once(f"{path} comes without its replay memory, which fills anew before learning goes on")
         return infos
 
     def _step(self, observations: TensorDict) -> TensorDict:
