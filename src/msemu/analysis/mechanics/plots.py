@@ -1,4 +1,4 @@
-"""Plots of ground reaction, joint moments, powers and joint reaction, over the gait cycle where there is one."""
+"""Plots of ground reaction, joint moments, powers and joint reaction, over the gait cycle where both feet have one."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -34,6 +34,11 @@ def cycles_of(movement: MechanicalMovement, side: str) -> list[np.ndarray]:
     episode = np.cumsum(movement.episode_start)
     spans = [frames[begin : end + 1] for begin, end in pairwise(strikes)]
     return [span for span in spans if episode[span[0]] == episode[span[-1]]]
+
+
+def has_cycles(movement: MechanicalMovement) -> bool:
+    """Say whether both feet have a whole gait cycle, so that one axis in percent is for both."""
+    return all(cycles_of(movement, side) for side in SIDES)
 
 
 def over_cycle(values: np.ndarray, cycles: list[np.ndarray]) -> np.ndarray:
@@ -88,14 +93,13 @@ def reaction_figure(movement: MechanicalMovement, reaction: JointReaction) -> Fi
 
 
 def draw(axis: Axes, movement: MechanicalMovement, side: str, values: np.ndarray) -> None:
-    """Draw a signal, shape [T], of one side: mean and standard deviation over its cycles, or over time without any."""
+    """Draw a signal, shape [T], of one side: mean and deviation over its cycles, else over time; see `has_cycles`."""
     label, color = SIDES[side]
-    cycles = cycles_of(movement, side)
-    if not cycles:
+    if not has_cycles(movement):
         axis.plot(movement.time, values, color=color, label=label, linewidth=1.2)
         axis.set_xlabel("time [s]")
         return
-    courses = over_cycle(values, cycles)
+    courses = over_cycle(values, cycles_of(movement, side))
     mean, spread = courses.mean(0), courses.std(0)
     axis.plot(PERCENT, mean, color=color, label=f"{label}, {len(courses)} cycles", linewidth=1.4)
     axis.fill_between(PERCENT, mean - spread, mean + spread, color=color, alpha=0.2, linewidth=0)

@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from msemu.analysis.gait.muscle_timing import TextbookTiming
 from msemu.analysis.mechanics.movement import MechanicalMovement
-from msemu.analysis.mechanics.plots import SIDES, cycles_of, draw, finished
+from msemu.analysis.mechanics.plots import SIDES, draw, finished, has_cycles
 
 _BAND = (-0.09, 0.06)
 
@@ -13,7 +13,7 @@ def activation_figure(movement: MechanicalMovement) -> Figure | None:
     """Draw the muscles that the textbook knows, its bursts as bars below; None if body or movement do not walk."""
     timing = TextbookTiming.named()
     known = {f"{muscle}_{side}" for channel in timing.channels.values() for muscle in channel.muscles for side in SIDES}
-    if not known <= set(movement.body.muscle_names) or not any(cycles_of(movement, side) for side in SIDES):
+    if not known <= set(movement.body.muscle_names) or not has_cycles(movement):
         return None
     columns = 3
     rows = -(-len(timing.channels) // columns)
@@ -24,8 +24,7 @@ def activation_figure(movement: MechanicalMovement) -> Figure | None:
     for side in SIDES:
         courses = movement.muscles.activation @ timing.weights(movement.body, side)
         for axis, course in zip(axes, courses.T, strict=False):
-            if cycles_of(movement, side):
-                draw(axis, movement, side, course)
+            draw(axis, movement, side, course)
     for axis, (name, channel) in zip(axes, timing.channels.items(), strict=False):
         bursts = [(begin, end - begin) for begin, end in channel.bursts]
         axis.broken_barh(bursts, _BAND, color="0.25")

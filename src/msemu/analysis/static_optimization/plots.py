@@ -43,11 +43,12 @@ def gait_cycles(result: StaticOptimization, fps: float, cyclic: bool) -> dict[st
 def plot_static_optimization(
     result: StaticOptimization, time: np.ndarray, cyclic: bool, title: str, folder: Path
 ) -> list[Path]:
-    """Draw activations, joint torques and contact forces, each over the gait cycle of its side where there is one.
+    """Draw activations, joint torques and contact forces, each over the gait cycle of its side where both have one.
 
     The clip's instants are ``time`` [s], shape [T]. The PNG files' paths are returned.
     """
     cycles = gait_cycles(result, 1.0 / (time[1] - time[0]), cyclic)
+    cycles = cycles if all(cycles.values()) else {side: [] for side in cycles}
     muscles, bars = _plot_sides(_LEG_MUSCLES, result.muscle_names, [(result.activation, {})], time, cycles)
     for axis in bars:
         axis.set_ylim(-0.02, 1.02)
@@ -137,7 +138,7 @@ def _draw(
 
 
 def _finish(figure: Figure, axes: list[Axes], cycles: dict[str, list[np.ndarray]], title: str, path: Path) -> Path:
-    label = "gait cycle of the side [%]" if any(cycles.values()) else "time [s]"
+    label = "gait cycle of the side [%]" if all(cycles.values()) else "time [s]"
     for axis in axes:
         axis.set_xlabel(label, fontsize=8)
         axis.title.set_fontsize(10)
