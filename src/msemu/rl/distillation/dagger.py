@@ -5,11 +5,12 @@ from typing import Any
 import torch
 from rsl_rl.env import VecEnv
 from rsl_rl.models import MLPModel
-from rsl_rl.utils import resolve_class, resolve_obs_groups
+from rsl_rl.utils import resolve_class
 from tensordict import TensorDict
 
 from msemu.rl.distillation.memory import Memory
 from msemu.rl.distillation.teacher import TaughtSpace
+from msemu.rl.off_policy.networks import make_networks, step_if_finite
 
 
 class Dagger:
@@ -88,11 +89,7 @@ class Dagger:
     def construct_algorithm(cls, obs: TensorDict, env: VecEnv, cfg: dict, device: str) -> "Dagger":
         """Build networks and algorithm, as rsl-rl's runner asks for."""
         _, settings = resolve_class(cfg["algorithm"])
-        actor_class, actor_cfg = resolve_class(cfg["actor"])
-        critic_class, critic_cfg = resolve_class(cfg["critic"])
-        groups = resolve_obs_groups(obs, cfg["obs_groups"], ["actor", "critic"])
-        actor = actor_class(obs, groups, "actor", env.num_actions, **actor_cfg).to(device)
-        critic = critic_class(obs, groups, "critic", 1, **critic_cfg).to(device)
+        actor, critic = make_networks(obs, env, cfg, device, critic_outputs=1)
         return cls(actor, critic, device=device, **settings)
 
     @property
@@ -145,14 +142,7 @@ class Dagger:
         return (1.0 - self._gamma) * rewards + self._gamma * self.critic(final).squeeze(1) * goes_on
 
     def _step(self, name: str, loss: torch.Tensor) -> None:
-        optimizer = self._optimizers[name]
-        optimizer.zero_grad()
-        loss.backward()
-        gradients = [parameter.grad for parameter in optimizer.param_groups[0]["params"]]
-        skipped = (~torch.nn.utils.get_total_norm(gradients).isfinite()).float()
-        optimizer.found_inf = skipped  # type: ignore[attr-defined]  # torch's fused optimizers ask it on the device
-        optimizer.step()
-        self._skipped += skipped
+        self._skipped += step_if_finite(self._optimizers[name], loss)
         self._shown.setdefault(name, []).append(loss.detach())
 
     def _excitation(self, seen: torch.Tensor) -> torch.Tensor:

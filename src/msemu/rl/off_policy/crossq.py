@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 import torch
 from rsl_rl.env import VecEnv
 from rsl_rl.models import MLPModel
-from rsl_rl.utils import resolve_class, resolve_obs_groups
+from rsl_rl.utils import resolve_class
 from tensordict import TensorDict
 from torch import nn
 
 from msemu.rl.heads import head_name
 from msemu.rl.off_policy.critic import TwinCritic
+from msemu.rl.off_policy.networks import make_networks, step_if_finite
 from msemu.rl.off_policy.policy import SquashedGaussian
 from msemu.rl.off_policy.replay import Batch, Replay
 from msemu.rl.progress import tell_of_no_update
@@ -120,11 +121,7 @@ class CrossQ:
     def construct_algorithm(cls, obs: TensorDict, env: VecEnv, cfg: dict, device: str) -> "CrossQ":
         """Build networks and algorithm, as rsl-rl's runner asks for."""
         _, settings = resolve_class(cfg["algorithm"])
-        actor_class, actor_cfg = resolve_class(cfg["actor"])
-        critic_class, critic_cfg = resolve_class(cfg["critic"])
-        groups = resolve_obs_groups(obs, cfg["obs_groups"], ["actor", "critic"])
-        actor = actor_class(obs, groups, "actor", env.num_actions, **actor_cfg).to(device)
-        critic = critic_class(obs, groups, "critic", env.num_actions, **critic_cfg).to(device)
+        actor, critic = make_networks(obs, env, cfg, device, env.num_actions)
         return cls(actor, critic, env.num_envs, device=device, **settings)
 
     @property
@@ -253,14 +250,5 @@ class CrossQ:
 
     def _step(self, name: str, loss: torch.Tensor) -> None:
         """One step of an optimizer, which it leaves out where the gradient is not finite."""
-        optimizer = self._optimizers[name]
-        parameters = optimizer.param_groups[0]["params"]
-        gradients = torch.autograd.grad(loss, parameters)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        # torch's fused optimizers ask this flag on the device; mixed precision uses it in the same way.
-        skipped = (~torch.nn.utils.get_total_norm(gradients).isfinite()).float()
-        optimizer.found_inf = skipped  # type: ignore[attr-defined]  # torch does not declare it
-        optimizer.step()
-        self._skipped += skipped
+        self._skipped += step_if_finite(self._optimizers[name], loss)
         self._tried += 1
