@@ -1,5 +1,6 @@
 """Gait cycles of one leg: from a heel strike to the next, by whether its foot touches the floor."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -42,6 +43,12 @@ class GaitCycle:
         samples = np.arange(self.strike, self.next_strike + 1)
         instants = np.linspace(self.strike, self.next_strike, len(PERCENT))
         return np.stack([np.interp(instants, samples, column) for column in values[samples].T], axis=1)
+
+
+def over_cycles(values: np.ndarray, cycles: Sequence[np.ndarray]) -> np.ndarray:
+    """Interpolate a signal, shape [T], at each of `PERCENT` of cycles given by their frames, shape [cycles, 101]."""
+    courses = [np.interp(PERCENT, np.linspace(0, 100, len(frames)), values[frames]) for frames in cycles]
+    return np.array(courses).reshape(-1, len(PERCENT))
 
 
 def find_stances(touches: np.ndarray, fps: float, cyclic: bool = False) -> np.ndarray:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from msemu.analysis.gait.cycles import PERCENT
+from msemu.analysis.gait.cycles import PERCENT, over_cycles
 from msemu.analysis.gait.muscle_timing import correlation_by_shift
 from msemu.analysis.mechanics.movement import MechanicalMovement
-from msemu.analysis.mechanics.plots import cycles_of, over_cycle
+from msemu.analysis.mechanics.plots import cycles_of
 from msemu.envs.emg import EmgRecording, read_emg
 from msemu.errors import MsemuError, suggestion
 from msemu.files import printable
@@ -50,7 +50,7 @@ def compare_emg(movement: MechanicalMovement, path: Path) -> dict[str, EmgAgreem
             )
         if not cycles[side]:
             raise MsemuError(f"{path}: foot_{side} makes no whole gait cycle in '{movement.title}', so none compares")
-        course = over_cycle(movement.muscles.activation[:, names.index(channel)], cycles[side]).mean(0)
+        course = over_cycles(movement.muscles.activation[:, names.index(channel)], cycles[side]).mean(0)
         found[channel] = _agreement(course, _over_percent(recording, channel))
     return found
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from msemu.analysis.gait.cycles import LOADED_BW, PERCENT, find_stances, find_strikes
+from msemu.analysis.gait.cycles import LOADED_BW, PERCENT, find_stances, find_strikes, over_cycles
 from msemu.analysis.mechanics.joint_reaction import JointReaction
 from msemu.analysis.mechanics.movement import MechanicalMovement
 from msemu.files import save_figure
@@ -39,16 +39,6 @@ def cycles_of(movement: MechanicalMovement, side: str) -> list[np.ndarray]:
 def has_cycles(movement: MechanicalMovement) -> bool:
     """Say whether both feet have a whole gait cycle, so that one axis in percent is for both."""
     return all(cycles_of(movement, side) for side in SIDES)
-
-
-def over_cycle(values: np.ndarray, cycles: list[np.ndarray]) -> np.ndarray:
-    """Interpolate a signal, shape [T], at every percent of each cycle, shape [cycles, 101]."""
-    return np.array(
-        [
-            np.interp(np.linspace(0, len(frames) - 1, len(PERCENT)), np.arange(len(frames)), values[frames])
-            for frames in cycles
-        ]
-    ).reshape(-1, len(PERCENT))
 
 
 def ground_figure(movement: MechanicalMovement) -> Figure:
@@ -99,7 +89,7 @@ def draw(axis: Axes, movement: MechanicalMovement, side: str, values: np.ndarray
         axis.plot(movement.time, values, color=color, label=label, linewidth=1.2)
         axis.set_xlabel("time [s]")
         return
-    courses = over_cycle(values, cycles_of(movement, side))
+    courses = over_cycles(values, cycles_of(movement, side))
     mean, spread = courses.mean(0), courses.std(0)
     axis.plot(PERCENT, mean, color=color, label=f"{label}, {len(courses)} cycles", linewidth=1.4)
     axis.fill_between(PERCENT, mean - spread, mean + spread, color=color, alpha=0.2, linewidth=0)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from msemu.analysis.gait.cycles import LOADED_BW, find_stances, find_strikes
+from msemu.analysis.gait.cycles import LOADED_BW, PERCENT, find_stances, find_strikes, over_cycles
 from msemu.analysis.static_optimization.report import region_forces
 from msemu.control.static_optimization import StaticOptimization
 from msemu.files import save_figure
@@ -130,11 +130,10 @@ def _draw(
     if not cycles:
         axis.plot(time, values, **style)
         return
-    percent = np.linspace(0, 100, 101)
-    curves = [np.interp(percent, np.linspace(0, 100, len(frames)), values[frames]) for frames in cycles]
-    axis.plot(percent, np.mean(curves, axis=0), **style)
+    curves = over_cycles(values, cycles)
+    axis.plot(PERCENT, np.mean(curves, axis=0), **style)
     if len(curves) > 1 and "linestyle" not in style:
-        axis.fill_between(percent, *np.percentile(curves, [0, 100], axis=0), color=color, alpha=0.15)
+        axis.fill_between(PERCENT, *np.percentile(curves, [0, 100], axis=0), color=color, alpha=0.15)
 
 
 def _finish(figure: Figure, axes: list[Axes], cycles: dict[str, list[np.ndarray]], title: str, path: Path) -> Path:
