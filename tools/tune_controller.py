@@ -4,9 +4,10 @@
     python tools/tune_controller.py --subjects myolegs:walk myofullbody:walk myofullbody:jump --out tuned
 
 Each candidate follows every clip from evenly spaced frames (``msemu-bench prior``). It costs the share of the time that
-is lost to failures and the errors until then, in the mean over the subjects. Writes ``controller.yaml``, an action
-space with the values found, and ``controller.md``, what each clip gets from them and from those it began with. What
-has been measured is kept in ``measured.json``: the same command again goes on where it was stopped.
+is lost to failures and the errors until then, in the mean over the subjects. The best one and the mean of the last
+generation are judged beside the values that the search began with on other starts, and the best of the three is
+written: ``controller.yaml``, an action space, and ``controller.md``, what each clip gets from it and from the first.
+What has been measured is kept in ``measured.json``: the same command again goes on where it was stopped.
 """
 
 import argparse
@@ -34,9 +35,15 @@ SPACE = {
     "ahead": (0.5, 3.0),
     "foot_placement.gain": (0.2, 2.0),
     "decoder.effort": (1e-4, 1e-2),
+    "decoder.iterations": (8, 20),
     "decoder.contact.speed_m_s": (0.2, 4.0),
 }
-"""Least and greatest of each value that is tuned; steps are factors."""
+"""Least and greatest of each value that is tuned, whole numbers where these are; steps are factors."""
+SPREAD = 0.08
+"""Standard deviation of the first candidates, as a share of the ranges."""
+BORDER = 0.02
+"""Share of its range within which a value lies at its border."""
+FINALISTS = "values that the search began with", "the best of the search", "the mean of its last generation"
 JOINT_ERROR_DEG, ROOT_ERROR_DEG = 20.0, 40.0
 """Errors that cost as much as failing at once."""
 COLUMNS = ("survival_time_s", "survival", "joint_angle_error_deg", "root_rotation_error_deg")
@@ -54,28 +61,36 @@ def main() -> None:
     parser.add_argument("--generations", type=int, default=20)
     parser.add_argument("--population", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=0, help="of the physics; 0 uses every core")
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
 
-    def measure(candidates: list[dict[str, Any]], subject: str) -> list[Figures]:
-        return bench(candidates, subject, args.episodes, args.seconds, args.out)
+    def kept(episodes: int, start: int) -> Measure:
+        def measure(candidates: list[dict[str, Any]], subject: str) -> list[Figures]:
+            options = {"episodes": episodes, "seconds": args.seconds, "seed": start, "threads": args.threads}
+            return bench(candidates, subject, options, args.out)
 
-    kept = remembering(measure, args.out / "measured.json", f"{args.episodes} x {args.seconds:g} s")
-    sys.exit(tune(args.subjects, kept, args.generations, args.population, args.seed, args.out))
+        how = f"{episodes} x {args.seconds:g} s" + (f", start {start}" if start else "")
+        return remembering(measure, args.out / "measured.json", how)
+
+    measures = kept(args.episodes, 0), kept(2 * args.episodes + 1, 1)
+    sys.exit(tune(args.subjects, measures, args.generations, args.population, args.seed, args.out))
 
 
 def tune(
-    subjects: Sequence[str], measure: Measure, generations: int, population: int, seed: int, out: Path
+    subjects: Sequence[str], measures: tuple[Measure, Measure], generations: int, population: int, seed: int, out: Path
 ) -> str | None:
     """Search, and write what is found; return why nothing is.
 
-    ``measure`` takes values of the controller and a subject and returns the figures of each.
+    The two measures, of the search and of the judgment, take values of the controller and a subject and return the
+    figures of each.
     """
+    measure, judge = measures
     options = {"bounds": [0, 1], "popsize": population, "seed": seed, "verbose": -9}
-    search = cma.CMAEvolutionStrategy(shares_of(to_dict(ControllerCfg())), 0.15, options)
-    best = values_of(search.x0)
-    found = first = [measure([best], subject)[0] for subject in subjects]
+    search = cma.CMAEvolutionStrategy(shares_of(to_dict(ControllerCfg())), SPREAD, options)
+    first = best = values_of(search.x0)
+    found = [measure([best], subject)[0] for subject in subjects]
     for generation in range(generations):
         points = search.ask()
         candidates = [values_of(point) for point in points]
@@ -88,14 +103,24 @@ def tune(
         print(
             f"generation {generation + 1} of {generations}: {min(costs):.3f}, least {mean_cost(found):.3f}", flush=True
         )
-    if not any(each["survival"] for each in found):
-        longest = max(each["survival_time_s"] for each in found)
+    finalists = [first, best, values_of(search.result.xfavorite)]
+    judged = list(zip(*(judge(finalists, subject) for subject in subjects), strict=True))
+    chosen = min(range(len(finalists)), key=lambda index: mean_cost(judged[index]))
+    if not any(each["survival"] for each in judged[chosen]):
+        longest = max(each["survival_time_s"] for each in judged[chosen])
         return (
             f"no episode of any subject lasts to its end, the longest mean time is {longest:.2f} s: use fewer --seconds"
         )
-    write(out / "controller.yaml", best)
-    write_text(out / "controller.md", table(subjects, first, found))
+    print("best on other starts:", FINALISTS[chosen], *at_border(finalists[chosen]), sep="\n")
+    write(out / "controller.yaml", finalists[chosen])
+    write_text(out / "controller.md", table(subjects, judged[0], judged[chosen]))
     return None
+
+
+def at_border(values: dict[str, Any]) -> tuple[str, ...]:
+    """Name the values at a border of their range, beyond which better ones may lie."""
+    shares = zip(SPACE, shares_of(values), strict=True)
+    return tuple(f"{name} is at the border of its range" for name, share in shares if abs(share - 0.5) > 0.5 - BORDER)
 
 
 def remembering(measure: Measure, path: Path, how: str) -> Measure:
@@ -113,13 +138,13 @@ def remembering(measure: Measure, path: Path, how: str) -> Measure:
     return look_up
 
 
-def bench(candidates: list[dict[str, Any]], subject: str, episodes: int, seconds: float, out: Path) -> list[Figures]:
-    """Measure values of the controller on a subject in one process."""
+def bench(candidates: list[dict[str, Any]], subject: str, options: dict[str, float], out: Path) -> list[Figures]:
+    """Measure values of the controller on a subject in one process, with these options of ``msemu-bench prior``."""
     files = [str(write(out / f"candidate_{index}.yaml", values)) for index, values in enumerate(candidates)]
     body, _, motion = subject.partition(":")
     path = out / "figures.json"
-    options = {"body": body, "motion": motion, "episodes": episodes, "seconds": seconds, "json": path}
-    words = [str(word) for key, value in options.items() for word in (f"--{key}", value)]
+    named = {"body": body, "motion": motion, "json": path, **options}
+    words = [str(word) for key, value in named.items() for word in (f"--{key}", value)]
     command = [str(Path(sys.executable).with_name("msemu-bench")), "prior", *words, "--actions", *files]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     found = json.loads(path.read_text(encoding="utf-8"))
@@ -134,7 +159,8 @@ def mean_cost(figures: Sequence[Figures]) -> float:
 def cost(figures: Figures) -> float:
     """Share of the time that is lost, and the errors until then; one that no episode lasted for counts as failing."""
     lost = 1.0 - figures["survival_time_s"] / figures["episode_length_s"]
-    scales = {"joint_angle_error_deg": JOINT_ERROR_DEG, "root_rotation_error_deg": ROOT_ERROR_DEG}
+    scales = {"joint_angle_error_deg": FINALISTS = "values that the search began with", "the best of the search", "the mean of its last generation"
+JOINT_ERROR_DEG, "root_rotation_error_deg": ROOT_ERROR_DEG}
     return lost + sum(1.0 if figures[key] is None else figures[key] / scale for key, scale in scales.items())
 
 
@@ -146,7 +172,8 @@ def values_of(shares: Sequence[float]) -> dict[str, Any]:
         place = values
         for group in groups:
             place = place.setdefault(group, {})
-        place[key] = float(f"{low * (high / low) ** share:.3g}")
+        value = float(f"{low * (high / low) ** share:.3g}")
+        place[key] = round(value) if isinstance(low, int) else value
     return values
 
 

@@ -33,7 +33,7 @@ def pretend(survival: float, lasting: bool = True, asked: list[str] | None = Non
 
 
 def test_the_tuner_finds_the_best_values_and_writes_them_as_an_action_space(tmp_path: Path) -> None:
-    assert tune(SUBJECTS, pretend(0.5), generations=15, population=8, seed=1, out=tmp_path) is None
+    assert tune(SUBJECTS, (pretend(0.5), pretend(0.5)), generations=15, population=8, seed=1, out=tmp_path) is None
     found = load_named(ActionCfg, str(tmp_path / "controller.yaml"))
     assert isinstance(found, JointCfg)
     assert found.controller.joints.natural_frequency_hz == pytest.approx(BEST_HZ, rel=0.03)
@@ -43,7 +43,7 @@ def test_the_tuner_finds_the_best_values_and_writes_them_as_an_action_space(tmp_
 
 @pytest.mark.parametrize("lasting", [True, False])
 def test_a_search_without_a_survivor_says_how_far_it_came(tmp_path: Path, lasting: bool) -> None:
-    said = tune(SUBJECTS, pretend(0.0, lasting), generations=1, population=4, seed=1, out=tmp_path)
+    said = tune(SUBJECTS, (pretend(0.0, lasting),) * 2, generations=1, population=4, seed=1, out=tmp_path)
     assert said is not None and "1.00 s" in said and "\n" not in said
     assert not (tmp_path / "controller.yaml").exists()
 
@@ -53,7 +53,7 @@ def test_a_search_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
         out.mkdir(exist_ok=True)
         asked: list[str] = []
         kept = remembering(pretend(0.5, asked=asked), out / "measured.json", "16 x 5 s")
-        tune(SUBJECTS, kept, generations, population=4, seed=1, out=out)
+        tune(SUBJECTS, (kept, pretend(0.5)), generations, population=4, seed=1, out=out)
         return len(asked)
 
     first, rest, whole = ask(2, tmp_path / "a"), ask(5, tmp_path / "a"), ask(5, tmp_path / "b")

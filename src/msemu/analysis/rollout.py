@@ -94,6 +94,9 @@ def measure_episodes(
             rows.append(_measured(env, alive))
             alive = alive & ~dones.bool()
             on_step(step + 1, steps)
+            if not alive.any():
+                break
+    rows += [[torch.full_like(values, torch.nan) for values in rows[0]]] * (steps - len(rows))
     series = [torch.stack(values).cpu().numpy() for values in zip(*rows, strict=True)]
     angle, rotation, position, translation, *use = series
     return TrackingErrors(angle, rotation, position, translation, failed_at.cpu().numpy(), MuscleUse(*use))

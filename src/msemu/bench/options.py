@@ -166,6 +166,10 @@ class PriorBenchCfg(SubjectCfg):
     """Number of episodes."""
     seconds: Seconds = 10.0
     """Length of an episode [s]."""
+    seed: Seed = 0
+    """Seed of the solution that a controller's solver starts from; 0 for its own start."""
+    threads: Threads = 0
+    """Threads of the physics on a CPU; 0 uses every core."""
     json: JsonFile = None
 
 
