@@ -159,8 +159,7 @@ def mean_cost(figures: Sequence[Figures]) -> float:
 def cost(figures: Figures) -> float:
     """Share of the time that is lost, and the errors until then; one that no episode lasted for counts as failing."""
     lost = 1.0 - figures["survival_time_s"] / figures["episode_length_s"]
-    scales = {"joint_angle_error_deg": FINALISTS = "values that the search began with", "the best of the search", "the mean of its last generation"
-JOINT_ERROR_DEG, "root_rotation_error_deg": ROOT_ERROR_DEG}
+    scales = {"joint_angle_error_deg": JOINT_ERROR_DEG, "root_rotation_error_deg": ROOT_ERROR_DEG}
     return lost + sum(1.0 if figures[key] is None else figures[key] / scale for key, scale in scales.items())
 
 

@@ -10,7 +10,7 @@ from msemu.config import load_named, to_dict
 from msemu.schema import ActionCfg, ControllerCfg, JointCfg
 
 pytest.importorskip("cma")
-from tune_controller import remembering, shares_of, tune, values_of
+from tune_controller import at_border, remembering, shares_of, tune, values_of
 
 BEST_HZ = 3.7
 SUBJECTS = ("a:walk", "b:jump")
@@ -41,6 +41,26 @@ def test_the_tuner_finds_the_best_values_and_writes_them_as_an_action_space(tmp_
     assert [line.split(" |")[0] for line in lines[2:]] == [f"| {subject}" for subject in SUBJECTS]
 
 
+def test_what_other_starts_like_less_is_not_taken(tmp_path: Path) -> None:
+    def judge(candidates: list[dict[str, Any]], subject: str) -> list[dict[str, Any]]:
+        start = ControllerCfg().joints.natural_frequency_hz
+        error = [abs(values["joints"]["natural_frequency_hz"] - start) for values in candidates]
+        rest = {"survival_time_s": 1.0, "episode_length_s": 2.0, "survival": 0.5}
+        return [{"joint_angle_error_deg": each, "root_rotation_error_deg": each} | rest for each in error]
+
+    assert tune(SUBJECTS, (pretend(0.5), judge), generations=5, population=6, seed=1, out=tmp_path) is None
+    found = load_named(ActionCfg, str(tmp_path / "controller.yaml"))
+    assert isinstance(found, JointCfg)
+    assert found.controller.joints == ControllerCfg().joints
+
+
+def test_values_at_the_border_of_their_range_are_named() -> None:
+    values = to_dict(ControllerCfg())
+    assert not at_border(values)
+    values["decoder"]["iterations"], values["reach"] = 20, 0.5
+    assert [line.split()[0] for line in at_border(values)] == ["reach", "decoder.iterations"]
+
+
 @pytest.mark.parametrize("lasting", [True, False])
 def test_a_search_without_a_survivor_says_how_far_it_came(tmp_path: Path, lasting: bool) -> None:
     said = tune(SUBJECTS, (pretend(0.0, lasting),) * 2, generations=1, population=4, seed=1, out=tmp_path)
@@ -65,3 +85,4 @@ def test_the_search_begins_at_the_values_of_the_controller() -> None:
     start = values_of(shares_of(to_dict(ControllerCfg())))
     assert start["joints"]["natural_frequency_hz"] == pytest.approx(ControllerCfg().joints.natural_frequency_hz)
     assert start["decoder"]["effort"] == pytest.approx(ControllerCfg().decoder.effort)
+    assert start["decoder"]["iterations"] == ControllerCfg().decoder.iterations
