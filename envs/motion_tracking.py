@@ -73,6 +73,7 @@ class MotionTrackingEnv(VecEnv):
         self.num_envs = cfg.num_envs
         self.scene = Scene(body, self.sim, self.reference, self._substeps, cfg.sim.muscle, cfg.sim.num_threads)
         self.action_space: ActionSpace = make_of_kind(env.action, self.scene)
+        self.scene.action_space = self.action_space
         self.num_actions: int = getattr(self.action_space, "num_actions", 0)
         if not (isinstance(self.num_actions, int) and self.num_actions > 0):
             raise MsemuError(f"the action space '{env.action.kind}' must set num_actions, a whole number above 0")

@@ -12,6 +12,8 @@ acts alike wherever the body stands and whichever way it faces.
     pelvis pose, joint angles and landmarks of the reference now and at future frames; phase
 ``fiber``
     length and velocity of the fibers, strain of the tendons; where tendons stretch, the path does not tell them
+``preference``
+    which of the activations that make a movement the muscles prefer, for one policy of many preferences
 """
 
 import math
@@ -23,7 +25,8 @@ import torch
 
 from msemu.envs.action.space import Scene
 from msemu.envs.readings import Readings
-from msemu.envs.terms import Term, Terms
+from msemu.envs.terms import NoOptions, Term, Terms
+from msemu.errors import MsemuError
 from msemu.motion import rotation
 from msemu.motion.kinematics import Kinematics
 from msemu.schema import ObservationTermCfg
@@ -115,7 +118,29 @@ def reference_from(state: Kinematics, frames: Kinematics, phase: torch.Tensor) -
     )
 
 
-TERMS = {"proprioception": proprioception, "muscle": muscle, "reference": Reference, "fiber": fiber}
+class Preference(Term):
+    """What the muscles prefer, in few numbers; see `msemu.envs.action.preferring.Preferring.code`."""
+
+    def __init__(self, options: NoOptions, scene: Scene):
+        preferring = getattr(scene.action_space, "preferring", None)
+        if preferring is None:
+            raise MsemuError("the observation term preference is for the action space 'joint', whose muscles prefer")
+        self._code, self._device = preferring.code, scene.sim.device
+
+    def __call__(self, now: Readings) -> torch.Tensor:  # noqa: D102
+        return self._code().to(self._device)[now.rows]
+
+    def reset(self, mask: torch.Tensor) -> None:
+        """Nothing: the action space draws anew."""
+
+
+TERMS = {
+    "proprioception": proprioception,
+    "muscle": muscle,
+    "reference": Reference,
+    "fiber": fiber,
+    "preference": Preference,
+}
 
 
 class Observations(Terms):

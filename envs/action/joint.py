@@ -4,6 +4,7 @@ import torch
 
 from msemu.control.independent_dofs import ROOT_DOFS
 from msemu.control.tracking.controller import TrackingController
+from msemu.envs.action.preferring import Preferring
 from msemu.envs.action.space import ActionSpace, Scene
 from msemu.errors import MsemuError
 from msemu.schema import ControllerCfg, JointCfg
@@ -11,7 +12,11 @@ from msemu.sim import CpuSimulation
 
 
 class JointSpace(ActionSpace):
-    """One action an independent joint; an action of zero is the model-based controller that follows the reference."""
+    """One action an independent joint; an action of zero is the model-based controller that follows the reference.
+
+    Attributes:
+        preferring: What the muscles of each body prefer.
+    """
 
     Cfg = JointCfg
 
@@ -20,6 +25,7 @@ class JointSpace(ActionSpace):
         self._is_acceleration_missed = cfg.controller.decoder.objective == "acceleration"
         self._scene = scene
         self._controller = make_controller(cfg.controller, scene)
+        self.preferring = Preferring(cfg.preference, scene, self._controller)
         self.num_actions = len(self._controller.dofs) - ROOT_DOFS
         self._log: dict[str, torch.Tensor] = {}
 
@@ -32,11 +38,12 @@ class JointSpace(ActionSpace):
         return decoded.excitation
 
     def initial_activation(self, frame: torch.Tensor) -> torch.Tensor:
-        """Activation of the static optimization along the reference, shape [E, M]."""
-        return self._scene.reference_activation(frame)
+        """Activation of the static optimization along the reference, as far as muscles have the capacity, [E, M]."""
+        return self.preferring.limited(self._scene.reference_activation(frame))
 
     def reset(self, mask: torch.Tensor) -> None:  # noqa: D102
         self._controller.reset(mask)
+        self.preferring.reset(mask)
 
     def log(self) -> dict[str, torch.Tensor]:
         """Say what the muscles could not give and how many solves are unfinished.
@@ -47,10 +54,11 @@ class JointSpace(ActionSpace):
         return self._log
 
     def state_dict(self) -> dict[str, torch.Tensor]:  # noqa: D102
-        return self._controller.state_dict()
+        return self._controller.state_dict() | self.preferring.state_dict()
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:  # noqa: D102
         self._controller.load_state_dict(state)
+        self.preferring.load_state_dict(state)
 
 
 def make_controller(cfg: ControllerCfg, scene: Scene) -> TrackingController:

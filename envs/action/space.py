@@ -17,9 +17,9 @@ from msemu.schema import ActionCfg, MuscleCfg, PriorCfg
 from msemu.sim import Simulation
 
 
-@dataclass(frozen=True)
+@dataclass
 class Scene:
-    """What an action space may use.
+    """What an action space and the terms may use.
 
     Attributes:
         body: The body.
@@ -28,6 +28,7 @@ class Scene:
         substeps: Physics steps of a control step.
         muscle: The muscle of ``sim``.
         num_threads: CPU threads; 0 uses every core.
+        action_space: The action space, once it is made.
     """
 
     body: Body
@@ -36,6 +37,7 @@ class Scene:
     substeps: int
     muscle: MuscleCfg
     num_threads: int = 0
+    action_space: "ActionSpace | None" = None
 
     @property
     def control_step_s(self) -> float:

@@ -20,6 +20,7 @@ from msemu.components import resolve
 from msemu.errors import MsemuError, suggestion
 from msemu.schema.action import KINDS, ActionCfg, PriorCfg
 from msemu.schema.muscle import MuscleCfg
+from msemu.schema.preference import PreferenceCfg
 from msemu.schema.ranges import Known, Rule
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 Config = TypeVar("Config", bound="DataclassInstance")
 Made = TypeVar("Made")
-Part = TypeVar("Part", bound=ActionCfg | PriorCfg | MuscleCfg)
+Part = TypeVar("Part", bound=ActionCfg | PriorCfg | MuscleCfg | PreferenceCfg)
 
 
 def cfg_file(kind: str, name: str) -> Path:

@@ -10,9 +10,11 @@ import pytest
 from command_line import assert_one_clear_line, run
 from matplotlib.image import imread
 
-from msemu.analysis.gait.cycles import find_cycles, find_stances, find_strikes
+from msemu.analysis.gait.cycles import find_cycles
 from msemu.analysis.gait.gait import cut, stride_duration_s
-from msemu.analysis.gait.muscle_timing import Agreement, OverallAgreement, TextbookTiming
+from msemu.analysis.gait.muscle_timing import Agreement, OverallAgreement
+from msemu.control.gait_phase import find_stances, find_strikes
+from msemu.control.textbook_timing import TextbookTiming
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip

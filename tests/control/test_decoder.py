@@ -1,5 +1,6 @@
 """The muscle decoder, and the sparse solver behind it against the dense one."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -7,6 +8,7 @@ from msemu.control.dynamics import DynamicsReader
 from msemu.control.solver.dense import BoundedLeastSquares, Solution, solve
 from msemu.control.solver.sparse import SparseLeastSquares
 from msemu.control.tracking.decoder import MuscleDecoder
+from msemu.control.tracking.preference import Preferences
 from msemu.models import Body
 from msemu.schema import DecoderCfg
 from msemu.sim.cpu import CpuSimulation
@@ -176,3 +178,67 @@ def test_effort_counts_from_what_is_usual(legs: Body, flying: CpuSimulation) -> 
     assert plain.converged.all() and led.converged.all()
     assert (led.activation - habit).square().sum() < (plain.activation - habit).square().sum()
     assert (led.residual / decoder.scale)[:, 6:].abs().max() < 0.01
+
+
+def some_preferences(num_muscles: int) -> Preferences:
+    """Weights; weights and a tone; a cube; everything at once."""
+    generator = torch.Generator().manual_seed(3)
+    weight = torch.exp(2.0 * torch.randn(NUM_ENVS, num_muscles, generator=generator, dtype=torch.float64))
+    weight[2] = 1.0
+    tone = 0.1 * torch.rand(NUM_ENVS, num_muscles, generator=generator, dtype=torch.float64)
+    tone[[0, 2]] = 0.0
+    capacity = torch.ones_like(weight)
+    capacity[3, ::5] = 0.2
+
+    def column(*values: float) -> torch.Tensor:
+        return torch.tensor(values, dtype=torch.float64).unsqueeze(1)
+
+    return Preferences(weight, tone, column(0, 0, 0, 0), capacity, column(2, 2, 3, 4), column(0, 0, 0, 0.5))
+
+
+def test_the_decoder_finds_the_least_effort_of_each_body(legs: Body, flying: CpuSimulation) -> None:
+    decoder, reader = make_decoder(legs)
+    decoder._effort *= 100.0
+    speed = torch.randn(flying.qvel.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    flying.reset(torch.ones(NUM_ENVS, dtype=torch.bool), flying.qpos.clone(), 0.3 * speed, flying.act.clone())
+    state = reader.read(flying.qpos, flying.qvel, hold(reader, flying, flying.qpos))
+    decoder.preferences = wanted = some_preferences(legs.num_muscles)
+    for _ in range(40):
+        decoded = decoder.decode(state, flying.act, wanted.tone)
+    assert decoded.converged.all()
+
+    active, passive = decoder._capacity.forces(state.muscle_length, state.muscle_velocity)
+    pull = (-(state.moment_arms * active.unsqueeze(-1)).mT / decoder.scale.unsqueeze(-1)).numpy()
+    target = decoder._balance.target(state, passive).numpy()
+    covariance = decoder._balance.covariance(state, decoder.settings).numpy()
+    lower, upper = (bound.double().numpy() for bound in decoder._inverse.reachable(flying.act.float()))
+    power = np.square((active * state.muscle_velocity).numpy())
+    for env in range(NUM_ENVS):
+        weight, tone, _, capacity, exponent, share = (each[env].numpy() for each in vars(wanted).values())
+        weight = 1e-3 * weight * (1 - share + share * power[env] / power[env].mean()) / 0.2 ** (exponent - 2)
+        metric = np.linalg.inv(covariance[env])
+        most = np.minimum(upper[env], np.maximum(capacity, lower[env] + 0.01 * (upper[env] - lower[env])))
+
+        def cost(a: np.ndarray, parts: tuple = (env, weight, tone, exponent, metric)) -> tuple[float, np.ndarray]:
+            env, weight, tone, exponent, metric = parts
+            missing, beyond = pull[env] @ a - target[env], a - tone
+            effort = (weight * np.abs(beyond) ** exponent).sum()
+            slope = weight * exponent * np.abs(beyond) ** (exponent - 1) * np.sign(beyond)
+            return 0.5 * missing @ metric @ missing + effort, pull[env].T @ metric @ missing + slope
+
+        found = decoded.activation[env].numpy().clip(lower[env], most)
+        np.testing.assert_allclose(found, decoded.activation[env], atol=1e-6)
+        value, slope = cost(found)
+        # The effort is convex, so no activations within the bounds cost less than the tangent allows.
+        assert (slope * (found - np.where(slope > 0.0, lower[env], most))).sum() < 5e-3 * value
+        assert cost(tone.clip(lower[env], most))[0] > 1.2 * value  # what does nothing is not as good
+
+
+def test_equal_weights_are_the_least_sum_of_squares(legs: Body, flying: CpuSimulation) -> None:
+    decoder, reader = make_decoder(legs)
+    state = reader.read(flying.qpos, flying.qvel, hold(reader, flying, flying.qpos))
+    plain = decoder.decode(state, flying.act)
+    decoder.reset(torch.ones(NUM_ENVS, dtype=torch.bool))
+    one, none = torch.ones(NUM_ENVS, legs.num_muscles).double(), torch.zeros(NUM_ENVS, 1).double()
+    decoder.preferences = Preferences(one, 0.0 * one, none, one, none + 2.0, none)
+    assert torch.equal(decoder.decode(state, flying.act).activation, plain.activation)

@@ -31,7 +31,7 @@ def evaluate(args: EvalCfg) -> None:
     plots = args.plots or run.plots
     make_folders(plots)
     device = pick_device(args.device)
-    env, runner = open_policy(run, checkpoint, args.episodes, device, args.seed, timestep_s=args.timestep_s)
+    env, runner = open_policy(run, checkpoint, args.episodes, device, args.seed, None, args.timestep_s, args.preference)
     frequency = env.cfg.env.control_frequency_hz
     steps = env.max_episode_length if args.seconds is None else max(1, round(args.seconds * frequency))
     env.max_episode_length = steps + 1

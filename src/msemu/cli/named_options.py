@@ -1,17 +1,22 @@
 """Options that name a file of values, such as ``--env.action joint``, and options of single values in it."""
 
-from dataclasses import is_dataclass
-from typing import get_args, get_type_hints
+from dataclasses import is_dataclass, replace
+from typing import Any, get_args, get_type_hints
 
 import yaml
 
 from msemu.cli.parsing import option_names
 from msemu.config import build, cfg_names, load_named
 from msemu.errors import MsemuError, suggestion
-from msemu.schema import ActionCfg, EnvCfg, MuscleCfg, TaskCfg
+from msemu.schema import ActionCfg, EnvCfg, MuscleCfg, PreferenceCfg, TaskCfg
 
-PARTS: dict[str, type[ActionCfg | MuscleCfg]] = {"env.action": ActionCfg, "sim.muscle": MuscleCfg}
-"""Parts of a task's configuration that have files of their own in cfg/<role>."""
+Part = ActionCfg | MuscleCfg | PreferenceCfg
+PARTS: dict[str, type[Part]] = {
+    "env.action": ActionCfg,
+    "env.action.preference": PreferenceCfg,
+    "sim.muscle": MuscleCfg,
+}
+"""Parts of a task's configuration that have files of their own in cfg/<role>; a part comes before those within it."""
 
 
 def named_values(role: str) -> str:
@@ -45,15 +50,42 @@ def choose_parts(cfg: TaskCfg, arguments: list[str]) -> list[str]:
     Raises:
         MsemuError: There is no such part or term, or an option belongs to another part than is chosen.
     """
+    names: dict[str, str | None] = {}
     for path, schema in PARTS.items():
-        section, key = path.split(".")
-        name, arguments = take_option(arguments, path, named_values(schema.role))
-        if name is not None:
-            setattr(getattr(cfg, section), key, load_named(schema, name))
-        part = getattr(getattr(cfg, section), key)
-        _fill_optional(part, path, arguments)
-        _check_options(path, schema.role, part, arguments)
+        names[path], arguments = take_option(arguments, path, named_values(schema.role))
+    for path, schema in PARTS.items():
+        if (name := names[path]) is not None:
+            _put(cfg, path.split("."), load_named(schema, name))
+        part = _found(cfg, path)
+        if part is not None:
+            _fill_optional(part, path, arguments)
+            _check_options(path, schema.role, part, arguments)
     return _choose_terms(cfg.env, arguments)
+
+
+def _found(cfg: Any, path: str) -> Any:
+    """Return the part of a configuration at a dotted path; None where there is no such part."""
+    for key in path.split("."):
+        cfg = getattr(cfg, key, None)
+    return cfg
+
+
+def _put(cfg: Any, path: list[str], part: Part) -> Any:
+    """Set a part of a configuration and return this; where it is frozen, a copy.
+
+    Raises:
+        MsemuError: There is no such part.
+    """
+    key, *below = path
+    if not hasattr(cfg, key):
+        raise MsemuError(
+            f"the action '{cfg.kind}' has no {key}, its muscles prefer nothing; leave --env.action.{key} out"
+        )
+    value = _put(getattr(cfg, key), below, part) if below else part
+    if type(cfg).__dataclass_params__.frozen:
+        return replace(cfg, **{key: value})
+    setattr(cfg, key, value)
+    return cfg
 
 
 def _choose_terms(env: EnvCfg, arguments: list[str]) -> list[str]:
@@ -73,7 +105,7 @@ def _choose_terms(env: EnvCfg, arguments: list[str]) -> list[str]:
     return rest
 
 
-def _fill_optional(part: ActionCfg | MuscleCfg, path: str, arguments: list[str]) -> None:
+def _fill_optional(part: Part, path: str, arguments: list[str]) -> None:
     """Give a part those nested values, left out by default (fatigue), that the arguments say something of."""
     for name, hint in get_type_hints(type(part)).items():
         kinds = [kind for kind in get_args(hint) if isinstance(kind, type) and is_dataclass(kind)]
@@ -82,7 +114,7 @@ def _fill_optional(part: ActionCfg | MuscleCfg, path: str, arguments: list[str])
             setattr(part, name, kinds[0]())
 
 
-def _check_options(path: str, role: str, part: ActionCfg | MuscleCfg, arguments: list[str]) -> None:
+def _check_options(path: str, role: str, part: Part, arguments: list[str]) -> None:
     kind = getattr(part, "kind", None)
     known = [name for name in option_names(type(part), part, "") if name.split(".")[-1] != "kind"]
     for word in arguments:

@@ -26,6 +26,8 @@ class PolicyCfg:
     """One clip of a run with several; by default play shows the first, and eval measures all."""
     seed: Seed = 1
     """Seed of the environment."""
+    preference: Annotated[str | None, Input()] = None
+    """What the muscles prefer in the action space joint: a name of cfg/preference, such as cubed, or a YAML file."""
     device: str = "cpu"
     """Where the network runs."""
     runs_dir: Annotated[str, Without("pretrained")] = "runs"

@@ -38,13 +38,14 @@ def _record(args: PlayCfg) -> tuple[Body, Recording]:
         return _rollout(args)
     run = _find_run(args)
     if run is None:
-        _require_defaults(args, "checkpoint", "seed", "device", "start_frame", "color_by")
+        _require_defaults(args, "checkpoint", "seed", "device", "start_frame", "color_by", "preference")
         Console().print(f"{args.run} has no run below {args.runs_dir}: showing its reference")
         return _reference(args)
     clips = run.load_clips()
     _, clip = find_clip(clips, args.clip)
     checkpoint = run.checkpoint(args.checkpoint)
-    env, runner = open_policy(run, checkpoint, 1, pick_device(args.device), args.seed, [clip])
+    device = pick_device(args.device)
+    env, runner = open_policy(run, checkpoint, 1, device, args.seed, [clip], preference=args.preference)
     if not 0 <= args.start_frame < env.reference.num_frames:
         raise MsemuError(f"--start-frame must be from 0 to {env.reference.num_frames - 1}")
     if args.seconds is not None:

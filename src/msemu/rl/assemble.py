@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from msemu.components import resolve
-from msemu.config import check
+from msemu.config import check, load_named
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body, load_body
@@ -18,7 +18,7 @@ from msemu.registry import environment_of
 from msemu.rl.distributed import Team
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
-from msemu.schema import AgentCfg, AssistCfg, TaskCfg, TrainCfg
+from msemu.schema import ActionCfg, AgentCfg, AssistCfg, JointCfg, PreferenceCfg, TaskCfg, TrainCfg
 
 
 def make_env(
@@ -70,21 +70,38 @@ def open_policy(
     seed: int,
     clips: Sequence[MotionClip] | None = None,
     timestep_s: float | None = None,
+    preference: str | None = None,
 ) -> tuple[MotionTrackingEnv, Runner]:
     """Load a trained policy beside an environment of its task, without any assistive wrench.
 
     It follows all clips of the run unless some are given, with the run's physics step unless ``timestep_s`` is;
-    ``device`` is that of the networks.
+    ``device`` is that of the networks, and ``preference`` names what the muscles prefer in place of the run's own.
+
+    Raises:
+        MsemuError: The run has no muscles that prefer, or they lack one that is named; or the checkpoint is damaged.
     """
     cfg: TrainCfg = replace(run.load_config(), num_envs=num_envs)
     cfg.env.assist = AssistCfg()
     if timestep_s is not None:
         cfg.sim = replace(cfg.sim, timestep_s=timestep_s)
+    if preference is not None:
+        cfg.env.action = preferring(cfg.env.action, load_named(PreferenceCfg, preference))
     body = run.load_body(cfg)
     env = make_env(run.task, cfg, body, clips or run.load_clips(), seed)
     runner = find_runner(cfg.agent)(env, cfg.agent, None, device)
     runner.load_policy(checkpoint)
     return env, runner
+
+
+def preferring(action: ActionCfg, preference: PreferenceCfg) -> ActionCfg:
+    """Return an action space whose muscles prefer something.
+
+    Raises:
+        MsemuError: It is one in which nothing chooses among muscles.
+    """
+    if not isinstance(action, JointCfg):
+        raise MsemuError(f"the muscles of the action space '{action.kind}' prefer nothing; a preference is for joint")
+    return replace(action, preference=preference)
 
 
 def _require_samples(cfg: TrainCfg) -> None:

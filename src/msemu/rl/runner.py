@@ -31,6 +31,8 @@ _DEVIATION = TerminationTermCfg(limit=0.3)
 """What counts after a failure where no limit of the deviation ends an episode."""
 _OF_EPISODES = {"logger": ("cur_reward_sum", "cur_episode_length"), "discriminator": ("window", "frame")}
 """Entries of a checkpoint's parts that belong to the episodes under way, as do its environments and regularizers."""
+_PREFERENCE = "preference"
+"""Observation group that a policy without it may go on with."""
 _LOGGER_STATE = ("tot_timesteps", "tot_time", *_OF_EPISODES["logger"], "rewbuffer", "lenbuffer")
 
 
@@ -161,18 +163,21 @@ class Runner(OnPolicyRunner):
         """Begin a new run with the networks of a checkpoint: its policy, and its critic where it holds one.
 
         Optimizers, memories, statistics of the starts and counters begin anew, but for the time that schedules follow.
+        Networks that did not see what muscles prefer, and now see it last, pay no heed to it at first.
 
         Raises:
             MsemuError: The checkpoint is damaged, or belongs to another body or network.
         """
-        self._load_networks(path, ("actor", "critic"))
+        self._load_networks(path, ("actor", "critic"), begins=True)
 
-    def _load_networks(self, path: Path, parts: tuple[str, ...]) -> None:
+    def _load_networks(self, path: Path, parts: tuple[str, ...], begins: bool = False) -> None:
         own = self._learned()
 
         def examine(found: dict[str, Any]) -> list[str]:
             expect_head(self.alg.get_policy(), found.get("head"), str(path))
             names = {f"{part}_state_dict" for part in parts} & found.keys()
+            for name in names if begins else ():
+                _see_preference(found[name], own[name], self._unseen(name.removesuffix("_state_dict")))
             return checkpoint.differences(found, checkpoint.policy_of(own) | {name: own[name] for name in names})
 
         state = checkpoint.read(path, self.device, examine)
@@ -181,6 +186,11 @@ class Runner(OnPolicyRunner):
         except (KeyError, RuntimeError) as error:
             raise _misfit(path, error) from error
         self.env.control_steps = state.get("control_steps", 0)
+
+    def _unseen(self, network: str) -> int:
+        """Return how many numbers a network sees of what muscles prefer, if it sees that last."""
+        groups, seen = self.cfg["obs_groups"][network], self.env.get_observations()
+        return seen[_PREFERENCE].shape[1] if groups[-1:] == [_PREFERENCE] else 0
 
     def policy(self) -> Callable[[TensorDict], torch.Tensor]:
         """Return the policy without exploration noise, from observations to actions on the environment's device."""
@@ -271,6 +281,15 @@ def _check_groups(wanted: dict[str, list[str]], env: MotionTrackingEnv) -> None:
                     f"the agent's {network} sees the observation group '{name}', and the environment offers"
                     f" {', '.join(offered) or 'none'}; add the term to env.observations, {name}: {{}}"
                 )
+
+
+def _see_preference(found: Any, own: dict[str, Any], count: int) -> None:
+    """Give parameters of a checkpoint that lack the last ``count`` inputs those of a new network, weighted 0."""
+    for key, value in own.items():
+        old = found.get(key) if isinstance(found, dict) else None
+        if isinstance(old, torch.Tensor) and old.dim() == 2 and value.shape == (len(old), old.shape[1] + count):
+            added = value[:, old.shape[1] :].to(old)
+            found[key] = torch.cat((old, 0.0 * added if key.endswith("weight") else added), 1)
 
 
 def with_classes(agent: AgentCfg) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from msemu.schema.action import (
 from msemu.schema.agent import AgentCfg
 from msemu.schema.controller import ContactCfg, ControllerCfg, DecoderCfg, FootPlacementCfg, SpringCfg
 from msemu.schema.muscle import ACTIVATION_DYNAMICS, LEVELS, FatigueCfg, MotorNoiseCfg, MuscleCfg
+from msemu.schema.preference import PreferenceCfg
 from msemu.schema.task import (
     AssistCfg,
     Capacity,
@@ -45,6 +46,7 @@ __all__ = [
     "MotorNoiseCfg",
     "MuscleCfg",
     "ObservationTermCfg",
+    "PreferenceCfg",
     "PriorCfg",
     "RandomizationCfg",
     "ReflexCfg",

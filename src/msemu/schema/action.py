@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msemu.errors import MsemuError
 from msemu.schema.controller import ControllerCfg
+from msemu.schema.preference import PreferenceCfg
 from msemu.schema.ranges import Finite, Fraction, NotNegative, Range, Step
 
 
@@ -84,6 +85,8 @@ class JointCfg(ActionCfg):
     kind: str = "joint"
     offset_rad: Annotated[float, Range(above=0, greatest=10)] = 0.2
     """Greatest offset of a joint's target from the reference [rad]."""
+    preference: PreferenceCfg = field(default_factory=PreferenceCfg)
+    """In a YAML file also the name of a file in cfg/preference (cubed, power, fatigued ...), or of one of yours."""
     controller: ControllerCfg = field(default_factory=ControllerCfg)
 
 

@@ -5,16 +5,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.ndimage import binary_closing, binary_opening
 
-PERCENT = np.arange(101)
-"""Instants of a cycle [%]; the last one is the first of the next cycle."""
+from msemu.control.gait_phase import PERCENT, find_stances, find_strikes
 
 LOADED_BW = 0.05
 """Vertical force on a foot from which it touches the floor [body weights]."""
 
-_SHORTEST_S = 0.1
-"""An interruption of a stance, or a touch of the floor in swing, that is shorter does not count [s]."""
 _TOLERANCE = 0.3
 """Part of the expected duration by which a cycle may be shorter or longer."""
 
@@ -49,29 +45,6 @@ def over_cycles(values: np.ndarray, cycles: Sequence[np.ndarray]) -> np.ndarray:
     """Interpolate a signal, shape [T], at each of `PERCENT` of cycles given by their frames, shape [cycles, 101]."""
     courses = [np.interp(PERCENT, np.linspace(0, 100, len(frames)), values[frames]) for frames in cycles]
     return np.array(courses).reshape(-1, len(PERCENT))
-
-
-def find_stances(touches: np.ndarray, fps: float, cyclic: bool = False) -> np.ndarray:
-    """Whether a foot stands, which brief interruptions do not end and brief touches do not begin.
-
-    Args:
-        touches: Whether it touches the floor, shape [T].
-        fps: Samples per second [Hz].
-        cyclic: Whether the signal repeats. If not, what lasts at one of its ends counts as long enough, since it may
-            have lasted before or go on.
-    """
-    brief = max(1, round(_SHORTEST_S * fps))
-    margin = 2 * brief
-    padded = np.pad(touches, margin, mode="wrap" if cyclic else "edge")
-    return binary_opening(binary_closing(padded, np.ones(brief)), np.ones(brief))[margin:-margin]
-
-
-def find_strikes(stands: np.ndarray, cyclic: bool = False) -> np.ndarray:
-    """Find the samples at which a foot begins to stand; the first may be one when the signal repeats."""
-    before = np.roll(stands, 1)
-    if not cyclic:
-        before[0] = True
-    return np.flatnonzero(stands & ~before)
 
 
 def find_cycles(touches: np.ndarray, fps: float, duration_s: float) -> tuple[list[GaitCycle], int]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from msemu.analysis.gait.cycles import LOADED_BW, find_cycles, find_stances, find_strikes
-from msemu.analysis.gait.muscle_timing import TextbookTiming
+from msemu.analysis.gait.cycles import LOADED_BW, find_cycles
 from msemu.analysis.rollout import Policy, measure_episodes
+from msemu.control.gait_phase import find_stances, find_strikes
+from msemu.control.textbook_timing import TextbookTiming
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body

@@ -1,72 +1,13 @@
-"""When muscles of the leg are active in the gait cycle, according to a textbook, and how far a body agrees."""
+"""How far the timing of a body's muscles agrees with a textbook's."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from msemu.analysis.gait.cycles import PERCENT
-from msemu.config import cfg_file, load
-from msemu.errors import MsemuError
-from msemu.models import Body
+from msemu.control.textbook_timing import TextbookTiming
 
 _LEAST_SCALE = 1e-9
 """Product of the norms of two courses below which one of them does not change."""
-
-
-@dataclass(frozen=True)
-class Channel:
-    """One muscle as an electrode sees it.
-
-    Attributes:
-        muscles: Names of its heads in the body, without the side.
-        bursts: Beginning and end of each of its bursts [% of the gait cycle].
-    """
-
-    muscles: tuple[str, ...]
-    bursts: tuple[tuple[float, float], ...]
-
-    @property
-    def is_on(self) -> np.ndarray:
-        """Whether the muscle is active at each of `PERCENT`, shape [101]."""
-        return np.any([(begin <= PERCENT) & (end >= PERCENT) for begin, end in self.bursts], axis=0)
-
-
-@dataclass(frozen=True)
-class TextbookTiming:
-    """Timing of many muscles.
-
-    Attributes:
-        source: Where it was published.
-        channels: The muscles by their names.
-    """
-
-    source: str
-    channels: dict[str, Channel]
-
-    @classmethod
-    def named(cls, name: str = "perry_1992") -> "TextbookTiming":
-        """Read a table that comes with msemu."""
-        return load(cls, cfg_file("emg", name))
-
-    def weights(self, body: Body, side: str) -> np.ndarray:
-        """Weights with which the muscles of a body give the channels of the leg ``r`` or ``l``, shape [M, K].
-
-        Raises:
-            MsemuError: The muscles of the body have other names.
-        """
-        names = {f"{muscle}_{side}" for channel in self.channels.values() for muscle in channel.muscles}
-        missing = sorted(names - set(body.muscle_names))
-        if missing:
-            more = f" and {len(missing) - 3} others" if len(missing) > 3 else ""
-            raise MsemuError(
-                f"body '{body.name}' has no muscle {', '.join(missing[:3])}{more}; the textbook's timing is known for"
-                " bodies whose leg muscles are named as in myolegs"
-            )
-        weights = np.zeros((body.num_muscles, len(self.channels)))
-        for column, channel in enumerate(self.channels.values()):
-            rows = [body.muscle_names.index(f"{muscle}_{side}") for muscle in channel.muscles]
-            weights[rows, column] = 1.0 / len(rows)
-        return weights
 
 
 @dataclass(frozen=True)

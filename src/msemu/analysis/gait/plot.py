@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from msemu.analysis.gait.cycles import PERCENT
 from msemu.analysis.gait.gait import GaitActivity
-from msemu.analysis.gait.muscle_timing import Agreement, Channel, TextbookTiming
+from msemu.analysis.gait.muscle_timing import Agreement
+from msemu.control.gait_phase import PERCENT
+from msemu.control.textbook_timing import Channel, TextbookTiming
 from msemu.files import save_figure
 
 _STYLES: dict[str, dict[str, Any]] = {

@@ -7,9 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from msemu.analysis.gait.cycles import LOADED_BW, PERCENT, find_stances, find_strikes, over_cycles
+from msemu.analysis.gait.cycles import LOADED_BW, over_cycles
 from msemu.analysis.mechanics.joint_reaction import JointReaction
 from msemu.analysis.mechanics.movement import MechanicalMovement
+from msemu.control.gait_phase import PERCENT, find_stances, find_strikes
 from msemu.files import save_figure
 
 SIDES = {"r": ("right", "#d55e00"), "l": ("left", "#0072b2")}

@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from msemu.analysis.gait.cycles import LOADED_BW, PERCENT, find_stances, find_strikes, over_cycles
+from msemu.analysis.gait.cycles import LOADED_BW, over_cycles
 from msemu.analysis.static_optimization.report import region_forces
+from msemu.control.gait_phase import PERCENT, find_stances, find_strikes
 from msemu.control.static_optimization import StaticOptimization
 from msemu.files import save_figure
 

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from msemu.analysis.gait.gait import GaitActivity, measure_gait
-from msemu.analysis.gait.muscle_timing import Agreement, OverallAgreement, TextbookTiming
+from msemu.analysis.gait.muscle_timing import Agreement, OverallAgreement
 from msemu.analysis.gait.plot import plot_gait
 from msemu.cli.analyze.options import GaitCfg
 from msemu.console import progress, write_json
+from msemu.control.textbook_timing import TextbookTiming
 from msemu.errors import MsemuError
 from msemu.motion.library.task_clips import find_clip
 from msemu.rl.assemble import open_policy
@@ -29,7 +30,9 @@ def analyze_gait(args: GaitCfg) -> None:
     plot = args.plot or run.plots / "muscle_timing.png"
     plot.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = run.checkpoint(args.checkpoint)
-    env, runner = open_policy(run, checkpoint, args.episodes, pick_device(args.device), args.seed)
+    env, runner = open_policy(
+        run, checkpoint, args.episodes, pick_device(args.device), args.seed, preference=args.preference
+    )
     if args.clip is None and len(env.reference.clips) > 1:
         raise MsemuError(f"choose a clip of the run with --clip: {', '.join(env.reference.names)}")
     index, clip = find_clip(env.reference.clips, args.clip)

@@ -30,6 +30,7 @@ class TrackingController:
     Attributes:
         decoder: What turns accelerations into excitations.
         dofs: The independent degrees of freedom D, the root's six first, then J joints.
+        preferred: Gives the activations, shape [E, M], from which effort counts at frames, shape [E]; None for none.
         wanted: Acceleration that the last call asked of them [m/s^2, rad/s^2], shape [E, D].
         regions: Contact regions R that may push against the floor, the feet first.
     """
@@ -72,6 +73,7 @@ class TrackingController:
         self._load = [sim.contact_regions.index(foot) for foot in FEET]
         self._per_weight = 1.0 / body.weight
         self._joints = self.dofs.index[ROOT_DOFS:]
+        self.preferred: Callable[[torch.Tensor], torch.Tensor] | None = None
         self.wanted = torch.zeros(sim.num_envs, len(self.dofs), dtype=torch.float64)
 
     def decode(
@@ -103,7 +105,8 @@ class TrackingController:
 
     def _habit_at(self, frame: torch.Tensor) -> torch.Tensor | None:
         """Return the activations that suit what comes, shape [E, M]."""
-        return self._habit(frame + self._preview) if self._habit and self._preview else None
+        habit = self._habit(frame + self._preview) if self._habit and self._preview else None
+        return habit if self.preferred is None else self.preferred(frame) + (0.0 if habit is None else habit)
 
     def _wanted_acceleration(
         self, target: Target, root: RootDeviation, offset: torch.Tensor, mass: MassMatrix
@@ -123,6 +126,10 @@ class TrackingController:
         linear, angular, joint = target.acceleration.split((3, 3, len(joints)), 1)
         of_reference = torch.cat((linear, rotation.rotate(root.quaternion, angular), joint), 1)
         return of_reference + within_reach(back, self.decoder.scale, mass, cfg.reach)
+
+    def feet_on_floor(self) -> torch.Tensor:
+        """Return whether each of `FEET` is on the floor in the rows of the reference, bool, shape [T, 2]."""
+        return self._along.touching[:, [self._along.regions.index(foot) for foot in FEET]]
 
     def reset(self, mask: torch.Tensor) -> None:
         """Forget the last solution of some bodies, shape [E], bool."""

@@ -11,12 +11,15 @@ from msemu.control.muscle_capacity import MuscleCapacity
 from msemu.control.solver.row_threads import RowThreads
 from msemu.control.solver.sparse import SparseLeastSquares
 from msemu.control.torque_balance import TorqueBalance
+from msemu.control.tracking.preference import Preferences
 from msemu.models.body import Body
 from msemu.muscle.parameters import MuscleParameters
 from msemu.schema import DecoderCfg, MuscleCfg
 
 _WEAK_TONE = 0.05
 """Activation, and force along each edge [body weights], from which a body without a solution starts."""
+_ROOM = 0.01
+"""Share of its range that is left to an activation beyond its capacity, which cannot but fall."""
 _MARGIN = 0.02
 """Distance of a start from its bounds, see `SparseLeastSquares.solve`; of 0.005 to 0.2 the best after 8 iterations."""
 
@@ -54,6 +57,7 @@ class MuscleDecoder:
 
     Attributes:
         settings: Weights and iterations.
+        preferences: What the muscles of each body prefer; None for the least sum of squares.
         scale: Scale of each degree of freedom in the balance [N m or N], see `TorqueBalance`, shape [D].
         solution: Activations and edge forces of the last call, from which the next one starts, shape [E, N].
     """
@@ -77,6 +81,7 @@ class MuscleDecoder:
         muscle = muscle or MuscleCfg()
         parameters = parameters or MuscleParameters.of(body.model)
         self.settings = settings or DecoderCfg()
+        self.preferences: Preferences | None = None
         self._capacity = MuscleCapacity(parameters, muscle.level)
         self._inverse = ActivationInverse(parameters, substeps, timestep_s, muscle.activation_dynamics)
         self._balance = TorqueBalance(body, reader.dofs, self.settings.contact)
@@ -103,15 +108,14 @@ class MuscleDecoder:
         Effort is the distance from the activations ``habit``, shape [E, M], by default from none.
         """
         active, passive = self._capacity.forces(state.muscle_length, state.muscle_velocity)
-        usual = torch.zeros_like(self.solution)
-        if habit is not None:
-            usual[:, : self._num_muscles] = habit
-            passive = passive + active * habit
+        usual, effort, capacity = self._wishes(habit, active * state.muscle_velocity)
+        passive = passive + active * usual[:, : self._num_muscles]
         values = self._balance.entries(state, active, self._places)
         target = self._balance.target(state, passive)
         touching = self._balance.touching(state).repeat_interleave(NUM_EDGES, 1)
         covariance = self._balance.covariance(state, self.settings)
-        inputs = activation.float().contiguous(), values, covariance, target, touching, usual, self.solution
+        present = activation.float().contiguous(), capacity, values
+        inputs = *present, covariance, target, touching, effort, usual, self.solution
 
         def work(index: int) -> tuple[torch.Tensor, ...]:
             rows = self._threads.ranges[index]
@@ -121,25 +125,43 @@ class MuscleDecoder:
         self.solution, *found = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
         return Decoded(*found)
 
+    def _wishes(
+        self, habit: torch.Tensor | None, full_power: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return where each unknown costs no effort, the weight of it, [E, N], and the greatest activations, [E, M]."""
+        usual, effort = torch.zeros_like(self.solution), self._effort.repeat(len(self.solution), 1)
+        muscles = slice(self._num_muscles)
+        if habit is not None:
+            usual[:, muscles] = habit
+        if self.preferences is None:
+            return usual, effort, torch.ones_like(full_power, dtype=torch.float32)
+        center, weight = self.preferences.squares(self.solution[:, muscles] - usual[:, muscles], full_power)
+        usual[:, muscles] += center
+        effort[:, muscles] *= weight
+        return usual, effort, self.preferences.capacity.float()
+
     def _solve(
         self,
         solver: SparseLeastSquares,
         activation: torch.Tensor,
+        capacity: torch.Tensor,
         values: torch.Tensor,
         covariance: torch.Tensor,
         target: torch.Tensor,
         touching: torch.Tensor,
+        effort: torch.Tensor,
         usual: torch.Tensor,
         start: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
         """Return the solution of some bodies and the tensors of `Decoded`; the effort is that beyond ``usual``."""
         settings = self.settings
         lower, upper = self._inverse.reachable(activation)
+        upper = torch.minimum(upper, torch.maximum(capacity, lower + _ROOM * (upper - lower)))
         found = solver.solve(
             values=values,
             covariance=covariance,
             target=target,
-            quadratic=self._effort.expand_as(start),
+            quadratic=effort,
             lower=torch.nn.functional.pad(lower.double(), (0, touching.shape[1])) - usual,
             upper=torch.cat((upper.double(), touching * settings.contact.max_force_bw), 1) - usual,
             is_open=torch.nn.functional.pad(touching, (self._num_muscles, 0), value=True),
