@@ -8,6 +8,7 @@ import numpy as np
 from rich.table import Table
 
 from msemu.analysis.rollout import TrackingErrors
+from msemu.analysis.turning import turned_deg
 
 
 @dataclass
@@ -24,6 +25,8 @@ class Evaluation:
         survival: Share of episodes that reach their end [-].
         survival_from_start: Share of its length that the episode from the reference's first frame lasts [-].
         survival_time_s: Mean time before a failure, or the whole episode [s].
+        turned_deg: How far the pelvis has turned about the axis of the clip's whole turn, in the mean [deg].
+        reference_turned_deg: How far it should have in the same episodes, failed ones to their end [deg].
         episodes: Number of episodes.
         episode_length_s: Length of an episode [s].
         muscle_power_w: Mean positive mechanical power of all muscles together [W].
@@ -40,6 +43,8 @@ class Evaluation:
     survival: float
     survival_from_start: float
     survival_time_s: float
+    turned_deg: float
+    reference_turned_deg: float
     episodes: int
     episode_length_s: float
     muscle_power_w: float
@@ -52,6 +57,7 @@ class Evaluation:
     def of(cls, errors: TrackingErrors, joint_names: list[str], control_frequency_hz: float) -> "Evaluation":
         """Summarize the errors of many episodes."""
         steps, episodes = errors.root_rotation_deg.shape
+        turned, wanted = turned_deg(errors.root_quaternion, errors.reference_quaternion)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # every episode may have failed in its first step
             by_joint = np.nanmean(errors.joint_angle_deg, axis=(0, 1))
@@ -67,6 +73,8 @@ class Evaluation:
             survival=float((errors.failed_at == steps).mean()),
             survival_from_start=float(errors.failed_at[0] / steps),
             survival_time_s=float(errors.failed_at.mean() / control_frequency_hz),
+            turned_deg=float(turned.mean()),
+            reference_turned_deg=float(wanted.mean()),
             episodes=episodes,
             episode_length_s=steps / control_frequency_hz,
             muscle_power_w=use["power_w"],

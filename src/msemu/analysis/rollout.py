@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from tensordict import TensorDict
 
+from msemu.analysis.start import SPREAD, Starts
 from msemu.envs import tracking_error
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.motion.clip import MotionClip
-from msemu.motion.reference import CLIP_SPACING
 from msemu.motion.rollout import Rollout
 
 Policy = Callable[[TensorDict], torch.Tensor]
@@ -44,6 +44,8 @@ class TrackingErrors:
         body_position_cm: Mean distance of the landmarks, relative to the pelvis [cm], shape [T, E].
         root_translation_cm: Distance of the pelvis [cm], shape [T, E].
         failed_at: Control step of each episode's failure; T when it survived, shape [E].
+        root_quaternion: Orientation of the pelvis (w, x, y, z), shape [T, E, 4].
+        reference_quaternion: That of the clip, which has all frames, shape [T, E, 4].
         muscles: What the muscles do meanwhile.
     """
 
@@ -52,6 +54,8 @@ class TrackingErrors:
     body_position_cm: np.ndarray
     root_translation_cm: np.ndarray
     failed_at: np.ndarray
+    root_quaternion: np.ndarray
+    reference_quaternion: np.ndarray
     muscles: MuscleUse
 
 
@@ -72,34 +76,35 @@ def measure_episodes(
     steps: int,
     on_step: Callable[[int, int], None] = lambda done, total: None,
     clip: int = 0,
+    starts: Starts = SPREAD,
 ) -> TrackingErrors:
-    """Run one episode in each environment, started at evenly spaced frames of one clip of the reference.
+    """Run one episode in each environment, started at evenly spaced frames of one clip of the reference, or as told.
 
     The episode length of the environment's configuration must not be below ``steps`` control steps; the policy is
     deterministic. ``on_step`` is called after every step with the number of steps done and in all.
     """
-    followed = env.reference.clips[clip]
-    starts = followed.num_frames if followed.cyclic else max(1, followed.num_frames - steps)
-    frame = clip * CLIP_SPACING + torch.arange(env.num_envs, device=env.device) * starts // env.num_envs
+    frame = starts.frames(env, clip, steps)
     alive = torch.ones(env.num_envs, dtype=torch.bool, device=env.device)
     failed_at = torch.full((env.num_envs,), steps, device=env.device)
     rows: list[list[torch.Tensor]] = []
     with torch.inference_mode():
-        observations = env.restart(frame)
+        observations = env.restart(frame, starts.qpos(env, frame))
         for step in range(steps):
             observations, _, dones, extras = env.step(policy(observations))
             failed = dones.bool() & ~extras["time_outs"]
             failed_at = torch.where(alive & failed, step, failed_at)
             alive = alive & ~failed
-            rows.append(_measured(env, alive))
+            rows.append([*_measured(env, alive), env.reference.kinematics(frame + step + 1).root_quaternion])
             alive = alive & ~dones.bool()
             on_step(step + 1, steps)
             if not alive.any():
                 break
     rows += [[torch.full_like(values, torch.nan) for values in rows[0]]] * (steps - len(rows))
     series = [torch.stack(values).cpu().numpy() for values in zip(*rows, strict=True)]
-    angle, rotation, position, translation, *use = series
-    return TrackingErrors(angle, rotation, position, translation, failed_at.cpu().numpy(), MuscleUse(*use))
+    angle, rotation, position, translation, power, activation, strain, root, reference = series
+    use = MuscleUse(power, activation, strain)
+    failed = failed_at.cpu().numpy()
+    return TrackingErrors(angle, rotation, position, translation, failed, root, reference, use)
 
 
 def record(
@@ -171,7 +176,7 @@ def _watching(env: MotionTrackingEnv, look: Callable[[], None]) -> Iterator[None
 
 
 def _measured(env: MotionTrackingEnv, alive: torch.Tensor) -> list[torch.Tensor]:
-    """Errors and use of the muscles in the order of their fields; not a number where an episode has ended."""
+    """Errors, use of the muscles and orientation of the pelvis; not a number where an episode has ended."""
     state, reference, muscles = env.transition.state, env.transition.reference, env.sim.read_muscles()
     is_elastic = muscles.tendon_strain != 0.0
     values = (
@@ -182,5 +187,6 @@ def _measured(env: MotionTrackingEnv, alive: torch.Tensor) -> list[torch.Tensor]
         muscles.power.clamp(min=0.0).sum(1),
         muscles.activation.mean(1),
         muscles.tendon_strain.clamp(min=0.0).sum(1) / is_elastic.sum(1).clamp(min=1),
+        state.root_quaternion,
     )
     return [torch.where(alive.unsqueeze(1) if value.dim() > 1 else alive, value, torch.nan) for value in values]

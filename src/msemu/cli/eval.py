@@ -9,6 +9,7 @@ from rich.table import Table
 from msemu.analysis.evaluation import Evaluation, tabulate
 from msemu.analysis.evaluation_plots import plot_evaluation
 from msemu.analysis.rollout import TrackingErrors, measure_episodes, record, steps_with
+from msemu.analysis.start import Starts
 from msemu.cli.options import EvalCfg
 from msemu.console import make_folders, progress, write_json
 from msemu.motion.library.task_clips import file_stem, find_clip
@@ -22,6 +23,7 @@ _CLIP_FIGURES = (
     *("survival", "episode_length_s", "muscle_power_w"),
 )
 """Figures of a run with several clips."""
+_HALF_TURN_DEG = 180.0
 
 
 def evaluate(args: EvalCfg) -> None:
@@ -49,6 +51,7 @@ def evaluate(args: EvalCfg) -> None:
                 length,
                 lambda step, _: advance(done + step, sum(lengths.values())),  # noqa: B023  (called in this round only)
                 clip=index,
+                starts=Starts(args.from_start, args.start_noise_deg, args.seed),
             )
             measured[index] = Evaluation.of(errors, joints, frequency), errors
     if args.rollout:
@@ -88,6 +91,7 @@ def _table(evaluation: Evaluation, title: str) -> Table:
         ("root translation error", evaluation.root_translation_error_cm, "cm"),
         (f"survival of {evaluation.episode_length_s:g} s", 100.0 * evaluation.survival, "%"),
         ("time before a failure (mean)", evaluation.survival_time_s, "s"),
+        *_turning(evaluation),
     )
     muscles = (
         ("muscle power (positive, all muscles)", evaluation.muscle_power_w, "W"),
@@ -103,3 +107,13 @@ def _table(evaluation: Evaluation, title: str) -> Table:
     for name, value in worst:
         table.add_row(f"worst joints: {name}", f"{value:.2f}", "deg")
     return table
+
+
+def _turning(evaluation: Evaluation) -> tuple[tuple[str, float, str], ...]:
+    """Rows of a clip that turns by a half at least."""
+    if evaluation.reference_turned_deg < _HALF_TURN_DEG:
+        return ()
+    return (
+        ("turned in the sense of the clip", evaluation.turned_deg, "deg"),
+        ("the clip itself", evaluation.reference_turned_deg, "deg"),
+    )

@@ -93,6 +93,10 @@ class EvalCfg(PolicyCfg):
     """Number of episodes, with each clip."""
     seconds: Seconds | None = None
     """Length of an episode [s]; the task's own by default, at most the clip's when it does not repeat."""
+    from_start: bool = False
+    """Start all episodes at the clip's first frame, not evenly spread over it."""
+    start_noise_deg: Annotated[float, Range(0, 45)] = 0.0
+    """Disturb each independent joint of a start by up to so much [deg], uniformly; --seed draws it."""
     timestep_s: TimeStep | None = None
     """Physics time step [s]; that of the run by default. Judge a policy that learned at a longer one at 0.002."""
     json: JsonFile = None
