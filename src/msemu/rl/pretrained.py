@@ -67,8 +67,10 @@ def find_run(name: str, runs_dir: Path, pretrained: bool) -> RunFolder:
     return run
 
 
-def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:
+def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER, cpu_hours: float | None = None) -> Path:
     """Copy what is needed to use a policy, without optimizer, clips and the paths of this machine, and return where to.
+
+    Its provenance says what processor time it took, where that is known [h].
 
     Raises:
         MsemuError: A clip is a file of the user's, which msemu cannot obtain elsewhere.
@@ -93,5 +95,7 @@ def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER) -> Path:
         program, *arguments = entry["command"]
         words = [Path(program).name, *(Path(word).name if os.path.isabs(word) else word for word in arguments)]
         entry["command"] = " ".join(words)
+    if cpu_hours is not None:
+        provenance["cpu_hours"] = round(cpu_hours, 2)
     write_text(own / "provenance.yaml", yaml.safe_dump(provenance, sort_keys=False))
     return own

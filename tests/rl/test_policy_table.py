@@ -1,0 +1,48 @@
+"""The table of the policies that come with msemu."""
+
+from pathlib import Path
+
+import pytest
+from policy_table import BEGIN, END, about, between_marks, tabulate
+
+from msemu.errors import MsemuError
+
+FIGURES = {
+    "survival": 0.836,
+    "survival_time_s": 9.04,
+    "joint_angle_error_deg": 2.84,
+    "body_position_error_cm": None,
+    "root_rotation_error_deg": 1.2,
+    "root_translation_error_cm": 3.4,
+    "muscle_power_w": 263.7,
+    "turned_deg": 331.2,
+    "reference_turned_deg": 359.0,
+}
+
+
+def test_a_row_says_what_was_measured_and_what_it_took() -> None:
+    made = {"samples": 1183744, "cpu_hours": 0.5, "strength_set": "own", "commit": "502246a"}
+    row = tabulate([("Msemu-Backflip-MyoFullBody-v0", FIGURES, made)]).splitlines()[2]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[:8] == ["`Msemu-Backflip-MyoFullBody-v0`", "84%", "9.0 s", "2.8 deg", "", "1.2 deg", "3.4 cm", "264 W"]
+    assert cells[8:] == ["331 of 359 deg", "own", "1,183,744", "0.5", "502246a"]
+
+
+def test_rows_are_as_wide_as_the_heading() -> None:
+    lines = tabulate([]).splitlines()
+    assert len({line.count("|") for line in lines}) == 1 and len(lines) > 3
+
+
+def test_what_it_took_stands_in_the_policy_that_ships() -> None:
+    made = about("Msemu-Walk-MyoLegs-v0")
+    assert made["samples"] == pytest.approx(1.2e6, rel=0.05)  # docs/results.md
+    assert len(made["commit"]) == 7
+
+
+def test_only_what_is_between_the_marks_changes(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    assert between_marks(page, "new") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
+    page.write_text(f"before\n{END}\n{BEGIN}\n")
+    with pytest.raises(MsemuError, match="has no line"):
+        between_marks(page, "new")

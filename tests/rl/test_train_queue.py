@@ -1,0 +1,133 @@
+"""The queue of policies, with commands that only write what the real ones would."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from train_queue import Stopped, Work, do, read_queue, table, work_through
+
+from msemu.errors import MsemuError
+from msemu.files import write_text
+from msemu.rl.checkpoint import write
+
+TASK = "Msemu-Walk-MyoLegs-v0"
+JOB = {
+    "task": TASK,
+    "track": {"minutes": 1},
+    "train": {"iterations": 5, "agent": "ppo_prior"},
+    "distill": {"iterations": 2},
+    "eval": {"episodes": 4},
+}
+
+
+class Commands:
+    """Stand for ``msemu-*``: each call is noted; a training stops after so many iterations if told to."""
+
+    def __init__(self, stop_after: int | None = None, failing: str = ""):
+        self.calls: list[tuple[str, dict[str, str], str]] = []
+        self.stop_after, self.failing = stop_after, failing
+
+    def __call__(self, word: str, arguments: list[str]) -> None:
+        options = {key: value for key, _, value in (each[2:].partition("=") for each in arguments[1:])}
+        self.calls.append((word, options, arguments[0]))
+        if word == self.failing:
+            raise subprocess.CalledProcessError(1, [f"msemu-{word}"])
+        if word in ("track", "eval"):
+            write_text(Path(options["json"]), '{"survival": 0.75, "joint_angle_error_deg": 2.5, "turned_deg": null}')
+            return
+        run = Path(options["resume"]) if "resume" in options else Path(options["runs-dir"], TASK, "a_run")
+        write_text(run / "config.yaml", f"task: {TASK}\n")
+        known = [int(path.stem.split("_")[1]) for path in run.glob("model_*.pt")]
+        first, count = max(known, default=-1) + 1, int(options["iterations"])
+        if self.stop_after is not None:
+            count = min(count, self.stop_after)
+        write(run / f"model_{first + count - 1}.pt", {"iter": first, "actor_state_dict": {"weight": torch.ones(1)}})
+        if self.stop_after is not None:
+            raise Stopped
+
+    def words(self) -> list[str]:
+        return [word for word, _, _ in self.calls]
+
+
+def queue(tmp_path: Path, **jobs: Any) -> list[Work]:
+    path = tmp_path / "queue.yaml"
+    path.write_text(yaml.safe_dump(jobs, sort_keys=False))
+    return list(read_queue(path, tmp_path / "out", []))
+
+
+def test_each_step_follows_the_one_before_and_none_is_done_twice(tmp_path: Path) -> None:
+    works, commands = queue(tmp_path, legs=JOB), Commands()
+    work_through(works, tmp_path / "out", None, commands)
+    assert commands.words() == ["track", "train", "distill", "eval"]
+    trained, distilled = commands.calls[1][1], commands.calls[2]
+    assert trained["from-track"] == commands.calls[0][1]["out"]
+    assert trained["agent"] == "ppo_prior" and trained["iterations"] == "5" and "minutes" not in trained
+    assert distilled[2] == str(works[0].require_run("train").path)
+    assert commands.calls[3][2] == str(works[0].require_run("distill").path), "the native policy is measured"
+    work_through(works, tmp_path / "out", None, commands)
+    assert len(commands.calls) == 4
+    assert "| legs | " + TASK + " | 5 of 5, 2 of 2 |" in (tmp_path / "out" / "queue.md").read_text()
+    assert "| 75 |" in table(works)
+
+
+def test_a_stopped_training_goes_on_with_what_is_left(tmp_path: Path) -> None:
+    works = queue(tmp_path, legs={**JOB, "track": None, "distill": None})
+    work_through(works, tmp_path / "out", None, Commands(stop_after=3))
+    assert works[0].done("train") == 3 and not works[0].figures()
+    later = Commands()
+    work_through(works, tmp_path / "out", 30.0, later)
+    assert later.words() == ["train", "eval"]
+    options = later.calls[0][1]
+    assert options["iterations"] == "2" and options["resume"] == str(works[0].require_run("train").path)
+    assert "agent" not in options, "a run keeps its values"
+    assert 29.0 < float(options["minutes"]) <= 30.0
+
+
+def test_a_job_that_fails_does_not_hold_up_the_next(tmp_path: Path) -> None:
+    works = queue(tmp_path, hard=JOB, easy={**JOB, "track": None})
+    with pytest.raises(MsemuError, match=r"^jobs have failed: hard \(msemu-track ended with 1\)"):
+        work_through(works, tmp_path / "out", None, Commands(failing="track"))
+    assert works[1].figures() and not works[0].figures()
+
+
+def test_a_training_that_ends_early_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+    """The time of a call may be over before the iterations are, and the command ends well."""
+    works = queue(tmp_path, legs={**JOB, "track": None})
+
+    def shortened(word: str, arguments: list[str]) -> None:
+        Commands()(word, [each.replace("iterations=5", "iterations=4") for each in arguments])
+
+    with pytest.raises(Stopped):
+        do(works[0], lambda: 1.0, shortened, lambda: None)
+
+
+def test_each_seed_is_a_job(tmp_path: Path) -> None:
+    works = queue(tmp_path, legs={**JOB, "seeds": [3, 8], "track": None})
+    commands = Commands()
+    work_through(works, tmp_path / "out", None, commands)
+    assert [work.name for work in works] == ["legs_seed3", "legs_seed8"]
+    assert [options["seed"] for word, options, _ in commands.calls if word == "train"] == ["3", "8"]
+
+
+@pytest.mark.parametrize(
+    ("job", "message"),
+    [
+        ({"task": "Msemu-Wlak-MyoLegs-v0", "train": {"iterations": 1}}, "Msemu-Walk-MyoLegs-v0"),
+        ({"task": TASK, "train": {}}, "legs: train wants iterations"),
+        ({"task": TASK, "train": {"iterations": 1}, "distill": {"iterations": -2}}, "legs: distill wants iterations"),
+        ({"task": TASK, "trian": {"iterations": 1}}, "trian"),
+    ],
+)
+def test_a_job_that_cannot_be_done_is_named(tmp_path: Path, job: dict[str, Any], message: str) -> None:
+    with pytest.raises(MsemuError, match=message) as error:
+        queue(tmp_path, legs=job)
+    assert "\n" not in str(error.value)
+
+
+def test_the_repertoire_that_comes_with_msemu_can_be_read(tmp_path: Path) -> None:
+    works = list(read_queue(Path(__file__).parents[2] / "tools" / "repertoire.yaml", tmp_path, []))
+    assert {"walk_700", "backflip_full"} <= {work.name for work in works}
+    assert works[0].job.train["env.action"] == "joint"
