@@ -76,3 +76,23 @@ def test_episodes_from_the_start_begin_in_the_first_frame(
     assert torch.unique(seen[0], dim=0).shape[0] == (3 if noise_deg else 1)
     measure_episodes(env, policy, 1, starts=Starts(True, noise_deg, seed=5))
     assert torch.equal(seen[0], seen[1]), "the seed draws the disturbances"
+
+
+def test_what_the_clip_turns_by_is_known_when_every_body_fails_early(
+    tracking_cfg: TaskCfg, legs: Body, march: MotionClip
+) -> None:
+    turning = march.qpos.copy()
+    angle = np.linspace(0.0, 90.0, march.num_frames)
+    turning[:, 3:7] = spinning(
+        np.array([0.0, 0.0, 1.0]), angle, Rotation.from_quat(march.qpos[0, 3:7], scalar_first=True)
+    )
+    clip = replace(march, qpos=turning, cyclic=False)
+    tracking_cfg.env.terminations["body_position_deviation"].limit = 1e-4
+    sim = replace(tracking_cfg.sim, engine="mujoco", device="cpu", num_threads=1)
+    env = MotionTrackingEnv(replace(tracking_cfg, num_envs=2, sim=sim), legs, clip)
+    steps = clip.num_frames - 2
+    errors = measure_episodes(env, lambda _: torch.zeros(2, env.num_actions), steps, starts=Starts(from_first=True))
+    done, wanted = turned_deg(errors.root_quaternion, errors.reference_quaternion)
+    assert errors.failed_at.max() < steps
+    np.testing.assert_allclose(wanted, angle[-2] - angle[1], atol=1e-3)
+    assert abs(done).max() < 10.0

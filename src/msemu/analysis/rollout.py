@@ -94,17 +94,18 @@ def measure_episodes(
             failed = dones.bool() & ~extras["time_outs"]
             failed_at = torch.where(alive & failed, step, failed_at)
             alive = alive & ~failed
-            rows.append([*_measured(env, alive), env.reference.kinematics(frame + step + 1).root_quaternion])
+            rows.append(_measured(env, alive))
             alive = alive & ~dones.bool()
             on_step(step + 1, steps)
             if not alive.any():
                 break
     rows += [[torch.full_like(values, torch.nan) for values in rows[0]]] * (steps - len(rows))
     series = [torch.stack(values).cpu().numpy() for values in zip(*rows, strict=True)]
-    angle, rotation, position, translation, power, activation, strain, root, reference = series
+    angle, rotation, position, translation, power, activation, strain, root = series
     use = MuscleUse(power, activation, strain)
-    failed = failed_at.cpu().numpy()
-    return TrackingErrors(angle, rotation, position, translation, failed, root, reference, use)
+    times = torch.arange(1, steps + 1, device=env.device).unsqueeze(1)
+    reference = env.reference.kinematics(frame + times).root_quaternion.cpu().numpy()
+    return TrackingErrors(angle, rotation, position, translation, failed_at.cpu().numpy(), root, reference, use)
 
 
 def record(
