@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 
 from msemu.components import resolve
@@ -58,12 +59,18 @@ class Scene:
         return found
 
     def reference_activation(self, frame: torch.Tensor) -> torch.Tensor:
-        """Return the activation of the static optimization along the reference at frames [E], shape [E, M]."""
+        """Return the activation along the reference at frames [E], shape [E, M].
+
+        It is that of the simulation where all clips are simulated, of the static optimization elsewhere.
+        """
         return self._activation[self.reference.row(frame)]
 
     @cached_property
     def _activation(self) -> torch.Tensor:
-        return torch.as_tensor(self.muscles.activation, device=self.sim.device)
+        simulated = [clip.simulated.activation for clip in self.reference.clips if clip.simulated]
+        whole = len(simulated) == len(self.reference.clips)
+        activation = np.concatenate(simulated) if whole else self.muscles.activation
+        return torch.as_tensor(activation, device=self.sim.device)
 
 
 class Memory:

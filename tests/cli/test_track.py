@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import assert_one_clear_line, run
 
@@ -58,3 +59,38 @@ def test_a_body_that_is_too_weak_is_told_so_and_what_is_found_is_kept(clip: str)
     assert "not reached to its end at strength 0.1 (own): bodies fail after frame" in out
     assert re.search(r"; \w+ is asked for (over )?\d+(\.\d)? times what its muscles give there in frame \d+", out)
     assert 2 < Rollout.load(Path("track/march_myolegs.npz")).num_frames < 46
+
+
+def test_what_was_found_is_learned_from(clip: str) -> None:
+    assert run("track", clip, *SMALL, "--out", "a.npz").returncode == 0
+    small = ("--num-envs", "2", "--iterations", "1", "--agent.num-steps-per-env", "4", "--sim.num-threads", "1")
+    few = ("--agent.algorithm.num-mini-batches", "1", "--agent.algorithm.num-learning-epochs", "1")
+    code, out, err = run("train", "Msemu-Track-MyoLegs-v0", "--from-track", "a.npz", *small, *few)
+    assert code == 0, out + err
+    (folder,) = Path("runs/Msemu-Track-MyoLegs-v0").iterdir()
+    run_clip = MotionClip.load(folder / "motion.npz")
+    assert run_clip.simulated and np.array_equal(run_clip.qpos, Rollout.load(Path("a.npz")).qpos)
+    assert "feedforward: true" in (folder / "config.yaml").read_text()
+    code, out, err = run("eval", folder, "--episodes", "1", "--json", "a.json", "--plots", "plots")
+    assert code == 0 and "to the recording" in out, out + err
+    figures = json.loads(Path("a.json").read_text())
+    assert figures["recorded_joint_angle_error_deg"] > 0 and figures["survival_time_s"] > 0
+
+
+def test_what_was_found_elsewhere_is_not_learned_from(clip: str) -> None:
+    assert run("track", clip, *SMALL, "--out", "a.npz", "--strength", "1.5").returncode == 0
+    track = "Msemu-Track-MyoLegs-v0"
+    for arguments, words in (
+        (("Msemu-Track-MyoFullBody-v0", "a.npz"), ("found on the body 'myolegs'", "'myofullbody'")),
+        (("Msemu-Walk-MyoLegs-v0", "a.clip.npz"), ("follows the clip 'march'", "'walk'")),
+        ((track, "a.npz"), ("strength 1.5", "--strength-set")),
+        ((track, clip), ("nobody simulated", "msemu-track")),
+        ((track, "b.npz"), ("there is no file b.npz",)),
+        ((track, "a.npz", "--motion", clip), ("leave --motion out",)),
+        ((track, "a.npz", "--resume", "latest"), ("leave --from-track out",)),
+    ):
+        task, file, *more = arguments
+        assert_one_clear_line(run("train", task, "--from-track", file, *more), *words)
+    Path("a.clip.npz").unlink()
+    assert_one_clear_line(run("train", track, "--from-track", "a.npz"), "put a.clip.npz back")
+    assert not Path("runs").exists()

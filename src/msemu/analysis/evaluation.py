@@ -85,6 +85,18 @@ class Evaluation:
         )
 
 
+RECORDED = ("joint_angle_error_deg", "root_rotation_error_deg", "body_position_error_cm", "root_translation_error_cm")
+"""Figures that are given against the recording of a simulated clip, too."""
+
+
+def recorded_figures(errors: TrackingErrors, joint_names: list[str], control_frequency_hz: float) -> dict[str, float]:
+    """Return the errors against what simulated clips follow, by name; none where no clip is simulated."""
+    if errors.recorded is None:
+        return {}
+    found = Evaluation.of(errors.recorded, joint_names, control_frequency_hz)
+    return {f"recorded_{name}": getattr(found, name) for name in RECORDED}
+
+
 COLUMNS = {
     "joint_angle_error_deg": ("joint angles [deg]", 1.0),
     "root_rotation_error_deg": ("root [deg]", 1.0),

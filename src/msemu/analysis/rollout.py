@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from tensordict import TensorDict
 
 from msemu.analysis.start import SPREAD, Starts
+from msemu.analysis.recorded import recorded_reference
 from msemu.envs import tracking_error
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.motion.clip import MotionClip
+from msemu.motion.kinematics import Kinematics
+from msemu.motion.reference import ReferenceMotion
 from msemu.motion.rollout import Rollout
 
 Policy = Callable[[TensorDict], torch.Tensor]
@@ -47,6 +50,7 @@ class TrackingErrors:
         root_quaternion: Orientation of the pelvis (w, x, y, z), shape [T, E, 4].
         reference_quaternion: That of the clip, which has all frames, shape [T, E, 4].
         muscles: What the muscles do meanwhile.
+        recorded: Errors against the recordings that simulated clips follow; None where there are none.
     """
 
     joint_angle_deg: np.ndarray
@@ -57,6 +61,7 @@ class TrackingErrors:
     root_quaternion: np.ndarray
     reference_quaternion: np.ndarray
     muscles: MuscleUse
+    recorded: "TrackingErrors | None" = None
 
 
 def steps_with(clip: MotionClip, steps: int) -> int:
@@ -86,26 +91,40 @@ def measure_episodes(
     frame = starts.frames(env, clip, steps)
     alive = torch.ones(env.num_envs, dtype=torch.bool, device=env.device)
     failed_at = torch.full((env.num_envs,), steps, device=env.device)
-    rows: list[list[torch.Tensor]] = []
+    recorded = recorded_reference(env.body, env.reference.clips, env.device)
+    references = [env.reference, *([recorded] if recorded else [])]
+    rows: list[list[list[torch.Tensor]]] = [[] for _ in references]
     with torch.inference_mode():
         observations = env.restart(frame, starts.qpos(env, frame))
         for step in range(steps):
+            before = env.frame.clone()
             observations, _, dones, extras = env.step(policy(observations))
             failed = dones.bool() & ~extras["time_outs"]
             failed_at = torch.where(alive & failed, step, failed_at)
             alive = alive & ~failed
-            rows.append(_measured(env, alive))
+            for reference, measured in zip(references, rows, strict=True):
+                measured.append(_measured(env, alive, reference.kinematics(before + 1)))
             alive = alive & ~dones.bool()
             on_step(step + 1, steps)
             if not alive.any():
                 break
+    own, *others = (
+        _errors(measured, failed_at, reference, frame, steps) for measured, reference in zip(rows, references, strict=True)
+    )
+    return replace(own, recorded=others[0] if others else None)
+
+
+def _errors(
+    rows: list[list[torch.Tensor]], failed_at: torch.Tensor, reference: ReferenceMotion, frame: torch.Tensor, steps: int
+) -> TrackingErrors:
+    """Return what was measured in every step from some frames on as arrays over time, filled up to so many steps."""
     rows += [[torch.full_like(values, torch.nan) for values in rows[0]]] * (steps - len(rows))
     series = [torch.stack(values).cpu().numpy() for values in zip(*rows, strict=True)]
     angle, rotation, position, translation, power, activation, strain, root = series
     use = MuscleUse(power, activation, strain)
-    times = torch.arange(1, steps + 1, device=env.device).unsqueeze(1)
-    reference = env.reference.kinematics(frame + times).root_quaternion.cpu().numpy()
-    return TrackingErrors(angle, rotation, position, translation, failed_at.cpu().numpy(), root, reference, use)
+    times = torch.arange(1, steps + 1, device=frame.device).unsqueeze(1)
+    followed = reference.kinematics(frame + times).root_quaternion.cpu().numpy()
+    return TrackingErrors(angle, rotation, position, translation, failed_at.cpu().numpy(), root, followed, use)
 
 
 def record(
@@ -176,9 +195,9 @@ def _watching(env: MotionTrackingEnv, look: Callable[[], None]) -> Iterator[None
         env.before_reset = previous
 
 
-def _measured(env: MotionTrackingEnv, alive: torch.Tensor) -> list[torch.Tensor]:
+def _measured(env: MotionTrackingEnv, alive: torch.Tensor, reference: Kinematics) -> list[torch.Tensor]:
     """Errors, use of the muscles and orientation of the pelvis; not a number where an episode has ended."""
-    state, reference, muscles = env.transition.state, env.transition.reference, env.sim.read_muscles()
+    state, muscles = env.transition.state, env.sim.read_muscles()
     is_elastic = muscles.tendon_strain != 0.0
     values = (
         tracking_error.joint_angle_error_deg(state, reference),

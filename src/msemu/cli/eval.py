@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from msemu.analysis.evaluation import Evaluation, tabulate
+from msemu.analysis.evaluation import RECORDED, Evaluation, recorded_figures, tabulate
 from msemu.analysis.evaluation_plots import plot_evaluation
 from msemu.analysis.rollout import TrackingErrors, measure_episodes, record, steps_with
 from msemu.analysis.start import Starts
@@ -62,13 +62,18 @@ def evaluate(args: EvalCfg) -> None:
     console = Console()
     console.print(f"checkpoint: {checkpoint}\nstrength set: {env.body.strength_set}", soft_wrap=True)
     single = next(iter(evaluations.values())) if len(evaluations) == 1 else None
+    recorded = recorded_figures(next(iter(measured.values()))[1], joints, frequency) if single else {}
     console.print(
-        _table(single, run.task)
+        _table(single, run.task, recorded)
         if single
         else tabulate(evaluations, _CLIP_FIGURES, "clip", run.task, "mean of the clips")
     )
     if args.json:
-        figures = asdict(single) if single else {"clips": {name: asdict(each) for name, each in evaluations.items()}}
+        figures = (
+            asdict(single) | recorded
+            if single
+            else {"clips": {name: asdict(each) for name, each in evaluations.items()}}
+        )
         about = {
             "task": run.task,
             "checkpoint": str(checkpoint),
@@ -82,7 +87,7 @@ def evaluate(args: EvalCfg) -> None:
             console.print(f"plot: {path}", soft_wrap=True)
 
 
-def _table(evaluation: Evaluation, title: str) -> Table:
+def _table(evaluation: Evaluation, title: str, recorded: dict[str, float]) -> Table:
     table = Table("measure", "value", "unit", title=title)
     rows = (
         ("joint angle error (mean over joints)", evaluation.joint_angle_error_deg, "deg"),
@@ -99,7 +104,14 @@ def _table(evaluation: Evaluation, title: str) -> Table:
         ("activation (mean over muscles)", 100.0 * evaluation.activation, "%"),
         ("tendon strain (mean over elastic tendons)", 100.0 * evaluation.tendon_strain, "%"),
     )
-    for section in (rows, muscles):
+    names = ("joint angle error", "root rotation error", "body position error", "root translation error")
+    units = ("deg", "deg", "cm", "cm")
+    recording = [
+        (f"{name}, to the recording", recorded[f"recorded_{figure}"], unit)
+        for name, figure, unit in zip(names, RECORDED, units, strict=True)
+        if recorded
+    ]
+    for section in filter(None, (rows, recording, muscles)):
         for label, value, unit in section:
             table.add_row(label, f"{value:.2f}", unit)
         table.add_section()

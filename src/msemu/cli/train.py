@@ -27,7 +27,7 @@ for example:
 several GPUs: torchrun --nproc-per-node N -m msemu.cli.train TASK [options]"""
 
 FIRST = (
-    *("motion", "num_envs", "device", "seed", "iterations", "minutes", "resume", "checkpoint"),
+    *("motion", "num_envs", "device", "seed", "iterations", "minutes", "from_track", "resume", "checkpoint"),
     *("run_name", "runs_dir", "keep"),
     *("sim.device", "sim.engine", "env.episode_length_s"),
 )
@@ -64,6 +64,10 @@ def parse(task: str, arguments: list[str]) -> TrainCfg:
     check_once(arguments)
     agent, arguments = take_option(arguments, "agent", named_values("agent"))
     resumed, arguments = take_option(arguments, "resume", "a run folder, or latest")
+    if _is_given(arguments, "from-track"):
+        _require_alone(arguments, resumed)
+        agent = agent or "ppo_prior"
+        arguments = arguments if _is_given(arguments, "env.action") else [*arguments, "--env.action", "joint"]
     if resumed is None:
         body, _ = take_option(arguments, "body", "a body's name or recipe")
         spec = get_task(task, body or "")
@@ -87,6 +91,18 @@ def parse(task: str, arguments: list[str]) -> TrainCfg:
     if cfg.motion != own.motion:
         raise MsemuError("a run keeps the clips that it was started with; leave --motion out to resume it")
     return cfg
+
+
+def _is_given(arguments: list[str], option: str) -> bool:
+    return f"--{option}" in (word.partition("=")[0].replace("_", "-") for word in arguments)
+
+
+def _require_alone(arguments: list[str], resumed: str | None) -> None:
+    """Refuse other sources of clips beside --from-track."""
+    if resumed is not None:
+        raise MsemuError("a run keeps what it was started with; leave --from-track out to resume it")
+    if _is_given(arguments, "motion"):
+        raise MsemuError("--from-track brings the clip; leave --motion out")
 
 
 def _over(default: TrainCfg, arguments: list[str], task: str) -> TrainCfg:

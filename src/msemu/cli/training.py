@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from msemu.cli.checks import try_writing
+from msemu.cli.from_track import with_track
 from msemu.console import with_progress
 from msemu.errors import MsemuError
 from msemu.models.engine_log import log_to
@@ -30,6 +31,7 @@ _LINE_INTERVAL_S = 10.0
 
 def train(task: str, cfg: TrainCfg, clips: Sequence[MotionClip] | None = None) -> Path:
     """Train, on the clips of the configuration unless some are given, and return the run folder."""
+    cfg = with_track(cfg)
     if not cfg.resume:
         _require_room(Path(cfg.runs_dir) / task)
     if cfg.checkpoint and not cfg.resume:

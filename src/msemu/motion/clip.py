@@ -15,6 +15,7 @@ from msemu.files import MAX_FRAMES, MIN_FRAMES, RATE_HZ, array_names, printable,
 FORMAT_VERSION = 1
 _ARRAYS = ("qpos", "qvel", "cycle_displacement")
 _CENTERS = "joint_centers"
+_SIMULATED = ("activation", "wanted_acceleration", "recorded_qpos")
 _EARLIER_NAMES = {"licence": "license", "joint_centre_names": "joint_center_names", "joint_centres": _CENTERS}
 """Keys that clips of earlier releases have, and today's."""
 
@@ -22,6 +23,7 @@ _MOST_TEXT = 2**20
 """Longest header, and longest text in it, that is read [characters]."""
 
 _BOUNDS = {"qpos": 1e4, "qvel": 1e3, "cycle_displacement": 1e4, _CENTERS: 1e4}
+_BOUNDS |= {"activation": 1.0, "wanted_acceleration": 1e6, "recorded_qpos": 1e4}
 """Largest magnitudes of arrays: positions within 10 km, speeds below 1 km/s and 1000 rad/s."""
 
 _MOST_ANGLE = 100.0
@@ -33,6 +35,30 @@ _UNIT_TOLERANCE = 1e-3
 _SPEED_TOLERANCE, _SPEED_SHARE = 2.5, 0.35
 """How far a velocity may be from the central difference of the poses [m/s or rad/s], and as a share of the largest
 such difference of its coordinate [-]. Couplings follow their drivers, not the difference: 2.3 rad/s in a spin kick."""
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What a movement that muscles made holds beside its states, in each of its T frames.
+
+    Attributes:
+        muscle_names: The M muscles.
+        strength: Factor of their forces [-].
+        strength_set: Name of the body's set of strength.
+        followed: Name of the clip that was followed.
+        activation: Activation [-], shape [T, M].
+        wanted_acceleration: Acceleration that the controller asked for in MuJoCo's convention [m/s^2, rad/s^2], zero
+            for joints that follow others, shape [T, 6 + J].
+        recorded_qpos: Pose of the clip that was followed, shape [T, 7 + J].
+    """
+
+    muscle_names: tuple[str, ...]
+    strength: float
+    strength_set: str
+    followed: str
+    activation: np.ndarray
+    wanted_acceleration: np.ndarray
+    recorded_qpos: np.ndarray
 
 
 @dataclass
@@ -55,6 +81,7 @@ class MotionClip:
         quality: Figures of the retargeting report.
         joint_center_names: Joint centers that followed the recorded movement; empty for joint angles that were read.
         joint_centers: Where that movement has them, in the body's proportions [m], shape [T, C, 3], or None.
+        simulated: What a movement that muscles made holds beside, or None.
     """
 
     body: str
@@ -71,6 +98,7 @@ class MotionClip:
     quality: dict[str, float] = field(default_factory=dict)
     joint_center_names: tuple[str, ...] = ()
     joint_centers: np.ndarray | None = None
+    simulated: Simulated | None = None
 
     def __post_init__(self) -> None:
         """Let no text of a file reach a terminal with what moves its cursor."""
@@ -98,11 +126,13 @@ class MotionClip:
         Raises:
             MsemuError: ``path`` cannot be written.
         """
-        arrays = _ARRAYS if self.joint_centers is None else (*_ARRAYS, _CENTERS)
-        header = {key: value for key, value in asdict(self).items() if key not in (*_ARRAYS, _CENTERS)}
-        header["format_version"] = FORMAT_VERSION
-        header["units"] = "m, rad, s"
-        write_arrays(path, {"header": json.dumps(header)} | {key: getattr(self, key) for key in arrays}, remedy)
+        header = asdict(self)
+        arrays = {key: header.pop(key) for key in (*_ARRAYS, _CENTERS)}
+        if header["simulated"]:
+            arrays |= {key: header["simulated"].pop(key) for key in _SIMULATED}
+        header |= {"format_version": FORMAT_VERSION, "units": "m, rad, s"}
+        given = {key: array for key, array in arrays.items() if array is not None}
+        write_arrays(path, {"header": json.dumps(header)} | given, remedy)
 
     @classmethod
     def load(cls, path: Path) -> "MotionClip":
@@ -116,10 +146,16 @@ class MotionClip:
                 f"no clip at {path}; `msemu-motion prepare` makes one of the catalogue's, `import` one of your own"
             )
         try:
-            centers = [key for key in array_names(path) if _EARLIER_NAMES.get(key, key) == _CENTERS]
-            found = _with_todays_names(read_arrays(path, ("header", *_ARRAYS, *centers)))
+            optional = (_CENTERS, *_SIMULATED)
+            further = [key for key in sorted(array_names(path)) if _EARLIER_NAMES.get(key, key) in optional]
+            found = _with_todays_names(read_arrays(path, ("header", *_ARRAYS, *further)))
             header = _parse_header(str(found.pop("header")))
-            arrays = {key: array.astype(np.float64, casting="same_kind") for key, array in found.items()}
+            arrays: dict[str, Any] = {
+                key: array.astype(np.float64, casting="same_kind") for key, array in found.items()
+            }
+            simulated = {key: arrays.pop(key) for key in _SIMULATED if key in arrays}
+            if simulated:
+                arrays["simulated"] = dict(header.pop("simulated", None) or {}) | simulated
         except (MsemuError, ValueError, TypeError, RecursionError) as error:
             remedy = "make one with: msemu-motion import FILE --body BODY --out clip.npz"
             raise MsemuError(f"{path} is not an msemu clip ({printable(str(error), 200)}); {remedy}") from error
@@ -150,16 +186,29 @@ class MotionClip:
         shape = np.asarray(self.joint_centers).shape
         if (self.joint_centers is not None or centers) and shape != (frames, centers, 3):
             raise ValueError(f"joint centers of shape {shape} for {centers} names")
-        for key in _ARRAYS if self.joint_centers is None else (*_ARRAYS, _CENTERS):
-            _refuse(~np.isfinite(getattr(self, key)), f"values of {key} are not finite")
-            _refuse(np.abs(getattr(self, key)) > _BOUNDS[key], f"values of {key} are beyond {_BOUNDS[key]:g}")
+        names = _ARRAYS if self.joint_centers is None else (*_ARRAYS, _CENTERS)
+        for key, array in ({name: getattr(self, name) for name in names} | self._simulated_arrays()).items():
+            _refuse(~np.isfinite(array), f"values of {key} are not finite")
+            _refuse(np.abs(array) > _BOUNDS[key], f"values of {key} are beyond {_BOUNDS[key]:g}")
         _refuse(np.abs(self.qpos[:, 7:]) > _MOST_ANGLE, f"joint coordinates are beyond {_MOST_ANGLE:g} rad or m")
         lengths = np.linalg.norm(self.qpos[:, 3:7], axis=1)
         _refuse(np.abs(lengths - 1.0) > _UNIT_TOLERANCE, "root quaternions (qpos columns 3 to 6) are not of length 1")
         speed = _central_differences(self.qpos, self.fps)
-        tolerance = _SPEED_TOLERANCE + _SPEED_SHARE * np.abs(speed).max(axis=0, initial=0.0)
+        share = _SPEED_SHARE if self.simulated is None else 1.0  # a body that lands changes its speed between frames
+        tolerance = _SPEED_TOLERANCE + share * np.abs(speed).max(axis=0, initial=0.0)
         wrong = np.abs(self.qvel[1:-1] - speed) > tolerance
         _refuse(wrong, f"velocities are not those of the poses at {self.fps:g} frames per second", first_frame=1)
+
+    def _simulated_arrays(self) -> dict[str, np.ndarray]:
+        """Return what a simulated clip holds beside; its shapes must be those of the clip."""
+        if self.simulated is None:
+            return {}
+        shapes = {"activation": (self.num_frames, len(self.simulated.muscle_names))}
+        shapes |= {"wanted_acceleration": self.qvel.shape, "recorded_qpos": self.qpos.shape}
+        for key, shape in shapes.items():
+            if getattr(self.simulated, key).shape != shape:
+                raise ValueError(f"{key} of shape {getattr(self.simulated, key).shape}, not {shape}")
+        return {key: getattr(self.simulated, key) for key in shapes}
 
     def check_matches(self, body_name: str, joint_names: tuple[str, ...]) -> None:
         """Refuse the clip for a body with other joints.

@@ -82,6 +82,9 @@ class ControllerCfg:
     muscles prepare for what comes; 0 counts it from no activation."""
     smoothing_s: Fraction = 0.04
     """Standard deviation of the Gaussian over the reference before it is differentiated twice [s]."""
+    feedforward: bool = False
+    """Follow clips that msemu-track found as they were simulated, with the accelerations that were wanted there: no
+    smoothing, no lookahead."""
     lookahead: Annotated[int, Range(0, 1000)] = 1
     """Control steps between the present frame of the reference and the one whose acceleration is wanted."""
     ahead: Annotated[float, Range(0, 100)] = 1.5

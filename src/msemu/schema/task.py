@@ -1,6 +1,7 @@
 """Values of tasks and trainings."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 from msemu.errors import MsemuError, require_name
@@ -166,6 +167,10 @@ class TrainCfg(TaskCfg):
     """Learning iterations of this call; 1000 when neither this nor minutes is given."""
     minutes: Positive | None = None
     """Time of this call [min]; the iteration under way is finished."""
+    from_track: Path | None = None
+    """What msemu-track found for this body and clip (.npz): reference, start states and activations, and the
+    accelerations that its controller wanted as feed-forward of the action space joint, which is taken where none is
+    named; other action spaces get states and activations alone."""
     resume: str | None = None
     """Run folder to continue, or latest."""
     checkpoint: str | None = None

@@ -10,9 +10,10 @@ import torch
 
 from msemu.analysis.evaluation import Evaluation
 from msemu.analysis.rollout import measure_episodes, record
+from msemu.control.independent_dofs import IndependentDofs
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
-from msemu.motion.clip import MotionClip
+from msemu.motion.clip import MotionClip, Simulated
 from msemu.motion.rollout import Rollout
 from msemu.tracking.tree import Path
 
@@ -28,12 +29,14 @@ class Result:
         rollout: The simulation, from the first frame of the clip.
         evaluation: Its errors up to its end; survival is that of the whole clip.
         completed: Share of the clip before a failure [-].
+        dofs: Index of each independent degree of freedom among all, shape [D].
     """
 
     path: Path
     rollout: Rollout
     evaluation: Evaluation
     completed: float
+    dofs: np.ndarray
 
     def save(self, file: File, clip: MotionClip, about: dict[str, Any]) -> None:
         """Write the rollout, with the guidance and the wanted accelerations, and the movement as a clip beside it."""
@@ -55,6 +58,23 @@ class Result:
             quality={},
             joint_center_names=(),
             joint_centers=None,
+            simulated=self._simulated(original, about),
+        )
+
+    def _simulated(self, original: MotionClip, about: dict[str, Any]) -> Simulated:
+        """Return what the clip holds beside its states; what was wanted in the last step is so in the last frame."""
+        rollout = self.rollout
+        wanted = np.zeros_like(rollout.qvel, dtype=np.float64)
+        wanted[:-1, self.dofs] = self.path.wanted.numpy()
+        wanted[-1] = wanted[-2]
+        return Simulated(
+            muscle_names=rollout.muscle_names,
+            strength=about["strength"],
+            strength_set=about["strength_set"],
+            followed=original.name,
+            activation=rollout.activation.astype(np.float64),
+            wanted_acceleration=wanted,
+            recorded_qpos=rollout.reference_qpos.astype(np.float64),
         )
 
 
@@ -82,7 +102,7 @@ def replay(env: MotionTrackingEnv, path: Path, total: int, title: str) -> Result
         survival_time_s=length / frequency,
         episode_length_s=total / frequency,
     )
-    return Result(path, rollout, evaluation, share)
+    return Result(path, rollout, evaluation, share, IndependentDofs(env.body).index.numpy())
 
 
 def figures(result: Result, about: dict[str, Any]) -> dict[str, Any]:

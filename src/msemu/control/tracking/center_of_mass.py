@@ -21,8 +21,10 @@ class CenterOfMass:
         self._dynamics, self._along, self._spring = dynamics, along, spring
         self._greatest = reach * dynamics.gravity.norm().item() or torch.inf
 
-    def lead(self, state: DynamicsState, place: torch.Tensor, row: torch.Tensor, later: torch.Tensor) -> DynamicsState:
-        """Return a state with the forces that give the center of mass its acceleration, the joints what they have.
+    def missing_acceleration(
+        self, state: DynamicsState, place: torch.Tensor, row: torch.Tensor, later: torch.Tensor
+    ) -> torch.Tensor:
+        """Return what the acceleration that is wanted of the root lacks for the center of mass [m/s^2], shape [E, 3].
 
         Args:
             state: The equation of motion with wanted accelerations of root and joints.
@@ -34,6 +36,9 @@ class CenterOfMass:
         error = place + along.center[row] - dynamics.read_center_of_mass()
         drift = along.center_velocity[row] - state.mass_matrix.center_velocity(dynamics.read_velocity())
         back = pull(self._spring, error, drift).clamp(-self._greatest, self._greatest)
-        more = along.center_acceleration[later] + back - dynamics.center_acceleration(state)
-        force = (state.mass[:, :, :3] @ more.unsqueeze(-1)).squeeze(-1)
+        return along.center_acceleration[later] + back - dynamics.center_acceleration(state)
+
+    def moved(self, state: DynamicsState, acceleration: torch.Tensor) -> DynamicsState:
+        """Return a state with the forces that give the root so much more acceleration, shape [E, 3]."""
+        force = (state.mass[:, :, :3] @ acceleration.unsqueeze(-1)).squeeze(-1)
         return replace(state, required_force=state.required_force + force)

@@ -55,7 +55,8 @@ class TrackingController:
             MsemuError: The body has no such contact regions, or a clip is shorter than the preview.
         """
         self._sim, self._reference, self._cfg = sim, reference, cfg
-        self._smoothed = SmoothedReference(body, reference, cfg.smoothing_s)
+        self._smoothed = SmoothedReference(body, reference, cfg.smoothing_s, cfg.feedforward)
+        self._lookahead = 0 if cfg.feedforward else cfg.lookahead
         self._along = along = ReferenceDynamics.along(body, self._smoothed.movements)
         self.regions = tuple(dict.fromkeys((*FEET, *(cfg.contact_regions or along.touched()))))
         self._dynamics = EngineDynamics(body.lean if sim.is_lean else body, sim, self.regions)
@@ -90,7 +91,7 @@ class TrackingController:
         axes [m], shape [E, 2].
         """
         sim, row = self._sim, self._reference.row(frame)
-        target = self._smoothed.target(frame, self._cfg.lookahead)
+        target = self._smoothed.target(frame, self._lookahead)
         root = RootDeviation.between(sim.qpos, sim.qvel, target.qpos, target.qvel)
         contacts, mass = self._dynamics.read_contacts(), self._dynamics.read_mass()
         load = sim.contact_force[:, self._load, 2] * self._per_weight
@@ -100,7 +101,10 @@ class TrackingController:
         self.wanted[:, :ROOT_DOFS] += push
         state = self._dynamics.read_present(self.wanted, self._ahead_s, contacts, mass)
         if self._center:
-            state = self._center.lead(state, target.qpos[:, :3], row, self._reference.row(frame + self._cfg.lookahead))
+            later = self._reference.row(frame + self._lookahead)
+            more = self._center.missing_acceleration(state, target.qpos[:, :3], row, later)
+            self.wanted[:, :3] += more
+            state = self._center.moved(state, more)
         return self.decoder.decode(state, sim.act, self._habit_at(frame))
 
     def _habit_at(self, frame: torch.Tensor) -> torch.Tensor | None:

@@ -7,7 +7,9 @@ import torch
 
 from msemu.control.independent_dofs import IndependentDofs
 from msemu.control.inverse_dynamics import Movement, differentiate
+from msemu.errors import MsemuError
 from msemu.models.body import Body
+from msemu.motion.clip import MotionClip
 from msemu.motion.reference import ReferenceMotion
 
 
@@ -33,10 +35,18 @@ class SmoothedReference:
         movements: The smoothed clips.
     """
 
-    def __init__(self, body: Body, reference: ReferenceMotion, smoothing_s: float):
-        """Smooth the clips by a Gaussian of this standard deviation [s], and differentiate them."""
+    def __init__(self, body: Body, reference: ReferenceMotion, smoothing_s: float, feedforward: bool = False):
+        """Smooth the clips by a Gaussian of this standard deviation [s], and differentiate them.
+
+        With ``feedforward`` they are as they were simulated, with the accelerations that were wanted there.
+
+        Raises:
+            MsemuError: ``feedforward`` is asked for, and a clip was not simulated.
+        """
         self._reference = reference
-        self.movements: list[Movement] = [differentiate(body, clip, smoothing_s) for clip in reference.clips]
+        self.movements: list[Movement] = [
+            _as_simulated(clip) if feedforward else differentiate(body, clip, smoothing_s) for clip in reference.clips
+        ]
 
         def table(values: list[np.ndarray]) -> torch.Tensor:
             return torch.from_numpy(np.concatenate(values))
@@ -55,3 +65,12 @@ class SmoothedReference:
         place = self._reference.state(frame)[0][:, :3] + self._shift[row]
         later = self._reference.row(frame + lookahead)
         return Target(torch.cat((place, self._qpos[row, 3:]), 1), self._qvel[row], self._acceleration[later])
+
+
+def _as_simulated(clip: MotionClip) -> Movement:
+    if clip.simulated is None:
+        raise MsemuError(
+            f"the clip '{clip.name}' comes without wanted accelerations, which controller.feedforward takes; find them"
+            " with msemu-track, or leave it out"
+        )
+    return Movement(clip.qpos, clip.qvel, clip.simulated.wanted_acceleration)

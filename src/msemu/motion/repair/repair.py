@@ -180,7 +180,7 @@ def repair(
         slowed = len(window) - (last - first + 1)
         repaired.append(RepairedFlight(before, after, change_cm, slowed / clip.fps))
         shift += slowed
-    result = replace(clip, qpos=_rolled_back(path, clip, start))
+    result = replace(clip, qpos=_rolled_back(path, clip, start), simulated=None)
     stances: list[RepairedStance] = []
     if kind == "contact" and len(path) >= FEWEST_FRAMES:
         on_flight(len(flights), total)
