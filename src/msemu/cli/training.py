@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from msemu.cli.checks import try_writing
-from msemu.cli.from_track import with_track
 from msemu.console import with_progress
 from msemu.errors import MsemuError
 from msemu.models.engine_log import log_to
@@ -23,6 +22,7 @@ from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
 from msemu.schema import TrainCfg
 from msemu.sim import pick_device
+from msemu.tracking.learning import with_track
 
 DEFAULT_ITERATIONS = 1000
 UNBOUNDED_ITERATIONS = 10**9
