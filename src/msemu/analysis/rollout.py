@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from tensordict import TensorDict
 
-from msemu.analysis.start import SPREAD, Starts
 from msemu.analysis.recorded import recorded_reference
+from msemu.analysis.start import SPREAD, Starts
 from msemu.envs import tracking_error
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
@@ -109,7 +109,8 @@ def measure_episodes(
             if not alive.any():
                 break
     own, *others = (
-        _errors(measured, failed_at, reference, frame, steps) for measured, reference in zip(rows, references, strict=True)
+        _errors(measured, failed_at, reference, frame, steps)
+        for measured, reference in zip(rows, references, strict=True)
     )
     return replace(own, recorded=others[0] if others else None)
 
