@@ -5,6 +5,9 @@ import torch
 from msemu.envs.action.space import ActionSpace, Scene
 from msemu.schema import ExcitationCfg
 
+_BESIDE_THE_BOUNDS = 1e-3
+"""How near to 0 and 1 an excitation has a finite action."""
+
 
 class ExcitationSpace(ActionSpace):
     """One action a muscle, through a sigmoid."""
@@ -18,6 +21,10 @@ class ExcitationSpace(ActionSpace):
 
     def excitation(self, actions: torch.Tensor, frame: torch.Tensor, steps: int) -> torch.Tensor:  # noqa: D102
         return torch.sigmoid(self._cfg.slope * (actions - self._cfg.center))
+
+    def action_of(self, excitation: torch.Tensor) -> torch.Tensor:
+        """Return the actions of excitations, shape [E, M] both; those beside the bounds are taken to a thousandth."""
+        return self._cfg.center + torch.logit(excitation, eps=_BESIDE_THE_BOUNDS) / self._cfg.slope
 
     def initial_activation(self, frame: torch.Tensor) -> torch.Tensor | None:
         """Activation of the static optimization along the reference [E, M], or the environment's tone."""

@@ -55,7 +55,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         MsemuError: The file is missing, is not YAML, or is not a mapping.
     """
-    return reduce(lambda values, layer: _merge(values, layer[1]), reversed(layers(path)), {})
+    return reduce(lambda values, layer: merge(values, layer[1]), reversed(layers(path)), {})
 
 
 def layers(path: Path) -> list[tuple[Path, dict[str, Any]]]:
@@ -136,6 +136,15 @@ def check(config: "DataclassInstance", where: str) -> None:
         MsemuError: A value has the wrong type or is out of its range; the message names it below ``where``.
     """
     _convert(type(config), config, where)
+
+
+def merge(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Return nested mappings of which ``values`` override those of ``base``."""
+    merged = dict(base)
+    for key, value in values.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -250,14 +259,6 @@ def _of_kind(schema: Any, values: dict[str, Any], where: str, default: Any) -> A
     if not (isinstance(found, type) and dataclasses.is_dataclass(found) and issubclass(found, schema)):
         raise MsemuError(f"{where}: the class {kind} needs a dataclass Cfg that derives from {schema.__name__}")
     return found
-
-
-def _merge(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in values.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
-    return merged
 
 
 def _plain(value: Any) -> Any:

@@ -44,8 +44,7 @@ class DistillCfg:
     """Teach a policy that excites the muscles itself what another one does, whatever action space that acts in.
 
     The student learns on the states that it meets itself (DAgger); what comes out is a run like any other, on both
-    engines. To go on with it: msemu-train TASK --resume RUN. To go on in muscle space: msemu-train TASK --checkpoint
-    RUN/model_471.pt --env.action excitation --env.action.start reference --agent ppo_native.
+    engines. To go on with it: msemu-train TASK --resume RUN. To go on in muscle space: msemu-train TASK --init RUN.
     """
 
     run: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]

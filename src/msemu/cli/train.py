@@ -1,6 +1,7 @@
 """``msemu-train``: train a policy on a task."""
 
 import sys
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
@@ -23,11 +24,12 @@ for example:
   msemu-train Msemu-Walk-MyoLegs-v0 --minutes 10
   msemu-train Msemu-Track-MyoFullBody-v0 --motion clip.npz --agent add --iterations 1000
   msemu-train Msemu-Walk-MyoLegs-v0 --resume latest
+  msemu-train Msemu-Walk-MyoLegs-v0 --init RUN --agent add
 
 several GPUs: torchrun --nproc-per-node N -m msemu.cli.train TASK [options]"""
 
 FIRST = (
-    *("motion", "num_envs", "device", "seed", "iterations", "minutes", "from_track", "resume", "checkpoint"),
+    *("motion", "num_envs", "device", "seed", "iterations", "minutes", "from_track", "resume", "init", "checkpoint"),
     *("run_name", "runs_dir", "keep"),
     *("sim.device", "sim.engine", "env.episode_length_s"),
 )
@@ -64,8 +66,9 @@ def parse(task: str, arguments: list[str]) -> TrainCfg:
     check_once(arguments)
     agent, arguments = take_option(arguments, "agent", named_values("agent"))
     resumed, arguments = take_option(arguments, "resume", "a run folder, or latest")
+    initial, arguments = take_option(arguments, "init", "a run folder, or a task for its latest run")
     if _is_given(arguments, "from-track"):
-        _require_alone(arguments, resumed)
+        _require_alone(arguments, resumed, initial)
         agent = agent or "ppo_prior"
         arguments = arguments if _is_given(arguments, "env.action") else [*arguments, "--env.action", "joint"]
     if resumed is None:
@@ -73,7 +76,10 @@ def parse(task: str, arguments: list[str]) -> TrainCfg:
         spec = get_task(task, body or "")
         if agent is not None:
             spec = replace(spec, agent=Path(agent) if agent.endswith((".yaml", ".yml")) else agent)
-        return _over(TrainCfg(**vars(spec.load_config()), agent=spec.load_agent()), arguments, task)
+        cfg = TrainCfg(**vars(spec.load_config()), agent=spec.load_agent())
+        return _over(cfg, arguments, task) if initial is None else _begun(cfg, initial, arguments, task)
+    if initial is not None:
+        raise MsemuError("--init begins a new run and --resume goes on with one; leave one of both out")
     if agent is not None:
         raise MsemuError("a run keeps the agent that it was started with; leave --agent out to resume it")
     runs_dir, _ = take_option(arguments, "runs-dir", "a folder")
@@ -97,12 +103,27 @@ def _is_given(arguments: list[str], option: str) -> bool:
     return f"--{option}" in (word.partition("=")[0].replace("_", "-") for word in arguments)
 
 
-def _require_alone(arguments: list[str], resumed: str | None) -> None:
-    """Refuse other sources of clips beside --from-track."""
+def _require_alone(arguments: list[str], resumed: str | None, initial: str | None) -> None:
+    """Refuse other sources of clips and policies beside --from-track."""
     if resumed is not None:
         raise MsemuError("a run keeps what it was started with; leave --from-track out to resume it")
+    if initial is not None:
+        raise MsemuError("--from-track and --init each say what a run begins with; leave one of both out")
     if _is_given(arguments, "motion"):
         raise MsemuError("--from-track brings the clip; leave --motion out")
+
+
+def _begun(cfg: TrainCfg, initial: str, arguments: list[str], task: str) -> TrainCfg:
+    """Read options over the values of a new run that begins with the policy of another one."""
+    from msemu.rl.initial.values import begin_values, check_begin
+    from msemu.rl.pretrained import find_run  # it needs torch, which a page of help does not wait for
+
+    runs_dir, _ = take_option(arguments, "runs-dir", "a folder")
+    run = find_run(initial, Path(runs_dir or TrainCfg.runs_dir), pretrained=False)
+    own = run.load_config()
+    begun = _over(deepcopy(begin_values(cfg, own, run.task == task)), arguments, task)
+    check_begin(begun, own, str(run.path))
+    return replace(begun, init=str(run.path), checkpoint=str(run.checkpoint(begun.checkpoint or "best")))
 
 
 def _over(default: TrainCfg, arguments: list[str], task: str) -> TrainCfg:

@@ -39,6 +39,7 @@ def train(task: str, cfg: TrainCfg, clips: Sequence[MotionClip] | None = None) -
     team = join_team()
     team.claim_gpu(cfg.device, cfg.sim.device)
     device = pick_device(cfg.device)
+    clips = clips or _clips_of_init(cfg)
     find_clips = with_progress(load_clips) if clips is None else lambda cfg, body: [*clips]
     run, env = prepare(task, cfg, team, find_clips)
     iterations = cfg.iterations or (UNBOUNDED_ITERATIONS if cfg.minutes else DEFAULT_ITERATIONS)
@@ -72,6 +73,14 @@ def _require_room(folder: Path) -> None:
         raise MsemuError(f"cannot write the run folder {folder}: {reason}") from error
 
 
+def _clips_of_init(cfg: TrainCfg) -> list[MotionClip] | None:
+    """Return the clips of the run that a new one begins with, where it holds them and the motion is the same."""
+    run = RunFolder.open(Path(cfg.init)) if cfg.init else None
+    if run is None or not run.holds_clips or run.load_config().motion != cfg.motion:
+        return None
+    return run.load_clips()
+
+
 def _load(runner: Runner, run: RunFolder, cfg: TrainCfg, team: Team) -> None:
     """Go on with a run, or begin a new one with the networks of a checkpoint, as the configuration says."""
     if cfg.resume:
@@ -82,7 +91,10 @@ def _load(runner: Runner, run: RunFolder, cfg: TrainCfg, team: Team) -> None:
                 note_once(f"going on from {chosen.name}; later checkpoints are now in {aside[0].parent}")
             run.note_resumption(cfg)
     elif cfg.checkpoint:
-        runner.start_from(Path(cfg.checkpoint))
+        if cfg.init:
+            runner.begin_with(RunFolder.open(Path(cfg.init)), Path(cfg.checkpoint))
+        else:
+            runner.start_from(Path(cfg.checkpoint))
         if team.is_rank_zero:
             run.note_origin(Path(cfg.checkpoint))
 

@@ -14,6 +14,7 @@ from torch.linalg import solve_triangular
 
 from msemu.errors import MsemuError
 from msemu.models.muscle_groups import group_by_length
+from msemu.rl.heads import copy_layer, set_gaussian_noise
 from msemu.rl.ppo import PPO
 
 _LOG_TWO_PI = math.log(2.0 * math.pi)
@@ -41,6 +42,13 @@ class CorrelatedGaussian(GaussianDistribution, ABC):
         super().__init__(output_dim, **settings)
         self.log_shared_std = nn.Parameter(torch.full((num_shared,), math.log(init_shared_std)))
         self._rollout_factor: torch.Tensor
+
+    def take_over(self, last: nn.Linear, mean: tuple[torch.Tensor, torch.Tensor], std: torch.Tensor) -> None:
+        """Become a Gaussian policy with a ``mean`` (`copy_layer`); the shared noise makes half of the mean variance."""
+        copy_layer(last, mean)
+        set_gaussian_noise(self, std * math.sqrt(0.5))
+        spread = self.directions().square().sum(dim=1).mean()
+        self.log_shared_std.fill_(0.5 * torch.log(0.5 * std.square().mean() / spread))
 
     @abstractmethod
     def directions(self) -> torch.Tensor:

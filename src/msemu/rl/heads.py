@@ -4,6 +4,8 @@ from typing import Any
 
 import torch
 from rsl_rl.models import MLPModel
+from rsl_rl.modules import GaussianDistribution
+from torch import nn
 
 from msemu.errors import MsemuError
 
@@ -23,6 +25,21 @@ def expect_head(actor: MLPModel, stored: str | None, path: str) -> None:
         raise MsemuError(
             f"{path} holds a policy with the action head {stored}, not {head_name(actor)}; use one of the same agent"
         )
+
+
+def set_gaussian_noise(head: GaussianDistribution, std: torch.Tensor) -> None:
+    """Give each action of a Gaussian the noise ``std``, shape [A]."""
+    if head.std_type == "log":
+        head.log_std_param.copy_(std.log())
+    else:
+        head.std_param.copy_(std)
+
+
+def copy_layer(layer: nn.Linear, mean: tuple[torch.Tensor, torch.Tensor], scale: float = 1.0) -> None:
+    """Fill the first rows of a layer with weight [A, H] and bias [A] of another, times a scale."""
+    rows = slice(len(mean[1]))
+    layer.weight[rows] = scale * mean[0]
+    layer.bias[rows] = scale * mean[1]
 
 
 _LAST_LAYER_SCALE = 0.01

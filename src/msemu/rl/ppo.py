@@ -10,6 +10,7 @@ from rsl_rl.models import MLPModel
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 
+from msemu.rl.initial.anchor import Anchor
 from msemu.rl.progress import tell_of_no_update
 from msemu.sim import single_threaded
 
@@ -62,9 +63,11 @@ class PPO(BasePPO):
 
     Attributes:
         skipped_updates: Mini-batches left out so far.
+        anchor: What keeps the policy near the one that the run began with, if anything does.
     """
 
     optimizer: Any  # of the class that the configuration names
+    learning_rate: float
 
     def __init__(
         self,
@@ -73,6 +76,7 @@ class PPO(BasePPO):
         storage: RolloutStorage,
         desired_kl_per_action: float,
         critic_learning_rate: float,
+        anchor: dict[str, Any] | None = None,
         **settings: Any,
     ):
         """Build the algorithm.
@@ -83,6 +87,7 @@ class PPO(BasePPO):
             storage: Memory of one rollout.
             desired_kl_per_action: Divergence of an update that the adaptive schedule aims at, per action dimension.
             critic_learning_rate: Learning rate of the critic.
+            anchor: Arguments of `Anchor`, of a run that begins with the policy of another one.
             settings: Arguments of rsl-rl's PPO.
         """
         desired_kl = desired_kl_per_action * storage.actions_shape[0]
@@ -93,7 +98,9 @@ class PPO(BasePPO):
         self._critic_learning_rate = critic_learning_rate
         self._unknown_values = torch.zeros(storage.num_envs, 1, device=self.device)
         self.skipped_updates = 0
+        self.anchor = Anchor(self.actor, **anchor) if anchor else None
         self.optimizer.register_step_pre_hook(self._set_critic_learning_rate)
+        self.optimizer.register_step_pre_hook(self._hold_policy)
         self.optimizer.register_step_pre_hook(self._skip_if_not_finite)
 
     def act(self, obs: TensorDict) -> torch.Tensor:
@@ -130,7 +137,7 @@ class PPO(BasePPO):
     def update(self) -> dict[str, float]:
         """Train on the rollout; the losses hold how many mini-batches of it were left out."""
         before = self.skipped_updates
-        losses = super().update()
+        losses = self._update_near(self.anchor) if self.anchor else super().update()
         skipped = self.skipped_updates - before
         if skipped == self.num_learning_epochs * self.num_mini_batches and self.gpu_global_rank == 0:
             tell_of_no_update()
@@ -138,13 +145,30 @@ class PPO(BasePPO):
 
     def save(self) -> dict:
         """Everything that the next iteration depends on."""
-        return {**super().save(), "skipped_updates": self.skipped_updates}
+        anchor = {"anchor": self.anchor.state_dict()} if self.anchor else {}
+        return {**super().save(), "skipped_updates": self.skipped_updates, **anchor}
 
     def load(self, loaded_dict: dict, load_cfg: dict | None, strict: bool) -> bool:
         """Continue from `save`."""
         if load_cfg is None:
             self.skipped_updates = loaded_dict["skipped_updates"]
+            if self.anchor:
+                self.anchor.load_state_dict(loaded_dict["anchor"])
         return super().load(loaded_dict, load_cfg, strict)
+
+    def _update_near(self, anchor: Anchor) -> dict[str, float]:
+        """Train with an anchor; where it holds the policy, the learning rate that follows the policy stays as it is."""
+        rate = self.learning_rate
+        self.symmetry = anchor if anchor.mirror_loss_coeff > 0.0 else None  # rsl-rl's name of its additional loss
+        losses = super().update()
+        self.learning_rate = rate if anchor.holds else self.learning_rate
+        anchor.after_iteration()
+        return {"anchor" if name == "symmetry" else name: loss for name, loss in losses.items()}
+
+    def _hold_policy(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        if self.anchor and self.anchor.holds:
+            for parameter in self.actor.parameters():
+                parameter.grad = None  # an optimizer passes over it
 
     def _set_critic_learning_rate(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         optimizer.param_groups[1]["lr"] = self._critic_learning_rate  # rsl-rl has set the policy's

@@ -115,6 +115,11 @@ class RunFolder:
         """Where plots about the run go unless the user says otherwise."""
         return self.path / "eval"
 
+    @property
+    def holds_clips(self) -> bool:
+        """Whether the clips of the run lie in the folder."""
+        return (self.path / "motion.npz").is_file() or (self.path / "motions").is_dir()
+
     def load_clips(self) -> list[MotionClip]:
         """Read the clips that the run was trained on.
 
@@ -256,7 +261,7 @@ class RunFolder:
         # How long this call runs is no property of the run: one that resumes it has a budget of its own.
         muscle = replace(cfg.sim.muscle, parameter_file=parameter_file(cfg.sim.muscle, Path(cfg.body).stem))
         sim = replace(cfg.sim, muscle=muscle)
-        lasting = to_dict(replace(cfg, sim=sim, iterations=None, minutes=None, resume=None, checkpoint=None))
+        lasting = to_dict(replace(cfg, sim=sim, iterations=None, minutes=None, resume=None, init=None, checkpoint=None))
         records: Records = provenance.get("files", {})
         lasting = keep_files(lasting, self.path, records)
         self._write_yaml("provenance.yaml", provenance | ({"files": records} if records else {}))

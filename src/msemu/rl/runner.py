@@ -24,7 +24,9 @@ from msemu.errors import MsemuError
 from msemu.rl import checkpoint
 from msemu.rl.distributed import Team
 from msemu.rl.heads import expect_head, head_name
+from msemu.rl.initial.policy import take_over, take_over_critic
 from msemu.rl.progress import Iteration, ProgressLogger, StopTraining, disk_errors, note_once
+from msemu.rl.run_folder import RunFolder
 from msemu.schema import AgentCfg, TerminationTermCfg
 
 _DEVIATION = TerminationTermCfg(limit=0.3)
@@ -169,6 +171,22 @@ class Runner(OnPolicyRunner):
             MsemuError: The checkpoint is damaged, or belongs to another body or network.
         """
         self._load_networks(path, ("actor", "critic"), begins=True)
+
+    def begin_with(self, run: RunFolder, path: Path) -> None:
+        """Begin a new run with the policy at ``path``, a checkpoint of a run whose agent may be another one.
+
+        The critic begins as that of its last checkpoint where it is alike. `Anchor` keeps the policy from being lost.
+
+        Raises:
+            MsemuError: The checkpoint is damaged, or acts or observes otherwise.
+        """
+        found = checkpoint.read(path, self.device)
+        take_over(self.alg.get_policy(), found, str(path))
+        if run.checkpoints():
+            take_over_critic(self.alg.critic, checkpoint.read(run.checkpoint("last"), self.device))
+        self.env.control_steps = found.get("control_steps", 0)
+        if anchor := getattr(self.alg, "anchor", None):  # an algorithm of a plug-in may have none
+            anchor.begin()
 
     def _load_networks(self, path: Path, parts: tuple[str, ...], begins: bool = False) -> None:
         own = self._learned()

@@ -121,6 +121,14 @@ class Entropy(TypedDict, total=False):
     target_per_action: Finite
 
 
+class AnchorArguments(TypedDict, total=False):
+    """Arguments of `msemu.rl.initial.anchor.Anchor`."""
+
+    hold_iterations: Annotated[int, Range(0, 10**9)]
+    weight: NotNegative
+    fade_iterations: Count
+
+
 class Algorithm(TypedDict, total=False):
     """Arguments of algorithms."""
 
@@ -159,6 +167,7 @@ class Algorithm(TypedDict, total=False):
     final_learning_rate: LearningRate
     decay_samples: Count
     hand_over_samples: Count
+    anchor: Annotated[dict[str, Any], AnchorArguments] | None
     teacher: str | None
     checkpoint: str
 

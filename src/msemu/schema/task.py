@@ -173,8 +173,10 @@ class TrainCfg(TaskCfg):
     named; other action spaces get states and activations alone."""
     resume: str | None = None
     """Run folder to continue, or latest."""
+    init: str | None = None
+    """Run folder whose policy a new run begins with, such as one of msemu-distill; any agent goes on with it."""
     checkpoint: str | None = None
-    """Checkpoint to go on from: with resume one of the run, in place of its last; without, the first networks."""
+    """Checkpoint to go on from: with resume or init one of the run; without, the first networks."""
     keep: Step = 0
     """Newest checkpoints that stay in the run folder; 0 keeps all. The best one always stays."""
     run_name: str = "run"

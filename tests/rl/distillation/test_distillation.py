@@ -31,19 +31,19 @@ def test_the_memory_forgets_the_oldest() -> None:
     memory = Memory(5)
     for start in (0, 3, 6):
         rows = torch.arange(start, start + 3.0)[:, None]
-        memory.add(rows, 10 * rows.repeat(1, 2))
+        memory.add({"seen": rows, "label": 10 * rows.repeat(1, 2)})
     seen, label = memory.draw(200)
     assert len(memory) == 5 and set(seen.flatten().tolist()) == {4, 5, 6, 7, 8}
     assert torch.equal(label, 10 * seen.repeat(1, 2))
     other = Memory(5)
     other.load_state_dict(memory.state_dict())
-    other.add(torch.tensor([[9.0]]), torch.tensor([[90.0, 90.0]]))
+    other.add({"seen": torch.tensor([[9.0]]), "label": torch.tensor([[90.0, 90.0]])})
     assert set(other.draw(200)[0].flatten().tolist()) == {5, 6, 7, 8, 9}
 
 
 def test_a_memory_that_does_not_fit() -> None:
     with pytest.raises(MsemuError, match=r"a memory of 1000000000000 states takes 12000\.0 GB, and .* fit well"):
-        Memory(10**12).add(torch.zeros(1, 1), torch.zeros(1, 2))
+        Memory(10**12).add({"seen": torch.zeros(1, 1), "label": torch.zeros(1, 2)})
 
 
 @pytest.fixture

@@ -27,7 +27,10 @@ class Dagger:
         critic: The value of the states under those who drive.
         replay: What was shown.
         learning_rate: Of the next update.
+        anchor: Nothing keeps a student near where it began.
     """
+
+    anchor = None
 
     def __init__(
         self,
@@ -119,7 +122,11 @@ class Dagger:
     ) -> None:
         """Remember what the teacher would have done in the states that `act` was asked about."""
         seen = torch.cat([self._observations[group] for group in self.actor.obs_groups], dim=-1)
-        self.replay.add(seen, self._space.label.to(seen.device))
+        failed = dones.bool() & ~extras["time_outs"].to(dones.device).bool()
+        numbers = {"reward": rewards, "failed": failed, "ended": dones, "env": torch.arange(len(seen))}
+        columns = {"seen": seen, "label": self._space.label, "action": self._space.action}
+        step = columns | {name: values.unsqueeze(1) for name, values in numbers.items()}
+        self.replay.add({name: values.to(seen.device) for name, values in step.items()})
         self.actor.update_normalization(self._observations)
         self.critic.update_normalization(self._observations)
         self._samples += len(seen)

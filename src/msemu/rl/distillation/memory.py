@@ -1,4 +1,4 @@
-"""What a student has been shown: observations and the excitations that the teacher gave to them."""
+"""What a student has been shown: observations, the excitations that the teacher gave to them, and what was done."""
 
 import os
 from typing import Any
@@ -22,14 +22,21 @@ class Memory:
         """States that it holds."""
         return self._size
 
-    def add(self, seen: torch.Tensor, label: torch.Tensor) -> None:
-        """Take in observations [E, O] with their labels [E, M], in place of the oldest ones when the ring is full."""
-        self._allocate(seen, label)
-        places = (self._next + torch.arange(len(seen), device=seen.device)) % self._capacity
-        self._columns["seen"][places] = seen
-        self._columns["label"][places] = label
-        self._next = (self._next + len(seen)) % self._capacity
-        self._size = min(self._size + len(seen), self._capacity)
+    def add(self, step: dict[str, torch.Tensor]) -> None:
+        """Take in one step of all environments, in place of the oldest states when the ring is full.
+
+        Args:
+            step: ``seen``, observations [E, O]; ``label``, the teacher's excitations [E, M]; and what became of them,
+                for those who learn from the run later: ``action`` [E, A], ``reward``, ``failed``, ``ended`` and the
+                number of the environment, ``env``, [E, 1] each.
+        """
+        count = len(step["seen"])
+        self._allocate(step)
+        places = (self._next + torch.arange(count, device=step["seen"].device)) % self._capacity
+        for name, values in step.items():
+            self._columns[name][places] = values.to(self._columns[name].dtype)
+        self._next = (self._next + count) % self._capacity
+        self._size = min(self._size + count, self._capacity)
 
     def draw(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw states uniformly, with replacement: observations [B, O] and labels [B, M]."""
@@ -42,14 +49,20 @@ class Memory:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the content of another ring of the same size."""
-        if "seen" not in state:
+        columns = {name: values for name, values in state.items() if name != "next"}
+        if not columns:
             return
-        self._allocate(state["seen"], state["label"])
-        self._size, self._next = len(state["seen"]), state["next"]
+        self._allocate(columns)
+        self._size, self._next = len(columns["seen"]), state["next"]
         for name, values in self._columns.items():
-            values[: self._size] = state[name]
+            values[: self._size] = columns[name]
 
-    def _allocate(self, seen: torch.Tensor, label: torch.Tensor) -> None:
+    @staticmethod
+    def fits(state: dict[str, Any], num_envs: int) -> bool:
+        """Say whether a `state_dict` holds all that this release remembers; any number of environments goes on."""
+        return "seen" not in state or "action" in state
+
+    def _allocate(self, like: dict[str, torch.Tensor]) -> None:
         """Take memory for states of this kind; a host gives it as it is filled.
 
         Raises:
@@ -57,14 +70,16 @@ class Memory:
         """
         if self._columns:
             return
-        a_state, free = 4 * (seen.shape[1] + label.shape[1]), _free_bytes(seen.device)
+        a_state, free = 4 * sum(values.shape[1] for values in like.values()), _free_bytes(like["seen"].device)
         if (size := a_state * self._capacity) > free:
             raise MsemuError(
                 f"a memory of {self._capacity} states takes {size / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free;"
                 f" {free // (2 * a_state)} states fit well: set replay_size of agent.algorithm"
             )
-        self._columns = {"seen": seen.new_empty(self._capacity, seen.shape[1])}
-        self._columns["label"] = label.new_empty(self._capacity, label.shape[1])
+        device = like["seen"].device
+        self._columns = {
+            name: torch.empty(self._capacity, values.shape[1], device=device) for name, values in like.items()
+        }
 
 
 def _free_bytes(device: torch.device) -> int:

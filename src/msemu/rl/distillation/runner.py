@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from msemu.envs.action.excitation import ExcitationSpace
 from msemu.envs.motion_tracking import MotionTrackingEnv
+from msemu.errors import MsemuError
 from msemu.rl.distillation.dagger import Dagger
 from msemu.rl.distillation.teacher import TaughtSpace, find_teacher
 from msemu.rl.distributed import Team
@@ -24,6 +26,11 @@ class DistillationRunner(OffPolicyRunner):
         super().__init__(env, agent, log_dir, device, team)
         if log_dir:
             teacher = find_teacher(self.alg.teacher, self.alg.checkpoint, env)
+            if not isinstance(env.action_space, ExcitationSpace):
+                raise MsemuError(
+                    f"a student excites the muscles itself, and '{env.cfg.env.action.kind}' does not;"
+                    " take --env.action excitation"
+                )
             env.action_space = space = TaughtSpace(env.action_space, teacher, seed=0)
             self.alg.learn_from(space)
 

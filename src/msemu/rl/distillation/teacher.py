@@ -7,6 +7,7 @@ import torch
 from tensordict import TensorDict
 
 from msemu.config import cfg_file, load
+from msemu.envs.action.excitation import ExcitationSpace
 from msemu.envs.action.space import ActionSpace, make_of_kind
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
@@ -72,14 +73,16 @@ class TaughtSpace(ActionSpace):
 
     Attributes:
         label: What the teacher would have excited in the last step, shape [E, M].
+        action: What was done in it, as an action of the student's, shape [E, A].
         share: Probability that the teacher drives a body in a step.
     """
 
-    def __init__(self, student: ActionSpace, teacher: Teacher, seed: int):
+    def __init__(self, student: ExcitationSpace, teacher: Teacher, seed: int):
         self.num_actions = student.num_actions
         self.student = student
         self.share = 1.0
         self.label: torch.Tensor
+        self.action: torch.Tensor
         self._teacher = teacher
         self._advice: torch.Tensor
         self._generator = torch.Generator().manual_seed(seed)
@@ -90,8 +93,9 @@ class TaughtSpace(ActionSpace):
 
     def excitation(self, actions: torch.Tensor, frame: torch.Tensor, steps: int) -> torch.Tensor:  # noqa: D102
         self.label = self._teacher.space.excitation(self._advice, frame, steps)
-        by_teacher = torch.rand(len(actions), 1, generator=self._generator) < self.share
-        return torch.where(by_teacher.to(actions.device), self.label, self.student.excitation(actions, frame, steps))
+        by_teacher = (torch.rand(len(actions), 1, generator=self._generator) < self.share).to(actions.device)
+        self.action = torch.where(by_teacher, self.student.action_of(self.label), actions)
+        return torch.where(by_teacher, self.label, self.student.excitation(actions, frame, steps))
 
     def initial_activation(self, frame: torch.Tensor) -> torch.Tensor | None:
         """Return that of the student's action space."""

@@ -10,6 +10,7 @@ from torch.distributions import Normal
 
 from msemu.rl.flow.export import MeanOfFlow
 from msemu.rl.flow.velocity import VelocityFlow
+from msemu.rl.heads import copy_layer, set_gaussian_noise
 
 _LEAST_STD = 1e-6
 
@@ -51,6 +52,13 @@ class FlowDistribution(GaussianDistribution):
     def input_dim(self) -> int:
         """Columns of the network's output."""
         return self.output_dim + self.flow.hidden_dim
+
+    def take_over(self, last: nn.Linear, mean: tuple[torch.Tensor, torch.Tensor], std: torch.Tensor) -> None:
+        """Become a Gaussian policy with a ``mean`` (`copy_layer`) and noise ``std`` [A], in both parts as before."""
+        copy_layer(last, mean)
+        share = self.source_std / torch.hypot(self.source_std, self.residual_std)
+        self.residual_log_std.copy_((std * (1.0 - share.square()).sqrt()).log())
+        set_gaussian_noise(self, std * share)
 
     @property
     def residual_std(self) -> torch.Tensor:

@@ -72,7 +72,7 @@ class GuidedFlowPPO(FlowPPO):
 
     def update(self) -> dict[str, float]:
         """Let the Qs predict and learn, then PPO, then guide the velocity."""
-        before = self.skipped_updates
+        before, held = self.skipped_updates, self.anchor is not None and self.anchor.holds
         observations, noise, advantages = self._samples()
         with torch.no_grad():
             explained = explained_variance(self.twins.min_value(observations, noise), advantages)
@@ -80,7 +80,7 @@ class GuidedFlowPPO(FlowPPO):
         self.trust = min(1.0, max(0.0, explained / self._full_trust))
         value_error = self._learn_values(observations, noise, advantages)
         losses = super().update()
-        shift = self._guide() if self.trust > 0.0 and self._weight > 0.0 else 0.0
+        shift = self._guide() if self.trust > 0.0 and self._weight > 0.0 and not held else 0.0
         skipped = self.skipped_updates - before
         shown = {"q_explained_variance": explained, "q": value_error, "guidance_trust": self.trust}
         return {**losses, **shown, "guidance_shift": shift, "skipped_updates": skipped}

@@ -12,6 +12,7 @@ from tensordict import TensorDict
 from torch import nn
 
 from msemu.rl.heads import head_name
+from msemu.rl.initial.anchor import Anchor
 from msemu.rl.off_policy.critic import TwinCritic
 from msemu.rl.off_policy.networks import make_networks, step_if_finite
 from msemu.rl.off_policy.policy import SquashedGaussian
@@ -52,6 +53,7 @@ class CrossQ:
         critic: The Qs.
         replay: What is learned from.
         learning_rate: Of all networks.
+        anchor: What keeps the policy near the one that the run began with, if anything does.
     """
 
     head: ClassVar[type[SquashedGaussian]] = SquashedGaussian
@@ -73,6 +75,7 @@ class CrossQ:
         adam_betas: tuple[float, float],
         entropy: Mapping[str, float] | None,
         device: str,
+        anchor: dict[str, Any] | None = None,
     ):
         """Build the algorithm.
 
@@ -91,6 +94,7 @@ class CrossQ:
             adam_betas: Adam's decay rates.
             entropy: Arguments of `Temperature`; without it entropy does not count.
             device: Where the networks learn.
+            anchor: Arguments of `Anchor`, of a run that begins with the policy of another one.
 
         Raises:
             TypeError: The policy has another head.
@@ -100,6 +104,7 @@ class CrossQ:
         self.actor, self.critic = actor, critic
         self.replay = Replay(replay_size, num_envs, num_steps, gamma)
         self.learning_rate = learning_rate
+        self.anchor = Anchor(actor, **anchor) if anchor else None
         self._learning_starts = learning_starts
         self._updates_per_step, self._batch_size, self._policy_delay = updates_per_step, batch_size, policy_delay
         self._temperature = Temperature(actor.distribution.output_dim, **entropy).to(device) if entropy else None
@@ -186,6 +191,7 @@ class CrossQ:
             "optimizer_state_dict": {name: each.state_dict() for name, each in self._optimizers.items()},
             "num_updates": self._num_updates,
             "skipped_updates": self.skipped_updates,
+            **({"anchor": self.anchor.state_dict()} if self.anchor else {}),
         }
 
     def load(self, loaded_dict: dict, load_cfg: dict | None, strict: bool) -> bool:
@@ -197,6 +203,8 @@ class CrossQ:
             return False
         if self._temperature:
             self._temperature.load_state_dict(loaded_dict["temperature_state_dict"])
+        if self.anchor:
+            self.anchor.load_state_dict(loaded_dict["anchor"])
         for name, optimizer in self._optimizers.items():
             optimizer.load_state_dict(loaded_dict["optimizer_state_dict"][name])
         self._num_updates = loaded_dict["num_updates"]
@@ -235,10 +243,19 @@ class CrossQ:
         loss = self.critic_loss(batch)
         self.show(q_error=loss)
         self._step("critic", loss)
-        if self._num_updates % self._policy_delay == 0:
+        if self._num_updates % self._policy_delay == 0 and not (self.anchor and self.anchor.holds):
             value = self.critic.at(self.critic.columns(batch.observations))
-            self._step("actor", self.policy_loss(self._head(batch.observations), value))
+            loss = self.policy_loss(self._head(batch.observations), value)
+            self._step("actor", loss + self._pull(batch.observations))
         self._num_updates += 1
+
+    def _pull(self, observations: Mapping[str, torch.Tensor]) -> torch.Tensor | float:
+        """Loss of the anchor."""
+        if not (self.anchor and (weight := self.anchor.mirror_loss_coeff)):
+            return 0.0
+        change = self.anchor.change(observations)
+        self.show(anchor=change)
+        return weight * change
 
     def _head(self, observations: Mapping[str, torch.Tensor]) -> SquashedGaussian:
         head = self.actor.distribution

@@ -11,6 +11,7 @@ from torch.distributions import Normal
 from torch.nn.functional import softplus
 
 from msemu.rl.flow.velocity import VelocityFlow
+from msemu.rl.heads import copy_layer
 
 _LOG_STD_RANGE = (-20.0, 2.0)
 """As in Qflex (github.com/LNSGroup/Qflex)."""
@@ -48,6 +49,14 @@ class SquashedGaussian(Distribution):
         last = cast(nn.Linear, mlp[-1])
         nn.init.zeros_(last.weight[self.output_dim : 2 * self.output_dim])
         nn.init.constant_(last.bias[self.output_dim : 2 * self.output_dim], math.log(self._init_std))
+
+    def take_over(self, last: nn.Linear, mean: tuple[torch.Tensor, torch.Tensor], std: torch.Tensor) -> None:
+        """Become nearly a Gaussian policy with a ``mean`` (`copy_layer`) and noise ``std`` [A].
+
+        The bound bends the mean ``a`` to ``limit tanh(a / limit)``.
+        """
+        copy_layer(last, mean, 1.0 / self.action_limit)
+        last.bias[self.output_dim : 2 * self.output_dim] = (std / self.action_limit).log()
 
     def update(self, mlp_output: torch.Tensor) -> None:
         """Take the network's output, shape [N, input_dim]."""

@@ -118,6 +118,22 @@ class Replay:
             self._group("next_observations", last[:, 0]),
         )
 
+    @staticmethod
+    def fits(state: Mapping[str, Any], num_envs: int) -> bool:
+        """Say whether a `state_dict` is of a ring with as many environments."""
+        return "rewards" not in state or state["rewards"].shape[1] == num_envs
+
+    def fill(self, transitions: Mapping[str, torch.Tensor]) -> None:
+        """Take in single transitions in place of all that it holds: columns as in a `state_dict`, but each [N, ...].
+
+        Each is a piece of its own, however many steps the pieces have.
+        """
+        rows = min(len(transitions["rewards"]) // self._num_envs, self._num_rows)
+        held = {name: values[-rows * self._num_envs :] for name, values in transitions.items()} if rows else {}
+        columns = {name: values.unflatten(0, (rows, self._num_envs)) for name, values in held.items()}
+        if columns:
+            self.load_state_dict({"next": rows % self._num_rows, **columns})
+
     def state_dict(self) -> dict[str, torch.Tensor | int]:
         """Return what it holds."""
         full = self._size == self._num_rows

@@ -11,7 +11,9 @@ from msemu.errors import MsemuError
 from msemu.rl import checkpoint
 from msemu.rl.distributed import Team
 from msemu.rl.off_policy.crossq import CrossQ
+from msemu.rl.off_policy.transitions import transitions_of
 from msemu.rl.progress import note_once
+from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
 
 REPLAY_FILE = "replay.pt"
@@ -56,6 +58,8 @@ class OffPolicyRunner(Runner):
                 seconds["collect_time"] += stepped - start
                 seconds["learn_time"] += time.perf_counter() - stepped
             self.current_learning_iteration = iteration
+            if self.alg.anchor:
+                self.alg.anchor.after_iteration()
             self.logger.log(
                 it=iteration, start_it=first, total_it=last, **seconds, loss_dict=self.alg.losses(),
                 learning_rate=self.alg.learning_rate, action_std=self.alg.get_policy().output_std, rnd_weight=None,
@@ -71,6 +75,22 @@ class OffPolicyRunner(Runner):
         content = {"iter": self.current_learning_iteration, "replay": self.alg.replay.state_dict()}
         checkpoint.write(Path(self.logger.log_dir) / REPLAY_FILE, content)
 
+    def begin_with(self, run: RunFolder, path: Path) -> None:
+        """Begin with the policy of a run, and with what its memory holds of transitions; see `Runner.begin_with`."""
+        super().begin_with(run, path)
+        file, own, cfg = run.path / REPLAY_FILE, run.load_config(), self.env.cfg
+        if not file.is_file():
+            why = "has no memory"
+        elif (own.env.rewards, own.env.fall_value) != (cfg.env.rewards, cfg.env.fall_value):
+            why = "was rewarded otherwise"
+        elif (memory := checkpoint.read(file, self.device)["replay"]).get("action") is None:
+            why = "remembers no actions"
+        else:
+            groups = {name: self.env.get_observations()[name].shape[1] for name in own.agent.obs_groups["actor"]}
+            self.alg.replay.fill(transitions_of(memory, groups))
+            return
+        note_once(f"{run.path} {why}; the memory fills with what its policy does from now on")
+
     def load(
         self, path: str, load_cfg: dict | None = None, strict: bool = True, map_location: str | None = None
     ) -> dict:
@@ -83,8 +103,7 @@ class OffPolicyRunner(Runner):
         file = Path(path).parent / REPLAY_FILE
         if file.is_file():
             content = checkpoint.read(file, self.device)
-            columns = content["replay"]
-            fits = "rewards" not in columns or columns["rewards"].shape[1] == self.env.num_envs
+            fits = self.alg.replay.fits(content["replay"], self.env.num_envs)
             if fits and content["iter"] + 1 == self.current_learning_iteration:
                 self.alg.replay.load_state_dict(content["replay"])
                 return infos

@@ -1,0 +1,67 @@
+"""Values of a run that begins with the policy of another one."""
+
+from dataclasses import fields, replace
+
+from msemu.config import build, cfg_file, cfg_names, merge, read_yaml, to_dict
+from msemu.errors import MsemuError
+from msemu.schema import ActionCfg, AgentCfg, TaskCfg, TrainCfg
+
+_NETWORK = ("hidden_dims", "activation", "obs_normalization")
+
+
+def begin_values(cfg: TrainCfg, own: TrainCfg, same_task: bool) -> TrainCfg:
+    """Return what a new run has before its options count.
+
+    Args:
+        cfg: Values of the task, with the agent that shall learn.
+        own: Values of the run that it begins with, whose task counts in place of the new one's where it is the same;
+            of another task the policy keeps what it sees and how it acts.
+        same_task: Whether it is the same.
+    """
+    agent = _fitted(cfg.agent, own.agent)
+    if same_task:
+        return replace(cfg, agent=agent, **{entry.name: getattr(own, entry.name) for entry in fields(TaskCfg)})
+    env = replace(cfg.env, action=own.env.action, observations=own.env.observations)
+    return replace(cfg, agent=agent, env=env)
+
+
+def check_begin(cfg: TrainCfg, own: TrainCfg, run: str) -> None:
+    """Refuse values in which the policy of a run would mean or see something else.
+
+    Raises:
+        MsemuError: The body, the action space or an observation of the policy is another one.
+    """
+    if cfg.body != own.body:
+        raise MsemuError(f"{run} is a run of the body '{own.body}', not of '{cfg.body}'; --init wants one of the same")
+    if _meaning(cfg.env.action) != _meaning(own.env.action):
+        raise MsemuError(
+            f"the policy of {run} acts in the space '{own.env.action.kind}' with values of its own, and this run would"
+            f" act in '{cfg.env.action.kind}'; leave --env.action out, or first teach it that one with msemu-distill"
+        )
+    for group in own.agent.obs_groups["actor"]:
+        if cfg.env.observations.get(group) != own.env.observations.get(group):
+            raise MsemuError(
+                f"the policy of {run} sees the observation '{group}' otherwise than this run would have it; leave"
+                f" --env.observations.{group} out"
+            )
+
+
+def _meaning(action: ActionCfg) -> dict[str, object]:
+    """Values of an action space, without how the muscles begin an episode."""
+    return {name: value for name, value in to_dict(action).items() if name != "start"}
+
+
+def _fitted(agent: AgentCfg, own: AgentCfg) -> AgentCfg:
+    """Return an agent with what its kind gets from cfg/init, and with the policy network of another."""
+    values = to_dict(agent)
+    if agent.runner in cfg_names("init"):
+        values = merge(values, read_yaml(cfg_file("init", agent.runner)))
+    actor, head = values["actor"], values["actor"].get("distribution_cfg", {})
+    actor |= {name: own.actor[name] for name in _NETWORK if name in own.actor}
+    own_head = own.actor.get("distribution_cfg", {})
+    if head.get("class_name") == own_head.get("class_name"):
+        head |= own_head
+    if "latent_dim" in head:
+        head["latent_dim"] = actor["hidden_dims"][-1]
+    values["obs_groups"]["actor"] = own.obs_groups["actor"]
+    return build(AgentCfg, values, "the agent of --init")
