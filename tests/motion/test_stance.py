@@ -1,5 +1,6 @@
 """The repair of stance: its parts against references, and a body that leans too far."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from msemu.motion.repair.banded import NormalEquations
 from msemu.motion.repair.cone import cone_distance
 from msemu.motion.repair.contacts import Contacts
 from msemu.motion.repair.repair import Repair, RepairedStance, repair
+from msemu.motion.repair.stance import StanceOptimization
+from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.motion.support import Stance, edge_wrenches
 
 FPS = 50.0
@@ -85,7 +88,7 @@ def standing(body: Body, frames: int) -> np.ndarray:
 def test_a_foot_that_hovers_keeps_touching_until_it_is_off(legs: Body) -> None:
     path = standing(legs, 9)
     path[:, 2] += [0.015, 0.005, 0.015, 0.015, 0.03, 0.03, 0.03, 0.015, 0.015]
-    contacts = Contacts(legs, path, cyclic=False)
+    contacts = Contacts(legs, path, cyclic=False, flying=np.ones(9, dtype=bool))
     assert contacts.touching.any(axis=1).tolist() == [False, True, True, True] + [False] * 5
     lowest = contacts.points(path)[0][..., 2].min(axis=1)
     np.testing.assert_allclose(lowest, lowest_height(legs, path), atol=1e-9)
@@ -191,3 +194,48 @@ def test_the_command_repairs_what_is_asked_for(legs: Body, tmp_path: Path) -> No
 def test_a_clip_of_few_frames_is_returned(legs: Body) -> None:
     clip = as_clip(legs, standing(legs, 4))
     assert repair(legs, clip, kind="contact").clip is clip
+
+
+def test_frames_that_are_to_stay_do(legs: Body) -> None:
+    """A bow whose second half stays as it is: the first half is repaired beside it."""
+    clip = bowing(legs, 0.5)
+    solver = InverseKinematics(legs, Costs())
+    optimization = StanceOptimization(legs, solver.free_joints, solver.pace, clip, [])
+    still = np.arange(clip.num_frames) >= 15
+    moved = optimization.solve(still)
+    np.testing.assert_allclose(moved[still], clip.qpos[still], atol=1e-5)
+    assert np.abs(moved[5:12] - clip.qpos[5:12]).max() > 0.01
+
+
+def hopping(body: Body) -> MotionClip:
+    """A person who bows and is 3 cm above the floor for three frames meanwhile, too few for a flight."""
+    path = bowing(body, 0.4).qpos.copy()
+    path[14:17, 2] += 0.03
+    return as_clip(body, path)
+
+
+def lurching(body: Body) -> MotionClip:
+    """A person who bows so far and so fast that no foot gives the moments, however little that is changed."""
+    return bowing(body, 1.3, frames=34)
+
+
+@pytest.mark.parametrize("make", [hopping, lurching])
+def test_no_frame_is_made_worse(legs: Body, make: Callable[[Body], MotionClip]) -> None:
+    for stance in repair(legs, make(legs), kind="contact").stances:
+        assert (stance.after.residual <= np.maximum(stance.before.residual, 0.1) + 0.011).all()
+
+
+def test_frames_worse_than_before_are_named() -> None:
+    before, after = np.zeros((2, 5, 6))
+    before[:, 0], after[:, 0] = [0.0, 0.0, 0.5, 0.5, 0.5], [0.05, 0.2, 0.6, 0.5, 0.4]
+    assert RepairedStance(Stance(10, 14, before), Stance(10, 14, after)).worse.tolist() == [11, 12]
+
+
+def test_what_is_close_to_the_floor_carries_where_nothing_touches_and_nothing_flies(legs: Body) -> None:
+    path = standing(legs, 9)
+    path[3:6, 2] += 0.03
+    path[7:, 2] += 0.06
+    contacts = Contacts(legs, path, cyclic=False, flying=np.zeros(9, dtype=bool))
+    assert contacts.touching.any(axis=1).tolist() == [True] * 7 + [False] * 2
+    flying = np.isin(np.arange(9), [3, 4, 5])
+    assert not Contacts(legs, path, cyclic=False, flying=flying).touching[flying].any()

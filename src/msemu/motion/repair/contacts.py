@@ -7,6 +7,7 @@ from msemu.models.body import Body
 from msemu.models.geoms import DOWN, ellipsoids, floor_friction, friction_pyramid, support_points
 from msemu.models.poses import posed
 from msemu.motion.flight import CONTACT_HEIGHT_M
+from msemu.motion.support import NEAR_M
 
 _LEAVES_M = 2.0 * CONTACT_HEIGHT_M
 """Height at which a point that touches leaves the floor [m]; it touches from `CONTACT_HEIGHT_M` on."""
@@ -25,13 +26,20 @@ class Contacts:
         bodies: Body of each point, shape [P].
     """
 
-    def __init__(self, body: Body, path: np.ndarray, cyclic: bool) -> None:
-        """Look at a path, shape [T, nq]; the frames after the last one of a cyclic path are its first."""
+    def __init__(self, body: Body, path: np.ndarray, cyclic: bool, flying: np.ndarray) -> None:
+        """Look at a path, shape [T, nq]; the frames after the last one of a cyclic path are its first.
+
+        ``flying`` says which frames are those of free flights, shape [T]. In others something carries the body: where
+        nothing touches, what is close to the floor.
+        """
         model = self._model = body.model
         geoms = np.unique(np.concatenate(list(body.contact_regions.values())))
         is_round = np.isin(model.geom_type[geoms], _ROUND)
         self._take(geoms[is_round], geoms[~is_round])
-        touching = _touching(self.points(path)[0][..., 2], cyclic)
+        height = self.points(path)[0][..., 2]
+        touching = _touching(height, cyclic)
+        hangs = ~(touching.any(axis=1) | flying)
+        touching[hangs] = height[hangs] < NEAR_M
         ever = np.unique(self._owner[touching.any(axis=0)])
         kept = np.isin(self._owner, ever)
         self._take(geoms[is_round & np.isin(geoms, ever)], geoms[~is_round & np.isin(geoms, ever)])

@@ -32,7 +32,7 @@ from msemu.motion.verdict import JUDGMENTS
 REPAIR_VERSION = 8
 """Goes up with every change of the result; clips in the cache are made anew."""
 
-STANCE_VERSION = 2
+STANCE_VERSION = 3
 """The same for the repair of stance."""
 
 MARGIN_FRAMES = 16
@@ -52,8 +52,19 @@ DeepMimic's backflip needs 4.3."""
 MOST_IN_FLIGHT = 0.1
 """Missing force that the repair of stance leaves in a flight at most, unless there was more before [body weights]."""
 
+_ALIKE = 0.01
+"""Difference of what is missing in a frame that is none [body weights]."""
+
 STANCE_MEDIAN, STANCE_MOST = JUDGMENTS["stance"].good, 0.3
 """What contacts leave of a stance in the median frame and in the worst one, up to which it is good [body weights]."""
+
+
+STILL_FRAMES = 6
+"""Frames on either side of one that the repair of stance makes worse, which then stay as they were [frames]: so many
+does the missing force of a frame depend on."""
+
+_MOST_ROUNDS = 6
+"""How often frames are taken out of the repair of stance, before all are."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,12 @@ class RepairedStance:
 
     before: Stance
     after: Stance
+
+    @property
+    def worse(self) -> np.ndarray:
+        """The frames of which more is missing than before and than is good in the median, shape [W]."""
+        before, after = self.before.residual, self.after.residual
+        return self.before.first + np.flatnonzero(after > np.maximum(before, STANCE_MEDIAN) + _ALIKE)
 
     @property
     def complaint(self) -> str:
@@ -205,20 +222,36 @@ def repair(
 
 
 def _carried(body: Body, clip: MotionClip, solver: InverseKinematics) -> tuple[MotionClip, list[RepairedStance]]:
-    """Return a clip that the floor can carry, and its stances; the given one where that would be no better."""
+    """Return a clip that the floor can carry, and its stances; the given one where that would be no better.
+
+    Frames that come out worse than they were stay as they were, and the others are solved for again.
+    """
     flights = [figures for figures in _free_flights(body, clip) if not figures.is_supported]
     optimization = StanceOptimization(body, solver.free_joints, solver.pace, clip, [each.flight for each in flights])
-    moved = replace(clip, qpos=optimization.solve())
-    stances = compare_stances(body, clip, moved)
+    still = np.zeros(clip.num_frames, dtype=bool)
+    for _ in range(_MOST_ROUNDS):
+        moved = replace(clip, qpos=optimization.solve(still))
+        stances = compare_stances(body, clip, moved)
+        worse = np.concatenate([np.zeros(0, dtype=int), *(each.worse for each in stances)])
+        if not len(worse):
+            break
+        still |= _around(worse, clip)
     fly = all(
         flight_figures(body, moved, before.flight).residual_max < max(MOST_IN_FLIGHT, before.residual_max)
         for before in flights
     )
     near = 100 * landmark_distance(body, moved.qpos, clip.qpos).mean() < MOST_CHANGE_CM
     gained = sum(float((each.before.residual - each.after.residual).sum()) for each in stances)
-    if fly and near and gained >= 0.0:
+    if fly and near and gained >= 0.0 and not len(worse):
         return moved, stances
     return clip, [RepairedStance(each.before, each.before) for each in stances]
+
+
+def _around(frames: np.ndarray, clip: MotionClip) -> np.ndarray:
+    """Return which frames of a clip are `STILL_FRAMES` or fewer beside one of some frames, shape [T]."""
+    near = frames[:, None] + np.arange(-STILL_FRAMES, STILL_FRAMES + 1)
+    near = near % clip.num_frames if clip.cyclic else near.clip(0, clip.num_frames - 1)
+    return np.isin(np.arange(clip.num_frames), near)
 
 
 def compare_stances(body: Body, clip: MotionClip, moved: MotionClip) -> list[RepairedStance]:

@@ -31,6 +31,9 @@ _ANGULAR_MOMENTUM = 0.001
 _BEND = 0.005
 """Second difference of the change between frames that counts as one [rad or m]: forces are to change smoothly."""
 
+_STILL = 1e-5
+"""Change of a frame that is to stay as it is that counts as one [rad or m]."""
+
 _SPEED_RAD_S = 27.0
 """Speed of a joint that is not exceeded."""
 
@@ -79,16 +82,20 @@ class StanceOptimization:
         self._frame = FlightFrame(body, joints, clip.fps, FrameCosts())
         self._joints, self._longest_move = 7 + joints, _SPEED_RAD_S * pace / clip.fps
         path = self._path
-        self._contacts = Contacts(body, path, self._cyclic)
+        flying = np.zeros(len(path), dtype=bool)
+        for flight in flights:
+            flying[np.arange(flight.first, flight.last + 1) % len(path)] = True
+        self._contacts = Contacts(body, path, self._cyclic, flying)
         after = self._ringed(path)[2:]
         self._anchors = [self._frame.anchor(*poses) for poses in zip(path, after, strict=True)]
         inner = np.arange(len(path)) if self._cyclic else np.arange(2, len(path) - 2)
         self._held = inner[self._contacts.touching[inner].any(axis=1)]
         self._flights = [self._inside(flight) for flight in flights]
-        self._bend = _second_differences(len(path), self._cyclic) / _BEND
+        self._smoothness = self._bend = _second_differences(len(path), self._cyclic) / _BEND
 
-    def solve(self) -> np.ndarray:
-        """Return the changed path, shape [T, nq]."""
+    def solve(self, still: np.ndarray) -> np.ndarray:
+        """Return the changed path, shape [T, nq]; some frames stay as they are, shape [T]."""
+        self._smoothness = np.vstack([self._bend, np.eye(len(self._path))[still] / _STILL])
         path = self._path
         for stage in _STAGES:
             cost, damping = self._cost(path, stage), _DAMPING[1]
@@ -112,7 +119,7 @@ class StanceOptimization:
         close = [self._frame.nearness(pose, anchor)[0] for pose, anchor in zip(path, self._anchors, strict=True)]
         course = self._course(path, with_rows=False)
         flights = sum(float((errors**2).sum()) for _, errors in self._flight_errors(course))
-        bending = float(((self._bend @ self._change(path)) ** 2).sum())
+        bending = float(((self._smoothness @ self._change(path)) ** 2).sum())
         bounds = self._inequalities(path, course, stage).value(np.zeros((len(path), self._frame.num_coordinates)))
         return sum(float(errors @ errors) for errors in close) + flights / stage.softness**2 + bending + bounds
 
@@ -215,9 +222,9 @@ class StanceOptimization:
         return np.stack([self._frame.change(*poses) for poses in zip(path, self._path, strict=True)])
 
     def _add_bending(self, equations: NormalEquations, path: np.ndarray) -> None:
-        """Add what the bending of the change contributes."""
-        bent, unit = self._bend @ self._change(path), np.eye(self._frame.num_coordinates)
-        for row, value in zip(self._bend, bent, strict=True):
+        """Add what the bending of the change contributes, and the change of frames that stay as they are."""
+        bent, unit = self._smoothness @ self._change(path), np.eye(self._frame.num_coordinates)
+        for row, value in zip(self._smoothness, bent, strict=True):
             frames = np.flatnonzero(row)
             part = row[frames]
             equations.add(frames, np.kron(np.outer(part, part), unit), np.outer(part, value).ravel())
