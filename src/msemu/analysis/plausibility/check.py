@@ -3,11 +3,10 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.ndimage import minimum_filter1d
 
 from msemu.analysis.plausibility.joints import joints_at_limit
 from msemu.analysis.plausibility.muscles import snapping_geom, tendon_jumps
-from msemu.analysis.plausibility.strength import Strength, strength
+from msemu.analysis.plausibility.strength import SUSTAINED_FRAMES, Strength, strength
 from msemu.errors import MsemuError
 from msemu.findings import Finding, Severity, worst_first
 from msemu.models.body import Body
@@ -21,10 +20,6 @@ from msemu.motion.verdict import JUDGMENTS
 
 STANDING_M = 0.003
 """Heel or ball stands when it is less than this above its height in standing [m]."""
-
-SUSTAINED_FRAMES = 3
-"""A joint is too weak when it is in this many frames in a row: where contact begins or ends the torques of single
-frames say more about the instant at which the floor begins to push than about the movement."""
 
 
 @dataclass
@@ -96,16 +91,13 @@ def check_clip(body: Body, clip: MotionClip) -> Plausibility:
     _check_flights(findings, measured)
     _check_support(findings, missing, clip, first_supported)
     _check_stances(findings, report.stances)
-    names, ratio = torques.joint_names, minimum_filter1d(torques.ratio, SUSTAINED_FRAMES, axis=0, mode="nearest")
-    for joint in np.argsort(-ratio.max(axis=0)):
-        row = int(ratio[:, joint].argmax())
-        row += int(torques.ratio[max(row - 1, 0) : row + 2, joint].argmin()) - min(row, 1)
-        needed, given = torques.required[row, joint], torques.available[row, joint]
+    for joint, row in torques.peaks():
+        needed, given, ratio = (values[row, joint] for values in (torques.required, torques.available, torques.ratio))
         text = (
-            f"needs {torques.ratio[row, joint]:.2f} times what muscles can give for {SUSTAINED_FRAMES} frames"
+            f"needs {ratio:.2f} times what muscles can give for {SUSTAINED_FRAMES} frames"
             f" ({abs(needed):.0f} Nm of {given:.0f} Nm)"
         )
-        findings.add("strength", names[joint], row + report.first_frame, text, ratio[:, joint].max())
+        findings.add("strength", torques.joint_names[joint], row + report.first_frame, text, ratio)
     report.findings = worst_first(findings.found)
     return report
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 import torch
+from scipy.ndimage import minimum_filter1d
 from scipy.optimize import nnls
 
 from msemu.control.inverse_dynamics import differences, dynamics_along
@@ -27,6 +28,10 @@ _JOINT_WEIGHT = 0.02
 
 _LEAST_TORQUE = 1.0
 """Joints that need less than this are not judged, and no capacity is taken to be smaller [Nm or N]."""
+
+SUSTAINED_FRAMES = 3
+"""A joint is too weak when it is in this many frames in a row: where contact begins or ends the torques of single
+frames say more about the instant at which the floor begins to push than about the movement."""
 
 _EDGES = np.array([[FRICTION, 0, 1], [-FRICTION, 0, 1], [0, FRICTION, 1], [0, -FRICTION, 1]])
 """Forces along the edges of the friction cone of a point, the normal part 1, in world axes."""
@@ -48,6 +53,15 @@ class Strength:
     required: np.ndarray
     available: np.ndarray
     ratio: np.ndarray
+
+    def peaks(self) -> list[tuple[int, int]]:
+        """Return each joint and the row whose ratio it exceeds `SUSTAINED_FRAMES` in a row at most, the worst first."""
+        sustained = minimum_filter1d(self.ratio, SUSTAINED_FRAMES, axis=0, mode="nearest")
+        rows = sustained.argmax(axis=0)
+        rows += [
+            int(self.ratio[max(row - 1, 0) : row + 2, joint].argmin()) - min(row, 1) for joint, row in enumerate(rows)
+        ]
+        return [(int(joint), int(rows[joint])) for joint in np.argsort(-sustained.max(axis=0))]
 
 
 def strength(body: Body, path: np.ndarray, fps: float) -> Strength:

@@ -9,6 +9,8 @@ from rich.table import Table
 
 from msemu.analysis.plausibility.check import check_clip
 from msemu.analysis.plausibility.report import write_html, write_pictures
+from msemu.analysis.plausibility.strength import SUSTAINED_FRAMES
+from msemu.analysis.plausibility.torques import Excess, excesses
 from msemu.cli.motion.options import CheckCfg, RepairCfg
 from msemu.console import findings_table, progress, write_json
 from msemu.findings import count, summary
@@ -20,13 +22,15 @@ from msemu.motion.repair.repair import repair as repair_clip
 from msemu.motion.support import Stance
 from msemu.motion.verdict import remedies
 
+_ROWS = 12
+"""Rows of the table of torques."""
 _LEFT_ALONE = "at the ends, too close to others, supported or beyond repair"
 
 
 def check(args: CheckCfg) -> None:
     """Check a clip and show what was found; leave with exit code 1 when there are errors."""
-    clip, body = _load(args.clip, args.body, args.body_path)
-    body = with_strength(body, args.strength_set)
+    clip, own = _load(args.clip, args.body, args.body_path)
+    body = with_strength(own, args.strength_set)
     console = Console()
     with console.status(f"checking {args.clip}"):
         report = check_clip(body, clip)
@@ -34,9 +38,10 @@ def check(args: CheckCfg) -> None:
     console.print(findings_table(escape(title), report.findings))
     console.print(summary(report.findings))
     tips = remedies(report.findings, clip.quality)
-    stances = _stances(body, clip, args.clip, report.stances)
-    if stances:
-        console.print(_stance_table(stances))
+    raw = _original(clip, args.clip)
+    stances = _stances(body, clip, raw, report.stances)
+    torques = excesses(own, raw, clip)
+    _show(console, stances, torques)
     for line in tips:
         console.print(f"try for {line}", soft_wrap=True, highlight=False, markup=False)
     if args.html:
@@ -49,6 +54,7 @@ def check(args: CheckCfg) -> None:
         findings = [finding.facts() for finding in report.findings]
         facts = {"strength_set": args.strength_set, "figures": report.figures, "findings": findings, "try": tips}
         facts["stances"] = [_stance_facts(stance) for stance in stances]
+        facts["torques"] = {name: [vars(each) for each in found] for name, found in torques.items()}
         write_json(args.json, facts)
     found = count(report.findings)
     if found["error"] or (args.strict and found["warning"]):
@@ -68,8 +74,8 @@ def repair(args: RepairCfg) -> None:
         return
     raw = result.save(args.out)
     console.print(_repair_table(result))
-    if result.stances:
-        console.print(_stance_table(result.stances))
+    same = result.original if result.original.num_frames == result.clip.num_frames else result.clip
+    _show(console, result.stances, excesses(body, same, result.clip))
     for stance in result.stances:
         if stance.complaint:
             console.print(stance.complaint, style="yellow", soft_wrap=True, markup=False)
@@ -83,14 +89,44 @@ def _load(path: Path, name: str | None, body_path: Path | None) -> tuple[MotionC
     return clip, body
 
 
-def _stances(body: Body, clip: MotionClip, path: Path, found: list[Stance]) -> list[RepairedStance]:
-    """Return the phases with contact, before the repair too where the original lies beside and has the same frames."""
+def _original(clip: MotionClip, path: Path) -> MotionClip:
+    """Return the clip before the repair where it lies beside and has the same frames, by default the clip itself."""
     original = path.with_suffix(".raw.npz")
     raw = MotionClip.load(original) if original.is_file() else clip
-    if raw.num_frames != clip.num_frames or raw.cyclic != clip.cyclic:
-        raw = clip
+    return raw if raw.num_frames == clip.num_frames and raw.cyclic == clip.cyclic else clip
+
+
+def _stances(body: Body, clip: MotionClip, raw: MotionClip, found: list[Stance]) -> list[RepairedStance]:
+    """Return the phases with contact, before the repair as well."""
     before = [each.after for each in compare_stances(body, clip, raw)]
     return [RepairedStance(*both) for both in zip(before, found, strict=True)]
+
+
+def _show(console: Console, stances: list[RepairedStance], torques: dict[str, list[Excess]]) -> None:
+    """Print what contacts and muscles do not give."""
+    if stances:
+        console.print(_stance_table(stances))
+    if any(torques.values()):
+        console.print(_torque_table(torques))
+
+
+def _torque_table(torques: dict[str, list[Excess]]) -> Table:
+    """Return the joints beyond capacity, one column a strength set."""
+    by_set = {name: {each.joint: each for each in found} for name, found in torques.items()}
+    joints = list(dict.fromkeys(joint for found in by_set.values() for joint in found))
+    more = f"; {len(joints) - _ROWS} more joints" if len(joints) > _ROWS else ""
+    table = Table(
+        "joint",
+        *(f"strength set {name}" for name in by_set),
+        caption=f"torque over what the muscles give, for {SUSTAINED_FRAMES} frames{more}",
+    )
+    for joint in joints[:_ROWS]:
+        table.add_row(joint, *(_excess(found.get(joint)) for found in by_set.values()))
+    return table
+
+
+def _excess(found: Excess | None) -> str:
+    return f"{_before_after(found.before, found.factor)}, frame {found.frame}" if found else ""
 
 
 def _stance_facts(stance: RepairedStance) -> dict[str, Any]:
