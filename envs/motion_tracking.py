@@ -8,6 +8,7 @@ from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
 from msemu.config import check
+from msemu.control.tracking.parts import parts_of
 from msemu.envs import tracking_error
 from msemu.envs.action.space import ActionSpace, Scene, make_of_kind, require_tensor
 from msemu.envs.assist import AssistiveWrench
@@ -77,6 +78,7 @@ class MotionTrackingEnv(VecEnv):
         self.num_actions: int = getattr(self.action_space, "num_actions", 0)
         if not (isinstance(self.num_actions, int) and self.num_actions > 0):
             raise MsemuError(f"the action space '{env.action.kind}' must set num_actions, a whole number above 0")
+        self._parts = parts_of(self._substeps, self.action_space.decodings)
         self._tried: set[str] = set()
         self._assist = AssistiveWrench(env.assist, body, self.sim, self.reference) if env.assist.max_force_bw else None
         self.control_steps = 0
@@ -174,8 +176,7 @@ class MotionTrackingEnv(VecEnv):
     def _step(self, actions: torch.Tensor) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict]:
         if self._assist:
             self._assist.apply(self.frame, self.control_steps)
-        previous, self._excitation = self._excitation, self.excitation(actions)
-        self.sim.step(self._excitation, self._substeps)
+        previous, self._excitation = self._excitation, self._drive(actions)
         self.control_steps += 1
         self.frame += 1
         self.episode_length_buf += 1
@@ -196,6 +197,21 @@ class MotionTrackingEnv(VecEnv):
         terminal, self._observations = self._observe_around_reset(self.transition, dones)
         extras = {"time_outs": time_outs, "terminal_observations": terminal, "log": log}
         return self._observations, rewards, dones.long(), extras
+
+    def _drive(self, actions: torch.Tensor) -> torch.Tensor:
+        """Advance the physics by a control step; return its excitations, the mean of those that it was given."""
+        excitation, (first, *others) = self.excitation(actions), self._parts
+        self.sim.step(excitation, first)
+        if not others:
+            return excitation
+        mean, done = excitation * (first / self._substeps), first
+        for part in others:
+            unstable, passed = self.sim.unstable.clone(), done / self._substeps
+            excitation = self._ask_space("renewed", actions, self.frame, self.control_steps, passed)
+            self.sim.step(excitation, part)
+            self.sim.unstable |= unstable
+            mean, done = mean + excitation * (part / self._substeps), done + part
+        return mean
 
     def _ask_space(self, method: str, *arguments: Any) -> Any:
         """Call a method of the action space; one of a plug-in's must give what is expected, the first time in range."""

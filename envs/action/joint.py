@@ -15,6 +15,7 @@ class JointSpace(ActionSpace):
     """One action an independent joint; an action of zero is the model-based controller that follows the reference.
 
     Attributes:
+        controller: That controller.
         preferring: What the muscles of each body prefer.
     """
 
@@ -24,14 +25,18 @@ class JointSpace(ActionSpace):
         self._offset = cfg.offset_rad
         self._is_acceleration_missed = cfg.controller.decoder.objective == "acceleration"
         self._scene = scene
-        self._controller = make_controller(cfg.controller, scene)
-        self.preferring = Preferring(cfg.preference, scene, self._controller)
-        self.num_actions = len(self._controller.dofs) - ROOT_DOFS
+        self.controller = make_controller(cfg.controller, scene)
+        self.preferring = Preferring(cfg.preference, scene, self.controller)
+        self.num_actions = len(self.controller.dofs) - ROOT_DOFS
+        self.decodings = cfg.controller.decodings
         self._log: dict[str, torch.Tensor] = {}
 
     def excitation(self, actions: torch.Tensor, frame: torch.Tensor, steps: int) -> torch.Tensor:  # noqa: D102
-        decoded = self._controller.decode(frame, self._offset * torch.tanh(actions).double())
-        missing = (decoded.residual / self._controller.decoder.scale)[:, ROOT_DOFS:].abs().mean()
+        return self.renewed(actions, frame, steps, 0.0)
+
+    def renewed(self, actions: torch.Tensor, frame: torch.Tensor, steps: int, passed: float) -> torch.Tensor:  # noqa: D102
+        decoded = self.controller.decode(frame, self._offset * torch.tanh(actions).double(), passed=passed)
+        missing = (decoded.residual / self.controller.decoder.scale)[:, ROOT_DOFS:].abs().mean()
         self._log = {"Action/missing_torque": missing.float(), "Action/unsolved": (~decoded.converged).float().mean()}
         if self._is_acceleration_missed:
             self._log["Action/missing_acceleration"] = decoded.missing_acceleration.mean().float()
@@ -42,7 +47,7 @@ class JointSpace(ActionSpace):
         return self.preferring.limited(self._scene.reference_activation(frame))
 
     def reset(self, mask: torch.Tensor) -> None:  # noqa: D102
-        self._controller.reset(mask)
+        self.controller.reset(mask)
         self.preferring.reset(mask)
 
     def log(self) -> dict[str, torch.Tensor]:
@@ -54,10 +59,10 @@ class JointSpace(ActionSpace):
         return self._log
 
     def state_dict(self) -> dict[str, torch.Tensor]:  # noqa: D102
-        return self._controller.state_dict() | self.preferring.state_dict()
+        return self.controller.state_dict() | self.preferring.state_dict()
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:  # noqa: D102
-        self._controller.load_state_dict(state)
+        self.controller.load_state_dict(state)
         self.preferring.load_state_dict(state)
 
 

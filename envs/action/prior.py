@@ -17,16 +17,19 @@ class Prior(Memory, ABC):
 
     Attributes:
         Cfg: Dataclass of its values.
+        decodings: Times that it finds excitations in a control step, see `msemu.control.tracking.parts`.
     """
 
     Cfg: ClassVar[type[PriorCfg]]
+    decodings: int = 1
 
     @abstractmethod
-    def excitation(self, frame: torch.Tensor) -> torch.Tensor:
+    def excitation(self, frame: torch.Tensor, passed: float = 0.0) -> torch.Tensor:
         """Return the excitations of the next control step in [0, 1], float32, shape [E, M].
 
         Args:
             frame: Number of the reference frame that each body should now be in, shape [E].
+            passed: Share of the control step that is over, above zero where `decodings` are more than one.
         """
 
 
@@ -37,9 +40,10 @@ class ControllerPrior(Prior):
 
     def __init__(self, cfg: ControllerPriorCfg, scene: Scene):
         self._controller = make_controller(cfg.controller, scene)
+        self.decodings = cfg.controller.decodings
 
-    def excitation(self, frame: torch.Tensor) -> torch.Tensor:  # noqa: D102
-        return self._controller.decode(frame).excitation
+    def excitation(self, frame: torch.Tensor, passed: float = 0.0) -> torch.Tensor:  # noqa: D102
+        return self._controller.decode(frame, passed=passed).excitation
 
     def reset(self, mask: torch.Tensor) -> None:  # noqa: D102
         self._controller.reset(mask)

@@ -37,7 +37,7 @@ class ReflexPrior(Prior):
         self._memory = torch.zeros(delay + 1, scene.sim.num_envs, len(fiber), device=device)
         self._newest = 0
 
-    def excitation(self, frame: torch.Tensor) -> torch.Tensor:  # noqa: D102
+    def excitation(self, frame: torch.Tensor, passed: float = 0.0) -> torch.Tensor:  # noqa: D102
         row = self._reference.row(frame)
         muscles = self._reader.read()
         stretch, speed = muscles.path_length - self._length[row], muscles.path_velocity - self._velocity[row]

@@ -17,15 +17,19 @@ class ResidualSpace(ActionSpace):
         self._bound, self._share = cfg.bound, cfg.prior_share
         self._scene = scene
         self._prior: Prior = make_of_kind(cfg.prior, scene)
+        self.decodings = self._prior.decodings
         self._log: dict[str, torch.Tensor] = {}
 
     def excitation(self, actions: torch.Tensor, frame: torch.Tensor, steps: int) -> torch.Tensor:  # noqa: D102
+        return self.renewed(actions, frame, steps, 0.0)
+
+    def renewed(self, actions: torch.Tensor, frame: torch.Tensor, steps: int, passed: float) -> torch.Tensor:  # noqa: D102
         bound, share = self._bound.at(steps), self._share.at(steps)
         self._log = {
             "Action/residual_bound": torch.full((), bound, device=actions.device),
             "Action/prior_share": torch.full((), share, device=actions.device),
         }
-        return (share * self._prior.excitation(frame) + bound * torch.tanh(actions)).clamp(0.0, 1.0)
+        return (share * self._prior.excitation(frame, passed) + bound * torch.tanh(actions)).clamp(0.0, 1.0)
 
     def initial_activation(self, frame: torch.Tensor) -> torch.Tensor:
         """Activation of the static optimization along the reference, shape [E, M]."""

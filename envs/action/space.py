@@ -96,10 +96,12 @@ class ActionSpace(Memory, ABC):
     Attributes:
         Cfg: Dataclass of its values.
         num_actions: Numbers A that the policy puts out.
+        decodings: Times that excitations are found in a control step, see `msemu.control.tracking.parts`.
     """
 
     Cfg: ClassVar[type[ActionCfg]]
     num_actions: int
+    decodings: int = 1
 
     @abstractmethod
     def excitation(self, actions: torch.Tensor, frame: torch.Tensor, steps: int) -> torch.Tensor:
@@ -110,6 +112,13 @@ class ActionSpace(Memory, ABC):
             frame: Number of the reference frame that each body should now be in, shape [E].
             steps: Control steps that the environment has done in all of its training, for what follows a schedule.
         """
+
+    def renewed(self, actions: torch.Tensor, frame: torch.Tensor, steps: int, passed: float) -> torch.Tensor:
+        """Return the excitations from within a control step on, as `excitation` does at its beginning.
+
+        It is asked where `decodings` are more than one; the share ``passed`` of the control step is over.
+        """
+        raise NotImplementedError
 
     def initial_activation(self, frame: torch.Tensor) -> torch.Tensor | None:
         """Return the activation that bodies start with at a frame, shape [E, M]; None for `EnvCfg.reset_activation`."""

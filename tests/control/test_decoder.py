@@ -172,7 +172,7 @@ def test_effort_counts_from_what_is_usual(legs: Body, flying: CpuSimulation) -> 
     """Muscles that have nothing to do go where they usually are, and those that have leave it for their work."""
     decoder, reader = make_decoder(legs)
     state = reader.read(flying.qpos, flying.qvel, hold(reader, flying, flying.qpos))
-    lower, upper = decoder._inverse.reachable(flying.act.float())
+    lower, upper = decoder._inverse(10).reachable(flying.act.float())
     habit = (lower + 0.7 * (upper - lower)).double()
     plain, led = decoder.decode(state, flying.act), decoder.decode(state, flying.act, habit)
     assert plain.converged.all() and led.converged.all()
@@ -211,7 +211,7 @@ def test_the_decoder_finds_the_least_effort_of_each_body(legs: Body, flying: Cpu
     pull = (-(state.moment_arms * active.unsqueeze(-1)).mT / decoder.scale.unsqueeze(-1)).numpy()
     target = decoder._balance.target(state, passive).numpy()
     covariance = decoder._balance.covariance(state, decoder.settings).numpy()
-    lower, upper = (bound.double().numpy() for bound in decoder._inverse.reachable(flying.act.float()))
+    lower, upper = (bound.double().numpy() for bound in decoder._inverse(10).reachable(flying.act.float()))
     power = np.square((active * state.muscle_velocity).numpy())
     for env in range(NUM_ENVS):
         weight, tone, _, capacity, exponent, share = (each[env].numpy() for each in vars(wanted).values())

@@ -128,5 +128,5 @@ def test_a_prior_keeps_its_controller_and_a_choice_stays(prior: dict[str, Any]) 
     controller = {"decoder": {"objective": "acceleration"}, "reach": 2.0, "translation": "center_of_mass"}
     chosen = {"env": {"action": {"kind": "joint", "controller": controller}}}
     translate(chosen, "here")
-    assert controller["decoder"] == {"objective": "acceleration"}
+    assert controller["decoder"] == {"objective": "acceleration", "iterations": 12}
     assert (controller["reach"], controller["translation"]) == (2.0, "center_of_mass")

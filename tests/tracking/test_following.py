@@ -17,6 +17,7 @@ from msemu.tracking.climb import Climb, Order
 from msemu.tracking.environment import Condition, tracking_cfg
 from msemu.tracking.result import Result
 from msemu.tracking.settings import SearchCfg
+from msemu.tracking.space import ONE_DECODING
 
 STEPS = 9
 ABOUT = {"strength": 1.0, "strength_set": "own"}
@@ -41,7 +42,7 @@ def clip(result: Result, march_once: MotionClip, tmp_path: Path) -> MotionClip:
 
 def environment(legs: Body, clip: MotionClip, feedforward: bool) -> MotionTrackingEnv:
     cfg = tracking_cfg("myolegs", "march")
-    action = JointCfg(controller=ControllerCfg(feedforward=feedforward))
+    action = JointCfg(controller=ControllerCfg(feedforward=feedforward, **ONE_DECODING))
     cfg = replace(cfg, num_envs=1, env=replace(cfg.env, action=action))
     cfg.sim.num_threads = 1
     return MotionTrackingEnv(cfg, legs, clip)
@@ -52,7 +53,7 @@ def test_a_body_on_the_found_way_wants_what_the_search_wanted(legs: Body, clip: 
     for frame in (0, 4, STEPS - 1):
         env.restart(torch.full((1,), frame))
         env.step(torch.zeros(1, env.num_actions))
-        wanted = env.action_space._controller.wanted[0]
+        wanted = env.action_space.controller.wanted[0]
         assert torch.allclose(wanted, result.path.wanted[frame], atol=0.02 * float(wanted.abs().max()))
     assert np.array_equal(env.sampler._reference.clips[0].qpos[1:], result.path.qpos.numpy())
 

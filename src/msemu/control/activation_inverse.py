@@ -3,6 +3,7 @@
 import torch
 import warp as wp
 
+from msemu.control.solver.arrays import as_array
 from msemu.control.solver.row_threads import compile_now
 from msemu.muscle.activation import activation_rate
 from msemu.muscle.parameters import MuscleParameters
@@ -126,7 +127,7 @@ class ActivationInverse:
         wp.launch(
             kernel,
             dim=tuple(inputs[0].shape),
-            inputs=[self._muscles, *self._constants, *(wp.from_torch(tensor) for tensor in inputs)],
-            outputs=[wp.from_torch(tensor) for tensor in outputs],
+            inputs=[self._muscles, *self._constants, *(as_array(tensor) for tensor in inputs)],
+            outputs=[as_array(tensor) for tensor in outputs],
             device="cpu",
         )

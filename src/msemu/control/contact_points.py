@@ -8,6 +8,7 @@ import torch
 import warp as wp
 
 from msemu.control.independent_dofs import IndependentDofs
+from msemu.control.solver.arrays import as_array
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.models.geoms import ellipsoids, floor_friction, friction_pyramid
@@ -173,17 +174,17 @@ class ContactPoints:
             dim=shape,
             inputs=[
                 self._table,
-                wp.from_torch(geom_position, dtype=wp.vec3d),
-                wp.from_torch(geom_matrix.unflatten(-1, (3, 3)), dtype=wp.mat33d),
-                wp.from_torch(motion_axes, dtype=wp.spatial_vectord),
-                wp.from_torch(origin, dtype=wp.vec3d),
-                wp.from_torch(slopes),
-                wp.from_torch(velocity),
+                as_array(geom_position, dtype=wp.vec3d),
+                as_array(geom_matrix.unflatten(-1, (3, 3)), dtype=wp.mat33d),
+                as_array(motion_axes, dtype=wp.spatial_vectord),
+                as_array(origin, dtype=wp.vec3d),
+                as_array(slopes),
+                as_array(velocity),
             ],
             outputs=[
-                wp.from_torch(position, dtype=wp.vec3d),
-                wp.from_torch(speed, dtype=wp.vec3d),
-                wp.from_torch(edge_force),
+                as_array(position, dtype=wp.vec3d),
+                as_array(speed, dtype=wp.vec3d),
+                as_array(edge_force),
             ],
             device="cpu",
         )

@@ -14,6 +14,7 @@ from mujoco.batch import Batch
 from msemu.control.contact_points import ContactPoints, Contacts
 from msemu.control.independent_dofs import IndependentDofs
 from msemu.control.mass_matrix import MassMatrix, MassReader
+from msemu.control.solver.arrays import as_array
 from msemu.models.body import Body
 from msemu.sim.batch import view
 from msemu.sim.moment_arms import ArmReader, MomentArms, tendon_arms
@@ -186,8 +187,8 @@ class EngineDynamics:
         wp.launch(
             _multiply_symmetric,
             dim=len(product),
-            inputs=[*map(wp.from_torch, (self._mass.row, self._mass.column, self._field("M"), acceleration))],
-            outputs=[wp.from_torch(product)],
+            inputs=[*map(as_array, (self._mass.row, self._mass.column, self._field("M"), acceleration))],
+            outputs=[as_array(product)],
             device="cpu",
         )
         return product

@@ -7,6 +7,7 @@ from functools import cache
 import torch
 import warp as wp
 
+from msemu.control.solver.arrays import as_array
 from msemu.control.solver.row_threads import compile_now
 from msemu.muscle.levels import LEVELS
 from msemu.muscle.parameters import MuscleParameters
@@ -66,8 +67,8 @@ class MuscleCapacity:
         wp.launch(
             _KERNELS[self.level],
             dim=tuple(length.shape),
-            inputs=[self._muscles, *(wp.from_torch(tensor) for tensor in inputs)],
-            outputs=[wp.from_torch(tensor) for tensor in outputs],
+            inputs=[self._muscles, *(as_array(tensor) for tensor in inputs)],
+            outputs=[as_array(tensor) for tensor in outputs],
             device="cpu",
         )
         return outputs[0].to(length.dtype), outputs[1].to(length.dtype)

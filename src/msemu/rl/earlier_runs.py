@@ -36,11 +36,13 @@ _CLASS_PATHS = {
 """How release 0.1.0 named the parts of a learner, and their short names."""
 _GROUPS = ("proprioception", "muscle", "reference")
 """Observation groups that every environment offered."""
-_DECODER = {"objective": "torque"}
+_DECODER = {"objective": "torque", "iterations": 12}
 _CONTROLLER = {
     "translation": "root",
     "reach": 0.0,
     "preview_s": 0.0,
+    "decodings": 1,
+    "ahead": 1.5,
     "contact_regions": ["foot_r", "foot_l"],
 }
 """What muscle controllers did before there was a choice."""

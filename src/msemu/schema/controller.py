@@ -56,8 +56,8 @@ class DecoderCfg:
     objective [m/s^2]."""
     effort: NotNegative = 1e-3
     """Weight of the sum of squared activations beside half of such a square."""
-    iterations: Annotated[int, Range(1, 10_000)] = 12
-    """Iterations of the solver, from the solution of the last control step."""
+    iterations: Annotated[int, Range(1, 10_000)] = 16
+    """Iterations of the solver, from the solution of the last decoding."""
     tolerance: Positive = 0.1
     """Relative gap at which a solve counts as converged."""
     contact: ContactCfg = field(default_factory=lambda: ContactCfg(height_m=0.005, speed_m_s=0.5))
@@ -87,8 +87,10 @@ class ControllerCfg:
     smoothing, no lookahead."""
     lookahead: Annotated[int, Range(0, 1000)] = 1
     """Control steps between the present frame of the reference and the one whose acceleration is wanted."""
-    ahead: Annotated[float, Range(0, 100)] = 1.5
+    ahead: Annotated[float, Range(0, 100)] = 1.0
     """Part of the control step after which the muscles should give the wanted force [-]."""
+    decodings: Annotated[int, Range(1, 1000)] = 2
+    """Times that excitations are found in a control step, at intervals that are as alike as physics steps allow."""
     contact_regions: tuple[str, ...] = ()
     """Parts that may push against the floor beside the feet; by default those that the clips put there."""
     foot_placement: FootPlacementCfg = field(default_factory=FootPlacementCfg)

@@ -11,6 +11,7 @@ from msemu.registry import find_body
 from msemu.rl.progress import note_once
 from msemu.schema import ActionCfg, ControllerPriorCfg, ExcitationCfg, JointCfg, ResidualCfg, TrainCfg
 from msemu.tracking.result import CLIP_SUFFIX
+from msemu.tracking.space import ONE_DECODING
 
 
 def with_track(cfg: TrainCfg) -> TrainCfg:
@@ -67,9 +68,9 @@ def _require_same(cfg: TrainCfg, path: Path, clip: MotionClip, found: Simulated)
 def _fed_forward(action: ActionCfg) -> ActionCfg:
     """Return the values of an action space that takes wanted accelerations or activations, where it can."""
     if isinstance(action, JointCfg):
-        return replace(action, controller=replace(action.controller, feedforward=True))
+        return replace(action, controller=replace(action.controller, feedforward=True, **ONE_DECODING))
     if isinstance(action, ResidualCfg) and isinstance(action.prior, ControllerPriorCfg):
-        controller = replace(action.prior.controller, feedforward=True)
+        controller = replace(action.prior.controller, feedforward=True, **ONE_DECODING)
         return replace(action, prior=replace(action.prior, controller=controller))
     if isinstance(action, ExcitationCfg):
         note_once("the found activations are the start of the action space 'excitation'; it takes no accelerations")

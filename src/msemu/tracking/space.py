@@ -1,6 +1,7 @@
 """The action spaces of the search: the controller's targets as they are, and recorded excitations."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -9,6 +10,8 @@ from msemu.envs.action.joint import make_controller
 from msemu.envs.action.space import ActionSpace, Scene
 from msemu.schema import ActionCfg, ControllerCfg
 
+ONE_DECODING: dict[str, Any] = {"decodings": 1, "ahead": 1.5}
+"""Values of the controller of a search, whose excitations are replayed, one a control step."""
 STEP_AXES = 2
 """A swinging foot is shifted along the floor."""
 
@@ -18,7 +21,7 @@ class GuidedCfg(ActionCfg):
     """What guides the muscle controller away from the clip, in physical units."""
 
     kind: str = "msemu.tracking.space:GuidedSpace"
-    controller: ControllerCfg = field(default_factory=ControllerCfg)
+    controller: ControllerCfg = field(default_factory=lambda: ControllerCfg(**ONE_DECODING))
 
 
 class GuidedSpace(ActionSpace):

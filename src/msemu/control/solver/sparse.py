@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import warp as wp
 
+from msemu.control.solver.arrays import as_array
 from msemu.control.solver.dense import Solution
 from msemu.control.solver.interior_point import solve
 from msemu.control.solver.lanes import LANES, Lanes
@@ -88,11 +89,11 @@ class SparseLeastSquares:
             upper,
             is_open.double(),
         ]
-        arrays = [wp.from_torch(tensor.contiguous()) for tensor in tensors]
-        inputs = [self._pattern, iterations, margin, *arrays, self._work]
+        tensors = [tensor.contiguous() for tensor in tensors]
+        inputs = [self._pattern, iterations, margin, *map(as_array, tensors), self._work]
         x, residual = start.clone(), torch.empty_like(target)
         cost, gap = target.new_empty(2, len(target), 1)
-        outputs = [wp.from_torch(tensor) for tensor in (x, residual, cost, gap)]
+        outputs = [as_array(tensor) for tensor in (x, residual, cost, gap)]
         wp.launch(solve, dim=self._num_groups, inputs=inputs, outputs=outputs, device="cpu")
         cost, gap = cost.squeeze(1), gap.squeeze(1)
         return Solution(x, residual.flip(1), cost, gap, gap <= tolerance)

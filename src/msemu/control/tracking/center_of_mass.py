@@ -6,6 +6,7 @@ import torch
 
 from msemu.control.dynamics import DynamicsState, EngineDynamics
 from msemu.control.tracking.reference_dynamics import ReferenceDynamics
+from msemu.control.tracking.smoothed_reference import Instant
 from msemu.control.tracking.springs import pull
 from msemu.schema import SpringCfg
 
@@ -22,21 +23,21 @@ class CenterOfMass:
         self._greatest = reach * dynamics.gravity.norm().item() or torch.inf
 
     def missing_acceleration(
-        self, state: DynamicsState, place: torch.Tensor, row: torch.Tensor, later: torch.Tensor
+        self, state: DynamicsState, place: torch.Tensor, now: Instant, later: Instant
     ) -> torch.Tensor:
         """Return what the acceleration that is wanted of the root lacks for the center of mass [m/s^2], shape [E, 3].
 
         Args:
             state: The equation of motion with wanted accelerations of root and joints.
             place: Where the root should be [m], shape [E, 3].
-            row: Row in the tables of the reference of the present, shape [E].
-            later: The row whose acceleration is wanted.
+            now: When it is in the reference.
+            later: When the acceleration is had that is wanted.
         """
         dynamics, along = self._dynamics, self._along
-        error = place + along.center[row] - dynamics.read_center_of_mass()
-        drift = along.center_velocity[row] - state.mass_matrix.center_velocity(dynamics.read_velocity())
+        error = place + now.look_up(along.center) - dynamics.read_center_of_mass()
+        drift = now.look_up(along.center_velocity) - state.mass_matrix.center_velocity(dynamics.read_velocity())
         back = pull(self._spring, error, drift).clamp(-self._greatest, self._greatest)
-        return along.center_acceleration[later] + back - dynamics.center_acceleration(state)
+        return later.look_up(along.center_acceleration) + back - dynamics.center_acceleration(state)
 
     def moved(self, state: DynamicsState, acceleration: torch.Tensor) -> DynamicsState:
         """Return a state with the forces that give the root so much more acceleration, shape [E, 3]."""

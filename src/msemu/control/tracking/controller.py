@@ -10,8 +10,9 @@ from msemu.control.mass_matrix import MassMatrix
 from msemu.control.tracking.center_of_mass import CenterOfMass
 from msemu.control.tracking.decoder import Decoded, MuscleDecoder
 from msemu.control.tracking.foot_placement import FootPlacement
+from msemu.control.tracking.parts import part_at, parts_of
 from msemu.control.tracking.reference_dynamics import FEET, ReferenceDynamics
-from msemu.control.tracking.smoothed_reference import SmoothedReference, Target
+from msemu.control.tracking.smoothed_reference import Instant, SmoothedReference, Target
 from msemu.control.tracking.springs import RootDeviation, pull, within_reach
 from msemu.errors import MsemuError
 from msemu.models.body import Body
@@ -62,6 +63,7 @@ class TrackingController:
         self._dynamics = EngineDynamics(body.lean if sim.is_lean else body, sim, self.regions)
         self.dofs = self._dynamics.dofs
         timestep_s, parameters = sim.model.opt.timestep, configured_parameters(body.model, muscle)
+        self._parts = parts_of(substeps, cfg.decodings)
         self.decoder = MuscleDecoder(
             body, self._dynamics, sim.num_envs, substeps, timestep_s, muscle, cfg.decoder, parameters, num_threads
         )
@@ -83,29 +85,32 @@ class TrackingController:
         offset: torch.Tensor | float = 0.0,
         push: torch.Tensor | float = 0.0,
         step: torch.Tensor | float = 0.0,
+        passed: float = 0.0,
     ) -> Decoded:
         """Find the excitations that lead to a frame of the reference, shape [E], in the next control step.
+
+        Of that the share ``passed`` is over; the excitations are for one of its parts.
 
         ``offset`` is added to the joint angles of the reference [rad or m], shape [E, J], ``push`` to the acceleration
         that is wanted of the root [m/s^2, rad/s^2], shape [E, 6], and ``step`` to the place of a swinging foot in world
         axes [m], shape [E, 2].
         """
-        sim, row = self._sim, self._reference.row(frame)
-        target = self._smoothed.target(frame, self._lookahead)
+        sim, now = self._sim, Instant.of(self._reference, frame, passed)
+        later = Instant.of(self._reference, frame + self._lookahead, passed)
+        target = self._smoothed.target(frame, now, later)
         root = RootDeviation.between(sim.qpos, sim.qvel, target.qpos, target.qvel)
         contacts, mass = self._dynamics.read_contacts(), self._dynamics.read_mass()
         load = sim.contact_force[:, self._load, 2] * self._per_weight
-        deviation = self._feet.positions(contacts) - (target.qpos[:, None, :3] + self._along.feet[row])
+        deviation = self._feet.positions(contacts) - (target.qpos[:, None, :3] + now.look_up(self._along.feet))
         offset = offset + self._feet.offsets(contacts, root, sim.qpos[:, 2], deviation, load, step)
         self.wanted = self._wanted_acceleration(target, root, offset, mass)
         self.wanted[:, :ROOT_DOFS] += push
         state = self._dynamics.read_present(self.wanted, self._ahead_s, contacts, mass)
         if self._center:
-            later = self._reference.row(frame + self._lookahead)
-            more = self._center.missing_acceleration(state, target.qpos[:, :3], row, later)
+            more = self._center.missing_acceleration(state, target.qpos[:, :3], now, later)
             self.wanted[:, :3] += more
             state = self._center.moved(state, more)
-        return self.decoder.decode(state, sim.act, self._habit_at(frame))
+        return self.decoder.decode(state, sim.act, self._habit_at(frame), part_at(self._parts, passed))
 
     def _habit_at(self, frame: torch.Tensor) -> torch.Tensor | None:
         """Return the activations that suit what comes, shape [E, M]."""

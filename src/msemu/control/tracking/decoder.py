@@ -1,6 +1,7 @@
 """Computed muscle control: excitations that give wanted accelerations, many bodies at once."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -83,7 +84,10 @@ class MuscleDecoder:
         self.settings = settings or DecoderCfg()
         self.preferences: Preferences | None = None
         self._capacity = MuscleCapacity(parameters, muscle.level)
-        self._inverse = ActivationInverse(parameters, substeps, timestep_s, muscle.activation_dynamics)
+        self._inverse = cache(
+            lambda steps: ActivationInverse(parameters, steps, timestep_s, muscle.activation_dynamics)
+        )
+        self._substeps = substeps
         self._balance = TorqueBalance(body, reader.dofs, self.settings.contact)
         self.scale = self._balance.scale
         self._threads = RowThreads(num_envs, num_threads)
@@ -102,10 +106,17 @@ class MuscleDecoder:
         """Forget the last solution of some bodies, shape [E], bool: they start from a weak tone and no contact."""
         self.solution = self.solution.masked_fill(mask.unsqueeze(1), _WEAK_TONE)
 
-    def decode(self, state: DynamicsState, activation: torch.Tensor, habit: torch.Tensor | None = None) -> Decoded:
+    def decode(
+        self,
+        state: DynamicsState,
+        activation: torch.Tensor,
+        habit: torch.Tensor | None = None,
+        steps: int | None = None,
+    ) -> Decoded:
         """Find excitations at a state with the wanted acceleration and the present activation, shape [E, M].
 
-        Effort is the distance from the activations ``habit``, shape [E, M], by default from none.
+        Effort is the distance from the activations ``habit``, shape [E, M], by default from none. The excitations last
+        for so many physics ``steps``, by default for the control step.
         """
         active, passive = self._capacity.forces(state.muscle_length, state.muscle_velocity)
         usual, effort, capacity = self._wishes(habit, active * state.muscle_velocity)
@@ -117,9 +128,11 @@ class MuscleDecoder:
         present = activation.float().contiguous(), capacity, values
         inputs = *present, covariance, target, touching, effort, usual, self.solution
 
+        inverse = self._inverse(steps or self._substeps)
+
         def work(index: int) -> tuple[torch.Tensor, ...]:
             rows = self._threads.ranges[index]
-            return self._solve(self._solvers[index], *(tensor[rows] for tensor in inputs))
+            return self._solve(self._solvers[index], inverse, *(tensor[rows] for tensor in inputs))
 
         parts = self._threads.map(work)
         self.solution, *found = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
@@ -143,6 +156,7 @@ class MuscleDecoder:
     def _solve(
         self,
         solver: SparseLeastSquares,
+        inverse: ActivationInverse,
         activation: torch.Tensor,
         capacity: torch.Tensor,
         values: torch.Tensor,
@@ -155,15 +169,15 @@ class MuscleDecoder:
     ) -> tuple[torch.Tensor, ...]:
         """Return the solution of some bodies and the tensors of `Decoded`; the effort is that beyond ``usual``."""
         settings = self.settings
-        lower, upper = self._inverse.reachable(activation)
-        upper = torch.minimum(upper, torch.maximum(capacity, lower + _ROOM * (upper - lower)))
+        lower, upper = inverse.reachable(activation)
+        bound = torch.minimum(upper, torch.maximum(capacity, lower + _ROOM * (upper - lower)))
         found = solver.solve(
             values=values,
             covariance=covariance,
             target=target,
             quadratic=effort,
             lower=torch.nn.functional.pad(lower.double(), (0, touching.shape[1])) - usual,
-            upper=torch.cat((upper.double(), touching * settings.contact.max_force_bw), 1) - usual,
+            upper=torch.cat((bound.double(), touching * settings.contact.max_force_bw), 1) - usual,
             is_open=torch.nn.functional.pad(touching, (self._num_muscles, 0), value=True),
             start=start - usual,
             iterations=settings.iterations,
@@ -172,6 +186,6 @@ class MuscleDecoder:
         )
         solution = found.x + usual
         wanted = solution[:, : self._num_muscles]
-        excitation = self._inverse.excitation(activation, lower, upper, wanted.float().contiguous())
+        excitation = inverse.excitation(activation, lower, upper, wanted.float().contiguous())
         residual, missing = -found.residual * self.scale, self._balance.missing_acceleration(found.squared, settings)
         return solution, excitation, wanted, residual, missing, found.relative_gap, found.converged

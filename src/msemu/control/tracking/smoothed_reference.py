@@ -14,6 +14,39 @@ from msemu.motion.reference import ReferenceMotion
 
 
 @dataclass(frozen=True)
+class Instant:
+    """When E bodies are: after a frame of the reference by a share of the time to the next.
+
+    Attributes:
+        row: Row of the frame in tables of all frames, shape [E].
+        next_row: Row of the next frame, shape [E].
+        share: The share, in [0, 1).
+    """
+
+    row: torch.Tensor
+    next_row: torch.Tensor
+    share: float
+
+    @classmethod
+    def of(cls, reference: ReferenceMotion, frame: torch.Tensor, share: float = 0.0) -> "Instant":
+        """Find the rows of frames, shape [E]."""
+        return cls(reference.row(frame), reference.row(frame + 1), share)
+
+    def look_up(self, table: torch.Tensor) -> torch.Tensor:
+        """Return what a table, shape [T, ...], holds, linear between frames, shape [E, ...]."""
+        here = table[self.row]
+        return here + self.share * (table[self.next_row] - here) if self.share else here
+
+    def look_up_turn(self, table: torch.Tensor) -> torch.Tensor:
+        """Return what a table of quaternions holds, shape [T, 4], linear between frames and of length one."""
+        if not self.share:
+            return table[self.row]
+        here, there = table[self.row], table[self.next_row]
+        there = there * torch.where((here * there).sum(1, keepdim=True) < 0.0, -1.0, 1.0)
+        return torch.nn.functional.normalize(torch.lerp(here, there, self.share), dim=1)
+
+
+@dataclass(frozen=True)
 class Target:
     """Where E bodies should be.
 
@@ -56,15 +89,18 @@ class SmoothedReference:
         self._acceleration = table([movement.qacc for movement in self.movements])[:, IndependentDofs(body).index]
         self._shift = self._qpos[:, :3] - table([clip.qpos[:, :3] for clip in reference.clips])
 
-    def target(self, frame: torch.Tensor, lookahead: int) -> Target:
-        """Look up where bodies should be at frames, shape [E], moved by the cycles that have passed.
+    def target(self, frame: torch.Tensor, now: Instant, later: Instant) -> Target:
+        """Look up where bodies should be after frames, shape [E], moved by the cycles that have passed.
 
-        The acceleration is that of ``lookahead`` frames later.
+        The acceleration is that of ``later``.
         """
-        row = self._reference.row(frame)
-        place = self._reference.state(frame)[0][:, :3] + self._shift[row]
-        later = self._reference.row(frame + lookahead)
-        return Target(torch.cat((place, self._qpos[row, 3:]), 1), self._qvel[row], self._acceleration[later])
+        place = self._reference.state(frame)[0][:, :3]
+        if now.share:
+            place = torch.lerp(place, self._reference.state(frame + 1)[0][:, :3], now.share)
+        place = place + now.look_up(self._shift)
+        turn, joints = now.look_up_turn(self._qpos[:, 3:7]), now.look_up(self._qpos[:, 7:])
+        qpos = torch.cat((place, turn, joints), 1)
+        return Target(qpos, now.look_up(self._qvel), later.look_up(self._acceleration))
 
 
 def _as_simulated(clip: MotionClip) -> Movement:

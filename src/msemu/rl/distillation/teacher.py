@@ -72,19 +72,22 @@ class TaughtSpace(ActionSpace):
     """The student's action space, in which a teacher labels each state and drives a share of the steps.
 
     Attributes:
-        label: What the teacher would have excited in the last step, shape [E, M].
+        label: What the teacher would have excited in the last step, the mean over its decodings, shape [E, M].
         action: What was done in it, as an action of the student's, shape [E, A].
         share: Probability that the teacher drives a body in a step.
     """
 
     def __init__(self, student: ExcitationSpace, teacher: Teacher, seed: int):
         self.num_actions = student.num_actions
+        self.decodings = teacher.space.decodings
         self.student = student
         self.share = 1.0
         self.label: torch.Tensor
         self.action: torch.Tensor
         self._teacher = teacher
         self._advice: torch.Tensor
+        self._by_teacher: torch.Tensor
+        self._by_student: torch.Tensor
         self._generator = torch.Generator().manual_seed(seed)
 
     def listen(self, observations: TensorDict) -> None:
@@ -93,9 +96,22 @@ class TaughtSpace(ActionSpace):
 
     def excitation(self, actions: torch.Tensor, frame: torch.Tensor, steps: int) -> torch.Tensor:  # noqa: D102
         self.label = self._teacher.space.excitation(self._advice, frame, steps)
-        by_teacher = (torch.rand(len(actions), 1, generator=self._generator) < self.share).to(actions.device)
-        self.action = torch.where(by_teacher, self.student.action_of(self.label), actions)
-        return torch.where(by_teacher, self.label, self.student.excitation(actions, frame, steps))
+        by_teacher = torch.rand(len(actions), 1, generator=self._generator) < self.share
+        self._by_teacher = by_teacher.to(actions.device)
+        self._by_student = self.student.excitation(actions, frame, steps)
+        return self._driven(self.label, actions)
+
+    def renewed(self, actions: torch.Tensor, frame: torch.Tensor, steps: int, passed: float) -> torch.Tensor:
+        """Ask the teacher again; the student, who decides once in a control step, stays with what it chose."""
+        again = self._teacher.space.renewed(self._advice, frame, steps, passed)
+        done = round(passed * self.decodings)
+        self.label = (done * self.label + again) / (done + 1)
+        return self._driven(again, actions)
+
+    def _driven(self, by_teacher: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        """Return the excitations of those who drive, and keep what they do as an action."""
+        self.action = torch.where(self._by_teacher, self.student.action_of(self.label), actions)
+        return torch.where(self._by_teacher, by_teacher, self._by_student)
 
     def initial_activation(self, frame: torch.Tensor) -> torch.Tensor | None:
         """Return that of the student's action space."""
