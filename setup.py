@@ -76,6 +76,7 @@ setup(
             "msemu-motion = msemu.cli.commands:motion",
             "msemu-model = msemu.cli.commands:model",
             "msemu-analyze = msemu.cli.commands:analyze",
+            "msemu-study = msemu.cli.commands:study",
             "msemu-bench = msemu.cli.commands:bench",
         ],
         "msemu.tasks": ["msemu = msemu.envs.tasks:register"],

@@ -136,7 +136,7 @@ class EmgError(Term):
                     f"{recording.path} is over the phase of a cycle, and the clip '{name}' is not cyclic; give a file"
                     " over time"
                 )
-        self.muscles = _measured_muscles(options, recording, body)
+        self.muscles = measured_muscles(options, recording, body)
         pairs = [(column, muscle) for column, names in enumerate(self.muscles.values()) for muscle in names]
         weights = [1.0 / (len(self.muscles) * len(names)) for names in self.muscles.values() for _ in names]
         table = [[recording.sample(channel, clip, options) for clip in clips] for channel in self.muscles]
@@ -193,8 +193,12 @@ def _read_csv(path: Path) -> tuple[str, np.ndarray, dict[str, np.ndarray]]:
     return axis, table[:, 0], dict(zip(names[1:], table.T[1:], strict=True))
 
 
-def _measured_muscles(options: EmgOptions, recording: EmgRecording, body: Body) -> dict[str, tuple[str, ...]]:
-    """Names of the muscles that each channel drives, without the channels that are left out."""
+def measured_muscles(options: EmgOptions, recording: EmgRecording, body: Body) -> dict[str, tuple[str, ...]]:
+    """Names of the muscles that each channel drives, without the channels that are left out.
+
+    Raises:
+        MsemuError: A channel or a muscle is unknown, or a muscle is driven twice.
+    """
     for channel, muscles in options.muscles.items():
         if channel not in recording.channels:
             known = [printable(name) for name in recording.channels]

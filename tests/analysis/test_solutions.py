@@ -20,7 +20,7 @@ from msemu.analysis.solutions.measures import (
 )
 from msemu.analysis.solutions.programs import Polytope, Programs, least_effort
 from msemu.analysis.solutions.ranges import classes, feasible_ranges, summarize
-from msemu.analysis.solutions.samples import sample_polytope, sample_space
+from msemu.analysis.solutions.samples import percentiles, sample_polytope, sample_space
 from msemu.analysis.solutions.samples import summarize as summarize_samples
 from msemu.analysis.solutions.space import SolutionSpace, space_of_clip
 from msemu.analysis.solutions.synergies import find_synergies, matched_similarity, number_of_synergies
@@ -199,8 +199,13 @@ def test_chains_that_are_too_short_are_left_out_and_listed() -> None:
     figures = summarize_samples(sampled, space)
     assert figures["unconverged_frames"] == []
     assert sampled.known_effort_percentile.max() <= 1.0
-    again = sample_space(space, chains=16, samples=100)
+    partly = np.where(np.arange(space.known.shape[1]) < 3, space.known, np.nan)
+    again = sample_space(space, chains=16, samples=100, others=np.stack([space.known, partly]))
     np.testing.assert_array_equal(sampled.quantiles, again.quantiles)
+    np.testing.assert_array_equal(again.others_percentile[:, 0], sampled.known_percentile)
+    np.testing.assert_array_equal(again.others_percentile[:, 1, :3], sampled.known_percentile[:, :3])
+    placed = percentiles(again, space, ["known", "partly"])
+    assert len(placed["partly"]) == 3 and np.isnan(again.others_percentile[:, 1, 3:]).all()
 
 
 def test_r_hat_and_effective_samples_of_chains_of_known_correlation() -> None:

@@ -47,6 +47,20 @@ def test_samples_are_printed_and_written(clip: Path, tmp_path: Path) -> None:
     assert "split R-hat" in out
 
 
+def test_measured_muscles_have_their_place_among_the_samples(clip: Path, tmp_path: Path) -> None:
+    emg = tmp_path / "emg.csv"
+    emg.write_text("percent,soleus_r,tibant_r\n" + "".join(f"{5 * k},{0.0},{1.0}\n" for k in range(21)))
+    files = ("--compare", emg, "--json", tmp_path / "s.json")
+    code, out, error = run("analyze", "sample", clip, "--body", "myolegs", "--stride", "50", *files)
+    assert code == 0, error
+    placed = json.loads((tmp_path / "s.json").read_text())["compared_percentile"]
+    assert placed == {str(emg): {"soleus_r": 0.0, "tibant_r": 1.0}}
+    assert "emg.csv" in out
+    emg.write_text(emg.read_text().replace("soleus_r", "soleu_r"))
+    code, _, error = run("analyze", "sample", clip, "--body", "myolegs", "--compare", emg)
+    assert code != 0 and "soleu_r" in error and len(error.strip().splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
@@ -56,6 +70,7 @@ def test_samples_are_printed_and_written(clip: Path, tmp_path: Path) -> None:
         (("ranges", "--window", "90"), "--window"),
         (("ranges", "--tolerance", "-1"), "--tolerance"),
         (("sample", "--chains", "1"), "--chains"),
+        (("sample", "--compare", "none.npz"), "none.npz"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_line(clip: Path, options: tuple[str, ...], named: str) -> None:

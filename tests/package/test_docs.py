@@ -35,7 +35,7 @@ FOREIGN_OPTIONS = {"--shutdown-timeout"}
 """Options of other programs that a page explains by themselves."""
 
 MAINS = dict(re.findall(r'"(msemu-\w+) = ([\w.]+:\w+)"', (ROOT / "setup.py").read_text(encoding="utf-8")))
-WITH_SUBCOMMANDS = {"msemu-motion", "msemu-model", "msemu-analyze", "msemu-bench"}
+WITH_SUBCOMMANDS = {"msemu-motion", "msemu-model", "msemu-analyze", "msemu-study", "msemu-bench"}
 TASK = "Msemu-Walk-MyoLegs-v0"
 CHOICES = {"--agent": "agent", "--env.action": "action", "--sim.muscle": "muscle"}
 """Options of msemu-train on which it depends which others there are, and the folder of cfg that names their values."""

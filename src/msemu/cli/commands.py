@@ -27,6 +27,7 @@ class Command(NamedTuple):
 
 _BENCH, _ANALYZE = "msemu.bench.options", "msemu.cli.analyze.options"
 _MECHANICS = "msemu.cli.analyze.mechanics_options"
+_STUDY = "msemu.cli.analyze.study_options"
 _MOTION, _MODEL = "msemu.cli.motion.options", "msemu.cli.model.options"
 _RUN = "run pretrained checkpoint clip"
 
@@ -76,6 +77,11 @@ COMMANDS = {
     "analyze sample": Command(
         f"{_ANALYZE}:SampleCfg", "msemu.cli.analyze.solutions:analyze_samples", "clip body samples seed jobs json plot"
     ),
+    "study solutions": Command(
+        f"{_STUDY}:SolutionsCfg",
+        "msemu.cli.analyze.study:study_solutions",
+        "run pretrained minutes randoms names starts seconds angle_deg ground_bw survival perturbed seed json out",
+    ),
     "bench capacity": Command(f"{_BENCH}:CapacityBenchCfg", "msemu.bench.capacity:bench_capacity"),
     "bench decoder": Command(f"{_BENCH}:DecoderBenchCfg", "msemu.bench.decoder:bench_decoder"),
     "bench env": Command(f"{_BENCH}:EnvBenchCfg", "msemu.bench.env:bench_env"),
@@ -97,6 +103,7 @@ TITLES = {
     "motion": "Fetch, import, inspect, show, check, repair and export motion clips.",
     "model": "Musculoskeletal bodies: what there is, what is in them, what is wrong with them, measured muscles.",
     "analyze": "What moves a body: muscle activity, which other would, timing, forces, moments, powers, costs.",
+    "study": "Many solutions of one movement, side by side: which muscles they take, what they bear.",
     "bench": "How fast it runs, as ratios measured in one run.",
 }
 """What the commands with sub-commands are for."""
@@ -172,4 +179,4 @@ def train() -> None:
 
 
 play, evaluate, distill, track, report = map(program, ("play", "eval", "distill", "track", "report"))
-motion, model, analyze, bench = map(program, ("motion", "model", "analyze", "bench"))
+motion, model, analyze, study, bench = map(program, ("motion", "model", "analyze", "study", "bench"))

@@ -121,7 +121,9 @@ class PlayCfg(PageCfg, PolicyCfg):
     """Write this mp4 file instead of opening a page."""
     renderer: Annotated[RendererName, With("video")] = "auto"
     """Video only: egl (OpenGL), lines (needs no OpenGL), or auto."""
-    color_by: Annotated[Literal["activation", "muscle_force", "fiber_length"], With("video")] = "activation"
+    freedom: Annotated[Path | None, Input(required=True)] = None
+    """How free muscles are, to be colored by: file of msemu-analyze ranges --out, or atlas.npz of msemu-study."""
+    color_by: Annotated[Literal["activation", "muscle_force", "fiber_length", "freedom"], With("video")] = "activation"
     """Video only: what colors the muscles; the page has a list for it."""
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from msemu.analysis.rollout import record
+from msemu.analysis.solutions.freedom import show_freedom
 from msemu.cli.options import PlayCfg
 from msemu.console import progress, with_progress
 from msemu.errors import MsemuError, suggestion
@@ -25,6 +26,8 @@ from msemu.viewer.page.browser import serve
 def play(args: PlayCfg) -> None:
     """Make the recording and show it."""
     body, recording = _record(args)
+    if args.freedom:
+        recording = show_freedom(recording, body, args.freedom)
     if args.video:
         with progress("drawing") as on_frame:
             write_video(recording, body, args.video, renderer=args.renderer, color_by=args.color_by, progress=on_frame)

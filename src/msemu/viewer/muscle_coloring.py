@@ -40,6 +40,7 @@ COLORINGS = {
         Coloring("activation", "muscle activation", 0.0, 1.0),
         Coloring("muscle_force", "muscle force / F0", 0.0, 1.0),
         Coloring("fiber_length", "fiber length / L0", 0.5, 1.5),
+        Coloring("freedom", "freedom of the muscle", 0.0, 1.0),
     )
 }
 """By the name of the field in `Recording`; the first is the default."""
@@ -54,5 +55,6 @@ def pick_coloring(recording: Recording, name: str) -> Coloring:
     if name not in COLORINGS:
         raise MsemuError(f"unknown coloring '{name}'{suggestion(name, COLORINGS)}")
     if name != "activation" and getattr(recording, name) is None and recording.activation is not None:
-        raise MsemuError(f"the recording holds no {name}; record it again, or color by activation")
+        remedy = "give --freedom FILE" if name == "freedom" else "record it again"
+        raise MsemuError(f"the recording holds no {name}; {remedy}, or color by activation")
     return COLORINGS[name]

@@ -64,16 +64,29 @@ def render(subjects: Sequence[Subject]) -> str:
     parts = [_table(subjects, reactions)]
     for title, draw in sections.items():
         figures = [draw(subject.movement, reaction) for subject, reaction in zip(subjects, reactions, strict=True)]
-        panes = "".join(
-            f"<div>{_svg(figure) if figure else '<p>no gait cycle to show</p>'}</div>" for figure in figures
-        )
+        panes = "".join(f"<div>{svg(figure) if figure else '<p>no gait cycle to show</p>'}</div>" for figure in figures)
         parts.append(f'<h2>{title}</h2><div class="side">{panes}</div>')
     parts.append("<h2>Provenance</h2>" + _provenance(subjects))
     title = escape(" · ".join(subject.name for subject in subjects))
+    return document(title, "".join(parts))
+
+
+def document(title: str, content: str) -> str:
+    """Return a page of some content; both are HTML."""
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{title}</h1>{''.join(parts)}</body></html>\n"
+        f"<style>{_STYLE}</style></head><body><h1>{title}</h1>{content}</body></html>\n"
     )
+
+
+def table_of(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of text; the first column is on the left, numbers are on the right."""
+    top = f"<tr>{''.join(f'<th>{escape(label)}</th>' for label in head)}</tr>" if head else ""
+    lines = (
+        f"<tr><td>{escape(first)}</td>{''.join(f'<td class=n>{escape(value)}</td>' for value in others)}</tr>"
+        for first, *others in rows
+    )
+    return f"<table>{top}{''.join(lines)}</table>"
 
 
 def _table(subjects: Sequence[Subject], reactions: Sequence[JointReaction]) -> str:
@@ -143,7 +156,7 @@ def _provenance(subjects: Sequence[Subject]) -> str:
     return f"<table>{rows}</table>"
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
     """Return a figure as an element of a page; letters are drawn as shapes, so that no font is needed."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg")

@@ -17,7 +17,7 @@ def activation_distance(one: np.ndarray, other: np.ndarray, weights: np.ndarray 
 
 def null_space_share(difference: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Return the share of a squared difference [..., M] that the torques ``matrix`` [J, M] do not show, shape [...]."""
-    seen = difference @ _row_space(matrix)
+    seen = difference @ row_space(matrix)
     size = np.square(difference).sum(-1)
     lost = np.clip(size - np.square(seen).sum(-1), 0.0, None)
     return np.divide(lost, size, out=np.full_like(size, np.nan), where=size > 0.0)
@@ -28,7 +28,7 @@ def uncontrolled_manifold_index(repeats: np.ndarray, matrix: np.ndarray) -> floa
 
     Not a number where nothing varies, or where every or no direction changes the torques.
     """
-    rows = _row_space(matrix)
+    rows = row_space(matrix)
     difference, count = repeats - repeats.mean(0), repeats.shape[1]
     seen = np.square(difference @ rows).sum()
     total = np.square(difference).sum()
@@ -59,7 +59,7 @@ def co_contraction(torques: np.ndarray) -> np.ndarray:
     return 0.5 * (np.abs(torques).sum(-1) - np.abs(torques.sum(-1)))
 
 
-def _row_space(matrix: np.ndarray) -> np.ndarray:
+def row_space(matrix: np.ndarray) -> np.ndarray:
     """Return an orthonormal basis of the directions that change the torques, shape [M, R]."""
     _, size, rows = np.linalg.svd(matrix, full_matrices=False)
     return rows[size > 1e-9 * size.max(initial=0.0)].T

@@ -26,8 +26,8 @@ def label(budget: float) -> str:
 
 def plot_ranges(ranges: FeasibleRanges, space: SolutionSpace, path: Path) -> Path:
     """Draw the bands of some muscles at every budget, the solution of least effort in them, and width by budget."""
-    shown = _shown(space, ranges.chosen)
-    figure, axes = _grid(len(shown) + 1, f"Feasible activation: {space.name} on {space.body}")
+    shown = shown_muscles(space.muscle_names, ranges.chosen)
+    figure, axes = grid(len(shown) + 1, f"Feasible activation: {space.name} on {space.body}")
     time = space.frames / space.fps
     shades = np.linspace(0.15, 0.5, len(ranges.budgets))
     for axis, muscle in zip(axes, shown, strict=False):
@@ -51,8 +51,8 @@ def plot_ranges(ranges: FeasibleRanges, space: SolutionSpace, path: Path) -> Pat
 def plot_samples(sampled: SampledSpace, space: SolutionSpace, path: Path) -> Path:
     """Draw the quantiles of some muscles' activation over uniform solutions, and the known solution."""
     moving = np.flatnonzero(space.moving).tolist()
-    shown = _shown(space, space.moving)
-    figure, axes = _grid(len(shown), f"Uniform solutions: {space.name} on {space.body}")
+    shown = shown_muscles(space.muscle_names, space.moving)
+    figure, axes = grid(len(shown), f"Uniform solutions: {space.name} on {space.body}")
     time = space.frames / space.fps
     for axis, muscle in zip(axes, shown, strict=True):
         quantiles = sampled.quantiles[:, :, moving.index(muscle)]
@@ -67,14 +67,15 @@ def plot_samples(sampled: SampledSpace, space: SolutionSpace, path: Path) -> Pat
     return save_figure(figure, path)
 
 
-def _shown(space: SolutionSpace, chosen: np.ndarray) -> list[int]:
+def shown_muscles(names: Sequence[str], chosen: np.ndarray) -> list[int]:
     """Return the muscles of a panel each: well-known ones of the right leg where there are such, else the first."""
-    known = [space.muscle_names.index(name) for name in _LEG if name in space.muscle_names]
+    known = [names.index(name) for name in _LEG if name in names]
     wanted = [muscle for muscle in known if chosen[muscle]]
     return (wanted or np.flatnonzero(chosen).tolist())[:_MOST]
 
 
-def _grid(count: int, title: str) -> tuple[Figure, Sequence[Axes]]:
+def grid(count: int, title: str) -> tuple[Figure, Sequence[Axes]]:
+    """Return a figure with so many panels, four in a row."""
     rows = -(-count // _COLUMNS)
     figure = Figure(figsize=(3.2 * _COLUMNS, 2.1 * rows + 0.5), layout="constrained")
     axes = list(figure.subplots(rows, _COLUMNS, squeeze=False).flat)

@@ -1,6 +1,6 @@
 """What samples of a solution space say, frame by frame: how different two solutions are, and where a known one lies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,8 @@ class SampledSpace:
         known_percentile: Share of the samples with less of each muscle than the known solution has, shape [T, M].
         known_effort_percentile: Share of the samples of less effort than the known solution, shape [T].
         known_distance_percentile: Share of the samples that are nearer to the samples' mean, weighted, shape [T].
+        others_percentile: Share of the samples with less of each muscle than K other solutions have; not a number
+            where these know nothing, shape [T, K, M].
     """
 
     dimension: np.ndarray
@@ -47,6 +49,7 @@ class SampledSpace:
     known_percentile: np.ndarray
     known_effort_percentile: np.ndarray
     known_distance_percentile: np.ndarray
+    others_percentile: np.ndarray
 
 
 def sample_space(
@@ -56,10 +59,23 @@ def sample_space(
     seed: int = 0,
     apply: Apply = serial,
     on_frame: Callable[[int, int], None] = lambda done, total: None,
+    others: np.ndarray | None = None,
 ) -> SampledSpace:
-    """Sample the activations of every frame; equal seeds give equal samples."""
+    """Sample the activations of every frame; equal seeds give equal samples.
+
+    ``others`` are further solutions, whose places among the samples are found, in the space's frames, [K, T, M].
+    """
+    moving, beside = space.moving, np.zeros((0, *space.known.shape)) if others is None else others
     jobs = [
-        (space.polytope(t), space.known[t, space.moving], space.matrix[t][:, space.moving], chains, samples, [seed, t])
+        (
+            space.polytope(t),
+            space.known[t, moving],
+            space.matrix[t][:, moving],
+            beside[:, t, moving],
+            chains,
+            samples,
+            [seed, t],
+        )
         for t in range(len(space))
     ]
     rows = []
@@ -77,7 +93,13 @@ def sample_space(
 
 
 def _sampled_frame(
-    polytope: Polytope, known: np.ndarray, matrix: np.ndarray, chains: int, samples: int, seed: list[int]
+    polytope: Polytope,
+    known: np.ndarray,
+    matrix: np.ndarray,
+    others: np.ndarray,
+    chains: int,
+    samples: int,
+    seed: list[int],
 ) -> dict[str, Any]:
     drawn = sample_polytope(polytope, known, chains, samples, seed)
     weights = torque_weights(matrix)
@@ -99,6 +121,7 @@ def _sampled_frame(
         "known_distance_percentile": (
             activation_distance(points, mean, weights) < activation_distance(known, mean, weights)
         ).mean(),
+        "others_percentile": np.where(np.isnan(others), np.nan, (points[:, None] < others).mean(0)),
     }
 
 
@@ -119,6 +142,16 @@ def _correlation(points: np.ndarray) -> np.ndarray:
     size = np.linalg.norm(centered, axis=0)
     normed = np.divide(centered, size, out=np.zeros_like(centered), where=size > 1e-9)
     return normed.T @ normed
+
+
+def percentiles(sampled: SampledSpace, space: SolutionSpace, names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return of each named other solution the mean percentile of each muscle that it knows, by name."""
+    muscles, found = np.array(space.muscle_names)[space.moving], {}
+    for place, name in enumerate(names):
+        values = sampled.others_percentile[:, place]
+        known = np.isfinite(values).any(0)
+        found[name] = dict(zip(muscles[known].tolist(), np.nanmean(values[:, known], 0).tolist(), strict=True))
+    return found
 
 
 def summarize(sampled: SampledSpace, space: SolutionSpace) -> dict[str, Any]:

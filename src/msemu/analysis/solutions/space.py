@@ -136,6 +136,13 @@ def space_of_rollout(body: Body, rollout: Rollout, level: str) -> SolutionSpace:
     return space
 
 
+def torque_matrix(body: Body, movement: Movement, level: str) -> np.ndarray:
+    """Return the torque of each muscle at full activation, over the joints' capacity, along a movement, [T, J, M]."""
+    arms, active, _ = (np.concatenate(arrays) for arrays in zip(*_capacity_along(body, movement, level), strict=True))
+    torque = -(arms * active[..., None]).transpose(0, 2, 1)[:, ROOT_DOFS:]
+    return torque / np.sqrt(np.square(torque).sum(2).mean(0)).clip(min=1e-6)[:, None]
+
+
 def _space(
     body: Body,
     movement: Movement,

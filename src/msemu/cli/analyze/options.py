@@ -121,3 +121,6 @@ class SampleCfg(SpaceCfg):
     """Samples of each chain."""
     seed: Seed = 0
     """Seed of the samples."""
+    compare: Annotated[list[Path], Input(required=True)] = field(default_factory=list)
+    """Solutions whose places among the samples of a clip are found: rollouts of policies that follow it (.npz), or EMG
+    envelopes (.csv, .sto) over its phase or time, channels named after muscles."""

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from msemu.analysis.solutions import ranges, samples
+from msemu.analysis.solutions.placing import activation_along
 from msemu.analysis.solutions.plots import label, plot_ranges, plot_samples
 from msemu.analysis.solutions.space import SolutionSpace, space_of_clip, space_of_rollout
 from msemu.analysis.solutions.window import Dynamics, window_ranges
@@ -57,10 +58,12 @@ def analyze_ranges(args: RangesCfg) -> None:
 
 def analyze_samples(args: SampleCfg) -> None:
     """Sample, print the figures and write the files."""
-    _, space = _read(args)
+    body, space = _read(args)
+    others = _others(args, body, space)
     with _applied(args.jobs) as apply, progress(f"samples of {space.name}", transient=True) as on_frame:
-        sampled = samples.sample_space(space, args.chains, args.samples, args.seed, apply, on_frame)
+        sampled = samples.sample_space(space, args.chains, args.samples, args.seed, apply, on_frame, others)
     figures = samples.summarize(sampled, space)
+    placed = samples.percentiles(sampled, space, [str(path) for path in args.compare])
     console = Console()
     _warn(console, figures["frames_left_out"], "not explained by any activation and left out")
     _warn(console, figures["unconverged_frames"], "left out, their chains have not converged; raise --samples")
@@ -68,9 +71,14 @@ def analyze_samples(args: SampleCfg) -> None:
     for name, text in _SAMPLE_ROWS.items():
         if name in figures:
             table.add_row(text, _plain(figures[name]))
+    for name, values in placed.items():
+        table.add_row(
+            f"percentile of {Path(name).name}, median of its muscles", _plain(float(np.median([*values.values()])))
+        )
     console.print(table)
     if args.json:
-        write_json(args.json, figures | {"settings": {"chains": args.chains, "samples": args.samples}})
+        settings = {"chains": args.chains, "samples": args.samples}
+        write_json(args.json, figures | {"compared_percentile": placed, "settings": settings})
     if args.out:
         write_arrays(args.out, _arrays(vars(sampled), space), "give --out another path")
     if args.plot:
@@ -102,6 +110,16 @@ def _read(args: SpaceCfg) -> tuple[Body, SolutionSpace]:
             space = space_of_clip(body, clip, args.muscle, args.smoothing_s, on_frame)
     whole = isinstance(args, RangesCfg) and args.window > 1  # the stride is that of the windows
     return body, space if whole else space.part(np.arange(0, len(space), args.stride))
+
+
+def _others(args: SampleCfg, body: Body, space: SolutionSpace) -> np.ndarray | None:
+    """Return the activations of the files that are compared, in the frames of the space, shape [K, T, M]."""
+    if not args.compare:
+        return None
+    if "excitation" in array_names(Path(args.clip)):
+        raise MsemuError("--compare lays solutions along a clip, and this is a rollout; name its clip, or leave it out")
+    clip = load_clip(TaskCfg(body=args.body, motion=args.clip), body)
+    return np.stack([activation_along(path, clip, body)[space.frames] for path in args.compare])
 
 
 @contextmanager

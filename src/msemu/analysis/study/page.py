@@ -1,0 +1,76 @@
+"""The report of a study as one HTML file."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msemu.analysis.report.page import document, svg, table_of
+from msemu.analysis.study.atlas import Atlas
+from msemu.analysis.study.figures import map_figure, movement_figure, muscle_figure
+
+_SUMMARY = {
+    "tried": "preferences tried",
+    "solutions": "solutions that make the movement",
+    "distinct_solutions": "distinct solutions",
+    "median_activation_distance": "activation distance of two distinct ones, median",
+    "activation_rms": "activation of the base, root mean square",
+    "null_space_share": "null-space share of their difference from the base, median",
+    "ground_difference_bw": "ground force beside the base's [BW], median",
+    "angle_difference_deg": "joint angles beside the base's [deg], median",
+    "survival": "survival of the distinct solutions",
+}
+_COLUMNS = {
+    "name": "preference",
+    "left_out_for": "left out for",
+    "distinct": "distinct",
+    "survival": "survival",
+    "error_deg": "error [deg]",
+    "ground_difference_bw": "ground force [BW]",
+    "activation_distance": "activation distance",
+    "spread": "spread of one policy",
+    "null_space_share": "null-space share",
+    "manifold_index": "manifold index",
+    "participation_ratio": "participation ratio",
+    "co_contraction": "co-contraction",
+    "effort": "effort",
+    "power_w": "power [W]",
+    "metabolic_w": "metabolic [W]",
+}
+
+
+def render(
+    title: str,
+    atlas: Atlas,
+    figures: Mapping[str, Any],
+    joint_names: Sequence[str],
+    muscle_names: Sequence[str],
+    provenance: Mapping[str, str],
+) -> str:
+    """Return the page."""
+    summary = [(label, _plain(figures[key])) for key, label in _SUMMARY.items()]
+    rows = [[_plain(row[key]) for key in _COLUMNS] for row in figures["table"]]
+    parts = [
+        table_of([], summary),
+        "<h2>Map</h2>" + svg(map_figure(atlas)),
+        "<h2>Muscles</h2>" + svg(muscle_figure(atlas, muscle_names)),
+        "<h2>Movement</h2>" + svg(movement_figure(atlas, joint_names)),
+        *_perturbed(figures.get("perturbations", [])),
+        "<h2>Solutions</h2>" + table_of([*_COLUMNS.values()], rows),
+        "<h2>Provenance</h2>" + table_of([], [*provenance.items()]),
+    ]
+    return document(title, "".join(parts))
+
+
+def _perturbed(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not rows:
+        return []
+    return [
+        "<h2>Perturbations</h2>" + table_of([*rows[0]], [[_plain(value) for value in row.values()] for row in rows])
+    ]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
