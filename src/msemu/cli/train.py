@@ -150,7 +150,11 @@ def _values_of_run(task: str, name: str, runs_dir: Path) -> TrainCfg:
 def about() -> str:
     """Return what the help page of a task says first."""
     roles = {"agent": "agent", **{option: schema.role for option, schema in PARTS.items()}}
-    parts = "; ".join(f"--{option} {', '.join(cfg_names(role))}" for option, role in roles.items())
+    inner = {option for option in roles if option.count(".") > 1}  # whose names are in the manual
+    parts = "; ".join(
+        f"--{option} (cfg/{role})" if option in inner else f"--{option} {', '.join(cfg_names(role))}"
+        for option, role in roles.items()
+    )
     parts = f"Parts that are chosen by name, or by a YAML file of yours: {parts}."
     return f"A task, and how it is learned.\n\n{parts}\n\n{_TERMS}"
 

@@ -18,7 +18,7 @@ _SAME_POSE = 2e-3
 def activation_along(path: Path, clip: MotionClip, body: Body) -> np.ndarray:
     """Return the activations of a file in the frames of a clip, not a number where there is none, shape [T, M].
 
-    The file is a rollout (``.npz``), whose frames are those in which its reference has the clip's pose, or envelopes of
+    The file is a rollout (``.npz``), in whose frames the reference does what the clip does, or envelopes of
     EMG, whose channels are named after muscles.
 
     Raises:
@@ -40,8 +40,13 @@ def activation_along(path: Path, clip: MotionClip, body: Body) -> np.ndarray:
 def _of_rollout(rollout: Rollout, path: Path, clip: MotionClip, body: Body) -> np.ndarray:
     if (rollout.body, rollout.muscle_names) != (body.name, body.muscle_names):
         raise MsemuError(f"{path} is a rollout of {rollout.body}, not of {body.name}; compare solutions of one body")
-    away = np.abs(rollout.reference_qpos[None, :, 7:] - clip.qpos[:, None, 7:]).max(2)
-    is_same = away < _SAME_POSE
+    followed, wanted = rollout.reference_qpos[:, 7:], clip.qpos[:, 7:]
+    is_near = np.abs(followed[None] - wanted[:, None]).max(2) < _SAME_POSE
+    # A movement may come through a pose on its way back, so that the next one has to be the same, too.
+    is_same = is_near & np.roll(is_near, (-1, -1), (0, 1))
+    is_same[:, [*(np.flatnonzero(rollout.episode_start) - 1), -1]] = False
+    if not clip.cyclic:
+        is_same[-1] = False
     if not is_same.any():
         raise MsemuError(f"{path} follows another movement than '{clip.name}'; compare solutions of one clip")
     count = is_same.sum(1)[:, None]
