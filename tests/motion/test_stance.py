@@ -247,13 +247,18 @@ def lurching(body: Body) -> MotionClip:
 @pytest.mark.parametrize("make", [hopping, lurching])
 def test_no_frame_is_made_worse(legs: Body, make: Callable[[Body], MotionClip]) -> None:
     for stance in repair(legs, make(legs), kind="contact").stances:
-        assert (stance.after.residual <= np.maximum(stance.before.residual, 0.1) + 0.011).all()
+        near = [stance.before.residual[max(row - 2, 0) : row + 3].max() for row in range(len(stance.before.residual))]
+        assert (stance.after.residual <= np.maximum(near, 0.3) + 0.011).all()
+        assert stance.after.median <= max(stance.before.median, 0.1) + 0.011
 
 
-def test_frames_worse_than_before_are_named() -> None:
-    before, after = np.zeros((2, 5, 6))
-    before[:, 0], after[:, 0] = [0.0, 0.0, 0.5, 0.5, 0.5], [0.05, 0.2, 0.6, 0.5, 0.4]
-    assert RepairedStance(Stance(10, 14, before), Stance(10, 14, after)).worse.tolist() == [11, 12]
+def test_frames_worse_than_those_around_were_are_named() -> None:
+    def worse(before: list[float], after: list[float]) -> list[int]:
+        stances = (Stance(10, 9 + len(rows), np.array(rows)[:, None] * np.eye(6)[0]) for rows in (before, after))
+        return RepairedStance(*stances).worse.tolist()
+
+    assert worse([0.0] * 5 + [0.5, 0, 0, 0], [0.29, 0.4, 0, 0.45, 0, 0, 0.6, 0, 0]) == [11, 16]
+    assert worse([0.0] * 4 + [0.2], [0.2, 0.2, 0.2, 0.05, 0.05]) == [10, 11]
 
 
 def test_what_is_close_to_the_floor_carries_where_nothing_touches_and_nothing_flies(legs: Body) -> None:

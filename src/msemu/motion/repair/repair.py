@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.interpolate import CubicSpline
+from scipy.ndimage import maximum_filter1d
 
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
@@ -99,9 +100,11 @@ class RepairedStance:
 
     @property
     def worse(self) -> np.ndarray:
-        """The frames of which more is missing than before and than is good in the median, shape [W]."""
+        """The frames of which more is missing than within two frames before the repair and than is good, shape [W]."""
         before, after = self.before.residual, self.after.residual
-        return self.before.first + np.flatnonzero(after > np.maximum(before, STANCE_MEDIAN) + _ALIKE)
+        is_usual = self.after.median <= max(self.before.median, STANCE_MEDIAN)
+        good = np.maximum(maximum_filter1d(before, 5, mode="nearest"), STANCE_MOST if is_usual else STANCE_MEDIAN)
+        return self.before.first + np.flatnonzero(after > good + _ALIKE)
 
     @property
     def complaint(self) -> str:
