@@ -78,7 +78,6 @@ class MotionTrackingEnv(VecEnv):
         self.num_actions: int = getattr(self.action_space, "num_actions", 0)
         if not (isinstance(self.num_actions, int) and self.num_actions > 0):
             raise MsemuError(f"the action space '{env.action.kind}' must set num_actions, a whole number above 0")
-        self._parts = parts_of(self._substeps, self.action_space.decodings)
         self._tried: set[str] = set()
         self._assist = AssistiveWrench(env.assist, body, self.sim, self.reference) if env.assist.max_force_bw else None
         self.control_steps = 0
@@ -200,7 +199,8 @@ class MotionTrackingEnv(VecEnv):
 
     def _drive(self, actions: torch.Tensor) -> torch.Tensor:
         """Advance the physics by a control step; return its excitations, the mean of those that it was given."""
-        excitation, (first, *others) = self.excitation(actions), self._parts
+        first, *others = parts_of(self._substeps, self.action_space.decodings)
+        excitation = self.excitation(actions)
         self.sim.step(excitation, first)
         if not others:
             return excitation

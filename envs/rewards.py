@@ -9,6 +9,7 @@ import torch
 
 from msemu.envs.action.space import Scene
 from msemu.envs.emg import EmgError
+from msemu.envs.metabolic import MetabolicPower
 from msemu.envs.readings import Transition
 from msemu.envs.terms import Terms
 from msemu.envs.tracking_error import landmark_offset
@@ -74,7 +75,7 @@ TERMS = {
         *(joint_angle, joint_velocity, body_position, root_position, root_rotation, root_velocity),
         *(effort, power, muscle_power, smoothness),
     )
-} | {"emg": EmgError}
+} | {"emg": EmgError, "metabolic": MetabolicPower}
 
 
 class RewardSum(Terms):

@@ -2,18 +2,36 @@
 """Train agents on one task with the same seeds and budget, measure them, and plot error over control steps.
 
     python tools/compare_agents.py --agents ppo add --seeds 1 2 3 --iterations 400 --out runs/ppo_add
+    python tools/compare_agents.py --init RUN --agents ppo flow flow_guided qflex --steps 200000 --out runs/native
 
 A run that is complete in ``--out`` is not repeated. Writes ``comparison.md`` (errors of the last checkpoint by
-``msemu-eval``, mean and range over the seeds) and ``comparison.png`` (errors of the visited states while training).
+``msemu-eval`` and how well its critic knows what comes, mean and range over the seeds) and ``comparison.png`` (errors
+of the visited states while training). Agents that begin with one policy (``--init``) are compared at equal control
+steps, which ``--steps`` gives.
+
+The explained variance is that of discounted returns of new episodes, with the policy's noise, by the critic: V of the
+states, or the lesser Q of the states and what is done in them. It is missing where a discriminator gives the reward.
 """
 
 import argparse
 import json
+import math
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
+from tensordict import TensorDict
+
+from msemu.cli.train import parse
+from msemu.rl import checkpoint
+from msemu.rl.assemble import open_policy
+from msemu.rl.flow.guidance import explained_variance
+from msemu.rl.off_policy.crossq import CrossQ
+from msemu.rl.run_folder import RunFolder
 
 MEASURES = {
     "joint_angle_error_deg": "joint angle [deg]",
@@ -21,6 +39,8 @@ MEASURES = {
     "body_position_error_cm": "body position [cm]",
     "root_translation_error_cm": "pelvis translation [cm]",
     "survival_time_s": "time before a failure [s]",
+    "survival": "episodes without one [-]",
+    "explained_variance": "explained variance of held-out returns [-]",
 }
 CURVES = {
     "Error/joint_angle_deg": "joint angle [deg]",
@@ -38,11 +58,18 @@ def main() -> None:
     parser.add_argument("--task", default="Msemu-Walk-MyoLegs-v0")
     parser.add_argument("--agents", nargs="+", default=["ppo", "add"], help="names of cfg/agent, or YAML files")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--iterations", type=int, default=400)
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--iterations", type=int, default=400)
+    length.add_argument("--steps", type=int, help="control steps of all environments, in place of iterations")
+    parser.add_argument("--init", type=Path, help="run folder whose policy all begin with (msemu-distill)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs and of the results")
-    args = parser.parse_args()
+    args, options = parser.parse_known_args()
+    if unknown := [word for word in options if "=" not in word]:
+        parser.error(f"unknown: {' '.join(unknown)}; options of msemu-train are given as --name=value")
+    if args.init:
+        options.append(f"--init={args.init}")
     runs = {
-        agent: [trained(args.task, agent, seed, args.iterations, args.out) for seed in args.seeds]
+        agent: [trained(args.task, agent, seed, args.iterations, args.steps, args.out, options) for seed in args.seeds]
         for agent in args.agents
     }
     table = tabulate({agent: [figures(folder) for folder in found] for agent, found in runs.items()})
@@ -51,8 +78,13 @@ def main() -> None:
     plot(runs, args.out / "comparison.png")
 
 
-def trained(task: str, agent: str, seed: int, iterations: int, out: Path) -> Path:
+def trained(
+    task: str, agent: str, seed: int, iterations: int, steps: int | None, out: Path, further: Sequence[str]
+) -> Path:
     """Folder of the complete run of one agent and seed; it is trained when there is none."""
+    if steps:
+        cfg = parse(task, ["--agent", agent, *further])
+        iterations = max(1, round(steps / (cfg.num_envs * cfg.agent.num_steps_per_env)))
     name = f"{Path(agent).stem}_seed{seed}_{iterations}"
 
     def complete() -> list[Path]:
@@ -60,7 +92,7 @@ def trained(task: str, agent: str, seed: int, iterations: int, out: Path) -> Pat
 
     if not complete():
         options = {"agent": agent, "seed": seed, "iterations": iterations, "runs-dir": out, "run-name": name}
-        run("train", task, *(f"--{key}={value}" for key, value in options.items()))
+        run("train", task, *(f"--{key}={value}" for key, value in options.items()), *further)
     return complete()[-1]
 
 
@@ -70,11 +102,55 @@ def run(command: str, *arguments: str) -> None:
 
 
 def figures(folder: Path) -> dict[str, float]:
-    """Errors of the last checkpoint of a run."""
+    """Errors of the last checkpoint of a run, and how well its critic knows what comes."""
     path = folder / "last.json"
     if not path.is_file():
         run("eval", str(folder), "--checkpoint", "last", "--json", str(path))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps(found | {"explained_variance": held_out(folder)}), encoding="utf-8")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def held_out(folder: Path, num_envs: int = 16, seconds: float = 16.0) -> float | None:
+    """Explained variance of the returns of new episodes by the critic of the last checkpoint; see above."""
+    run = RunFolder.open(folder)
+    if "discriminator" in run.load_config().agent.algorithm:
+        return None
+    env, runner = open_policy(run, run.checkpoint("last"), num_envs, "cpu", seed=1000)
+    state = checkpoint.read(run.checkpoint("last"), "cpu")
+    runner.alg.load(state, {"actor": True, "critic": True}, strict=True)
+    gamma = run.load_config().agent.algorithm["gamma"]
+    seen, predicted, rewards, goes_on = env.get_observations(), [], [], []
+    with torch.inference_mode():
+        for _ in range(round(seconds * env.cfg.env.control_frequency_hz)):
+            actions = runner.alg.get_policy()(seen, stochastic_output=True)[:, -env.num_actions :]
+            predicted.append(_value(runner.alg, seen, actions, gamma))
+            seen, reward, dones, _ = env.step(actions)
+            rewards.append(reward)
+            goes_on.append(1.0 - dones)
+    return explained_variance(*returns(torch.stack(predicted), torch.stack(rewards), torch.stack(goes_on), gamma))
+
+
+def _value(algorithm: Any, seen: TensorDict, actions: torch.Tensor, gamma: float) -> torch.Tensor:
+    """Return what a critic thinks of a step, in the unit of returns, shape [E]."""
+    if isinstance(algorithm, CrossQ):
+        return algorithm.critic.at(algorithm.critic.columns(seen))(actions).squeeze(1)
+    return algorithm.critic(seen).squeeze(1) / (1.0 - gamma)
+
+
+def returns(
+    predicted: torch.Tensor, rewards: torch.Tensor, goes_on: torch.Tensor, gamma: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Predictions, and discounted returns up to the end of the episode, of steps whose return is known; [T, E] each.
+
+    The return of a step is known when less than a twentieth of it could lie beyond what was recorded.
+    """
+    total, found = torch.zeros_like(rewards[0]), []
+    for reward, lasts in zip(rewards.flip(0), goes_on.flip(0), strict=True):
+        total = reward + gamma * lasts * total
+        found.append(total)
+    known = max(1, len(rewards) - math.ceil(math.log(0.05) / math.log(gamma)))
+    return predicted[:known], torch.stack(found[::-1])[:known]
 
 
 def tabulate(results: dict[str, list[dict[str, float]]]) -> str:
@@ -83,8 +159,8 @@ def tabulate(results: dict[str, list[dict[str, float]]]) -> str:
     for key, label in MEASURES.items():
         cells = []
         for found in results.values():
-            values = [figure[key] for figure in found]
-            cells.append(f"{np.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})")
+            values = [figure[key] for figure in found if figure.get(key) is not None]
+            cells.append(f"{np.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})" if values else "-")
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

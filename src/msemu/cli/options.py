@@ -41,14 +41,14 @@ class PolicyCfg:
 
 @dataclass
 class DistillCfg:
-    """Teach a policy that excites the muscles itself what another one does, whatever action space that acts in.
+    """Teach a policy that excites the muscles itself what others do, whatever action spaces those act in.
 
     The student learns on the states that it meets itself (DAgger); what comes out is a run like any other, on both
     engines. To go on with it: msemu-train TASK --resume RUN. To go on in muscle space: msemu-train TASK --init RUN.
     """
 
-    run: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Run folder of the teacher, or a task id for its latest run."""
+    run: Annotated[tuple[str, ...], Input(), tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
+    """Run folder of the teacher, or a task id for its latest run; of several, each teaches its clips."""
     pretrained: bool = False
     """The teacher is the policy of the task that comes with msemu."""
     checkpoint: Annotated[str, Input(), Without("pretrained")] = "best"

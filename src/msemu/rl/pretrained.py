@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import yaml
 from rich.console import Console
 
@@ -81,14 +82,15 @@ def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER, cpu_hours: f
     config["clips"] = [to_dict(entry) for entry in find_entries(motions_of(run.load_config()))]
     config["train"]["runs_dir"] = TrainCfg.runs_dir
     learner = config["train"]["agent"]["algorithm"]
-    of_teacher = learner.get("checkpoint")
+    of_teachers = np.atleast_1d(learner.get("checkpoint", "")).tolist()
     learner |= {key: value for key, value in {"teacher": None, "checkpoint": "best"}.items() if key in learner}
     for name in own_files(run.path):
-        if name != of_teacher:
+        if name not in of_teachers:
             write_bytes(own / name, (run.path / name).read_bytes())
     write_text(own / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     provenance = read_yaml(run.path / "provenance.yaml")
-    provenance.get("files", {}).pop(of_teacher, None)
+    for name in of_teachers:
+        provenance.get("files", {}).pop(name, None)
     for entry in provenance.get("files", {}).values():
         entry["source"] = Path(entry["source"]).name
     for entry in (provenance, *provenance.get("resumed", [])):

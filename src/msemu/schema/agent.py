@@ -168,8 +168,10 @@ class Algorithm(TypedDict, total=False):
     decay_samples: Count
     hand_over_samples: Count
     anchor: Annotated[dict[str, Any], AnchorArguments] | None
-    teacher: str | None
-    checkpoint: str
+    teacher: str | tuple[str, ...] | None
+    checkpoint: str | tuple[str, ...]
+    loss: Annotated[str, Known(("excitation", "activation"))]
+    torque_weighted: bool
 
 
 @dataclass

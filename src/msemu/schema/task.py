@@ -174,7 +174,7 @@ class TrainCfg(TaskCfg):
     resume: str | None = None
     """Run folder to continue, or latest."""
     init: str | None = None
-    """Run folder whose policy a new run begins with, such as one of msemu-distill; any agent goes on with it."""
+    """Run folder whose policy begins a new run of any agent."""
     checkpoint: str | None = None
     """Checkpoint to go on from: with resume or init one of the run; without, the first networks."""
     keep: Step = 0

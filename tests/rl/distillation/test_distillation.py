@@ -12,13 +12,17 @@ from small_agent import small_agent
 from msemu.cli import distill as command
 from msemu.cli.options import DistillCfg
 from msemu.cli.training import train
+from msemu.config import cfg_file, load
+from msemu.envs.action.space import ActionSpace, make_of_kind
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
+from msemu.models import load_body
 from msemu.motion.clip import MotionClip
 from msemu.rl.assemble import find_runner, open_policy
 from msemu.rl.distillation.dagger import Dagger
 from msemu.rl.distillation.memory import Memory
-from msemu.rl.distillation.teacher import TaughtSpace, find_teacher
+from msemu.rl.distillation.teacher import TaughtSpace, Teacher, find_teacher, find_teachers
+from msemu.rl.distillation.weights import ErrorWeights
 from msemu.rl.run_folder import RunFolder
 from msemu.schema import ExcitationCfg, JointCfg, TaskCfg
 
@@ -32,7 +36,7 @@ def test_the_memory_forgets_the_oldest() -> None:
     for start in (0, 3, 6):
         rows = torch.arange(start, start + 3.0)[:, None]
         memory.add({"seen": rows, "label": 10 * rows.repeat(1, 2)})
-    seen, label = memory.draw(200)
+    seen, label, _ = memory.draw(200)
     assert len(memory) == 5 and set(seen.flatten().tolist()) == {4, 5, 6, 7, 8}
     assert torch.equal(label, 10 * seen.repeat(1, 2))
     other = Memory(5)
@@ -52,8 +56,12 @@ def env(tracking_cfg: TaskCfg, legs, march: MotionClip) -> MotionTrackingEnv:
     return MotionTrackingEnv(tracking_cfg, legs, march)
 
 
+def everybody_by_the_first() -> torch.Tensor:
+    return torch.zeros(4, dtype=torch.long)
+
+
 def test_who_drives(env: MotionTrackingEnv) -> None:
-    space = TaughtSpace(env.action_space, find_teacher(None, "best", env), seed=0)
+    space = TaughtSpace(env.action_space, [find_teacher(None, "best", env)], everybody_by_the_first, seed=0)
     actions, frame = torch.zeros(4, 80), env.frame
     space.listen(env.get_observations())
     assert torch.equal(space.excitation(actions, frame, 0), space.label)
@@ -90,7 +98,7 @@ def test_a_student_comes_to_do_what_the_teacher_does(env: MotionTrackingEnv, tmp
     agent.actor["hidden_dims"] = [64]
     runner = find_runner(agent)(env, agent, tmp_path, "cpu")
     runner.train(20, fresh=True)
-    seen, label = runner.alg.replay.draw(400)
+    seen, label, _ = runner.alg.replay.draw(400)
     error = (runner.alg._excitation(seen) - label).square().mean()
     assert error < 0.3 * (label - label.mean(0)).square().mean()
 
@@ -98,7 +106,7 @@ def test_a_student_comes_to_do_what_the_teacher_does(env: MotionTrackingEnv, tmp
 def test_a_run_of_another_action_space_as_teacher(march: MotionClip, tmp_path: Path) -> None:
     cfg = small_run(march, tmp_path, "ppo")
     teacher = RunFolder.open(train(TASK, replace(cfg, env=replace(cfg.env, action=JointCfg()), iterations=1)))
-    options = DistillCfg(str(teacher.path), checkpoint="last", iterations=3, num_envs=3, runs_dir=str(tmp_path))
+    options = DistillCfg((str(teacher.path),), checkpoint="last", iterations=3, num_envs=3, runs_dir=str(tmp_path))
     run = RunFolder.open(command.distill(options))
     cfg = run.load_config()
     assert cfg.env.action == ExcitationCfg(start="reference")
@@ -108,6 +116,92 @@ def test_a_run_of_another_action_space_as_teacher(march: MotionClip, tmp_path: P
     assert not isinstance(played.action_space, TaughtSpace)
     train(TASK, replace(cfg, iterations=1, resume=str(run.path)))
     assert run.next_iteration() == 4
+
+
+def teacher_that_says(space: ActionSpace, action: float) -> Teacher:
+    """A policy of one action, everywhere."""
+    return Teacher(space, lambda seen: torch.full((seen.batch_size[0], space.num_actions), action))
+
+
+def test_each_teaches_its_clip(env: MotionTrackingEnv) -> None:
+    """Two of one action space and one of another; each body has the label of its own teacher, and no other's."""
+    joint = make_of_kind(load(JointCfg, cfg_file("action", "joint")), env.scene)
+    native = make_of_kind(ExcitationCfg(), env.scene)
+    teachers = [teacher_that_says(joint, 0.0), teacher_that_says(native, 0.7), teacher_that_says(native, 0.3)]
+    taught = torch.tensor([0, 2, 1, 0])
+    space = TaughtSpace(env.action_space, teachers, lambda: taught, seed=0)
+    space.listen(env.get_observations())
+    space.excitation(torch.zeros(4, 80), env.frame, 0)
+    wanted = make_of_kind(load(JointCfg, cfg_file("action", "joint")), env.scene).excitation(
+        torch.zeros(4, joint.num_actions), env.frame, 0
+    )
+    assert torch.allclose(space.label[[0, 3]], wanted[[0, 3]], atol=1e-4)
+    assert torch.allclose(space.label[2], torch.sigmoid(torch.tensor(1.0))) and space.label[2].std() < 1e-6
+    assert torch.allclose(space.label[1], torch.sigmoid(torch.tensor(-1.0)))
+    assert set(space.state_dict()) > {"generator"}
+
+
+def test_a_generalist_of_two_teachers(march: MotionClip, tmp_path: Path) -> None:
+    runs = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        cfg = small_run(march, tmp_path / name, "ppo")
+        runs.append(train(TASK, replace(cfg, iterations=1, run_name=name)))
+    words = tuple(map(str, runs))
+    options = DistillCfg(words, checkpoint="last", iterations=2, num_envs=4, runs_dir=str(tmp_path))
+    run = RunFolder.open(command.distill(options))
+    assert len(run.load_clips()) == 2 and len(run.load_config().motion) == 2
+    assert run.load_config().agent.algorithm["teacher"] == [str(path.resolve()) for path in runs]
+    train(TASK, replace(run.load_config(), iterations=1, resume=str(run.path)))
+    assert run.next_iteration() == 3
+    env = MotionTrackingEnv(cfg, load_body("myolegs"), march)
+    with pytest.raises(MsemuError, match="the teachers follow 2 clips, and the student's task has 1; leave --motion"):
+        find_teachers(words, ("last", "last"), env)
+
+
+def test_the_error_of_an_excitation_counts_as_that_of_the_activation(env: MotionTrackingEnv) -> None:
+    """The engine says how far a muscle's activation goes within a control step of full and of no excitation."""
+    start, reached = env.sim.state_dict(), []
+    weights = ErrorWeights(of_activation=True, torque_weighted=False, scene=env.scene).now()
+    for excitation in (0.0, 1.0):
+        env.sim.load_state_dict(start)
+        env.sim.step(torch.full((4, 80), excitation), 10)
+        reached.append(env.sim.act.clone())
+    assert torch.allclose(weights, (reached[1] - reached[0]).square().float(), atol=1e-4)
+    assert weights.std() > 0.01
+
+
+def test_errors_weighted_by_torque(env: MotionTrackingEnv) -> None:
+    """Strong muscles with long arms count more: the gluteus beside the smallest of the foot's."""
+    weights = ErrorWeights(of_activation=False, torque_weighted=True, scene=env.scene).now()
+    assert weights.shape == (4, 80) and weights.mean() == pytest.approx(1.0)
+    names = env.body.muscle_names
+    soleus, tibialis = (weights[0, names.index(name)] for name in ("soleus_r", "fhl_r"))
+    arm = 0.05  # m, soleus about the ankle
+    model = env.body.model
+    strength = model.actuator_gainprm[:, 2]
+    assert soleus > 3 * tibialis
+    assert torch.argmax(weights[0]) in np.argsort(strength)[-30:] and strength[names.index("soleus_r")] * arm > 100
+
+
+@pytest.mark.parametrize(("loss", "torque_weighted"), [("activation", False), ("excitation", True)])
+def test_a_weighted_loss_makes_the_weighted_error_least(
+    env: MotionTrackingEnv, tmp_path: Path, loss: str, torque_weighted: bool
+) -> None:
+    torch.manual_seed(0)
+    agent = small_agent("dagger")
+    agent.algorithm |= {"loss": loss, "torque_weighted": torque_weighted, "updates_per_step": 4}
+    runner = find_runner(agent)(env, agent, tmp_path, "cpu")
+    runner.train(3, fresh=True)
+    seen, label, weight = runner.alg.replay.draw(64)
+    assert weight is not None and weight.std() > 0.01
+    runner.alg._optimizers["actor"].zero_grad()
+    errors = (runner.alg._excitation(seen) - label).square()
+    before = (weight * errors).mean().item()
+    for _ in range(30):
+        runner.alg.update()
+    after = (weight * (runner.alg._excitation(seen) - label).square()).mean().item()
+    assert after < before
 
 
 def test_a_teacher_that_sees_more(env: MotionTrackingEnv, march: MotionClip, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from msemu.rl.off_policy.transitions import transitions_of
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
 from msemu.schema import ExcitationCfg, JointCfg, ObservationTermCfg, TrainCfg
+from msemu.sim.warp_simulation import WarpSimulation
 
 TASK = "Msemu-Track-MyoLegs-v0"
 AGENTS = [name for name in cfg_names("agent") if name != "dagger"]
@@ -209,3 +210,17 @@ def test_a_run_of_another_action_space(distilled: RunFolder, legs: Body, tmp_pat
     with pytest.raises(MsemuError, match="body 'myolegs'"):
         parse(TASK, ["--init", str(run.path), "--checkpoint", "last", "--body", "ms_human_700"])
     assert ObservationTermCfg() == run.load_config().env.observations["muscle"]
+
+
+def test_the_other_engine_goes_on_with_it(distilled: RunFolder) -> None:
+    """On Warp's own device: fine-tuning begins with the student's actions there, and its policy acts on both."""
+    cfg = begun(distilled, "ppo")
+    cfg.sim = replace(cfg.sim, engine="warp", device="cpu")
+    run = RunFolder.open(train(TASK, replace(cfg, num_envs=2, iterations=1)))
+    env, runner = open_policy(run, run.checkpoint("last"), 2, "cpu", 0)
+    assert isinstance(env.sim, WarpSimulation)
+    student = open_policy(distilled, distilled.checkpoint("last"), 2, "cpu", 0)[1].policy()
+    seen = env.get_observations()
+    assert torch.allclose(runner.policy()(seen), student(seen), atol=0.1)
+    following, rewards, _, _ = env.step(runner.policy()(seen).detach())
+    assert rewards.isfinite().all() and all(values.isfinite().all() for values in following.values())

@@ -9,20 +9,15 @@ muscles do.
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from msemu.analysis.mechanics.movement import MechanicalMovement
 from msemu.muscle.in_numpy import active_force_length, passive_force_length
+from msemu.muscle.metabolic import DENSITY_KG_M3, LEAST_HEAT_W_KG, SLOW_SHARE, SPECIFIC_TENSION_PA
+from msemu.muscle.metabolic import bhargava as bhargava_power
 
-SPECIFIC_TENSION_PA = 0.25e6
-"""Force of a muscle over its cross-section [Pa]."""
-DENSITY_KG_M3 = 1059.7
-"""Density of muscle [kg/m^3]."""
-SLOW_SHARE = 0.5
-"""Share of slow fibers where nothing else is known [-]."""
 BASAL_W_KG = 1.2
 """Basal rate of Bhargava's model [W per kg of the body]."""
-LEAST_HEAT_W_KG = 1.0
-"""Least heat of activation and maintenance [W per kg of muscle]."""
 PLAUSIBLE_SHARE = (0.15, 0.45)
 """Share of the body's mass that its muscles plausibly are [-]: those of the legs 0.20 to 0.25, all of them 0.40."""
 _AEROBIC = 1.5
@@ -65,17 +60,8 @@ def muscle_mass(max_isometric_force: np.ndarray, optimal_fiber_length: np.ndarra
 
 def bhargava(fiber: FiberState, slow: float = SLOW_SHARE) -> np.ndarray:
     """Return the metabolic power of every muscle without the basal rate [W], shape [T, M]."""
-    slow_drive = slow * np.sin(0.5 * np.pi * fiber.excitation)
-    fast_drive = (1.0 - slow) * (1.0 - np.cos(0.5 * np.pi * fiber.excitation))
-    activation = fiber.mass * (40.0 * slow_drive + 133.0 * fast_drive)
-    of_length = np.interp(fiber.length, (0.0, 0.5, 1.0, 1.5), (0.5, 0.5, 1.0, 0.0))
-    maintenance = fiber.mass * of_length * (74.0 * slow_drive + 111.0 * fast_drive)
-    shortening = 0.25 * fiber.force * np.maximum(-fiber.velocity, 0.0)
-    work = -fiber.active_force * fiber.velocity
-    # What lengthening takes up is given off as heat; the muscle gives no power back.
-    shortening = np.maximum(shortening, -(activation + maintenance + work))
-    heat = np.maximum(activation + maintenance + shortening, LEAST_HEAT_W_KG * fiber.mass)
-    return heat + work
+    names = ("mass", "excitation", "length", "velocity", "force", "active_force")
+    return bhargava_power(**{name: torch.as_tensor(getattr(fiber, name)) for name in names}, slow=slow).numpy()
 
 
 def umberger(fiber: FiberState, slow: float = SLOW_SHARE) -> np.ndarray:

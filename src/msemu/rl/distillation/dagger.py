@@ -1,5 +1,6 @@
 """Learning by imitation on the student's own states: DAgger."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -44,11 +45,13 @@ class Dagger:
         final_learning_rate: float,
         decay_samples: int,
         hand_over_samples: int,
-        gamma: float,
-        critic_learning_rate: float,
         device: str,
-        teacher: str | None = None,
-        checkpoint: str = "best",
+        gamma: float = 0.99,
+        critic_learning_rate: float = 0.001,
+        teacher: str | Sequence[str] | None = None,
+        checkpoint: str | Sequence[str] = "best",
+        loss: str = "excitation",
+        torque_weighted: bool = False,
     ):
         """Build the algorithm.
 
@@ -63,15 +66,19 @@ class Dagger:
             final_learning_rate: At the end, to which it falls geometrically.
             decay_samples: States until then.
             hand_over_samples: States within which the teacher's share of the steps falls from all to none.
+            device: Where the networks learn.
             gamma: Discount factor of the critic.
             critic_learning_rate: Of the critic.
-            device: Where the networks learn.
-            teacher: Run folder of the teacher; by default the muscle controller alone.
-            checkpoint: Which of its policies.
+            teacher: Run folder of the teacher, or of several; by default the muscle controller alone.
+            checkpoint: Which policy of each.
+            loss: Whose errors count: ``excitation`` or ``activation``; see `ErrorWeights`.
+            torque_weighted: Whether those of muscles count more that do more at the joints.
         """
         self.actor, self.critic = actor, critic
         self.replay = Memory(replay_size)
-        self.teacher, self.checkpoint = teacher, checkpoint
+        self.teachers = _listed(teacher)
+        self.checkpoints = _listed(checkpoint)[: len(self.teachers)]
+        self.loss, self.torque_weighted = loss, torque_weighted
         self._learning_starts, self._updates_per_step, self._batch_size = learning_starts, updates_per_step, batch_size
         self._rates, self._decay_samples = (learning_rate, final_learning_rate), decay_samples
         self._hand_over_samples = hand_over_samples
@@ -125,6 +132,7 @@ class Dagger:
         failed = dones.bool() & ~extras["time_outs"].to(dones.device).bool()
         numbers = {"reward": rewards, "failed": failed, "ended": dones, "env": torch.arange(len(seen))}
         columns = {"seen": seen, "label": self._space.label, "action": self._space.action}
+        columns |= {} if self._space.weight is None else {"weight": self._space.weight}
         step = columns | {name: values.unsqueeze(1) for name, values in numbers.items()}
         self.replay.add({name: values.to(seen.device) for name, values in step.items()})
         self.actor.update_normalization(self._observations)
@@ -134,13 +142,15 @@ class Dagger:
 
     def update(self) -> None:
         """Learn from the last step, and from the memory once there is enough in it."""
-        self._step("critic", (self.critic(self._observations).squeeze(1) - self._target).square().mean())
+        loss = (self.critic(self._observations).squeeze(1) - self._target).square().mean()
+        self._step("critic", loss, loss)
         if len(self.replay) < self._learning_starts:
             return
         self._optimizers["actor"].param_groups[0]["lr"] = self.learning_rate
         for _ in range(self._updates_per_step):
-            seen, label = self.replay.draw(self._batch_size)
-            self._step("actor", (self._excitation(seen) - label).square().mean())
+            seen, label, weight = self.replay.draw(self._batch_size)
+            errors = (self._excitation(seen) - label).square()
+            self._step("actor", (errors if weight is None else weight * errors).mean(), errors.mean())
 
     def _value_target(self, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, Any]) -> torch.Tensor:
         """Return what the value before a step should be [E]; one that ends by time goes on from its last state."""
@@ -148,9 +158,9 @@ class Dagger:
         goes_on = ~(dones.bool() & ~extras["time_outs"].to(rewards.device).bool())
         return (1.0 - self._gamma) * rewards + self._gamma * self.critic(final).squeeze(1) * goes_on
 
-    def _step(self, name: str, loss: torch.Tensor) -> None:
+    def _step(self, name: str, loss: torch.Tensor, shown: torch.Tensor) -> None:
         self._skipped += step_if_finite(self._optimizers[name], loss)
-        self._shown.setdefault(name, []).append(loss.detach())
+        self._shown.setdefault(name, []).append(shown.detach())
 
     def _excitation(self, seen: torch.Tensor) -> torch.Tensor:
         """Excitations of the student at observations [B, O] as the memory has them, shape [B, M]."""
@@ -202,3 +212,7 @@ class Dagger:
         self._skipped.fill_(loaded_dict["skipped_updates"])
         self._samples = loaded_dict["samples"]
         return True
+
+
+def _listed(value: str | Sequence[str] | None) -> list[str]:
+    return [] if value is None else [value] if isinstance(value, str) else [*value]

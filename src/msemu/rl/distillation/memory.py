@@ -1,11 +1,15 @@
 """What a student has been shown: observations, the excitations that the teacher gave to them, and what was done."""
 
 import os
+import re
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from msemu.errors import MsemuError
+
+_MEMORY = Path("/proc/meminfo")
 
 
 class Memory:
@@ -26,9 +30,9 @@ class Memory:
         """Take in one step of all environments, in place of the oldest states when the ring is full.
 
         Args:
-            step: ``seen``, observations [E, O]; ``label``, the teacher's excitations [E, M]; and what became of them,
-                for those who learn from the run later: ``action`` [E, A], ``reward``, ``failed``, ``ended`` and the
-                number of the environment, ``env``, [E, 1] each.
+            step: ``seen``, observations [E, O]; ``label``, the teacher's excitations [E, M]; perhaps ``weight`` of
+                their errors [E, M]; and what became of them, for those who learn from the run later: ``action``
+                [E, A], ``reward``, ``failed``, ``ended`` and the number of the environment, ``env``, [E, 1] each.
         """
         count = len(step["seen"])
         self._allocate(step)
@@ -38,10 +42,11 @@ class Memory:
         self._next = (self._next + count) % self._capacity
         self._size = min(self._size + count, self._capacity)
 
-    def draw(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Draw states uniformly, with replacement: observations [B, O] and labels [B, M]."""
+    def draw(self, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Draw states uniformly, with replacement: observations [B, O], labels [B, M], their weights [B, M] if any."""
         rows = torch.randint(self._size, (count,), device=self._columns["seen"].device)
-        return self._columns["seen"][rows], self._columns["label"][rows]
+        weight = self._columns["weight"][rows] if "weight" in self._columns else None
+        return self._columns["seen"][rows], self._columns["label"][rows], weight
 
     def state_dict(self) -> dict[str, Any]:
         """Return what it holds."""
@@ -83,6 +88,9 @@ class Memory:
 
 
 def _free_bytes(device: torch.device) -> int:
+    """Return what may be taken; of a host also what its cache of files would give up, where it tells."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
+    if _MEMORY.is_file() and (found := re.search(r"^MemAvailable: +(\d+) kB", _MEMORY.read_text(), re.MULTILINE)):
+        return 1024 * int(found[1])
     return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -6,7 +6,8 @@ from msemu.envs.action.excitation import ExcitationSpace
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.rl.distillation.dagger import Dagger
-from msemu.rl.distillation.teacher import TaughtSpace, find_teacher
+from msemu.rl.distillation.teacher import TaughtSpace, find_teachers
+from msemu.rl.distillation.weights import ErrorWeights
 from msemu.rl.distributed import Team
 from msemu.rl.off_policy.runner import OffPolicyRunner
 from msemu.rl.progress import Iteration
@@ -25,14 +26,24 @@ class DistillationRunner(OffPolicyRunner):
         """See `Runner`; with a run folder, let a teacher into the environment."""
         super().__init__(env, agent, log_dir, device, team)
         if log_dir:
-            teacher = find_teacher(self.alg.teacher, self.alg.checkpoint, env)
+            teachers, taught = find_teachers(self.alg.teachers, self.alg.checkpoints, env)
             if not isinstance(env.action_space, ExcitationSpace):
                 raise MsemuError(
                     f"a student excites the muscles itself, and '{env.cfg.env.action.kind}' does not;"
                     " take --env.action excitation"
                 )
-            env.action_space = space = TaughtSpace(env.action_space, teacher, seed=0)
+            env.action_space = space = TaughtSpace(
+                env.action_space,
+                teachers,
+                lambda: taught.to(env.device)[env.reference.clip_of(env.frame)],
+                seed=0,
+                weights=self._weights(env),
+            )
             self.alg.learn_from(space)
+
+    def _weights(self, env: MotionTrackingEnv) -> ErrorWeights | None:
+        of_activation, torque_weighted = self.alg.loss == "activation", self.alg.torque_weighted
+        return ErrorWeights(of_activation, torque_weighted, env.scene) if of_activation or torque_weighted else None
 
     def _has_settled(self, iteration: Iteration) -> bool:
         """Say whether the student has driven alone long enough for its errors to be its own."""

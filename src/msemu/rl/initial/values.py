@@ -35,7 +35,7 @@ def check_begin(cfg: TrainCfg, own: TrainCfg, run: str) -> None:
         raise MsemuError(f"{run} is a run of the body '{own.body}', not of '{cfg.body}'; --init wants one of the same")
     if _meaning(cfg.env.action) != _meaning(own.env.action):
         raise MsemuError(
-            f"the policy of {run} acts in the space '{own.env.action.kind}' with values of its own, and this run would"
+            f"the policy of {run} acts in the space '{own.env.action.kind}' with its own values, and this run would"
             f" act in '{cfg.env.action.kind}'; leave --env.action out, or first teach it that one with msemu-distill"
         )
     for group in own.agent.obs_groups["actor"]:
