@@ -63,6 +63,10 @@ def test_the_native_space_is_the_sigmoid_to_the_bit(tracking_cfg: TaskCfg, legs:
         ({"base": "action/joint.yaml", "controller": {"contact_regions": ["hoof_r"]}}, "no contact region hoof_r"),
         ({"base": "action/joint.yaml", "controller": {"preview_s": 9}}, "preview_s of 9 s is longer than the clip"),
         (
+            {"base": "action/joint.yaml", "controller": {"decoder": {"contact": {"landing_s": 2.0}}}},
+            "landing_s of 2 s is longer than the clip 'march' of 1.00 s",
+        ),
+        (
             {"base": "action/residual.yaml", "bound": {"initial": 2.0, "final": 1.0}},
             "bound: initial: 2 is not between 0 and 1",
         ),

@@ -26,6 +26,9 @@ class ContactCfg:
     """Speed above which it is not [m/s]: a swinging foot passes the floor at 3 m/s."""
     max_force_bw: NotNegative = 3.0
     """Greatest force along each edge of a point's friction pyramid [body weights]."""
+    landing_s: Annotated[float, Range(0, 10)] = 0.0
+    """Time before a touch-down of the reference from which on a point that comes down may be in contact [s]; until the
+    reference lifts it, it then stays so, however fast it is."""
     effort: NotNegative = 1e-5
     """Weight of the squared edge forces [per body weight^2]; it spreads the load over points."""
 
@@ -38,6 +41,8 @@ class FootPlacementCfg:
     """Shift of a swinging foot over the deviation of the extrapolated center of mass [-]; 0 leaves the feet alone."""
     max_shift_m: NotNegative = 0.2
     """Greatest shift of a foot [m]."""
+    max_lift_m: NotNegative = 0.0
+    """Greatest lift of a foot that swings lower than the reference's [m]; 0 leaves its height alone."""
     load_bw: NotNegative = 0.1
     """Vertical force on a foot above which it stands [body weights]."""
     damping_m: Positive = 0.1
@@ -74,6 +79,9 @@ class ControllerCfg:
     translation: Annotated[str, Known(("center_of_mass", "root"))] = "center_of_mass"
     """What `root_translation` pulls to its place in the reference; the ``root`` alone, as in runs from before there was
     a choice."""
+    flight: Annotated[str, Known(("momentum", "pelvis"))] = "pelvis"
+    """What is wanted in the air: that the body keeps its angular momentum, or that the ``pelvis`` turns as the
+    reference's, which no muscle can give."""
     reach: NotNegative = 10.0
     """Greatest pull towards the reference over what a joint's capacity gives to the part of the body beyond it, and the
     body's weight to its root [-]; 0 leaves it unbounded."""
@@ -91,6 +99,8 @@ class ControllerCfg:
     """Part of the control step after which the muscles should give the wanted force [-]."""
     decodings: Annotated[int, Range(1, 1000)] = 2
     """Times that excitations are found in a control step, at intervals that are as alike as physics steps allow."""
+    correction: str = ""
+    """File of tools/experiments/learn_correction.py: what is added to the targets, by phase of the clip."""
     contact_regions: tuple[str, ...] = ()
     """Parts that may push against the floor beside the feet; by default those that the clips put there."""
     foot_placement: FootPlacementCfg = field(default_factory=FootPlacementCfg)

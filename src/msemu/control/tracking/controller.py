@@ -1,6 +1,7 @@
 """A model-based controller that makes muscles follow a reference, without learning."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -8,7 +9,10 @@ from msemu.control.dynamics import EngineDynamics
 from msemu.control.independent_dofs import ROOT_DOFS
 from msemu.control.mass_matrix import MassMatrix
 from msemu.control.tracking.center_of_mass import CenterOfMass
+from msemu.control.tracking.contact_schedule import ContactSchedule
+from msemu.control.tracking.correction import corrections_along
 from msemu.control.tracking.decoder import Decoded, MuscleDecoder
+from msemu.control.tracking.flight import released
 from msemu.control.tracking.foot_placement import FootPlacement
 from msemu.control.tracking.parts import part_at, parts_of
 from msemu.control.tracking.reference_dynamics import FEET, ReferenceDynamics
@@ -34,6 +38,7 @@ class TrackingController:
         preferred: Gives the activations, shape [E, M], from which effort counts at frames, shape [E]; None for none.
         wanted: Acceleration that the last call asked of them [m/s^2, rad/s^2], shape [E, D].
         regions: Contact regions R that may push against the floor, the feet first.
+        correction: What is added to the target in each frame of the reference, see `Correction`, shape [T, D], or None.
     """
 
     def __init__(
@@ -53,7 +58,7 @@ class TrackingController:
         activations, shape [E, M], that suit the reference at frames, shape [E], for `ControllerCfg.preview_s`.
 
         Raises:
-            MsemuError: The body has no such contact regions, or a clip is shorter than the preview.
+            MsemuError: The body has no such contact regions, or a clip is shorter than what it looks ahead.
         """
         self._sim, self._reference, self._cfg = sim, reference, cfg
         self._smoothed = SmoothedReference(body, reference, cfg.smoothing_s, cfg.feedforward)
@@ -67,12 +72,17 @@ class TrackingController:
         self.decoder = MuscleDecoder(
             body, self._dynamics, sim.num_envs, substeps, timestep_s, muscle, cfg.decoder, parameters, num_threads
         )
+        rate_hz = 1.0 / (substeps * timestep_s)
         self._ahead_s = cfg.ahead * substeps * timestep_s
-        self._preview = _frames_of(cfg.preview_s, reference, 1.0 / (substeps * timestep_s)) if habit else 0
+        self._preview = _frames_of("preview_s", cfg.preview_s, reference, rate_hz) if habit else 0
         self._habit = habit
         self._feet = FootPlacement(self._dynamics.points, FEET, cfg.foot_placement)
         is_center_led = cfg.translation == "center_of_mass"
         self._center = CenterOfMass(self._dynamics, along, cfg.root_translation, cfg.reach) if is_center_led else None
+        contact = cfg.decoder.contact
+        landing = _frames_of("decoder.contact.landing_s", contact.landing_s, reference, rate_hz)
+        self._schedule = ContactSchedule(reference, along, self._dynamics.points.regions, contact, landing)
+        self.correction = corrections_along(body, reference, Path(cfg.correction)) if cfg.correction else None
         self._load = [sim.contact_regions.index(foot) for foot in FEET]
         self._per_weight = 1.0 / body.weight
         self._joints = self.dofs.index[ROOT_DOFS:]
@@ -99,18 +109,27 @@ class TrackingController:
         later = Instant.of(self._reference, frame + self._lookahead, passed)
         target = self._smoothed.target(frame, now, later)
         root = RootDeviation.between(sim.qpos, sim.qvel, target.qpos, target.qvel)
+        place = target.qpos[:, :3]
         contacts, mass = self._dynamics.read_contacts(), self._dynamics.read_mass()
         load = sim.contact_force[:, self._load, 2] * self._per_weight
-        deviation = self._feet.positions(contacts) - (target.qpos[:, None, :3] + now.look_up(self._along.feet))
-        offset = offset + self._feet.offsets(contacts, root, sim.qpos[:, 2], deviation, load, step)
+        deviation = self._feet.positions(contacts) - (place.unsqueeze(1) + now.look_up(self._along.feet))
+        if self.correction is not None:
+            change = now.look_up(self.correction)
+            place, root, offset = place + change[:, :3], root.moved(change), offset + change[:, ROOT_DOFS:]
+        swinging = self._schedule.swinging_feet(frame)
+        offset = offset + self._feet.offsets(contacts, root, sim.qpos[:, 2], deviation, load, step, swinging)
         self.wanted = self._wanted_acceleration(target, root, offset, mass)
         self.wanted[:, :ROOT_DOFS] += push
         state = self._dynamics.read_present(self.wanted, self._ahead_s, contacts, mass)
         if self._center:
-            more = self._center.missing_acceleration(state, target.qpos[:, :3], now, later)
+            more = self._center.missing_acceleration(state, place, now, later)
             self.wanted[:, :3] += more
             state = self._center.moved(state, more)
-        return self.decoder.decode(state, sim.act, self._habit_at(frame), part_at(self._parts, passed))
+        if self._cfg.flight == "momentum":
+            state, more = released(state, self._schedule.is_flying(frame) & ~sim.contact_force.any(2).any(1))
+            self.wanted[:, :ROOT_DOFS] += more
+        landing = self._schedule.landing_points(frame, contacts) if self._cfg.decoder.contact.landing_s else None
+        return self.decoder.decode(state, sim.act, self._habit_at(frame), part_at(self._parts, passed), landing)
 
     def _habit_at(self, frame: torch.Tensor) -> torch.Tensor | None:
         """Return the activations that suit what comes, shape [E, M]."""
@@ -153,17 +172,17 @@ class TrackingController:
         self.decoder.solution = state["solution"].clone()
 
 
-def _frames_of(preview_s: float, reference: ReferenceMotion, frequency_hz: float) -> int:
-    """Return the frames of a preview.
+def _frames_of(what: str, duration_s: float, reference: ReferenceMotion, frequency_hz: float) -> int:
+    """Return the frames of a window that the controller looks ahead.
 
     Raises:
         MsemuError: A clip is shorter.
     """
-    frames = round(preview_s * frequency_hz)
+    frames = round(duration_s * frequency_hz)
     for clip, name in zip(reference.clips, reference.names, strict=True):
         if frames >= clip.num_frames:
             raise MsemuError(
-                f"the controller's preview_s of {preview_s:g} s is longer than the clip '{name}' of"
+                f"the controller's {what} of {duration_s:g} s is longer than the clip '{name}' of"
                 f" {clip.num_frames / frequency_hz:.2f} s; take less, or 0 for none"
             )
     return frames

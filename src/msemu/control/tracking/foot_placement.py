@@ -48,6 +48,7 @@ class FootPlacement:
         deviation: torch.Tensor,
         load: torch.Tensor,
         step: torch.Tensor | float = 0.0,
+        swinging: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Return what is added to the joint angles of the reference [rad or m], shape [E, J].
 
@@ -58,15 +59,19 @@ class FootPlacement:
             deviation: From the reference's feet to the body's, world axes [m], shape [E, F, 3].
             load: Vertical force on each foot [body weights], shape [E, F].
             step: What is added to the place of a swinging foot [m], shape [E, 2].
+            swinging: Which feet swing in the reference, bool, shape [E, F]; none by default.
         """
         settings = self._settings
         time = (height.clamp(min=0.1) / _GRAVITY).sqrt().unsqueeze(1)
         away, drift = -root.position, -root.linear_velocity
-        swinging = settings.gain * (away + time * drift) - away
-        swinging[:, :2] += step
-        shift = torch.where((load > settings.load_bw).unsqueeze(2), deviation, swinging.unsqueeze(1))
-        shift = torch.cat((shift[..., :2], torch.zeros_like(shift[..., 2:])), 2)
-        shift = bounded(shift, settings.max_shift_m)
+        to_fall = settings.gain * (away + time * drift) - away
+        to_fall[:, :2] += step
+        shift = torch.where((load > settings.load_bw).unsqueeze(2), deviation, to_fall.unsqueeze(1))
+        shift = bounded(shift[..., :2], settings.max_shift_m)
+        lift = torch.zeros_like(load)
+        if swinging is not None:
+            lift = torch.where(swinging, (-deviation[..., 2]).clamp(0.0, settings.max_lift_m), 0.0)
+        shift = torch.cat((shift, lift.unsqueeze(2)), 2)
         # Motion of the feet per unit of each joint, the root being still [m/rad], shape [E, J, F * 3].
         motion = (contacts.edge_force.flatten(2) @ self._mean)[:, ROOT_DOFS:]
         jacobian = motion.unflatten(2, (-1, 3)).permute(0, 2, 3, 1)

@@ -1,7 +1,7 @@
 """The accelerations that bring a body back to its reference."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -71,3 +71,7 @@ class RootDeviation:
             angular_velocity=rotation.rotate(turn, reference_qvel[:, 3:6]) - qvel[:, 3:6],
             quaternion=turn,
         )
+
+    def moved(self, change: torch.Tensor) -> "RootDeviation":
+        """Return the deviation from references moved by places [m] and rotation vectors [rad], shape [E, 6 or more]."""
+        return replace(self, position=self.position + change[:, :3], rotation=self.rotation + change[:, 3:6])

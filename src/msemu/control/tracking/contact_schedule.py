@@ -1,0 +1,48 @@
+"""When a reference has which parts of a body on the floor."""
+
+from collections.abc import Sequence
+
+import torch
+
+from msemu.control.contact_points import Contacts
+from msemu.control.tracking.reference_dynamics import FEET, ReferenceDynamics
+from msemu.motion.reference import ReferenceMotion
+from msemu.schema import ContactCfg
+
+
+class ContactSchedule:
+    """Looks up the contacts of a `ReferenceDynamics` for bodies at frames, shape [E]."""
+
+    def __init__(
+        self,
+        reference: ReferenceMotion,
+        along: ReferenceDynamics,
+        regions_of_points: Sequence[str],
+        contact: ContactCfg,
+        landing: int,
+    ):
+        """Prepare for contact points in some regions; ``landing`` are the frames of `ContactCfg.landing_s`."""
+        self._row, self._touching, self._contact = reference.row, along.touching, contact
+        self._feet = [along.regions.index(foot) for foot in FEET]
+        self._points = [along.regions.index(region) for region in regions_of_points]
+        self._later = torch.arange(1 + landing)
+
+    def is_flying(self, frame: torch.Tensor) -> torch.Tensor:
+        """Return which references touch the floor with nothing, bool, shape [E]."""
+        return ~self._touching[self._row(frame)].any(1)
+
+    def swinging_feet(self, frame: torch.Tensor) -> torch.Tensor:
+        """Return which feet are in the air, and not about to touch down, bool, shape [E, F]."""
+        return ~self._due(frame)[:, self._feet]
+
+    def landing_points(self, frame: torch.Tensor, contacts: Contacts) -> torch.Tensor:
+        """Return which points may touch though they are still high or fast, bool, shape [E, C].
+
+        The reference has their region on the floor, or soon will, and at their present speed they soon are there.
+        """
+        sinking = contacts.velocity[..., 2].clamp(max=0.0) * self._contact.landing_s
+        return self._due(frame)[:, self._points] & (contacts.position[..., 2] + sinking < self._contact.height_m)
+
+    def _due(self, frame: torch.Tensor) -> torch.Tensor:
+        """Return which regions are on the floor in a frame or `ContactCfg.landing_s` after it, bool, shape [E, R]."""
+        return self._touching[self._row(frame.unsqueeze(1) + self._later)].any(1)
