@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 from command_line import assert_one_clear_line, run
 
+from msemu.analysis.rollout_body import body_of
+from msemu.config import cfg_file
+from msemu.models import load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.rollout import Rollout
+from msemu.muscle.parameters import MuscleParameters
 
 SMALL = ("--body", "myolegs", "--particles", "3", "--seconds", "0.2", "--passes", "1", "--threads", "1")
 FIGURES = {"joint_angle_error_deg", "body_position_error_cm", "survival", "muscle_power_w"}
@@ -34,8 +38,28 @@ def test_from_a_clip_to_a_simulation(clip: str) -> None:
     assert code == 0 and "march_tracked" in out
     code, out, err = run("track", clip, *SMALL, "--resume")
     assert code == 0, out + err
-    code, out, err = run("play", "track/march_myolegs.npz", "--video", "a.mp4", "--renderer", "lines")
+
+
+def test_a_body_by_its_recipe_is_played_and_replayed(clip: str) -> None:
+    recipe = cfg_file("body", "myolegs").read_text().replace("title: MyoLegs", "title: Own")
+    Path("own.yaml").write_text(recipe)
+    own = ("--body", "own.yaml", *SMALL[2:], "--strength", "1.5", "--out", "a.npz")
+    code, out, err = run("track", clip, *own)
+    assert code == 0, out + err
+    rollout = Rollout.load(Path("a.npz"))
+    before, after = (
+        MuscleParameters.of(body.model) for body in (load_body("myolegs"), body_of(Path("a.npz"), rollout))
+    )
+    assert np.allclose(after.max_isometric_force, 1.5 * before.max_isometric_force)
+    code, out, err = run("play", "a.npz", "--video", "a.mp4", "--renderer", "lines")
     assert code == 0 and Path("a.mp4").stat().st_size > 1000, out + err
+    code, out, err = run("motion", "check", "a.clip.npz", "--body", "own.yaml")
+    assert "recorded clip" in out and "simulated" in out, out + err
+    Path("own.yaml").unlink()
+    assert_one_clear_line(run("play", "a.npz", "--video", "a.mp4"), "own.yaml")
+    code, out, err = run("play", "a.npz", "--body", "myolegs", "--video", "b.mp4", "--renderer", "lines")
+    assert code == 0, out + err
+    assert_one_clear_line(run("play", "a.npz", "--body", "myofullbody", "--video", "b.mp4"), "give --body")
 
 
 def test_what_cannot_be_tracked_is_one_line(clip: str) -> None:

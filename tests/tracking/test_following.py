@@ -20,7 +20,6 @@ from msemu.tracking.settings import SearchCfg
 from msemu.tracking.space import ONE_DECODING
 
 STEPS = 9
-ABOUT = {"strength": 1.0, "strength_set": "own"}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +27,7 @@ def result(legs: Body, march_once: MotionClip, tmp_path_factory: pytest.TempPath
     cfg = tracking_cfg("myolegs", "march")
     cfg.sim.num_threads = 1
     search = SearchCfg(window_steps=3)
-    order = Order(cfg, legs, march_once, STEPS, Condition(), 1.0, bodies=4, passes=1, seed=4, search=search)
+    order = Order(cfg, legs, march_once, STEPS, Condition(), Condition(), bodies=4, passes=1, seed=4, search=search)
     climb = Climb(order, tmp_path_factory.mktemp("search") / "a.search.npz")
     climb.run(lambda: False, lambda _: None)
     return climb.result()
@@ -36,7 +35,7 @@ def result(legs: Body, march_once: MotionClip, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 def clip(result: Result, march_once: MotionClip, tmp_path: Path) -> MotionClip:
-    result.clip(march_once, ABOUT).save(tmp_path / "a.clip.npz")
+    result.clip(march_once).save(tmp_path / "a.clip.npz")
     return MotionClip.load(tmp_path / "a.clip.npz")
 
 

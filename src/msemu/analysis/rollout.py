@@ -82,16 +82,18 @@ def measure_episodes(
     on_step: Callable[[int, int], None] = lambda done, total: None,
     clip: int = 0,
     starts: Starts = SPREAD,
+    recorded: ReferenceMotion | None = None,
 ) -> TrackingErrors:
     """Run one episode in each environment, started at evenly spaced frames of one clip of the reference, or as told.
 
     The episode length of the environment's configuration must not be below ``steps`` control steps; the policy is
-    deterministic. ``on_step`` is called after every step with the number of steps done and in all.
+    deterministic. ``on_step`` is called after every step with the number of steps done and in all. ``recorded`` is what
+    errors are measured against beside the reference; by default the recordings of simulated clips.
     """
     frame = starts.frames(env, clip, steps)
     alive = torch.ones(env.num_envs, dtype=torch.bool, device=env.device)
     failed_at = torch.full((env.num_envs,), steps, device=env.device)
-    recorded = recorded_reference(env.body, env.reference.clips, env.device)
+    recorded = recorded or recorded_reference(env.body, env.reference.clips, env.device)
     references = [env.reference, *([recorded] if recorded else [])]
     rows: list[list[list[torch.Tensor]]] = [[] for _ in references]
     with torch.inference_mode():

@@ -117,6 +117,9 @@ class PlayCfg(PageCfg, PolicyCfg):
     """Length [s]; the task's episode by default."""
     start_frame: Annotated[int, Range(0, 10**9)] = 0
     """Frame of the reference to start in."""
+    body: Annotated[str | None, Input()] = None
+    """Body of a rollout (.npz), which knows it by itself: a name (see: msemu-model list) or the path of its recipe."""
+    body_path: BodyPath = None
     video: Annotated[Path | None, Output((".mp4",))] = None
     """Write this mp4 file instead of opening a page."""
     renderer: Annotated[RendererName, With("video")] = "auto"
@@ -140,7 +143,7 @@ class TrackCfg:
     """Clip (.npz), or a motion of the catalogue such as "walk"."""
     body: BodyName
     body_path: BodyPath = None
-    out: Annotated[Path | None, Output((".npz",), beside=(".clip.npz", ".search.npz"))] = None
+    out: Annotated[Path | None, Output((".npz",), beside=(".clip.npz", ".search.npz", ".adapted.npz"))] = None
     """Rollout to write (.npz); track/<clip>_<body>.npz by default."""
     resume: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Go on with the search that lies beside the rollout."""
@@ -158,6 +161,25 @@ class TrackCfg:
     """Factor that the search begins with, such as 1.5; it goes to --strength in steps of a quarter."""
     strength_set: str = "own"
     """Strength set: own or athlete (cfg/strength)."""
+    begin_speed: Annotated[float, Range(0.1, 1)] = 1.0
+    """Speed of the clip that the search begins with, such as 0.5 for slow motion; it goes to 1."""
+    begin_gravity: Annotated[float, Range(0, 2)] = 1.0
+    """Factor of gravity that the search begins with; 0.25 suits a speed of 0.5. It goes to 1."""
+    begin_assist_bw: Annotated[float, Range(0, 2)] = 0.0
+    """Greatest force that helps the root at the beginning [body weights]; it goes to 0."""
+    objective: Literal["acceleration", "torque"] = "acceleration"
+    """What the muscle controller's errors are measured in: accelerations, which suits bodies that are too weak, or
+    torques, which suits strong ones."""
+    adapt_cm: Annotated[float, Range(0, 20)] = 0.0
+    """How far the root of the clip may give way to what is found [cm]; the changed clip is written beside
+    (.adapted.npz), errors are those against the clip as it was."""
+    adapt_deg: Annotated[float, Range(0, 45)] = 0.0
+    """How far its joints and its root may turn [deg]."""
+    adapt_ms: Annotated[float, Range(0, 500)] = 0.0
+    """By how much its frames may come earlier or later [ms]."""
+    windows: Literal["auto", "time", "phase"] = "auto"
+    """When bodies are selected: each 0.1 s, or at each touch-down (phase); auto takes phases for clips with flights
+    again and again, such as runs."""
     threads: Threads = 0
     """CPU threads of the physics; 0 uses every core."""
     seed: Seed = 1

@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from msemu.analysis.rollout import record
+from msemu.analysis.rollout_body import body_of
 from msemu.analysis.solutions.freedom import show_freedom
 from msemu.cli.options import PlayCfg
 from msemu.console import progress, with_progress
@@ -39,6 +40,8 @@ def play(args: PlayCfg) -> None:
 def _record(args: PlayCfg) -> tuple[Body, Recording]:
     if args.run.endswith(".npz"):
         return _rollout(args)
+    if args.body or args.body_path:
+        raise MsemuError("--body and --body-path are for a rollout (.npz); a run has its own body: leave them out")
     run = _find_run(args)
     if run is None:
         _require_defaults(args, "checkpoint", "seed", "device", "start_frame", "color_by", "preference")
@@ -64,7 +67,7 @@ def _record(args: PlayCfg) -> tuple[Body, Recording]:
 
 def _rollout(args: PlayCfg) -> tuple[Body, Recording]:
     rollout = Rollout.load(Path(args.run))
-    body = load_body(rollout.body)
+    body = body_of(Path(args.run), rollout, args.body, args.body_path)
     return body, rollout.recording(body)
 
 

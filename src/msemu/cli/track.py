@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,11 @@ from msemu.motion.library.task_clips import load_clip
 from msemu.tracking.climb import SEARCH_SUFFIX, Climb, Order
 from msemu.tracking.environment import Condition, tracking_cfg
 from msemu.tracking.reason import weakest_joint
+from msemu.tracking.reference.adaptation import Tolerance, change_of
 from msemu.tracking.result import CLIP_SUFFIX, figures
 from msemu.tracking.search import Progress
 
+ADAPTED_SUFFIX = ".adapted.npz"
 _LOOP_S = 10.0
 _FIGURES = (
     *("joint_angle_error_deg", "root_rotation_error_deg", "body_position_error_cm", "root_translation_error_cm"),
@@ -45,9 +47,9 @@ def track(args: TrackCfg) -> None:
             climb.run(lambda: time.monotonic() > limit, report)
     finally:
         climb.save()
-        if climb.search.best:
+        if climb.found:
             _conclude(args, order, climb, out)
-    if climb.search.best is None:
+    if climb.found is None:
         climb.result()
 
 
@@ -61,8 +63,12 @@ def _order(args: TrackCfg) -> Order:
     clip.check_matches(body.name, body.joint_names)
     seconds = args.seconds or (_LOOP_S if clip.cyclic else clip.duration_s)
     total = steps_with(clip, max(1, round(seconds * cfg.env.control_frequency_hz)))
-    begin = args.strength if args.begin_strength is None else args.begin_strength
-    return Order(cfg, body, clip, total, condition, begin, args.particles, args.passes, args.seed)
+    strength = args.strength if args.begin_strength is None else args.begin_strength
+    begin = Condition(strength, args.strength_set, args.begin_speed, args.begin_gravity, args.begin_assist_bw)
+    tolerance = Tolerance(args.adapt_cm, args.adapt_deg, args.adapt_ms)
+    tries = args.particles, args.passes, args.seed
+    how = {"windows": args.windows, "objective": args.objective}
+    return Order(cfg, body, clip, total, condition, begin, *tries, tolerance=tolerance, **how)
 
 
 @contextmanager
@@ -71,13 +77,18 @@ def _progress(climb: Climb) -> Iterator[Callable[[Progress], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Bar(*columns) as bar:
         tasks: dict[tuple[int, int], Any] = {}
+        is_lack_said = False
 
         def report(seen: Progress) -> None:
+            nonlocal is_lack_said
             key = len(climb.finished), seen.number
+            if key > (0, 1) and not is_lack_said:
+                bar.console.print(f"what the body lacks for the clip: {_lack(climb)}", soft_wrap=True, highlight=False)
+                is_lack_said = True
             if key not in tasks:
                 tasks[key] = bar.add_task("", total=seen.total)
-            strength = f"strength {climb.condition.strength:g}, " if climb.condition.strength != 1.0 else ""
-            text = f"{strength}pass {seen.number}: {seen.done} of {seen.total} steps, cost {seen.cost:.2f}"
+            under = f"{climb.condition}, " if climb.condition != Condition() else ""
+            text = f"{under}pass {seen.number}: {seen.done} of {seen.total} steps, cost {seen.cost:.2f}"
             bar.update(tasks[key], completed=seen.done, description=text)
 
         yield report
@@ -85,35 +96,59 @@ def _progress(climb: Climb) -> Iterator[Callable[[Progress], None]]:
 
 def _conclude(args: TrackCfg, order: Order, climb: Climb, out: Path) -> None:
     """Write and show the best so far."""
-    result = climb.result()
+    assert climb.found
+    (condition, _), result = climb.found, climb.result()
     about: dict[str, Any] = {
         "body": order.body.name,
+        "recipe": str(Path(args.body).resolve()) if Path(args.body).is_file() else args.body,
+        "body_path": str(args.body_path.resolve()) if args.body_path else None,
         "clip": order.clip.name,
         "seed": order.seed,
         "particles": order.bodies,
-        "strength": climb.condition.strength,
-        "strength_set": climb.condition.strength_set,
+        **asdict(condition),
         "asked_strength": order.condition.strength,
         "needed": climb.needed(),
+        "smoothing": climb.smoothing,
+        "adapted": asdict(change_of(climb.clip)),
         "environment_steps": climb.steps,
         "wall_s": climb.seconds,
     }
     result.save(out, order.clip, about)
+    if climb.clip is not order.clip:
+        climb.clip.save(out.with_suffix(ADAPTED_SUFFIX))
     console = Console()
-    condition = f"strength {climb.condition.strength:g} ({climb.condition.strength_set})"
     title = f"{order.clip.name} on {order.body.name}, {condition}"
     console.print(tabulate({"search": result.evaluation}, _FIGURES, "way", title))
-    if result.completed < 1.0:
-        console.print(_stalled(order, climb, result.completed), soft_wrap=True, highlight=False)
+    for line in _remarks(order, climb, condition):
+        console.print(line, soft_wrap=True, highlight=False)
     console.print(f"rollout: {out}\nclip: {out.with_suffix(CLIP_SUFFIX)}", soft_wrap=True)
     if args.json:
         write_json(args.json, figures(result, about))
 
 
-def _stalled(order: Order, climb: Climb, completed: float) -> str:
+def _remarks(order: Order, climb: Climb, condition: Condition) -> Iterator[str]:
+    """Say what was needed, what the last pass did, and where the search has got to, a line each."""
+    for stage in climb.finished:
+        passes = len(stage["passes"])
+        yield f"needed: {Condition(**{name: stage[name] for name in asdict(condition)})}, in {passes} pass(es)"
+    yield from (each["said"] for each in climb.smoothing)
+    if climb.clip is not order.clip:
+        yield f"the clip has given way by {change_of(climb.clip)}; errors are those against the clip as it was"
+    if climb.search.completed:
+        yield f"what the body lacks for the clip: {_lack(climb)}"
+    else:
+        best = climb.search.best
+        yield _stalled(order, climb, len(best) if best else 0)
+    if condition != climb.condition:
+        yield f"what is kept is not what was asked for: it was found at {condition}"
+
+
+def _stalled(order: Order, climb: Climb, done: int) -> str:
     """Say where the search has got to, in one line."""
-    done = round(completed * order.total)
-    place = f"frame {done} of {order.total} ({done / order.clip.fps:.2f} s)"
-    reason = weakest_joint(climb.body, order.clip)
-    strength = f"{climb.condition.strength:g} ({climb.condition.strength_set})"
-    return f"the clip is not reached to its end at strength {strength}: bodies fail after {place}; {reason}"
+    place = f"frame {done} of {climb.search.total} ({done / order.clip.fps:.2f} s)"
+    return f"the clip is not reached to its end at {climb.condition}: bodies fail after {place}; {_lack(climb)}"
+
+
+def _lack(climb: Climb) -> str:
+    """Say at which joint the body is too weak, by which factor."""
+    return weakest_joint(climb.body, climb.clip_at(climb.condition))

@@ -43,7 +43,7 @@ class Simulated:
 
     Attributes:
         muscle_names: The M muscles.
-        strength: Factor of their forces [-].
+        aids: What made it easier than it is for the body, such as stronger muscles; empty for nothing.
         strength_set: Name of the body's set of strength.
         followed: Name of the clip that was followed.
         activation: Activation [-], shape [T, M].
@@ -53,7 +53,7 @@ class Simulated:
     """
 
     muscle_names: tuple[str, ...]
-    strength: float
+    aids: str
     strength_set: str
     followed: str
     activation: np.ndarray

@@ -1,30 +1,41 @@
-"""From an easier body to the one that is asked for: searches one after another, each about what the last one found."""
+"""From easier conditions to those that are asked for: searches one by one, each about what the last one found."""
 
 import json
+import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path as File
 from typing import Any
 
 import numpy as np
+import torch
 
 from msemu.errors import MsemuError
 from msemu.files import array_names, read_arrays, write_arrays
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
-from msemu.schema import TaskCfg
+from msemu.motion.reference import ReferenceMotion
+from msemu.schema import ControllerCfg, TaskCfg
+from msemu.schema.controller import DecoderCfg
 from msemu.tracking.cost import TrackingCost
 from msemu.tracking.environment import Condition, make_env
 from msemu.tracking.particles import Particles
+from msemu.tracking.reference.adaptation import Tolerance, adapted, change_of
+from msemu.tracking.reference.retiming import at_speed
+from msemu.tracking.reference.windows import Windows, is_run, phase_windows, regular_windows
 from msemu.tracking.result import Result, replay
 from msemu.tracking.search import Progress, Search, spread_of
 from msemu.tracking.settings import SearchCfg
+from msemu.tracking.smoothing import smooth
 from msemu.tracking.space import GuidedCfg, RecordedCfg
+from msemu.tracking.tree import Path, loaded, saved
 
 SEARCH_SUFFIX = ".search.npz"
 _SAVE_EVERY_S = 60.0
-_STRENGTH_STEP = 0.25
+_MOST_ADAPTATIONS = 3
+_STEPS = {"strength": 0.25, "speed": 0.25, "gravity": 0.25, "assist_bw": 0.25}
+"""By how much a condition changes at most from one search to the next."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +48,14 @@ class Order:
         clip: The clip.
         total: Control steps of it.
         condition: How strong the body is to be.
-        begin_strength: Strength that the search begins with [-].
+        begin: Condition that the search begins with.
         bodies: Bodies that try at a time.
         passes: Passes at most at the strength that is asked for.
         seed: Seed of what is drawn.
         search: Values of the search.
+        windows: Whether bodies are selected after a ``time``, or a contact ``phase``; ``auto`` takes phases for runs.
+        objective: What the decoder's errors are measured in, see `DecoderCfg`.
+        tolerance: By how much the clip may give way to what is found.
     """
 
     cfg: TaskCfg
@@ -49,24 +63,30 @@ class Order:
     clip: MotionClip
     total: int
     condition: Condition
-    begin_strength: float
+    begin: Condition
     bodies: int
     passes: int
     seed: int
     search: SearchCfg = field(default_factory=SearchCfg)
+    windows: str = "auto"
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    objective: str = "acceleration"
 
     def stages(self) -> list[Condition]:
         """Return the conditions on the way to the one that is asked for."""
-        begin, end = self.begin_strength, self.condition.strength
-        count = max(1, round(abs(begin - end) / _STRENGTH_STEP)) if begin != end else 0
-        strengths = np.linspace(begin, end, count + 1) if count else [end]
-        return [Condition(round(float(each), 4), self.condition.strength_set) for each in strengths]
+        begin, end = asdict(self.begin), asdict(self.condition)
+        count = max(math.ceil(abs(begin[name] - end[name]) / step - 1e-9) for name, step in _STEPS.items())
+        ways = {name: np.linspace(begin[name], end[name], count + 1).round(4).tolist() for name in _STEPS}
+        values = [dict(zip(ways, each, strict=True)) for each in zip(*ways.values(), strict=True)]
+        return [replace(self.condition, **each) for each in values]
 
     def identity(self) -> str:
         """Return what a search that goes on must have in common with the one before, as JSON."""
         clip = {"clip": self.clip.name, "frames": self.clip.num_frames, "place": float(self.clip.qpos.sum())}
-        own = {"body": self.body.name, "steps": self.total, "begin_strength": self.begin_strength}
-        values = {"bodies": self.bodies, "seed": self.seed, **asdict(self.condition)}
+        own = {"body": self.body.name, "steps": self.total, "windows": self.windows, "tolerance": str(self.tolerance)}
+        own |= {"objective": self.objective}
+        begin = {f"begin_{name}": value for name, value in asdict(self.begin).items()}
+        values = {"bodies": self.bodies, "seed": self.seed, **asdict(self.condition), **begin}
         return json.dumps(clip | own | values, sort_keys=True)
 
 
@@ -76,6 +96,8 @@ class Climb:
     Attributes:
         finished: Conditions before the present one, with what was needed there.
         search: The search at the present condition.
+        smoothing: What the last pass did to the way of the result.
+        clip: The clip, which gives way to what is found where the order tolerates that.
     """
 
     def __init__(self, order: Order, file: File):
@@ -83,7 +105,12 @@ class Climb:
         self._order, self._file = order, file
         self._stages = order.stages()
         self.finished: list[dict[str, Any]] = []
+        self.smoothing: list[dict[str, Any]] = []
+        self._reached: Path | None = None
+        self.clip, self._num_adapted = order.clip, 0
         self._steps_before, self._seconds_before, self._began = 0, 0.0, time.monotonic()
+        self.search: Search
+        self._particles: Particles
         self._saved = time.monotonic()
         self._enter(0)
 
@@ -103,14 +130,55 @@ class Climb:
                 self.search.run(min(before + 1, passes or self._order.passes), keep_going, report)
                 if len(self.search.records) == before:
                     break
+            if is_last:
+                self._let_clip_give_way(keep_going, report)
             if is_last or not self.search.completed:
                 return
             self._next()
+
+    def _let_clip_give_way(self, should_stop: Callable[[], bool], report: Callable[[Progress], None]) -> None:
+        """Search about what was found for a clip that is closer to it, again and again, as long as that gets as far."""
+        while any(asdict(self._order.tolerance).values()) and self._num_adapted < _MOST_ADAPTATIONS:
+            before, path = (self.clip, self._particles, self.search), self.search.best
+            if path is None:
+                return
+            self.clip = adapted(self._order.body, self._unrolled(), self._poses(path), self._order.tolerance)
+            self._enter(len(self.finished))
+            self.search.begin_about(path)
+            self.search.run(1, should_stop, report)
+            best, own = self.search.best, self._particles
+            if not self.search.records or best is None or len(best) < len(path):
+                self.clip, self._particles, self.search = before
+                self._steps_before += own.steps
+                return
+            self._steps_before += before[1].steps
+            self._num_adapted += 1
+
+    def _unrolled(self) -> MotionClip:
+        """Return the clip as it was, its cycles one after another."""
+        reference = ReferenceMotion(self._order.clip, self.body, self._order.clip.fps, torch.device("cpu"))
+        clip = self._order.clip
+        if not clip.cyclic:
+            return clip
+        qpos, qvel = (values.numpy() for values in reference.state(torch.arange(self._order.total + 3)))
+        once = replace(clip, qpos=qpos, qvel=qvel, cyclic=False, cycle_displacement=np.zeros(3))
+        return replace(once, joint_center_names=(), joint_centers=None)
+
+    def _poses(self, path: Path) -> np.ndarray:
+        """Return the poses of a way from the first frame on, shape [T + 1, nq]."""
+        return np.concatenate([self.clip.qpos[:1], path.qpos.numpy()])
 
     @property
     def condition(self) -> Condition:
         """The present condition."""
         return self._stages[len(self.finished)]
+
+    @property
+    def found(self) -> tuple[Condition, Path] | None:
+        """The condition and the way of the result: the last that leads to the end of the clip, else the present one."""
+        if self._reached and not self.search.completed:
+            return self._stages[len(self.finished) - 1], self._reached
+        return (self.condition, self.search.best) if self.search.best else None
 
     @property
     def body(self) -> Body:
@@ -132,26 +200,43 @@ class Climb:
         return [*self.finished, self._account()]
 
     def result(self) -> Result:
-        """Replay the best way so far.
+        """Smooth and replay the best way so far.
 
         Raises:
             MsemuError: No body has come through the first window.
         """
-        order, best = self._order, self.search.best
-        if best is None:
+        order, found = self._order, self.found
+        if found is None:
             raise MsemuError(
                 f"no body has come through the first {order.search.window_steps} control steps of the clip"
                 f" '{order.clip.name}'; see: msemu-motion check CLIP"
             )
-        env = make_env(order.cfg, order.body, order.clip, 1, self.condition, RecordedCfg(), order.seed)
-        title = f"{order.clip.name} on {order.body.name}  strength {self.condition.strength:g}"
-        return replay(env, best, order.total, title)
+        condition, path = found
+        total = self._total(condition)
+        self.smoothing = []
+        if len(path) == total:
+            path, records = smooth(self._particles_at(condition, 1), path, order.search)
+            self.smoothing = [asdict(record) | {"said": record.line()} for record in records]
+        env = make_env(order.cfg, order.body, self.clip_at(condition), 1, condition, RecordedCfg(), order.seed)
+        title = f"{order.clip.name} on {order.body.name}  {condition}"
+        return replay(env, path, total, title, condition, self._original(condition))
+
+    def _original(self, condition: Condition) -> MotionClip | None:
+        """Return the clip as it was at the speed of a condition, where it has given way."""
+        return at_speed(self._order.body, self._unrolled(), condition.speed) if self._num_adapted else None
+
+    def clip_at(self, condition: Condition) -> MotionClip:
+        """Return the clip at the speed of a condition."""
+        return at_speed(self._order.body, self.clip, condition.speed)
 
     def save(self) -> None:
         """Write everything that the search depends on."""
         about = {"finished": self.finished, "steps": self._steps_before, "seconds": self.seconds}
+        about |= {"adapted": self._num_adapted, "change": asdict(change_of(self.clip))}
         texts = {"identity": self._order.identity(), "about": json.dumps(about)}
-        write_arrays(self._file, {**self.search.state(), **{name: np.array(text) for name, text in texts.items()}})
+        arrays = {**self.search.state(), **saved(self._reached.layers if self._reached else (), "reached.")}
+        arrays |= {"clip.qpos": self.clip.qpos, "clip.qvel": self.clip.qvel} if self._num_adapted else {}
+        write_arrays(self._file, arrays | {name: np.array(text) for name, text in texts.items()})
         self._saved = time.monotonic()
 
     def resume(self) -> None:
@@ -169,9 +254,16 @@ class Climb:
         self._require_same(str(arrays.pop("identity")))
         try:
             about = json.loads(str(arrays.pop("about")))
-            self.finished = list(about["finished"])
+            self.finished, self._num_adapted = list(about["finished"]), int(about["adapted"])
+            if self._num_adapted:
+                changed = {f"adapted_{name}": float(value) for name, value in about["change"].items()}
+                poses = {name: arrays.pop(f"clip.{name}") for name in ("qpos", "qvel")}
+                quality = self._order.clip.quality | changed
+                self.clip = replace(self._unrolled(), qpos=poses["qpos"], qvel=poses["qvel"], quality=quality)
             self._enter(len(self.finished))
             self._steps_before, self._seconds_before = int(about["steps"]), float(about["seconds"])
+            reached = {key: torch.from_numpy(arrays.pop(key)) for key in [*arrays] if key.startswith("reached.")}
+            self._reached = Path(loaded(reached, "reached.")) if reached else None
             self.search.load_state(arrays)
         except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
             raise MsemuError(
@@ -189,23 +281,39 @@ class Climb:
             raise MsemuError(f"{self._file} is of another search: {'; '.join(differ)[:300]}; give its options again")
 
     def _enter(self, index: int) -> None:
+        order, condition = self._order, self._stages[index]
+        self._particles = self._particles_at(condition, order.bodies)
+        spread = spread_of(self.body, self._particles.dofs, order.search.spread)
+        self.search = Search(self._particles, spread, self._windows(condition), order.search, order.seed)
+
+    def _particles_at(self, condition: Condition, count: int) -> Particles:
         order = self._order
-        env = make_env(order.cfg, order.body, order.clip, order.bodies, self._stages[index], GuidedCfg(), order.seed)
+        action = GuidedCfg(controller=ControllerCfg(decoder=DecoderCfg(objective=order.objective)))
+        env = make_env(order.cfg, order.body, self.clip_at(condition), count, condition, action, order.seed)
         limit = order.cfg.env.terminations["body_position_deviation"].limit
-        self._particles = Particles(env, TrackingCost(env, order.search.selection, limit))
-        spread = spread_of(env.body, self._particles.dofs, order.search.spread)
-        self.search = Search(self._particles, spread, order.total, order.search, order.seed)
+        return Particles(env, TrackingCost(env, order.search.selection, limit))
+
+    def _total(self, condition: Condition) -> int:
+        """Control steps of the clip at the speed of a condition."""
+        return round(self._order.total / condition.speed)
+
+    def _windows(self, condition: Condition) -> Windows:
+        order, total = self._order, self._total(condition)
+        clip = at_speed(order.body, order.clip, condition.speed)
+        is_cut = order.windows == "phase" or (order.windows == "auto" and is_run(order.body, clip, total))
+        steps = order.search.window_steps
+        return phase_windows(order.body, clip, total, steps) if is_cut else regular_windows(total, steps)
 
     def _next(self) -> None:
         assert self.search.best
-        guidance = self.search.best.guidance
+        self._reached = self.search.best
         self.finished.append(self._account())
         self._steps_before += self._particles.steps
         self._enter(len(self.finished))
-        self.search.follow(guidance)
+        self.search.draw_about(self._reached.guidance)
 
     def _account(self) -> dict[str, Any]:
         best = self.search.best
-        share = len(best) / self._order.total if best else 0.0
+        share = len(best) / self.search.total if best else 0.0
         passes = [asdict(record) for record in self.search.records]
         return {**asdict(self.condition), "passes": passes, "completed": share}

@@ -9,20 +9,41 @@ from msemu.models.body import Body
 from msemu.models.strength.sets import multiplied, with_strength
 from msemu.motion.clip import MotionClip
 from msemu.registry import find_body, get_task
-from msemu.schema import ActionCfg, TaskCfg
+from msemu.schema import ActionCfg, AssistCfg, TaskCfg
+
+_ALWAYS = 10**9
+_ASSIST_HZ = 1.0
+"""Frequency of the whole body on the spring that helps its root [Hz]."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """How strong the body is.
+    """Under which conditions a clip is followed; as they are by default.
 
     Attributes:
         strength: Factor of all muscles' forces [-].
         strength_set: Name of a set of strength.
+        speed: Speed at which the clip is played [-].
+        gravity: Factor of gravity [-].
+        assist_bw: Greatest force that helps the root [body weights], see `msemu.envs.assist`.
     """
 
     strength: float = 1.0
     strength_set: str = "own"
+    speed: float = 1.0
+    gravity: float = 1.0
+    assist_bw: float = 0.0
+
+    @property
+    def aids(self) -> str:
+        """What makes it easier than it is for a body; empty for nothing."""
+        return "" if replace(self, strength_set="own") == Condition() else str(self)
+
+    def __str__(self) -> str:
+        """Say what is not as it is."""
+        text = f"strength {self.strength:g} ({self.strength_set})"
+        text += f", speed {self.speed:g}" * (self.speed != 1.0) + f", gravity {self.gravity:g}" * (self.gravity != 1.0)
+        return text + f", root assisted by up to {self.assist_bw:g} body weights" * (self.assist_bw != 0.0)
 
 
 def tracking_cfg(body: str, motion: str, body_path: Path | None = None) -> TaskCfg:
@@ -45,7 +66,17 @@ def make_env(
 ) -> MotionTrackingEnv:
     """Make environments without observations and rewards, whose episodes end with the clip or a failure."""
     muscle = replace(cfg.sim.muscle, strength_set=condition.strength_set)
-    env = replace(cfg.env, action=action, observations={}, rewards={}, episode_length_s=3600.0)
+    assist = AssistCfg(condition.assist_bw, _ASSIST_HZ, fade_begin=_ALWAYS, fade_end=_ALWAYS)
+    env = replace(cfg.env, action=action, assist=assist, observations={}, rewards={}, episode_length_s=3600.0)
     cfg = replace(cfg, num_envs=num_envs, sim=replace(cfg.sim, muscle=muscle, engine="mujoco", device="cpu"), env=env)
     strong = multiplied(with_strength(body, condition.strength_set), condition.strength)
-    return MotionTrackingEnv(cfg, strong, clip, seed)
+    return MotionTrackingEnv(cfg, with_gravity(strong, condition.gravity), clip, seed)
+
+
+def with_gravity(body: Body, factor: float) -> Body:
+    """Return a body under so many times its gravity."""
+    if factor == 1.0:
+        return body
+    spec = body.spec.copy()
+    spec.option.gravity = [factor * value for value in spec.option.gravity]
+    return replace(body, spec=spec, model=spec.compile())

@@ -58,10 +58,10 @@ def _require_same(cfg: TrainCfg, path: Path, clip: MotionClip, found: Simulated)
             f"{path} follows the clip '{found.followed}', and the task '{', '.join(motions)}'; take the task of that"
             " clip, or one of any motion (Msemu-Track-...)"
         )
-    if found.strength != 1.0:
+    if found.aids:
         raise MsemuError(
-            f"{path} was found with muscles of strength {found.strength:g}, which a training does not have; find it"
-            " with --strength 1, or with a --strength-set"
+            f"{path} was found at {found.aids}, which a training is not; find it as the body is, or with"
+            " a --strength-set"
         )
 
 

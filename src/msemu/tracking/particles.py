@@ -24,7 +24,8 @@ class Trial:
         failed: Whether a body has failed, shape [E].
         cost: Cost after each step [-], shape [E, S].
         excitation: Excitations, float32, shape [E, S, M].
-        qpos: State after each step, shape [E, S, nq].
+        qpos: Pose after each step, shape [E, S, nq].
+        qvel: Velocity after each step, shape [E, S, nv].
         wanted: Acceleration that was asked of the independent degrees of freedom, shape [E, S, D].
     """
 
@@ -32,7 +33,17 @@ class Trial:
     cost: torch.Tensor
     excitation: torch.Tensor
     qpos: torch.Tensor
+    qvel: torch.Tensor
     wanted: torch.Tensor
+
+    def then(self, later: "Trial") -> "Trial":
+        """Return what the bodies did in both windows."""
+        others = (getattr(trial, name) for name in _OVER_TIME for trial in (self, later))
+        series = [torch.cat(pair, 1) for pair in zip(others, others, strict=True)]
+        return Trial(self.failed | later.failed, *series)
+
+
+_OVER_TIME = ("cost", "excitation", "qpos", "qvel", "wanted")
 
 
 class Particles:
@@ -41,14 +52,16 @@ class Particles:
     Attributes:
         env: The environments.
         dofs: The independent degrees of freedom that the controller moves.
+        space: The action space.
         steps: Environment steps that have been done.
     """
 
     def __init__(self, env: MotionTrackingEnv, cost: TrackingCost):
         """Take over the environments."""
         assert isinstance(env.action_space, GuidedSpace)
-        self.env, self._space, self._cost = env, env.action_space, cost
+        self.env, self._cost = env, cost
         self.dofs = env.action_space.controller.dofs
+        self.space = env.action_space
         self.steps = 0
         self._seen: list[tuple[torch.Tensor, ...]] = []
         env.before_reset = self._look
@@ -67,13 +80,12 @@ class Particles:
                 _, _, dones, _ = self.env.step(guidance)
                 failed = failed | dones.bool()
         self.steps += steps * self.env.num_envs
-        cost, excitation, qpos, wanted = (torch.stack(values, 1) for values in zip(*self._seen, strict=True))
-        return Trial(failed, cost, excitation, qpos, wanted)
+        return Trial(failed, *(torch.stack(values, 1) for values in zip(*self._seen, strict=True)))
 
     def _look(self) -> None:
-        env = self.env
-        wanted = self._space.controller.wanted
-        self._seen.append((self._cost(), env.last_excitation.clone(), env.sim.qpos.clone(), wanted.clone()))
+        sim, wanted = self.env.sim, self.space.active.wanted
+        seen = self._cost(), self.env.last_excitation, sim.qpos, sim.qvel, wanted
+        self._seen.append(tuple(values.clone() for values in seen))
 
     def state(self, rows: torch.Tensor) -> State:
         """Return the state of some bodies."""

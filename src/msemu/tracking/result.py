@@ -10,11 +10,14 @@ import torch
 
 from msemu.analysis.evaluation import Evaluation
 from msemu.analysis.rollout import measure_episodes, record
+from msemu.analysis.rollout_body import KEY
 from msemu.control.independent_dofs import IndependentDofs
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.motion.clip import MotionClip, Simulated
+from msemu.motion.reference import ReferenceMotion
 from msemu.motion.rollout import Rollout
+from msemu.tracking.environment import Condition
 from msemu.tracking.tree import Path
 
 CLIP_SUFFIX = ".clip.npz"
@@ -29,6 +32,8 @@ class Result:
         rollout: The simulation, from the first frame of the clip.
         evaluation: Its errors up to its end; survival is that of the whole clip.
         completed: Share of the clip before a failure [-].
+        condition: Under which it was found.
+        recorded_qpos: Poses of the clip as it was recorded, shape [T + 1, nq].
         dofs: Index of each independent degree of freedom among all, shape [D].
     """
 
@@ -36,17 +41,19 @@ class Result:
     rollout: Rollout
     evaluation: Evaluation
     completed: float
+    condition: Condition
+    recorded_qpos: np.ndarray
     dofs: np.ndarray
 
     def save(self, file: File, clip: MotionClip, about: dict[str, Any]) -> None:
         """Write the rollout, with the guidance and the wanted accelerations, and the movement as a clip beside it."""
         further = {"guidance": self.path.guidance.numpy(), "wanted_acceleration": self.path.wanted.numpy()}
-        self.rollout.save(file, **further, track=np.array(json.dumps(about)))
-        self.clip(clip, about).save(file.with_suffix(CLIP_SUFFIX))
+        self.rollout.save(file, **further, **{KEY: np.array(json.dumps(about))})
+        self.clip(clip).save(file.with_suffix(CLIP_SUFFIX))
 
-    def clip(self, original: MotionClip, about: dict[str, Any]) -> MotionClip:
+    def clip(self, original: MotionClip) -> MotionClip:
         """Return the movement as a clip; what it needed stands in its source."""
-        needed = f"simulated by msemu-track with muscle strength {about['strength']:g} ({about['strength_set']})"
+        needed = f"simulated by msemu-track with muscle {self.condition}"
         return replace(
             original,
             qpos=self.rollout.qpos.astype(np.float64),
@@ -58,10 +65,10 @@ class Result:
             quality={},
             joint_center_names=(),
             joint_centers=None,
-            simulated=self._simulated(original, about),
+            simulated=self._simulated(original),
         )
 
-    def _simulated(self, original: MotionClip, about: dict[str, Any]) -> Simulated:
+    def _simulated(self, original: MotionClip) -> Simulated:
         """Return what the clip holds beside its states; what was wanted in the last step is so in the last frame."""
         rollout = self.rollout
         wanted = np.zeros_like(rollout.qvel, dtype=np.float64)
@@ -69,17 +76,21 @@ class Result:
         wanted[-1] = wanted[-2]
         return Simulated(
             muscle_names=rollout.muscle_names,
-            strength=about["strength"],
-            strength_set=about["strength_set"],
+            aids=self.condition.aids,
+            strength_set=self.condition.strength_set,
             followed=original.name,
             activation=rollout.activation.astype(np.float64),
             wanted_acceleration=wanted,
-            recorded_qpos=rollout.reference_qpos.astype(np.float64),
+            recorded_qpos=self.recorded_qpos,
         )
 
 
-def replay(env: MotionTrackingEnv, path: Path, total: int, title: str) -> Result:
+def replay(
+    env: MotionTrackingEnv, path: Path, total: int, title: str, condition: Condition, original: MotionClip | None = None
+) -> Result:
     """Simulate a way by its excitations alone, in one environment of the `RecordedSpace`; the clip has so many steps.
+
+    Errors are those against ``original``, where the clip of the environment has given way.
 
     Raises:
         MsemuError: It leads elsewhere than the search did.
@@ -89,7 +100,9 @@ def replay(env: MotionTrackingEnv, path: Path, total: int, title: str) -> Result
     def policy(_: Any) -> torch.Tensor:
         return path.excitation[env.episode_length_buf]
 
-    errors = measure_episodes(env, policy, length)
+    recorded = ReferenceMotion(original, env.body, frequency, env.device) if original else None
+    errors = measure_episodes(env, policy, length, recorded=recorded)
+    errors = errors.recorded or errors
     rollout = record(env, policy, length, title)
     if not np.array_equal(rollout.qpos[1:], path.qpos.numpy()):
         raise MsemuError("a replay of the excitations leads elsewhere than the search; report this as a fault of msemu")
@@ -102,7 +115,8 @@ def replay(env: MotionTrackingEnv, path: Path, total: int, title: str) -> Result
         survival_time_s=length / frequency,
         episode_length_s=total / frequency,
     )
-    return Result(path, rollout, evaluation, share, IndependentDofs(env.body).index.numpy())
+    poses = (recorded or env.reference).state(torch.arange(length + 1))[0].numpy()
+    return Result(path, rollout, evaluation, share, condition, poses, IndependentDofs(env.body).index.numpy())
 
 
 def figures(result: Result, about: dict[str, Any]) -> dict[str, Any]:

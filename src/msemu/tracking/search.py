@@ -2,13 +2,16 @@
 
 After SAMCON (Liu et al. 2010, doi 10.1145/1778765.1778865), with the muscle controller in place of joint torques. The
 clip is cut into windows, in each of which many bodies try what they are guided by, and those that stay closest to it
-are gone on from. A pass through the whole clip gives the mean of what is drawn in the next one, with less spread.
+are gone on from. The next pass draws about the way that was found: its states are followed, with the accelerations
+that were wanted there, so that noise does not lead away from it. The spread of what is drawn, of each number in each
+piece of the clip, follows that of what was chosen, as the diagonal of the covariance does in CMA-ES.
 """
 
 import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -16,7 +19,9 @@ import torch
 
 from msemu.control.independent_dofs import ROOT_DOFS
 from msemu.models.body import Body
-from msemu.tracking.particles import Particles
+from msemu.tracking.found import found_clip, way_back
+from msemu.tracking.particles import Particles, Trial
+from msemu.tracking.reference.windows import Windows
 from msemu.tracking.settings import SearchCfg, SpreadCfg
 from msemu.tracking.space import STEP_AXES
 from msemu.tracking.tree import Layer, Path, Tree, loaded, saved
@@ -65,35 +70,42 @@ class Search:
         total: Control steps of the clip.
     """
 
-    def __init__(self, particles: Particles, spread: torch.Tensor, total: int, cfg: SearchCfg, seed: int):
+    def __init__(self, particles: Particles, spread: torch.Tensor, windows: Windows, cfg: SearchCfg, seed: int):
         """Begin at the first frame; ``spread`` is that of the first pass, shape [A]."""
-        self._particles, self._spread, self._cfg, self.total = particles, spread, cfg, total
+        self._particles, self._windows, self._cfg = particles, windows, cfg
+        self.total = sum(map(sum, windows))
+        self._first = [0, *accumulate(map(len, windows))]
+        self._ends = list(accumulate(piece for window in windows for piece in window))
         self._generator = torch.Generator().manual_seed(seed)
         self._random = self._generator.get_state()
         self._scale = 1.0
-        self._mean = torch.zeros(self._windows, len(spread))
+        self._greatest = _MOST_SPREADS * spread
+        self._spread = spread.repeat(len(self._ends), 1)
+        self._chosen_spread = self._spread.clone()
+        self._mean = torch.zeros_like(self._spread)
         self._tree: Tree | None = None
         self._failures: dict[int, int] = {}
         self.best: Path | None = None
         self._elite: Path | None = None
+        self._num_found = 0
         self.records: list[PassRecord] = []
-
-    @property
-    def _windows(self) -> int:
-        return -(-self.total // self._cfg.window_steps)
 
     @property
     def completed(self) -> bool:
         """Whether the best way leads to the end of the clip."""
         return self.best is not None and len(self.best) == self.total
 
-    def follow(self, guidance: torch.Tensor) -> None:
-        """Draw about a way that was found elsewhere, shape [W', A] with at most as many windows as there are."""
-        self._mean = torch.zeros_like(self._mean)
-        self._mean[: len(guidance)] = guidance
+    def draw_about(self, guidance: torch.Tensor) -> None:
+        """Draw about the guidance of another search, shape [P', A], whose clip may be played at another speed."""
+        place = torch.linspace(0, len(guidance) - 1, len(self._mean)).round().long()
+        self._mean = guidance[place].clone()
+
+    def begin_about(self, path: Path) -> None:
+        """Follow a way that was found for a clip that is nearly this one."""
+        self._go_about(path)
 
     def run(self, passes: int, should_stop: Callable[[], bool], report: Callable[[Progress], None]) -> None:
-        """Do passes until there are so many, the cost falls no more, or ``should_stop`` after a window."""
+        """Do passes until there are so many, they gain no more, or ``should_stop`` after a window."""
         while len(self.records) < passes and not self._is_settled():
             if not self._pass(should_stop, report):
                 return
@@ -101,7 +113,7 @@ class Search:
     def _pass(self, should_stop: Callable[[], bool], report: Callable[[Progress], None]) -> bool:
         """Go on with a pass to its end; return whether it has come there."""
         tree = self._tree = self._tree or self._start()
-        while tree.windows < self._windows:
+        while tree.windows < len(self._windows):
             if should_stop():
                 return False
             layer = self._try_window(tree)
@@ -121,45 +133,67 @@ class Search:
         particles.begin()
         self._failures = {}
         empty = torch.zeros(1, 0)
-        guidance = torch.zeros(1, len(self._spread))
-        arrays = (first, guidance, torch.zeros(1), torch.zeros(1).double(), *[empty] * 4)
+        guidance = torch.zeros(1, 1, self._mean.shape[1])
+        arrays = (first, guidance, torch.zeros(1), torch.zeros(1).double(), *[empty] * 5)
         return Tree([Layer.of(arrays, particles.state(first))], self._cfg.back[1])
 
     def _try_window(self, tree: Tree) -> Layer | None:
         """Let all bodies go through the next window; None when every one has failed."""
-        cfg, top = self._cfg, tree.layers[-1]
+        top, window, select = tree.layers[-1], tree.windows, self._cfg.selection
         bodies = self._particles.env.num_envs
         chosen = (len(top) * (torch.arange(bodies) / bodies) ** 2).long()
+        self._particles.space.is_about_found = window < self._num_found
         self._particles.load(top.state, chosen)
-        steps = min(cfg.window_steps, self.total - tree.windows * cfg.window_steps)
-        window, guidance = tree.windows, self._draw(tree.windows, bodies)
-        trial = self._particles.advance(top.guidance[chosen], guidance, steps)
-        select = cfg.selection
+        mean, noise = self._draw(window, bodies)
+        guidance = mean + noise
+        trial = self._go(top.guidance[chosen, -1], guidance, self._windows[window])
         score = trial.cost[:, -1] + select.mean_share * trial.cost.mean(1) + select.memory * top.score[chosen]
         alive = ~trial.failed & score.isfinite()
         order = torch.where(alive, score, torch.inf).argsort(stable=True)
         kept = order[: min(int(alive.sum()), max(1, round(select.kept * bodies)))]
+        self._learn(window, noise, kept)
         total = top.total[chosen] + trial.cost.sum(1)
-        tensors = (chosen, guidance, score, total, trial.cost, trial.excitation, trial.qpos, trial.wanted)
+        tensors = (chosen, guidance, score, total, trial.cost, trial.excitation, trial.qpos, trial.qvel, trial.wanted)
         layer = Layer.of([tensor[kept] for tensor in tensors], self._particles.state(kept))
-        if self._elite:
-            layer = layer.beside(self._elite_layer(top, window))
+        if self._elite and window < len(self._elite.layers):
+            layer = layer.beside(self._elite_layer(self._elite, top, window))
         return layer if len(layer) else None
 
-    def _elite_layer(self, top: Layer, window: int) -> Layer:
-        """Return the next window of the best way of before, which goes on beside those that are tried."""
-        assert self._elite
-        before = self._elite.layers[window - 1].total if window else torch.zeros(1)
-        return replace(self._elite.layers[window], parent=(top.total == before).nonzero()[:1, 0])
+    def _go(self, before: torch.Tensor, guidance: torch.Tensor, pieces: tuple[int, ...]) -> Trial:
+        """Go through the pieces of a window with guidance at the end of each, shape [E, P, A]."""
+        trial: Trial | None = None
+        for after, steps in zip(guidance.unbind(1), pieces, strict=True):
+            piece = self._particles.advance(before, after, steps)
+            trial, before = trial.then(piece) if trial else piece, after
+        assert trial
+        return trial
 
-    def _draw(self, window: int, bodies: int) -> torch.Tensor:
-        """Draw what guides the bodies: about the mean, or a share of it, with more or less spread."""
-        noise = torch.randn(bodies, len(self._spread), generator=self._generator)
-        size, share = torch.rand(2, bodies, 1, generator=self._generator)
-        share[::2] = 1.0
-        size[0] = 0.0
+    @staticmethod
+    def _elite_layer(elite: Path, top: Layer, window: int) -> Layer:
+        """Return the next window of the best way of before, which goes on beside those that are tried."""
+        before = elite.layers[window - 1].total if window else torch.zeros(1)
+        return replace(elite.layers[window], parent=(top.total == before).nonzero()[:1, 0])
+
+    def _pieces(self, window: int) -> slice:
+        return slice(self._first[window], self._first[window + 1])
+
+    def _draw(self, window: int, bodies: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw what guides the bodies: a share of the mean, and noise of more or less spread, both [E, P, A]."""
+        mean, spread = self._mean[self._pieces(window)], self._spread[self._pieces(window)]
+        noise = torch.randn(bodies, *spread.shape, generator=self._generator)
+        size, share = torch.rand(2, bodies, 1, 1, generator=self._generator)
+        # The mean about the clip was found to lead through; about a way that was found it leads back to the clip.
+        share[::2] = 0.0 if window < self._num_found else 1.0
+        size[0], share[0] = 0.0, 0.5 if window < self._num_found else 1.0
         tries = self._failures.get(window, 0)
-        return share * self._mean[window] + self._scale * (1.0 + 0.25 * tries) * size * noise * self._spread
+        return share * mean, self._scale * (1.0 + 0.25 * tries) * size * noise * spread
+
+    def _learn(self, window: int, noise: torch.Tensor, kept: torch.Tensor) -> None:
+        """Note how far what was chosen spreads beside what was drawn."""
+        if len(kept) > 1:
+            pieces, share = self._pieces(window), self._cfg.adaptation
+            ratio = noise[kept].square().mean(0) / noise.square().mean(0).clamp(min=1e-12)
+            self._chosen_spread[pieces] = self._spread[pieces] * (1.0 - share + share * ratio).sqrt()
 
     def _retreat(self, tree: Tree) -> bool:
         """Go back after all have failed; return whether to go on."""
@@ -168,27 +202,52 @@ class Search:
         if tries > self._cfg.tries or sum(self._failures.values()) > 4 * self._cfg.tries:
             return False
         least, most = self._cfg.back
-        tree.go_back(min(most, least + 2 * (tries - 1)))
+        tree.go_back(self._windows_before(window, min(most, least + 2 * (tries - 1))))
         return True
+
+    def _windows_before(self, window: int, pieces: int) -> int:
+        """How many windows before one have so many pieces together."""
+        return sum(first > self._first[window] - pieces for first in self._first[1 : window + 1])
 
     def _finish(self, tree: Tree) -> None:
         """Draw about the best way from now on, and closer to it when this pass has come to the end."""
-        reached = min(tree.windows * self._cfg.window_steps, self.total)
+        reached = self._ends[self._first[tree.windows] - 1] if tree.windows else 0
         cost = float(tree.path().cost.mean()) if tree.windows else math.inf
-        self.records.append(PassRecord(reached, cost, self._scale))
+        self.records.append(PassRecord(reached, cost, self._scale * self._relative_spread()))
+        self._spread = self._chosen_spread.clone()
+        self._scale *= self._cfg.shrink if reached == self.total else 1.0
+        self._elite, self._tree = self.best, None
         if self.best:
-            self.follow(self.best.guidance)
-        if reached == self.total:
-            self._scale *= self._cfg.shrink
-            self._elite = self.best
-        self._tree = None
+            self._go_about(self.best)
+
+    def _relative_spread(self) -> float:
+        moving = self._greatest > 0.0
+        return float((self._spread[:, moving] / self._greatest[moving]).mean()) * _MOST_SPREADS
+
+    def _go_about(self, path: Path) -> None:
+        """Let the next pass follow a way; near its end only where that is the clip's."""
+        windows = len(path.layers)
+        self._num_found = (
+            windows if len(path) == self.total else windows - self._windows_before(windows, self._cfg.back[0])
+        )
+        pieces = self._first[self._num_found]
+        guidance = path.guidance
+        self._mean = torch.zeros_like(self._mean)
+        self._mean[: len(guidance)] = guidance
+        if pieces:
+            env = self._particles.env
+            back = way_back(env, path, self._ends[:pieces])
+            self._mean[:pieces] = back.clamp(-self._greatest, self._greatest)
+            self._particles.space.follow(found_clip(env, path))
 
     def state(self) -> dict[str, np.ndarray]:
         """Return everything that the next window depends on, and the best way."""
         counts = {"scale": self._scale, "steps": self._particles.steps, "failures": [*self._failures.items()]}
-        records = [dataclasses.astuple(record) for record in self.records]
-        arrays: dict[str, Any] = {"random": self._random, "mean": self._mean, **counts, "records": records}
+        counts |= {"found": self._num_found, "records": [dataclasses.astuple(record) for record in self.records]}
+        drawn = {"mean": self._mean, "spread": self._spread, "chosen_spread": self._chosen_spread}
+        arrays: dict[str, Any] = {"random": self._random, **drawn, **counts}
         arrays |= saved(self.best.layers if self.best else (), "best.")
+        arrays |= saved(self._elite.layers if self._elite and self._elite is not self.best else (), "elite.")
         arrays |= saved(self._tree.layers if self._tree else (), "layer.")
         return {name: np.asarray(value) for name, value in arrays.items()}
 
@@ -197,21 +256,33 @@ class Search:
         tensors = {name: torch.from_numpy(value.copy()) for name, value in state.items() if value.ndim}
         self._random = tensors["random"]
         self._generator.set_state(self._random)
-        if tensors["mean"].shape != self._mean.shape:
-            raise ValueError(f"a mean of shape {list(tensors['mean'].shape)}")
-        self._mean, self._scale = tensors["mean"], float(state["scale"])
+        for name in ("mean", "spread", "chosen_spread"):
+            if tensors[name].shape != self._mean.shape:
+                raise ValueError(f"a {name} of shape {list(tensors[name].shape)}")
+        self._scale, self._num_found = float(state["scale"]), int(state["found"])
         self._particles.steps = int(state["steps"])
         self._failures = {int(window): int(tries) for window, tries in state["failures"].reshape(-1, 2)}
         self.records = [PassRecord(int(reached), *rest) for reached, *rest in state["records"].reshape(-1, 3).tolist()]
-        best, layers = loaded(tensors, "best."), loaded(tensors, "layer.")
+        best, elite, layers = (loaded(tensors, prefix) for prefix in ("best.", "elite.", "layer."))
         self.best = Path(best) if best else None
-        self._elite = self.best if any(record.reached == self.total for record in self.records) else None
+        self._elite = (Path(elite) if elite else self.best) if self.records else None
         self._tree = Tree(layers, self._cfg.back[1]) if layers else None
+        if self._elite:
+            self._go_about(self._elite)
+        self._mean, self._spread = tensors["mean"], tensors["spread"]
+        self._chosen_spread = tensors["chosen_spread"]
 
     def _is_settled(self) -> bool:
         """Whether the last two passes have gained next to nothing over those before."""
         ends = [record.cost for record in self.records if record.reached == self.total]
+        if not ends:
+            reached = [record.reached for record in self.records]
+            return len(reached) > 2 and max(reached[-2:]) <= max(reached[:-2])
         return len(ends) > 2 and min(ends[-2:]) > (1.0 - self._cfg.least_gain) * min(ends[:-2])
+
+
+_MOST_SPREADS = 3.0
+"""Guidance back to the clip is bounded by so many standard deviations of the first pass."""
 
 
 def _rank(path: Path) -> tuple[int, float]:

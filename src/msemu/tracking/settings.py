@@ -55,7 +55,7 @@ class SearchCfg:
     """How a clip is searched."""
 
     window_steps: Annotated[int, Range(1, 1000)] = 5
-    """Control steps of a window."""
+    """Control steps of a piece of guidance, which is a window where the clip is not cut at its touch-downs."""
     spread: SpreadCfg = SpreadCfg()
     selection: SelectionCfg = SelectionCfg()
     back: tuple[int, int] = (5, 16)
@@ -64,5 +64,11 @@ class SearchCfg:
     """How often a pass goes back from one place before it ends there."""
     shrink: Annotated[float, Range(above=0, below=1)] = 0.5
     """Factor of the spread after a pass that has reached the end."""
+    adaptation: Fraction = 0.5
+    """Share by which the variance of those that are chosen replaces that of what is drawn, after a pass."""
+    smoothing_s: tuple[float, ...] = (0.06, 0.03)
+    """Widths of the filters that the last pass tries, the strongest first [s]."""
+    smoothing_cost: Fraction = 0.02
+    """Share of the cost that a smooth way may cost more."""
     least_gain: Fraction = 0.02
     """Share of the cost by which a pass must be better, or the search is done."""

@@ -18,12 +18,13 @@ class Layer:
 
     Attributes:
         parent: Way through the window before that each one follows, shape [U].
-        guidance: What the controller is guided by at the end of the window, float32, shape [U, A].
+        guidance: What the controller is guided by at the end of each of P pieces, float32, shape [U, P, A].
         score: What they are selected by [-], shape [U].
         total: Sum of the costs since the first frame [-], shape [U].
         cost: Cost after each of S steps [-], shape [U, S].
         excitation: Excitations, float32, shape [U, S, M].
-        qpos: States, shape [U, S, nq].
+        qpos: Poses, shape [U, S, nq].
+        qvel: Velocities, shape [U, S, nv].
         wanted: Wanted accelerations, shape [U, S, D].
         state: State of the bodies at the end.
     """
@@ -35,6 +36,7 @@ class Layer:
     cost: torch.Tensor
     excitation: torch.Tensor
     qpos: torch.Tensor
+    qvel: torch.Tensor
     wanted: torch.Tensor
     state: State
 
@@ -93,8 +95,8 @@ class Path:
 
     @property
     def guidance(self) -> torch.Tensor:
-        """Guidance at the end of each window, float32, shape [W, A]."""
-        return torch.cat([layer.guidance for layer in self.layers])
+        """Guidance at the end of each piece, float32, shape [P, A]."""
+        return torch.cat([layer.guidance[0] for layer in self.layers])
 
     @cached_property
     def cost(self) -> torch.Tensor:
@@ -108,8 +110,13 @@ class Path:
 
     @property
     def qpos(self) -> torch.Tensor:
-        """States, shape [T, nq]."""
+        """Poses, shape [T, nq]."""
         return torch.cat([layer.qpos[0] for layer in self.layers])
+
+    @property
+    def qvel(self) -> torch.Tensor:
+        """Velocities, shape [T, nv]."""
+        return torch.cat([layer.qvel[0] for layer in self.layers])
 
     @property
     def wanted(self) -> torch.Tensor:

@@ -5,6 +5,7 @@ from pathlib import Path
 from msemu.analysis.mechanics.movement import MechanicalMovement
 from msemu.analysis.mechanics.replay import replay
 from msemu.analysis.rollout import record, steps_with
+from msemu.analysis.rollout_body import body_of
 from msemu.cli.analyze.mechanics_options import MovementCfg
 from msemu.console import progress, with_progress
 from msemu.control.inverse_dynamics import differentiate
@@ -34,7 +35,7 @@ def find_movement(args: MovementCfg) -> MechanicalMovement:
         spare([path])
     if "excitation" in array_names(path):
         rollout = Rollout.load(path)
-        body = load_body(args.body or rollout.body, args.body_path)
+        body = body_of(path, rollout, args.body, args.body_path)
         return replay(rollout, body, configured_parameters(body.model, MuscleCfg(parameter_file=args.parameter_file)))
     return _explained(args)
 

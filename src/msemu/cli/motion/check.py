@@ -11,6 +11,7 @@ from msemu.analysis.plausibility.check import check_clip
 from msemu.analysis.plausibility.report import write_html, write_pictures
 from msemu.analysis.plausibility.strength import SUSTAINED_FRAMES
 from msemu.analysis.plausibility.torques import Excess, excesses
+from msemu.analysis.recorded import recorded_clip
 from msemu.cli.motion.options import CheckCfg, RepairCfg
 from msemu.console import findings_table, progress, write_json
 from msemu.findings import count, summary
@@ -38,7 +39,9 @@ def check(args: CheckCfg) -> None:
     console.print(findings_table(escape(title), report.findings))
     console.print(summary(report.findings))
     tips = remedies(report.findings, clip.quality)
-    raw = _original(clip, args.clip)
+    raw = _original(body, clip, args.clip)
+    if clip.simulated:
+        console.print(_simulated_table(check_clip(body, raw).figures, report.figures))
     stances = _stances(body, clip, raw, report.stances)
     torques = excesses(own, raw, clip)
     _show(console, stances, torques)
@@ -89,10 +92,13 @@ def _load(path: Path, name: str | None, body_path: Path | None) -> tuple[MotionC
     return clip, body
 
 
-def _original(clip: MotionClip, path: Path) -> MotionClip:
-    """Return the clip before the repair where it lies beside and has the same frames, by default the clip itself."""
+def _original(body: Body, clip: MotionClip, path: Path) -> MotionClip:
+    """Return the clip before the repair where it lies beside and has the same frames, or what a simulated one follows.
+
+    By default it is the clip itself.
+    """
     original = path.with_suffix(".raw.npz")
-    raw = MotionClip.load(original) if original.is_file() else clip
+    raw = MotionClip.load(original) if original.is_file() else recorded_clip(body, clip)
     return raw if raw.num_frames == clip.num_frames and raw.cyclic == clip.cyclic else clip
 
 
@@ -150,6 +156,14 @@ def _stance_table(stances: list[RepairedStance]) -> Table:
             _before_after(before.most, after.most),
             str(after.worst),
         )
+    return table
+
+
+def _simulated_table(before: dict[str, float], after: dict[str, float]) -> Table:
+    """Show what a simulation made of the clip that it follows."""
+    table = Table("largest figure", "recorded clip", "simulated", caption="units are those of the findings above")
+    for name in filter(after.__contains__, before):
+        table.add_row(name, f"{before[name]:.3g}", f"{after[name]:.3g}")
     return table
 
 
