@@ -66,9 +66,20 @@ def _order(args: TrackCfg) -> Order:
     strength = args.strength if args.begin_strength is None else args.begin_strength
     begin = Condition(strength, args.strength_set, args.begin_speed, args.begin_gravity, args.begin_assist_bw)
     tolerance = Tolerance(args.adapt_cm, args.adapt_deg, args.adapt_ms)
-    tries = args.particles, args.passes, args.seed
-    how = {"windows": args.windows, "objective": args.objective}
-    return Order(cfg, body, clip, total, condition, begin, *tries, tolerance=tolerance, **how)
+    return Order(
+        cfg,
+        body,
+        clip,
+        total,
+        condition,
+        begin,
+        args.particles,
+        args.passes,
+        args.seed,
+        windows=args.windows,
+        tolerance=tolerance,
+        objective=args.objective,
+    )
 
 
 @contextmanager
