@@ -55,9 +55,10 @@ def test_a_body_by_its_recipe_is_played_and_replayed(clip: str) -> None:
     assert code == 0 and Path("a.mp4").stat().st_size > 1000, out + err
     code, out, err = run("motion", "check", "a.clip.npz", "--body", "own.yaml")
     assert "recorded clip" in out and "simulated" in out, out + err
-    Path("own.yaml").unlink()
+    Path("moved").mkdir()
+    moved = Path("own.yaml").rename("moved/own.yaml")
     assert_one_clear_line(run("play", "a.npz", "--video", "a.mp4"), "own.yaml")
-    code, out, err = run("play", "a.npz", "--body", "myolegs", "--video", "b.mp4", "--renderer", "lines")
+    code, out, err = run("play", "a.npz", "--body", moved, "--video", "b.mp4", "--renderer", "lines")
     assert code == 0, out + err
     assert_one_clear_line(run("play", "a.npz", "--body", "myofullbody", "--video", "b.mp4"), "give --body")
 

@@ -140,18 +140,22 @@ class Climb:
         """Search about what was found for a clip that is closer to it, again and again, as long as that gets as far."""
         while any(asdict(self._order.tolerance).values()) and self._num_adapted < _MOST_ADAPTATIONS:
             before, path = (self.clip, self._particles, self.search), self.search.best
-            if path is None:
+            if path is None or should_stop():
                 return
             self.clip = adapted(self._order.body, self._unrolled(), self._poses(path), self._order.tolerance)
             self._enter(len(self.finished))
             self.search.begin_about(path)
-            self.search.run(1, should_stop, report)
-            best, own = self.search.best, self._particles
-            if not self.search.records or best is None or len(best) < len(path):
-                self.clip, self._particles, self.search = before
-                self._steps_before += own.steps
+            is_as_far = False
+            try:
+                self.search.run(1, should_stop, report)
+                is_as_far = bool(self.search.records and self.search.best and len(self.search.best) >= len(path))
+            finally:
+                dropped = before[1] if is_as_far else self._particles
+                self._steps_before += dropped.steps
+                if not is_as_far:
+                    self.clip, self._particles, self.search = before
+            if not is_as_far:
                 return
-            self._steps_before += before[1].steps
             self._num_adapted += 1
 
     def _unrolled(self) -> MotionClip:
