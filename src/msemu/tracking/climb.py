@@ -28,7 +28,7 @@ from msemu.tracking.result import Result, replay
 from msemu.tracking.search import Progress, Search, spread_of
 from msemu.tracking.settings import SearchCfg
 from msemu.tracking.smoothing import smooth
-from msemu.tracking.space import GuidedCfg, RecordedCfg
+from msemu.tracking.space import ONE_DECODING, GuidedCfg, RecordedCfg
 from msemu.tracking.tree import Path, loaded, saved
 
 SEARCH_SUFFIX = ".search.npz"
@@ -292,7 +292,7 @@ class Climb:
 
     def _particles_at(self, condition: Condition, count: int) -> Particles:
         order = self._order
-        action = GuidedCfg(controller=ControllerCfg(decoder=DecoderCfg(objective=order.objective)))
+        action = GuidedCfg(controller=ControllerCfg(decoder=DecoderCfg(objective=order.objective), **ONE_DECODING))
         env = make_env(order.cfg, order.body, self.clip_at(condition), count, condition, action, order.seed)
         limit = order.cfg.env.terminations["body_position_deviation"].limit
         return Particles(env, TrackingCost(env, order.search.selection, limit))
