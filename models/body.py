@@ -39,7 +39,7 @@ class Body:
         landmark_quaternions: Landmark orientation in its body's frame (w, x, y, z), shape [L, 4].
         contact_regions: Ids of the geoms that can touch the floor, by region: ``foot_*``, ``shank_*``, ``thigh_*``,
             ``pelvis``, ``trunk``, ``head``, and on whole bodies ``upper_arm_*``, ``forearm_*``, ``hand_*``. The net
-            force of the floor on a region is the sensor ``contact/<region>`` [N], in the world frame.
+            wrench of the floor on a region is the sensor ``contact/<region>``: `msemu.sim.simulation.WRENCH` numbers.
         capacity: Capacity of the warp engine that suits the body, where it was measured.
         recipe: What it was made by.
         strength_set: How strong its muscles were made, see `msemu.models.strength.sets`; ``own``: not at all.

@@ -13,6 +13,14 @@ from msemu.models.recipe import CapsuleCfg, LandmarkCfg, Recipe, RegionCfg
 FLOOR = "floor"
 _PLURALS = {"body": "bodies"}
 _NET_FORCE = 3  # value of the attribute reduce="netforce" of a contact sensor
+_WRENCH = sum(
+    1 << int(field)
+    for field in (
+        mujoco.mjtConDataField.mjCONDATA_FORCE,
+        mujoco.mjtConDataField.mjCONDATA_TORQUE,
+        mujoco.mjtConDataField.mjCONDATA_POS,
+    )
+)
 
 
 def require_bodies(spec: mujoco.MjSpec, recipe: Recipe) -> None:
@@ -149,7 +157,7 @@ def set_contact(spec: mujoco.MjSpec, regions: dict[str, RegionCfg]) -> None:
 
     A geom of a region touches the floor if it could collide in the source. Geoms of the body touch each other
     only through the explicit pairs of the source. The sensor ``contact/<region>`` is the net force of the
-    floor on the region in the world frame [N].
+    floor on the region [N], its moment about a point [N m] and that point [m], in the world frame.
     """
     touching = {geom for region in regions.values() for geom in _region_geoms(spec, region)}
     for geom in spec.geoms:
@@ -166,7 +174,7 @@ def set_contact(spec: mujoco.MjSpec, regions: dict[str, RegionCfg]) -> None:
             objname=FLOOR,
             reftype=mujoco.mjtObj.mjOBJ_BODY if region.body else mujoco.mjtObj.mjOBJ_XBODY,
             refname=region.body or region.subtree,
-            intprm=[1 << int(mujoco.mjtConDataField.mjCONDATA_FORCE), _NET_FORCE, 1],
+            intprm=[_WRENCH, _NET_FORCE, 1],
         )
 
 

@@ -11,6 +11,7 @@ from msemu.errors import MsemuError
 from msemu.motion.recording import Recording
 from msemu.viewer.drawing.opengl import try_egl
 from msemu.viewer.drawing.video import save_frame, write_video
+from msemu.viewer.floor_forces import drawn, force_arrows
 from msemu.viewer.readout import restarts, tracking_errors
 
 
@@ -87,6 +88,42 @@ def test_picture_shows_muscles_left_and_reference_right(recording, legs, tmp_pat
     assert (resting != passive)[35:240][left].any(axis=-1).sum() > 150, "muscles at rest are seen too"
     body = (np.ptp(passive[35:240], axis=-1) > 12) | (passive[35:240].max(axis=-1) < 190)
     assert min(body[left].sum(), body[right].sum()) > 500, "there is a skeleton on either side"
+
+
+@pytest.mark.parametrize("renderer", ["lines", "egl"])
+def test_arrows_stand_for_what_the_floor_does(recording, legs, tmp_path, renderer):
+    """One foot carries half the weight; green is nothing else in the picture."""
+    if renderer == "egl":
+        needs_egl()
+    force, center = np.zeros((2, 12, 2, 3))
+    force[:, 0] = [0.0, 0.0, 0.5 * legs.weight]
+    center[..., :2] = recording.qpos[:, None, :2]
+    green = []
+    for factor in (1.0, 0.5, 0.0):
+        loaded = {"contact_force": factor * force, "center_of_pressure": center}
+        image = picture(recording, legs, tmp_path / "a.png", renderer, **loaded)
+        green.append((image[..., 1] > 1.5 * image[..., [0, 2]].max(-1)).nonzero())
+    heights = [np.ptp(rows) if len(rows) else 0 for rows, _ in green]
+    assert heights[0] > 1.5 * heights[1] > 15 and heights[2] == 0
+    assert max(columns.max() for _, columns in green[:2]) < 240, "the reference has no forces"
+
+
+def test_arrows_are_as_long_as_forces_and_can_be_left_out(recording, legs, tmp_path):
+    force, center = np.zeros((2, 12, 2, 3))
+    force[3, 1], center[3, 1] = [0.0, 0.1 * legs.weight, legs.weight], [0.3, 0.2, 0.0]
+    force[4, 1] = [0.0, 0.0, 19.0]
+    seen = Recording(**{**vars(recording), "contact_force": force, "center_of_pressure": center})
+    arrows = force_arrows(seen, legs)
+    np.testing.assert_allclose(arrows[3, 1], [[0.3, 0.2, 0.0], [0.3, 0.26, 0.6]])
+    assert len(drawn(arrows[3])) == 1 and len(drawn(arrows[4])) == 0
+    unknown = Recording(**{**vars(seen), "center_of_pressure": np.full_like(center, np.nan)})
+    assert force_arrows(unknown, legs) is None and force_arrows(recording, legs) is None
+    files = [tmp_path / name for name in ("with.png", "without.png", "none.png")]
+    save_frame(seen, legs, 3, files[0], 480, 270, "lines")
+    save_frame(seen, legs, 3, files[1], 480, 270, "lines", forces=False)
+    save_frame(recording, legs, 3, files[2], 480, 270, "lines")
+    shown, left_out, never = (path.read_bytes() for path in files)
+    assert shown != left_out == never
 
 
 def test_alone_without_reference(recording, legs, tmp_path):

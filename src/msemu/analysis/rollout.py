@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from tensordict import TensorDict
 
+from msemu.analysis.mechanics.ground_reaction import GroundReaction
 from msemu.analysis.recorded import recorded_reference
 from msemu.analysis.start import SPREAD, Starts
 from msemu.envs import tracking_error
@@ -159,13 +160,17 @@ def record(
                     keep(True)
                 on_step(step + 1, steps)
     arrays = {name: torch.stack([frame[name] for frame in frames]).numpy() for name in frames[0]}
+    fps, regions = env.cfg.env.control_frequency_hz, env.sim.contact_regions
+    ground = GroundReaction.of_wrenches(regions, fps, arrays.pop("contact_wrench"))
     return Rollout(
         body=env.body.name,
-        fps=env.cfg.env.control_frequency_hz,
+        fps=fps,
         title=title,
         joint_names=env.body.joint_names,
         muscle_names=env.body.muscle_names,
-        contact_regions=env.sim.contact_regions,
+        contact_regions=regions,
+        center_of_pressure=ground.center,
+        free_moment=ground.free_moment,
         **arrays,
     )
 
@@ -185,6 +190,7 @@ def _seen(env: MotionTrackingEnv) -> dict[str, torch.Tensor]:
         "tendon_strain": muscles.tendon_strain[0],
         "muscle_power": muscles.power[0],
         "contact_force": env.sim.contact_force[0],
+        "contact_wrench": env.sim.contact_wrench[0],
     }
 
 

@@ -128,6 +128,8 @@ class PlayCfg(PageCfg, PolicyCfg):
     """How free muscles are, to be colored by: file of msemu-analyze ranges --out, or atlas.npz of msemu-study."""
     color_by: Annotated[Literal["activation", "muscle_force", "fiber_length", "freedom"], With("video")] = "activation"
     """Video only: what colors the muscles; the page has a list for it."""
+    no_forces: Annotated[bool, With("video"), tyro.conf.FlagCreatePairsOff] = False
+    """Video only: no arrows of the floor's forces, which are 60 cm for a body weight; the page has a box for it."""
 
 
 @dataclass

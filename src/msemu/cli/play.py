@@ -31,7 +31,15 @@ def play(args: PlayCfg) -> None:
         recording = show_freedom(recording, body, args.freedom)
     if args.video:
         with progress("drawing") as on_frame:
-            write_video(recording, body, args.video, renderer=args.renderer, color_by=args.color_by, progress=on_frame)
+            write_video(
+                recording,
+                body,
+                args.video,
+                renderer=args.renderer,
+                color_by=args.color_by,
+                forces=not args.no_forces,
+                progress=on_frame,
+            )
         Console().print(f"video: {args.video}")
     else:
         serve(recording, body, args.host, args.port)
@@ -44,7 +52,7 @@ def _record(args: PlayCfg) -> tuple[Body, Recording]:
         raise MsemuError("--body and --body-path are for a rollout (.npz); a run has its own body: leave them out")
     run = _find_run(args)
     if run is None:
-        _require_defaults(args, "checkpoint", "seed", "device", "start_frame", "color_by", "preference")
+        _require_defaults(args, "checkpoint", "seed", "device", "start_frame", "color_by", "preference", "no_forces")
         Console().print(f"{args.run} has no run below {args.runs_dir}: showing its reference")
         return _reference(args)
     clips = run.load_clips()

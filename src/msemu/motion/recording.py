@@ -22,6 +22,7 @@ class Recording:
         fiber_length: Fiber length [L0], shape [T, num_muscles]; None when not recorded.
         freedom: How free each muscle is in the movement, 0 to 1 [-], shape [T, num_muscles]; None when not known.
         contact_force: Net force on each contact region [N], world frame, shape [T, R, 3]; None when not recorded.
+        center_of_pressure: Where that force acts on the floor [m], shape [T, R, 3]; None when not recorded.
         source_segments: Bones of the recorded movement that a clip follows [m], shape [T, S, 2, 3]; None without one.
         episode_start: True in frames that follow a reset, shape [T].
         title: What is shown, such as the task and the run.
@@ -36,6 +37,7 @@ class Recording:
     fiber_length: np.ndarray | None = None
     freedom: np.ndarray | None = None
     contact_force: np.ndarray | None = None
+    center_of_pressure: np.ndarray | None = None
     source_segments: np.ndarray | None = None
     episode_start: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     title: str = ""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from msemu.errors import MsemuError
-from msemu.files import RATE_HZ, check_finite, read_arrays, scalar, write_arrays
+from msemu.files import RATE_HZ, array_names, check_finite, read_arrays, scalar, write_arrays
 from msemu.models.body import Body
 from msemu.motion.recording import Recording
 from msemu.muscle.parameters import MuscleParameters
@@ -25,6 +25,8 @@ QUANTITIES = {
     "tendon_strain": ("-", "muscle_names"),
     "muscle_power": ("W", "muscle_names"),
     "contact_force": ("N", "contact_regions"),
+    "center_of_pressure": ("m", "contact_regions"),
+    "free_moment": ("N m", "contact_regions"),
 }
 """Unit of every quantity beside the pose, and which names its second axis has."""
 
@@ -53,6 +55,9 @@ class Rollout:
         tendon_strain: Strain of the tendon, zero for a rigid one [-], shape [T, M].
         muscle_power: Power of muscle and tendon on the skeleton [W], positive when they shorten, shape [T, M].
         contact_force: Net force on each contact region [N], world frame, shape [T, R, 3].
+        center_of_pressure: Where that force acts on the floor [m], of the nearest frame with 20 N where there are less;
+            not a number in files of before, shape [T, R, 3].
+        free_moment: Moment about the vertical through there [N m], zero below 20 N, shape [T, R].
         episode_start: True in the first frame of an episode, shape [T].
     """
 
@@ -73,6 +78,8 @@ class Rollout:
     tendon_strain: np.ndarray
     muscle_power: np.ndarray
     contact_force: np.ndarray
+    center_of_pressure: np.ndarray
+    free_moment: np.ndarray
     episode_start: np.ndarray
 
     @property
@@ -99,6 +106,7 @@ class Rollout:
         Arrays beyond those are written as they are, for whoever asks for them.
         """
         arrays = {name: getattr(self, name) for name in _ARRAYS}
+        arrays = {name: array for name, array in arrays.items() if name not in _LATER or np.isfinite(array).all()}
         header = {name: getattr(self, name) for name in ("body", "fps", "title", *_NAMES)}
         units = {name: unit for name, (unit, _) in QUANTITIES.items()}
         write_arrays(
@@ -114,12 +122,15 @@ class Rollout:
             MsemuError: It is no such file, or is damaged.
         """
         header = _parsed(path)
-        arrays = read_arrays(path, _ARRAYS)
+        later = [name for name in _LATER if name not in array_names(path)]
+        arrays = read_arrays(path, tuple(name for name in _ARRAYS if name not in later))
         for name, array in arrays.items():
             if array.dtype.kind not in "fb":
                 raise MsemuError(f"{path}: {name} holds no numbers")
             check_finite(path, name, array)
-        values: dict[str, Any] = {**header, **arrays}
+        measured = (arrays["episode_start"].size, len(header["contact_regions"]))
+        unknown = {name: np.full((*measured, *_LATER[name]), np.nan) for name in later}
+        values: dict[str, Any] = {**header, **arrays, **unknown}
         rollout = cls(**values)
         rollout._require_shapes(path)
         return rollout
@@ -128,7 +139,9 @@ class Rollout:
         frames, joints, muscles = self.num_frames, len(self.joint_names), len(self.muscle_names)
         shapes: dict[str, tuple[int, ...]] = {name: (frames, muscles) for name in QUANTITIES}
         shapes |= {"qpos": (frames, 7 + joints), "qvel": (frames, 6 + joints), "reference_qpos": (frames, 7 + joints)}
-        shapes |= {"contact_force": (frames, len(self.contact_regions), 3), "episode_start": (frames,)}
+        regions = len(self.contact_regions)
+        shapes |= {name: (frames, regions, 3) for name in ("contact_force", "center_of_pressure")}
+        shapes |= {"free_moment": (frames, regions), "episode_start": (frames,)}
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise MsemuError(f"{path}: {name} is of shape {getattr(self, name).shape}, not {shape}")
@@ -136,6 +149,8 @@ class Rollout:
 
 _ARRAYS = tuple(field.name for field in fields(Rollout) if field.type is np.ndarray)
 """Fields that are numbers over time."""
+_LATER: dict[str, tuple[int, ...]] = {"center_of_pressure": (3,), "free_moment": ()}
+"""Fields that files of before lack, and their shape in each frame and region."""
 
 
 def _parsed(path: Path) -> dict[str, Any]:

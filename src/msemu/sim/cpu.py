@@ -14,7 +14,7 @@ from msemu.sim.batch import view
 from msemu.sim.moment_arms import ArmReader, tendon_arms
 from msemu.sim.muscle_state import MuscleState
 from msemu.sim.randomization import Variation
-from msemu.sim.simulation import FAR_AWAY, Simulation, contact_sensors
+from msemu.sim.simulation import FAR_AWAY, WRENCH, Simulation, contact_sensors
 from msemu.sim.threads import available_cores
 
 if TYPE_CHECKING:
@@ -62,9 +62,10 @@ class CpuSimulation(Simulation):
         self.root_force = view(self._batch, "qfrc_applied")[:, :6]
         self.contact_regions, start = contact_sensors(model)
         regions = len(self.contact_regions)
-        measured = view(self._batch, "sensordata")[:, start : start + 3 * regions]
-        self._measured_contact = measured.unflatten(1, (regions, 3))
-        self.contact_force = torch.zeros_like(self._measured_contact)
+        measured = view(self._batch, "sensordata")[:, start : start + WRENCH * regions]
+        self._measured_contact = measured.unflatten(1, (regions, WRENCH))
+        self.contact_wrench = torch.zeros_like(self._measured_contact)
+        self.contact_force = self.contact_wrench[..., :3]
         # A row of the state holds time, warm start and applied forces as well: writing all of it is a whole reset.
         self._initial_state = self._batch.state[0].copy()
         self._batch.forward()
@@ -83,7 +84,7 @@ class CpuSimulation(Simulation):
         self.qvel[ids] = qvel[ids].to(self.qvel.dtype)
         self.act[ids] = act[ids].to(self.act.dtype)
         self._batch.forward(ids.numpy())
-        self.contact_force[ids] = 0.0
+        self.contact_wrench[ids] = 0.0
         self.unstable[ids] = False
 
     def forward(self) -> None:  # noqa: D102
@@ -136,7 +137,7 @@ class CpuSimulation(Simulation):
 
     def _finish_step(self) -> None:
         """Look at what the last physics step has left behind."""
-        self.contact_force.copy_(self._measured_contact)
+        self.contact_wrench.copy_(self._measured_contact)
         # MuJoCo resets a simulation with bad values by itself and counts a warning: the state alone would look valid.
         warnings_of_step = self._batch.warning[:, _UNSTABLE_WARNINGS]
         warned = torch.from_numpy(warnings_of_step[..., 1].any(1))

@@ -20,7 +20,10 @@ FAR_AWAY = 1e6
 """A coordinate [m or rad] beyond this is no pose of a body."""
 
 CONTACT_SENSOR_PREFIX = "contact/"
-"""A sensor of this prefix gives the net contact force on a region of the body."""
+"""A sensor of this prefix gives the net contact wrench on a region of the body."""
+
+WRENCH = 9
+"""Numbers of such a sensor: net force [N], its moment about a point [N m], and that point [m], in world axes."""
 
 
 class LeanModel(NamedTuple):
@@ -51,7 +54,7 @@ def with_force_actuators(model: mujoco.MjModel) -> mujoco.MjModel:
 
 
 def contact_sensors(model: mujoco.MjModel) -> tuple[tuple[str, ...], int]:
-    """Find the sensors of net contact force, which follow one another with three numbers each.
+    """Find the sensors of net contact wrenches, which follow one another with `WRENCH` numbers each.
 
     Returns:
         The regions that they measure, and where in ``sensordata`` the first one stands.
@@ -59,8 +62,8 @@ def contact_sensors(model: mujoco.MjModel) -> tuple[tuple[str, ...], int]:
     sensors = [model.sensor(i) for i in range(model.nsensor)]
     sensors = [sensor for sensor in sensors if sensor.name.startswith(CONTACT_SENSOR_PREFIX)]
     start = int(sensors[0].adr[0]) if sensors else 0
-    if [int(sensor.adr[0]) for sensor in sensors] != [start + 3 * i for i in range(len(sensors))]:
-        raise ValueError("the contact sensors of a body must follow one another and hold three numbers each")
+    if [int(sensor.adr[0]) for sensor in sensors] != [start + WRENCH * i for i in range(len(sensors))]:
+        raise ValueError("the contact sensors of a body must follow one another and hold nine numbers each")
     return tuple(sensor.name.removeprefix(CONTACT_SENSOR_PREFIX) for sensor in sensors), start
 
 
@@ -89,6 +92,7 @@ class Simulation(ABC):
         muscles: The muscles, in an engine that runs those of `msemu.muscle`.
         contact_force: Net contact force on each contact region [N], world, of the last physics step and zero after a
             reset, shape [E, R, 3].
+        contact_wrench: The same with its moment about a point [N m], and that point [m], shape [E, R, 9].
         contact_regions: Names of the R regions.
         root_force: Force [N] in world axes at the origin of the free root's body and moment [N m] in its axes, applied
             from outside in every physics step until others are written; a reset makes it zero. Shape [E, 6].
@@ -112,6 +116,7 @@ class Simulation(ABC):
     muscle_force: torch.Tensor
     muscles: MuscleDynamics
     contact_force: torch.Tensor
+    contact_wrench: torch.Tensor
     contact_regions: tuple[str, ...]
     root_force: torch.Tensor
     unstable: torch.Tensor

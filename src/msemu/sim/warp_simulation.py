@@ -18,7 +18,7 @@ from msemu.schema import Capacity, MuscleCfg
 from msemu.sim import warp_kernels
 from msemu.sim.device import require_memory
 from msemu.sim.randomization import Variation
-from msemu.sim.simulation import FAR_AWAY, LeanModel, Simulation, contact_sensors, with_actuators
+from msemu.sim.simulation import FAR_AWAY, WRENCH, LeanModel, Simulation, contact_sensors, with_actuators
 from msemu.sim.warp_paths import WarpPaths
 
 _VARIED_FIELDS = (
@@ -111,8 +111,9 @@ class WarpSimulation(Simulation):
         applied = self._paths.root_force if self._paths else self.data.qfrc_applied
         self.root_force = wp.to_torch(applied)[:, :6]
         self.contact_regions, start = contact_sensors(self.model)
-        forces = wp.to_torch(self.data.sensordata)[:, start : start + 3 * len(self.contact_regions)]
-        self.contact_force = forces.unflatten(1, (len(self.contact_regions), 3))
+        measured = wp.to_torch(self.data.sensordata)[:, start : start + WRENCH * len(self.contact_regions)]
+        self.contact_wrench = measured.unflatten(1, (len(self.contact_regions), WRENCH))
+        self.contact_force = self.contact_wrench[..., :3]
 
         # Kernels are compiled when they first run, which a capture does not allow.
         with wp.ScopedDevice(self._wp_device):

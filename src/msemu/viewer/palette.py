@@ -8,6 +8,7 @@ SOURCE_RGB = np.array([0.93, 0.55, 0.20])
 CONTACT_RGB = np.array([0.25, 0.65, 0.45])
 BACKGROUND_RGB = np.array([1.0, 1.0, 1.0])
 TILE_RGB = np.array([[0.955, 0.955, 0.95], [0.88, 0.89, 0.895]])
+FORCE_RGB = np.array([0.13, 0.62, 0.27])
 SHADOW_RGB = np.array([0.72, 0.73, 0.74])
 
 _ACTIVATION_STOPS = np.array([0.0, 0.3, 0.65, 1.0])

@@ -21,8 +21,9 @@ def check_recording(recording: Recording, body: Body) -> None:
         "muscle_force": (recording.muscle_force, (frames, body.num_muscles)),
         "fiber_length": (recording.fiber_length, (frames, body.num_muscles)),
     }
-    if recording.source_segments is not None:
-        expected["source_segments"] = (recording.source_segments, (frames, *recording.source_segments.shape[1:]))
+    for name in ("contact_force", "source_segments"):
+        if (array := getattr(recording, name)) is not None:
+            expected[name] = (array, (frames, *array.shape[1:]))
     for name, (array, shape) in expected.items():
         if array is not None and array.shape != shape:
             raise MsemuError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -21,7 +22,7 @@ from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.rollout import Rollout
 from msemu.muscle.parameters import MuscleParameters
-from msemu.sim.simulation import contact_sensors, with_force_actuators
+from msemu.sim.simulation import WRENCH, contact_sensors, with_force_actuators
 
 _FRAMES = 12
 
@@ -40,9 +41,10 @@ def rollout(legs: Body) -> Rollout:
         for _ in range(10):
             mujoco.mj_step(model, data)
         mujoco.mj_forward(model, data)
-        floor = data.sensordata[start : start + 3 * len(regions)].reshape(-1, 3)
+        floor = data.sensordata[start : start + WRENCH * len(regions)].reshape(-1, WRENCH)
         rows.append((data.qpos.copy(), data.qvel.copy(), floor.copy(), -data.actuator_velocity * pull))
     qpos, qvel, floor, power = map(np.array, zip(*rows, strict=True))
+    ground = GroundReaction.of_wrenches(regions, 1.0, floor)
     level = np.full((_FRAMES, legs.num_muscles), 0.05)
     return Rollout(
         body=legs.name,
@@ -61,7 +63,9 @@ def rollout(legs: Body) -> Rollout:
         fiber_velocity=0.0 * level,
         tendon_strain=0.0 * level,
         muscle_power=power,
-        contact_force=floor,
+        contact_force=ground.force,
+        center_of_pressure=ground.center,
+        free_moment=ground.free_moment,
         episode_start=np.arange(_FRAMES) == 0,
     )
 
@@ -104,6 +108,24 @@ def test_a_filter_takes_what_is_fast_and_keeps_what_is_slow() -> None:
 def test_forces_of_the_floor_are_those_of_the_sensors(movement: MechanicalMovement, rollout: Rollout) -> None:
     assert rollout.contact_force[-1, :, 2].sum() > 300.0
     np.testing.assert_allclose(movement.ground.force, rollout.contact_force, atol=1e-6)
+
+
+def test_a_rollout_holds_center_and_free_moment(movement: MechanicalMovement, rollout: Rollout, tmp_path: Path) -> None:
+    """As contacts one by one give them; a file of before lacks them and says nothing of them."""
+    loaded = movement.ground.is_loaded
+    assert loaded.any()
+    np.testing.assert_allclose(rollout.center_of_pressure[loaded], movement.ground.center[loaded], atol=1e-6)
+    np.testing.assert_allclose(rollout.free_moment[loaded], movement.ground.free_moment[loaded], atol=1e-6)
+    rollout.save(tmp_path / "new.npz")
+    new = dict(np.load(tmp_path / "new.npz"))
+    np.testing.assert_array_equal(Rollout.load(tmp_path / "new.npz").free_moment, rollout.free_moment)
+    np.savez(
+        tmp_path / "old.npz", **{name: new[name] for name in new if name not in ("center_of_pressure", "free_moment")}
+    )
+    for path in (tmp_path / "old.npz", tmp_path / "again.npz"):
+        old = Rollout.load(path)
+        assert np.isnan(old.center_of_pressure).all() and old.free_moment.shape == rollout.free_moment.shape
+        old.save(tmp_path / "again.npz")
 
 
 def test_the_center_of_pressure_is_under_the_foot(movement: MechanicalMovement, legs: Body) -> None:

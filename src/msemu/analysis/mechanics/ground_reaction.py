@@ -29,6 +29,12 @@ class GroundReaction:
     force: np.ndarray
     moment: np.ndarray
 
+    @classmethod
+    def of_wrenches(cls, regions: Sequence[str], fps: float, wrench: np.ndarray) -> "GroundReaction":
+        """Take forces, their moments about points, and these points, as contact sensors give them, shape [T, R, 9]."""
+        force, moment, point = np.split(wrench.astype(np.float64), 3, axis=2)
+        return cls(tuple(regions), fps, force, moment + moments_about_origin(point, force))
+
     @property
     def is_loaded(self) -> np.ndarray:
         """Whether a part carries at least `LOADED_N`, bool, shape [T, R]."""

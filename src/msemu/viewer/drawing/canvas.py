@@ -52,7 +52,9 @@ class Canvas:
         return averaged_down(np.asarray(self._canvas.buffer_rgba())[..., :3])
 
 
-def strips(first: np.ndarray, last: np.ndarray, width: np.ndarray, edge: float) -> tuple[np.ndarray, np.ndarray]:
+def strips(
+    first: np.ndarray, last: np.ndarray, width: np.ndarray, edge: float, end_width: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return four triangles for each segment, two on either side of its middle line, which make it look round.
 
     Args:
@@ -60,14 +62,16 @@ def strips(first: np.ndarray, last: np.ndarray, width: np.ndarray, edge: float) 
         last: Where they end, shape [S, 2].
         width: Half of their width [pixel], shape [S].
         edge: Brightness at the edge against the middle.
+        end_width: Half of their width where they end [pixel], shape [S]; the same by default.
 
     Returns:
         Corners [pixel], shape [S, 4, 3, 2], and the brightness of each, shape [4, 3].
     """
     along = last - first
     along = along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
-    across = np.stack([-along[:, 1], along[:, 0]], axis=1) * width[:, None]
-    halves = [(first + side * across, first, last, last + side * across) for side in (-1, 1)]
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    near, far = (across * half[:, None] for half in (width, width if end_width is None else end_width))
+    halves = [(first + side * near, first, last, last + side * far) for side in (-1, 1)]
     triangles = np.concatenate([np.stack(half, axis=1)[:, QUAD] for half in halves], axis=1)
     return triangles, np.tile(np.array([edge, 1.0, 1.0, edge])[np.array(QUAD)], (2, 1))
 

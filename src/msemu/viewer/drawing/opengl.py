@@ -14,12 +14,16 @@ from msemu.models.body import Body
 from msemu.viewer.camera import ELEVATION_DEG, FIELD_OF_VIEW_DEG, Camera
 from msemu.viewer.drawing.floor import TILE_M, faded, floor_tiles
 from msemu.viewer.drawing.image import SUPERSAMPLING, averaged_down
+from msemu.viewer.floor_forces import HEAD_M, NO_ARROWS, SHAFT_M, drawn
 from msemu.viewer.geometry import HIDDEN_GROUPS
-from msemu.viewer.palette import BACKGROUND_RGB, activation_colors, muscle_opacity, muscle_radius_m
+from msemu.viewer.palette import BACKGROUND_RGB, FORCE_RGB, activation_colors, muscle_opacity, muscle_radius_m
 
 _MAX_GEOMS = 20_000
 _BACKDROP_M = 12.0
 _TUBE_SIDES = 8
+_HEAD_STEPS = 8
+_GLOW = 0.3
+"""Emission of arrows."""
 
 _PROBE = """
 import mujoco
@@ -94,7 +98,9 @@ class OpenGLPane:
         self._render = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._render)
 
-    def draw(self, qpos: np.ndarray, activation: np.ndarray | None, camera: Camera) -> np.ndarray:
+    def draw(
+        self, qpos: np.ndarray, activation: np.ndarray | None, camera: Camera, arrows: np.ndarray = NO_ARROWS
+    ) -> np.ndarray:
         """Return the picture of a pose [nq]; see `msemu.viewer.drawing.video.PaneRenderer.draw`."""
         self._option.flags[mujoco.mjtVisFlag.mjVIS_TENDON] = activation is not None
         if activation is not None:
@@ -115,6 +121,7 @@ class OpenGLPane:
             self._scene,
         )
         self._add_surroundings(camera)
+        self._add_arrows(arrows)
         self._context.make_current()
         mujoco.mjr_render(self._rectangle, self._scene, self._render)
         image = np.empty((self._rectangle.height, self._rectangle.width, 3), np.uint8)
@@ -139,6 +146,23 @@ class OpenGLPane:
         rgba = np.array([*rgb, 1.0], np.float32)
         mujoco.mjv_initGeom(geom, mujoco.mjtGeom.mjGEOM_BOX, half_size, position, frame.flatten(), rgba)
         geom.emission = emission
+        self._scene.ngeom += 1
+
+    def _add_arrows(self, arrows: np.ndarray) -> None:
+        """Add arrows as cylinders, their heads as some that get thinner, as long in every release of MuJoCo."""
+        for start, end in drawn(arrows).astype(float):
+            head = (end - start) * min(1.0, HEAD_M[1] / np.linalg.norm(end - start))
+            self._add_rod(start, end - head, SHAFT_M)
+            for step in range(_HEAD_STEPS):
+                begin = end - head * (1.0 - step / _HEAD_STEPS)
+                self._add_rod(begin, begin + head / _HEAD_STEPS, HEAD_M[0] * (1.0 - (step + 0.5) / _HEAD_STEPS))
+
+    def _add_rod(self, start: np.ndarray, end: np.ndarray, radius: float) -> None:
+        kind, rgba = mujoco.mjtGeom.mjGEOM_CYLINDER, np.array([*FORCE_RGB, 1.0], np.float32)
+        geom = self._scene.geoms[self._scene.ngeom]
+        mujoco.mjv_initGeom(geom, kind, np.zeros(3), np.zeros(3), np.eye(3).flatten(), rgba)
+        mujoco.mjv_connector(geom, kind, radius, start, end)
+        geom.emission = _GLOW
         self._scene.ngeom += 1
 
 

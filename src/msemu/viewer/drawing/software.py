@@ -5,8 +5,9 @@ import numpy as np
 from msemu.models.body import Body
 from msemu.viewer.camera import Camera
 from msemu.viewer.drawing.canvas import Canvas, opaque, strips
+from msemu.viewer.floor_forces import HEAD_M, NO_ARROWS, SHAFT_M, drawn
 from msemu.viewer.geometry import bone_meshes
-from msemu.viewer.palette import SHADOW_RGB, activation_colors, muscle_opacity, muscle_radius_m
+from msemu.viewer.palette import FORCE_RGB, SHADOW_RGB, activation_colors, muscle_opacity, muscle_radius_m
 from msemu.viewer.pose import Pose, Poser
 
 _BONE_DETAIL_M = 0.016
@@ -38,7 +39,9 @@ class DrawnPane:
         self._faces = np.concatenate([mesh.faces + start for mesh, start in zip(meshes, first, strict=False)])
         self._vertex_body = np.repeat([mesh.body_id for mesh in meshes], np.diff(first))
 
-    def draw(self, qpos: np.ndarray, activation: np.ndarray | None, camera: Camera) -> np.ndarray:
+    def draw(
+        self, qpos: np.ndarray, activation: np.ndarray | None, camera: Camera, arrows: np.ndarray = NO_ARROWS
+    ) -> np.ndarray:
         """Return the picture of a pose [nq]; see `msemu.viewer.drawing.video.PaneRenderer.draw`."""
         pose = self._poser.pose(qpos)
         rotation = pose.rotation[self._vertex_body]
@@ -48,7 +51,7 @@ class DrawnPane:
         self._canvas.clear()
         self._canvas.paint_floor(camera)
         self._canvas.paint(*self._shadow(vertices, camera))
-        parts = [self._bones(vertices, normals, camera)]
+        parts = [self._bones(vertices, normals, camera), self._arrows(drawn(arrows), camera)]
         if activation is not None:
             parts.append(self._muscles(pose, activation, camera))
         triangles, colors, depth = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
@@ -79,10 +82,35 @@ class DrawnPane:
         level = activation[muscle]
         radius, opacity = muscle_radius_m(level), muscle_opacity(level)
         colors = np.concatenate([activation_colors(level), opacity[:, None]], axis=1)
+        return self._rods(start, end, radius, radius, colors, camera)
+
+    def _arrows(self, arrows: np.ndarray, camera: Camera):
+        """Return the same of shafts, cut into pieces as well, and heads of arrows [m], shape [R, 2, 3]."""
+        along = arrows[:, 1] - arrows[:, 0]
+        length = np.linalg.norm(along, axis=1, keepdims=True)
+        neck = arrows[:, 1] - along * np.minimum(HEAD_M[1] / np.maximum(length, 1e-9), 1.0)
+        start, end, _ = _cut(np.stack([arrows[:, 0], neck], axis=1), np.arange(len(arrows)), _MUSCLE_PIECE_M)
+        wide = np.concatenate([np.full(len(start), SHAFT_M), np.full(len(neck), HEAD_M[0])])
+        narrow = np.concatenate([np.full(len(start), SHAFT_M), np.zeros(len(neck))])
+        colors = np.broadcast_to([*FORCE_RGB, 1.0], (len(wide), 4))
+        return self._rods(
+            np.concatenate([start, neck]), np.concatenate([end, arrows[:, 1]]), wide, narrow, colors, camera
+        )
+
+    def _rods(
+        self,
+        start: np.ndarray,
+        end: np.ndarray,
+        radius: np.ndarray,
+        end_radius: np.ndarray,
+        colors: np.ndarray,
+        camera: Camera,
+    ):
+        """Return triangles of straight pieces from one radius to another, shape [S] each, their colors and depths."""
         first, last = camera.project(start, *self._canvas.size), camera.project(end, *self._canvas.size)
         depth = (first[:, 2] + last[:, 2]) / 2
-        pixels = radius * camera.pixels_per_m(depth, self._canvas.size[1])
-        triangles, brightness = strips(first[:, :2], last[:, :2], pixels, _EDGE)
+        scale = camera.pixels_per_m(depth, self._canvas.size[1])
+        triangles, brightness = strips(first[:, :2], last[:, :2], radius * scale, _EDGE, end_radius * scale)
         rgb = colors[:, None, None, :3] * brightness[..., None]
         opacity = np.broadcast_to(colors[:, None, None, 3:], (*rgb.shape[:-1], 1))
         return (

@@ -14,6 +14,7 @@ from msemu.viewer import RendererName
 from msemu.viewer.camera import Camera, following_cameras, heading_deg
 from msemu.viewer.drawing.composition import Composition
 from msemu.viewer.drawing.stick_pane import StickPane
+from msemu.viewer.floor_forces import NO_ARROWS, force_arrows
 from msemu.viewer.muscle_coloring import pick_coloring
 from msemu.viewer.palette import BONE_RGB, REFERENCE_RGB
 from msemu.viewer.readout import check_recording, restarts, tracking_errors
@@ -22,8 +23,10 @@ from msemu.viewer.readout import check_recording, restarts, tracking_errors
 class PaneRenderer(Protocol):
     """What makes a picture of one body in one pose."""
 
-    def draw(self, qpos: np.ndarray, activation: np.ndarray | None, camera: Camera) -> np.ndarray:
-        """Return the picture, shape [height, width, 3], uint8; no activation, no muscles."""
+    def draw(
+        self, qpos: np.ndarray, activation: np.ndarray | None, camera: Camera, arrows: np.ndarray = NO_ARROWS
+    ) -> np.ndarray:
+        """Return the picture, shape [height, width, 3], uint8; no activation, no muscles; arrows are [R, 2, 3] [m]."""
         ...
 
 
@@ -36,6 +39,7 @@ def write_video(
     fps: float = 25.0,
     renderer: RendererName = "auto",
     color_by: str = "activation",
+    forces: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> str:
     """Write the recording as an mp4 (H.264) in real time; the reference stands beside it when there is one.
@@ -50,6 +54,7 @@ def write_video(
         renderer: ``egl`` (OpenGL through MuJoCo), ``lines`` (drawn in software, without OpenGL), or ``auto``:
             EGL where a graphics card draws; EGL in software is slower than ``lines`` and looks no better.
         color_by: What colors the muscles: ``activation``, ``muscle_force`` or ``fiber_length``.
+        forces: Whether the floor's forces are drawn as arrows, where they are recorded.
         progress: Called with the number of frames done and of all frames.
 
     Returns:
@@ -63,7 +68,7 @@ def write_video(
         raise MsemuError(f"a video of {width} x {height} pixels is not possible; use even numbers from 320 x 180")
     if not fps > 0:
         raise MsemuError(f"a video of {fps} frames per second is not possible; use a positive number")
-    frames = _Frames(recording, body, width, height, renderer, color_by)
+    frames = _Frames(recording, body, width, height, renderer, color_by, forces)
     shown = np.arange(0, recording.num_frames, recording.fps / fps).astype(int)
     _encode(frames, shown, path, (width, height), fps, progress)
     return frames.renderer
@@ -78,6 +83,7 @@ def save_frame(
     height: int = 540,
     renderer: RendererName = "auto",
     color_by: str = "activation",
+    forces: bool = True,
 ) -> None:
     """Write one frame of the recording as PNG, in the layout of the video; see `write_video`.
 
@@ -86,7 +92,7 @@ def save_frame(
     """
     if not 0 <= frame < recording.num_frames:
         raise MsemuError(f"there is no frame {frame}; the recording has frames 0 to {recording.num_frames - 1}")
-    image = _Frames(recording, body, width, height, renderer, color_by).draw(frame)
+    image = _Frames(recording, body, width, height, renderer, color_by, forces).draw(frame)
     save_image(image, path)
 
 
@@ -112,12 +118,20 @@ class _Frames:
     """Draws the frames of a recording: the movement on the left, its reference or its source on the right."""
 
     def __init__(
-        self, recording: Recording, body: Body, width: int, height: int, renderer: RendererName, color_by: str
+        self,
+        recording: Recording,
+        body: Body,
+        width: int,
+        height: int,
+        renderer: RendererName,
+        color_by: str,
+        forces: bool,
     ):
         check_recording(recording, body)
         coloring = pick_coloring(recording, color_by)
         self._levels = coloring.levels(recording)
         self._recording = recording
+        self._arrows = force_arrows(recording, body) if forces else None
         self._errors = tracking_errors(recording, body)
         self._restarts = restarts(recording)
         reference = recording.reference_qpos
@@ -142,8 +156,11 @@ class _Frames:
     def draw(self, frame: int) -> np.ndarray:
         """Return frame ``frame`` of the recording as an image, shape [height, width, 3], uint8."""
         muscles = None if self._levels is None else self._levels[frame]
-        views = zip(self._panes, self._poses, self._cameras, (muscles, None), strict=False)
-        pictures = [pane.draw(poses[frame], level, cameras[frame]) for pane, poses, cameras, level in views]
+        arrows = NO_ARROWS if self._arrows is None else self._arrows[frame]
+        views = zip(self._panes, self._poses, self._cameras, (muscles, None), (arrows, NO_ARROWS), strict=False)
+        pictures = [
+            pane.draw(poses[frame], level, cameras[frame], force) for pane, poses, cameras, level, force in views
+        ]
         if self._source_pane is not None and self._source is not None:
             pictures.append(self._source_pane.draw(self._source[frame], self._cameras[-1][frame]))
         caption = ""

@@ -10,6 +10,7 @@ import viser
 from msemu.models.body import Body
 from msemu.motion.recording import Recording
 from msemu.viewer.camera import FIELD_OF_VIEW_DEG, camera_at, heading_deg
+from msemu.viewer.floor_forces import force_arrows
 from msemu.viewer.muscle_coloring import COLORINGS
 from msemu.viewer.page.muscle_list import muscle_list
 from msemu.viewer.page.playback import Playback
@@ -36,12 +37,14 @@ class Page:
         }
         self._color_by("muscle activation")
         self._playback = Playback(recording.num_frames, recording.fps)
+        self._arrows = force_arrows(recording, body)
         self._scene = BodyScene(
             server,
             body,
             with_muscles=recording.activation is not None,
             with_reference=recording.reference_qpos is not None,
             source_segments=None if recording.source_segments is None else recording.source_segments[0],
+            arrows=None if self._arrows is None else self._arrows[0],
         )
         reference = recording.qpos if recording.reference_qpos is None else recording.reference_qpos
         heading = heading_deg(reference[0], body)
@@ -112,6 +115,7 @@ class Page:
                 ("Muscles", scene.muscles),
                 ("Reference", scene.ghost),
                 ("Recorded movement", scene.source),
+                ("Ground reaction", scene.forces),
                 ("Contact shapes", scene.contacts),
             ):
                 if group is not None:
@@ -175,7 +179,8 @@ class Page:
         level = None if self._levels is None else self._levels[frame]
         reference = None if recording.reference_qpos is None else recording.reference_qpos[frame]
         source = None if recording.source_segments is None else recording.source_segments[frame]
-        self._scene.show(recording.qpos[frame], reference, level, self._follow.value, source)
+        arrows = None if self._arrows is None else self._arrows[frame]
+        self._scene.show(recording.qpos[frame], reference, level, self._follow.value, source, arrows)
         self._scrub.value = frame  # type: ignore[misc]  # mypy overlooks the setter, which is apart from the getter
         self._readout.content = self._readout_text(frame)
         if self._scene.muscles is not None and level is not None and self._coloring is not None:

@@ -4,8 +4,9 @@ import numpy as np
 import viser
 
 from msemu.models.body import Body
+from msemu.viewer.floor_forces import HEAD_M, SHAFT_M
 from msemu.viewer.geometry import BodyMesh, bone_meshes, contact_meshes
-from msemu.viewer.palette import BONE_RGB, CONTACT_RGB, REFERENCE_RGB, SOURCE_RGB, activation_colors
+from msemu.viewer.palette import BONE_RGB, CONTACT_RGB, FORCE_RGB, REFERENCE_RGB, SOURCE_RGB, activation_colors
 from msemu.viewer.pose import Pose, Poser
 
 _BONE_DETAIL_M = 0.008
@@ -20,6 +21,9 @@ _UNDER_BRIGHT_LIGHT = 205
 _FLOOR_M = 60.0
 _FOG_M = (10.0, 40.0)
 """Where the floor begins to fade and where it ends; the body stands nearer."""
+
+_OUT_OF_SIGHT = np.array([[0.0, 0.0, -1e3], [0.0, 0.0, -1001.0]])
+"""Where an arrow without length goes, for its head would be seen [m]."""
 
 _WORLD = "/world"
 
@@ -144,6 +148,30 @@ class StickFigure(_Shown):
         self._lines.points = (segments + self._offset).astype(np.float32)
 
 
+class ForceArrows(_Shown):
+    """What the floor does as arrows, one for each contact region."""
+
+    def __init__(self, server: viser.ViserServer, arrows: np.ndarray):
+        red, green, blue = (int(_UNDER_BRIGHT_LIGHT * channel) for channel in FORCE_RGB)
+        self._arrows = self._node = server.scene.add_arrows(
+            f"{_WORLD}/forces",
+            arrows.astype(np.float32),
+            (red, green, blue),
+            shaft_radius=SHAFT_M,
+            head_radius=HEAD_M[0],
+            head_length=HEAD_M[1],
+        )
+
+    def move(self, arrows: np.ndarray, root: np.ndarray) -> None:
+        """Draw arrows from begin to end [m], shape [R, 2, 3]; one without length is nowhere.
+
+        Points are relative to the root, as those of the muscles.
+        """
+        self._node.position = root
+        has_length = (arrows[:, 0] != arrows[:, 1]).any(axis=1)[:, None, None]
+        self._arrows.points = np.where(has_length, arrows - root, _OUT_OF_SIGHT).astype(np.float32)
+
+
 def _linear(rgb: np.ndarray) -> np.ndarray:
     """Return sRGB colors as linear light (IEC 61966-2-1), which is what the page takes line colors for."""
     return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
@@ -157,6 +185,7 @@ class BodyScene:
         muscles: The muscle paths, or None.
         ghost: The skeleton of the reference, or None.
         source: The recorded movement, sticks [m], shape [S, 2, 3], or None.
+        forces: What the floor does, arrows [m], shape [R, 2, 3], or None.
         contacts: The shapes that touch the floor, hidden at first.
     """
 
@@ -167,6 +196,7 @@ class BodyScene:
         with_muscles: bool,
         with_reference: bool,
         source_segments: np.ndarray | None = None,
+        arrows: np.ndarray | None = None,
     ):
         self._server = server
         self._poser = Poser(body.model)
@@ -189,6 +219,7 @@ class BodyScene:
             ghost_meshes = bone_meshes(body.model, _GHOST_DETAIL_M)
             self.ghost = MovingMeshes(server, "ghost", ghost_meshes, REFERENCE_RGB, _GHOST_OPACITY)
         self.source = None if source_segments is None else StickFigure(server, source_segments)
+        self.forces = None if arrows is None else ForceArrows(server, arrows)
         geoms = np.concatenate([np.zeros(0, int), *body.contact_regions.values()])
         shapes = contact_meshes(body.model, geoms)
         self.contacts = MovingMeshes(server, "contacts", shapes, CONTACT_RGB, _CONTACT_OPACITY, visible=False)
@@ -200,8 +231,9 @@ class BodyScene:
         activation: np.ndarray | None,
         follow: bool,
         source_segments: np.ndarray | None = None,
+        arrows: np.ndarray | None = None,
     ) -> None:
-        """Show one frame: poses [nq], activation [num_muscles] [-] and sticks of the recorded movement [S, 2, 3] [m].
+        """Show poses [nq], activation [M] [-], sticks of the recorded movement [S, 2, 3] [m], arrows [R, 2, 3] [m].
 
         To follow keeps the body in the middle: the world moves under it, so the view that the user has turned to stays.
         """
@@ -218,3 +250,5 @@ class BodyScene:
                 self.ghost.move(self._poser.pose(reference_qpos))
             if source_segments is not None and self.source is not None and self.source.visible:
                 self.source.move(source_segments)
+            if arrows is not None and self.forces is not None and self.forces.visible:
+                self.forces.move(arrows, pose.position[1])
