@@ -27,7 +27,7 @@ def still(body: Body, quaternion: list[float]) -> tuple[Movement, dict[str, floa
     data.qpos[2] -= min(heights().values())
     mujoco.mj_forward(body.model, data)
     nothing = np.zeros((3, body.model.nv))
-    return Movement(np.tile(data.qpos, (3, 1)), nothing, nothing), heights()
+    return Movement(np.tile(data.qpos, (3, 1)), nothing, nothing, 50.0), heights()
 
 
 @pytest.mark.parametrize("quaternion", [[1, 0, 0, 0], [0.7071, 0, 0.7071, 0], [0.7071, 0, -0.7071, 0]], ids=str)

@@ -58,7 +58,7 @@ def simulate(body: Body, height: float, frames: int, seed: int) -> tuple[Movemen
             [data.qpos.copy(), data.qvel.copy(), slopes @ acceleration, data.act.copy(), slopes.T @ data.qfrc_actuator]
         )
     qpos, qvel, qacc, act, torque = (np.array(values) for values in zip(*states, strict=True))
-    return Movement(qpos, qvel, qacc), act, torque
+    return Movement(qpos, qvel, qacc, 50.0), act, torque
 
 
 def times_mass(model: mujoco.MjModel, data: mujoco.MjData, columns: np.ndarray) -> np.ndarray:
@@ -85,7 +85,7 @@ def test_known_activations_give_the_torques_and_no_less_effort(legs: Body) -> No
 
 def test_a_standing_body_is_carried_by_its_feet(legs: Body) -> None:
     still = np.zeros((1, legs.model.nv))
-    result = optimize(legs, Movement(legs.neutral_qpos[None], still, still))
+    result = optimize(legs, Movement(legs.neutral_qpos[None], still, still, 50.0))
     assert result.touching.any()
     assert result.contact_force[..., 2].sum() == pytest.approx(result.body_weight, rel=0.01)
     assert result.root_force_residual[0] < 0.01
@@ -181,7 +181,7 @@ def test_wrong_settings_are_named(legs: Body, march: MotionClip, values: dict, m
 def test_by_volume_it_does_not_matter_into_how_many_strands_a_muscle_is_split(legs: Body, march: MotionClip) -> None:
     """Half of the busiest muscle on a second tendon of the same path: no activation changes, both halves are alike."""
     movement = differentiate(legs, march, 0.02)
-    few = Movement(*(values[:3] for values in vars(movement).values()))
+    few = Movement(movement.qpos[:3], movement.qvel[:3], movement.qacc[:3], movement.fps)
     settings = StaticOptimizationCfg(objective="volume")
     one = optimize(legs, few, settings).activation
     busiest = int(one.mean(0).argmax())

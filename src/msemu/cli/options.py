@@ -8,7 +8,7 @@ import tyro
 
 from msemu.console import BodyName, BodyPath, Input, JsonFile, Output, With, Without
 from msemu.errors import MsemuError
-from msemu.schema.ranges import Count, Positive, Range, Seconds, Seed, Threads, TimeStep
+from msemu.schema.ranges import Count, Finite, Positive, Range, Seconds, Seed, Threads, TimeStep
 from msemu.viewer import RendererName
 
 
@@ -103,6 +103,20 @@ class EvalCfg(PolicyCfg):
     """Also write one episode, from the first frame of the clip, as data (.npz, see docs/api.md)."""
     plots: Annotated[Path | None, Output()] = None
     """Folder for the plots; <run>/eval by default, eval/<task> for a pretrained policy."""
+
+
+@dataclass(kw_only=True)
+class LoadsOptions:
+    """Measured forces of the floor."""
+
+    external_loads: Annotated[Path | None, Input(required=True)] = None
+    """Measured forces: ExternalLoads of OpenSim (.xml), forces as export writes them (grf.mot), or plates (.c3d)."""
+    loads_start: Annotated[Finite | None, With("external_loads")] = None
+    """Time of that file at the first frame [s]; its first one by default."""
+    loads_mass: Annotated[Positive | None, With("external_loads")] = None
+    """Mass of the person who was measured, to scale the forces to the body's [kg]."""
+    align_loads: Annotated[bool, With("external_loads"), tyro.conf.FlagCreatePairsOff] = False
+    """Turn and move the forces to where the movement needs them, for plates in a frame of their own."""
 
 
 @dataclass

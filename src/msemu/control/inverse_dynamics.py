@@ -24,11 +24,15 @@ class Movement:
         qvel: Generalized velocity [m/s, rad/s], couplings fulfilled, shape [T, nv].
         qacc: Generalized acceleration in MuJoCo's convention [m/s^2, rad/s^2], shape [T, nv]. That of dependent joints
             is not used: it follows.
+        fps: Frames per second [Hz].
+        cyclic: Whether the first frame follows the last.
     """
 
     qpos: np.ndarray
     qvel: np.ndarray
     qacc: np.ndarray
+    fps: float
+    cyclic: bool = False
 
 
 def differentiate(body: Body, clip: MotionClip, smoothing_s: float) -> Movement:
@@ -47,13 +51,18 @@ def differentiate(body: Body, clip: MotionClip, smoothing_s: float) -> Movement:
         qacc = 0.5 * clip.fps * (np.roll(qvel, -1, axis=0) - np.roll(qvel, 1, axis=0))
     else:
         qacc = np.gradient(qvel, 1.0 / clip.fps, axis=0)
-    return Movement(qpos, qvel, qacc)
+    return Movement(qpos, qvel, qacc, clip.fps, clip.cyclic)
 
 
 def differences(body: Body, path: np.ndarray, fps: float) -> Movement:
     """Return the inner frames of a path, [T + 2, nq], differentiated twice by the differences to their neighbors."""
     speed = fps * steps_between(body, path)
-    return Movement(path[1:-1], 0.5 * (speed[1:] + speed[:-1]), fps * np.diff(speed, axis=0))
+    return Movement(path[1:-1], 0.5 * (speed[1:] + speed[:-1]), fps * np.diff(speed, axis=0), fps)
+
+
+def required_forces(body: Body, movement: Movement) -> np.ndarray:
+    """Return the generalized forces of muscles and floor that a movement requires [N m or N], shape [T, D]."""
+    return np.concatenate([state.required_force.numpy() for _, state in dynamics_along(body, movement, ())])
 
 
 def dynamics_along(
@@ -66,6 +75,7 @@ def dynamics_along(
     reader_of = cache(lambda count: DynamicsReader(body, count, contact_regions))
     for start in range(0, len(movement.qpos), _FRAMES_AT_ONCE):
         part = slice(start, start + _FRAMES_AT_ONCE)
-        qpos, qvel, qacc = (torch.from_numpy(values[part]) for values in vars(movement).values())
+        arrays = (movement.qpos, movement.qvel, movement.qacc)
+        qpos, qvel, qacc = (torch.from_numpy(values[part]) for values in arrays)
         reader = reader_of(len(qpos))
         yield reader, reader.read(qpos, qvel, qacc[:, reader.dofs.index])

@@ -85,7 +85,7 @@ def _optimized(
     body: Body, clip: MotionClip, level: str, parameters: MuscleParameters, inverse: ActivationInverse
 ) -> MuscleReference:
     movement = differentiate(body, clip, _SMOOTHING_S)
-    found = optimize(body, movement, StaticOptimizationCfg(level=level), parameters)
+    found = optimize(body, movement, StaticOptimizationCfg(level=level, floor="alone"), parameters)
     activation = torch.from_numpy(found.activation).float()
     later = activation.roll(-1, 0) if clip.cyclic else torch.cat((activation[1:], activation[-1:]))
     lower, upper = inverse.reachable(activation)

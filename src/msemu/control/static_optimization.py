@@ -1,7 +1,7 @@
 """Static optimization along a movement: the activations of least effort that give the required joint torques."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import numpy as np
@@ -10,7 +10,9 @@ import torch
 from msemu.config import check
 from msemu.control.contact_points import ContactPoints
 from msemu.control.dynamics import DynamicsState
-from msemu.control.independent_dofs import ROOT_DOFS
+from msemu.control.floor.forces import FloorForces
+from msemu.control.floor.implied import FloorCfg, implied_forces
+from msemu.control.independent_dofs import ROOT_DOFS, IndependentDofs
 from msemu.control.inverse_dynamics import Movement, dynamics_along
 from msemu.control.muscle_capacity import MuscleCapacity, pulling_part
 from msemu.control.solver.dense import solve
@@ -21,6 +23,7 @@ from msemu.schema import LEVELS, ContactCfg
 from msemu.schema.ranges import Count, Known, Positive
 
 OBJECTIVES = ("activation", "power", "volume")
+FLOORS = ("continuous", "alone")
 _POWER_SHARE = 0.1
 """Weight of the power over that of squared activations: a linear cost keeps more torque from strong, fast muscles."""
 _ALIKE = 100.0
@@ -50,6 +53,9 @@ class StaticOptimizationCfg:
     tolerance: Positive = 1e-6
     """Relative gap at which a frame counts as solved."""
     contact: ContactCfg = field(default_factory=ContactCfg)
+    floor: Annotated[str, Known(FLOORS)] = "continuous"
+    """``continuous``: the floor's forces come first, from all frames together (`msemu.control.floor.implied`);
+    ``alone``: they are unknowns beside the activations, frame by frame, which is what reflex priors of before know."""
 
 
 @dataclass(frozen=True)
@@ -119,32 +125,47 @@ def optimize(
     settings: StaticOptimizationCfg | None = None,
     parameters: MuscleParameters | None = None,
     on_frame: Callable[[int, int], None] = lambda done, total: None,
+    floor: FloorForces | None = None,
 ) -> StaticOptimization:
     """Find the activations of least effort in every frame of a movement.
 
-    All frames are independent problems and are solved together. When a joint is too weak, or the movement needs a root
-    force that the contacts cannot give, the solution is the closest in the sense of `TorqueBalance` and the residual
-    says how far it is. The muscles are by default those of the model; ``on_frame`` gets the frames done and in all.
+    With the floor's forces known, all frames are independent problems and are solved together. When a joint is too
+    weak, or the movement needs a root force that the contacts cannot give, the solution is the closest in the sense of
+    `TorqueBalance` and the residual says how far it is. The muscles are by default those of the model; ``on_frame``
+    gets the frames done and in all; ``floor`` is what was measured, else it is found.
     """
     settings = settings or StaticOptimizationCfg()
     check(settings, "static optimization")
     parameters = parameters or MuscleParameters.of(body.model)
     capacity = MuscleCapacity(parameters, settings.level)
     weights = _weights(settings, parameters)
+    regions = contact_regions(body)
+    balance = TorqueBalance(body, IndependentDofs(body), settings.contact)
+    if floor is None and settings.floor == "continuous":
+        floor = find_floor(body, movement, parameters, settings.contact)
     parts: list[dict[str, torch.Tensor]] = []
-    for reader, state in dynamics_along(body, movement, contact_regions(body)):
-        if not parts:
-            balance = TorqueBalance(body, reader.dofs, settings.contact)
-        parts.append(_solve_frames(state, balance, reader.points, capacity, settings, weights))
-        on_frame(sum(len(part["activation"]) for part in parts), len(movement.qpos))
+    for reader, state in dynamics_along(body, movement, regions):
+        done = sum(len(part["activation"]) for part in parts)
+        given = None if floor is None else floor.part(slice(done, done + len(state.required_force)))
+        parts.append(_solve_frames(state, balance, reader.points, capacity, settings, weights, given))
+        on_frame(done + len(parts[-1]["activation"]), len(movement.qpos))
     return StaticOptimization(
         dof_names=reader.dofs.names,
         muscle_names=body.muscle_names,
-        point_regions=tuple(reader.points.regions),
+        point_regions=tuple(reader.points.regions if floor is None else floor.regions),
         capacity=balance.scale.numpy(),
         body_weight=balance.body_weight,
         **{name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]},
     )
+
+
+def find_floor(
+    body: Body, movement: Movement, parameters: MuscleParameters | None = None, contact: ContactCfg | None = None
+) -> FloorForces:
+    """Find the floor's forces on feet and hands that a movement implies, from all its frames together."""
+    states = list(dynamics_along(body, movement, contact_regions(body)))
+    force = (parameters or MuscleParameters.of(body.model)).max_isometric_force
+    return implied_forces(movement, states, force, body.weight, contact or ContactCfg(), FloorCfg())
 
 
 def contact_regions(body: Body) -> list[str]:
@@ -159,35 +180,60 @@ def _solve_frames(
     capacity: MuscleCapacity,
     settings: StaticOptimizationCfg,
     weights: torch.Tensor,
+    floor: FloorForces | None,
 ) -> dict[str, torch.Tensor]:
     active, passive = capacity.forces(state.muscle_length, state.muscle_velocity)
     lower, passive = pulling_part(active, passive)
-    touching = balance.touching(state)
     effort = _effort(settings, active, state.muscle_velocity, weights)
-    problem = balance.problem(state, active, passive, touching, effort, lower, torch.ones_like(active))
+    touching = balance.touching(state) if floor is None else None
+    wanted = state if floor is None else _net_of(state, floor)
+    problem = balance.problem(wanted, active, passive, touching, effort, lower, torch.ones_like(active))
     solution = solve(problem, settings.iterations, settings.tolerance)
     activation = solution.x[:, : active.shape[1]]
     force = (activation * active + passive).clamp(min=0.0)
     # Up to `lower` the tendon is slack, so that a muscle which does not pull is not active either.
     activation = torch.where((lower > 0.0) & (activation - lower < _SLACK), 0.0, activation)
-    edges = balance.edge_forces(solution.x, active.shape[1]) * touching.unsqueeze(-1)
     muscle_torque = -state.arms.generalized_force(force)
-    contact_torque = torch.einsum("edkf,ekf->ed", state.contacts.edge_force, edges)
-    return {
+    factors = solution.x[:, active.shape[1] :]
+    pushes = _given(floor) if floor else _found(state, balance, points, factors, balance.touching(state))
+    return pushes | {
         "activation": activation,
         "muscle_force": force,
         "passive_force": passive,
         "moment_arm": state.moment_arms,
-        "touching": touching,
-        "contact_position": state.contacts.position,
-        "contact_force": points.force(edges),
         "required_torque": state.required_force,
         "muscle_torque": muscle_torque,
-        "contact_torque": contact_torque,
-        "residual": state.required_force - muscle_torque - contact_torque,
+        "residual": state.required_force - muscle_torque - pushes["contact_torque"],
         "relative_gap": solution.relative_gap,
         "converged": solution.converged,
     }
+
+
+def _found(
+    state: DynamicsState, balance: TorqueBalance, points: ContactPoints, factors: torch.Tensor, touching: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """Return what the floor does by a solution's forces along edges [body weights], shape [E, 4 C]."""
+    edges = balance.edge_forces(factors, 0) * touching.unsqueeze(-1)
+    return {
+        "touching": touching,
+        "contact_position": state.contacts.position,
+        "contact_force": points.force(edges),
+        "contact_torque": torch.einsum("edkf,ekf->ed", state.contacts.edge_force, edges),
+    }
+
+
+def _net_of(state: DynamicsState, floor: FloorForces) -> DynamicsState:
+    return replace(state, required_force=state.required_force - torch.from_numpy(floor.torque))
+
+
+def _given(floor: FloorForces) -> dict[str, torch.Tensor]:
+    names = {
+        "touching": "touching",
+        "position": "contact_position",
+        "force": "contact_force",
+        "torque": "contact_torque",
+    }
+    return {name: torch.from_numpy(getattr(floor, field)) for field, name in names.items()}
 
 
 def _weights(settings: StaticOptimizationCfg, parameters: MuscleParameters) -> torch.Tensor:

@@ -73,7 +73,7 @@ class TorqueBalance:
         state: DynamicsState,
         active: torch.Tensor,
         passive: torch.Tensor,
-        touching: torch.Tensor,
+        touching: torch.Tensor | None,
         effort: dict[str, torch.Tensor],
         lower: torch.Tensor,
         upper: torch.Tensor,
@@ -84,15 +84,17 @@ class TorqueBalance:
             state: The equation of motion.
             active: Force at full activation [N], shape [E, M].
             passive: Passive force [N], shape [E, M].
-            touching: From `touching`, shape [E, C].
+            touching: From `touching`, shape [E, C]; None for muscles alone, the state being net of the floor.
             effort: ``linear``, ``quadratic`` and ``cubic`` of the activations, [E, M] each; missing ones are zero.
             lower: Least activation, shape [E, M].
             upper: Greatest activation, shape [E, M].
         """
-        count = state.contacts.edge_force.shape[2] * NUM_EDGES
         pull = -(state.moment_arms * active.unsqueeze(-1)).mT
-        push = self.body_weight * state.contacts.edge_force * touching[:, None, :, None]
-        matrix = torch.cat((pull, push.flatten(2)), 2) / self.scale.unsqueeze(-1)
+        push = pull[..., :0]
+        if touching is not None:
+            push = (self.body_weight * state.contacts.edge_force * touching[:, None, :, None]).flatten(2)
+        matrix = torch.cat((pull, push), 2) / self.scale.unsqueeze(-1)
+        count = push.shape[2]
 
         def join(of_muscles: torch.Tensor, of_edges: float) -> torch.Tensor:
             return torch.cat((of_muscles, of_muscles.new_full((len(of_muscles), count), of_edges)), 1)

@@ -10,15 +10,13 @@ import numpy as np
 import pytest
 from command_line import assert_one_clear_line, run
 
-from msemu.analysis.mechanics.external_loads import compare_forces
 from msemu.analysis.mechanics.movement import MechanicalMovement
-from msemu.analysis.mechanics.tables import EXPORTERS, ground_columns
+from msemu.analysis.mechanics.tables import EXPORTERS
 from msemu.control.inverse_dynamics import differentiate
 from msemu.control.static_optimization import optimize
-from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
-from msemu.motion.formats.opensim_storage import read_storage, write_storage
+from msemu.motion.formats.opensim_storage import read_storage
 from msemu.muscle.parameters import MuscleParameters
 
 
@@ -105,36 +103,3 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     assert_one_clear_line(run("analyze", "mechanics", "wlak"), "--body")
     (tmp_path / "broken.npz").write_bytes(b"PK broken")
     assert_one_clear_line(run("analyze", "export", tmp_path / "broken.npz"), "broken.npz")
-
-
-def test_forces_that_were_exported_are_measured_as_the_own(movement: MechanicalMovement, tmp_path: Path) -> None:
-    EXPORTERS["mot"](movement, tmp_path, ".mot")
-    for name in ("external_loads.xml", "grf.mot"):
-        for found in compare_forces(movement, tmp_path / name).values():
-            assert found.rms_bw == pytest.approx(0.0, abs=1e-9)
-    ground = ground_columns(movement)
-    ground["foot_r_force_vy"] = ground["foot_r_force_vy"] + 0.1 * movement.body.weight
-    write_storage(tmp_path / "grf.mot", "grf", movement.time, ground)
-    found = compare_forces(movement, tmp_path / "external_loads.xml")
-    assert found["foot_r"].rms_bw == pytest.approx(0.1) and found["foot_l"].rms_bw == pytest.approx(0.0, abs=1e-9)
-
-
-def test_forces_that_do_not_fit_are_refused(movement: MechanicalMovement, tmp_path: Path) -> None:
-    EXPORTERS["mot"](movement, tmp_path, ".mot")
-    loads = tmp_path / "external_loads.xml"
-    text = loads.read_text()
-    for start in (-0.1, 5.0):
-        with pytest.raises(MsemuError, match="say with --loads-start"):
-            compare_forces(movement, loads, start)
-    for wrong, said in (
-        (text.replace("calcn_r", "tibia_r"), "acts on the body 'tibia_r'"),
-        (text.replace("foot_l_force_v", "foot_m_force_v"), "no column 'foot_m_force_vy'"),
-        (text[:200], "damaged XML"),
-        (text.replace("grf.mot", ""), "names no datafile"),
-    ):
-        loads.write_text(wrong)
-        with pytest.raises(MsemuError, match=said):
-            compare_forces(movement, loads)
-    write_storage(tmp_path / "other.mot", "grf", movement.time, {"ground_force_vy": movement.time})
-    with pytest.raises(MsemuError, match="foot_r_force_vy"):
-        compare_forces(movement, tmp_path / "other.mot")

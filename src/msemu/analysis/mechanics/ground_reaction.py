@@ -35,6 +35,14 @@ class GroundReaction:
         force, moment, point = np.split(wrench.astype(np.float64), 3, axis=2)
         return cls(tuple(regions), fps, force, moment + moments_about_origin(point, force))
 
+    @classmethod
+    def of_points(cls, regions: Sequence[str], fps: float, position: np.ndarray, force: np.ndarray) -> "GroundReaction":
+        """Sum forces [N] on C points [m], shape [T, C, 3] each, of which ``regions`` tells the part of each."""
+        names, places = np.unique(np.array(regions), return_inverse=True)
+        belongs = (places[:, None] == np.arange(len(names))).astype(float)
+        moments = moments_about_origin(position, force)
+        return cls(tuple(map(str, names)), fps, *(np.einsum("tcx,cr->trx", each, belongs) for each in (force, moments)))
+
     @property
     def is_loaded(self) -> np.ndarray:
         """Whether a part carries at least `LOADED_N`, bool, shape [T, R]."""
@@ -62,6 +70,11 @@ class GroundReaction:
         """Moment about the vertical through the center of pressure [N m], shape [T, R]; zero where not loaded."""
         x, y, force = self.center[..., 0], self.center[..., 1], self.force
         return np.where(self.is_loaded, self.moment[..., 2] - (x * force[..., 1] - y * force[..., 0]), 0.0)
+
+    def nothing(self, region: str) -> "GroundReaction":
+        """Return that of a part which never touches the floor, over the same frames."""
+        zero = np.zeros((len(self.force), 1, 3))
+        return replace(self, regions=(region,), force=zero, moment=zero)
 
     def of(self, regions: Sequence[str]) -> "GroundReaction":
         """Return that of some parts."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from msemu.analysis.mechanics.ground_reaction import GroundReaction, moments_about_origin
+from msemu.analysis.mechanics.ground_reaction import GroundReaction
 from msemu.control.independent_dofs import ROOT_DOFS, IndependentDofs
 from msemu.control.inverse_dynamics import Movement
 from msemu.control.static_optimization import StaticOptimization
@@ -125,10 +125,6 @@ class MechanicalMovement:
             tendon_strain=np.zeros_like(path),
             power=-found.muscle_force * lengthening,
         )
-        names, places = np.unique(found.point_regions, return_inverse=True)
-        belongs = (places[:, None] == np.arange(len(names))).astype(float)
-        moments = moments_about_origin(found.contact_position, found.contact_force)
-        wrenches = [np.einsum("tcx,cr->trx", values, belongs) for values in (found.contact_force, moments)]
         dofs = IndependentDofs(body)
         qpos, qvel, qacc = map(torch.from_numpy, (movement.qpos, movement.qvel, movement.qacc))
         acceleration = dofs.expand(qacc[:, dofs.index], dofs.slopes(qpos)) + dofs.acceleration_bias(qpos, qvel)
@@ -141,7 +137,7 @@ class MechanicalMovement:
             qacc=acceleration.numpy(),
             muscles=muscles,
             parameters=parameters,
-            ground=GroundReaction(tuple(map(str, names)), fps, *wrenches),
+            ground=GroundReaction.of_points(found.point_regions, fps, found.contact_position, found.contact_force),
             dof_names=found.dof_names,
             required=found.required_torque,
             muscle_moment=found.muscle_torque,

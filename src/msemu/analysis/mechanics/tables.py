@@ -16,7 +16,7 @@ from msemu.motion.formats.write import write_landmarks
 
 Columns = dict[str, np.ndarray]
 
-_FROM_Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+FROM_Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 """From our axes (x forward, y left, z up) to OpenSim's (x forward, y up, z right)."""
 PART_OF = {"foot_r": "calcn_r", "foot_l": "calcn_l", "hand_r": "hand_r", "hand_l": "hand_l"}
 """Body of the Rajagopal model that each part is a part of."""
@@ -56,8 +56,8 @@ def ground_columns(movement: MechanicalMovement) -> Columns:
     columns: Columns = {}
     for index, region in enumerate(ground.regions):
         if region in PART_OF:
-            force = ground.force[:, index] @ _FROM_Z_UP.T
-            center = ground.center[:, index] @ _FROM_Z_UP.T
+            force = ground.force[:, index] @ FROM_Z_UP.T
+            center = ground.center[:, index] @ FROM_Z_UP.T
             moment = np.outer(ground.free_moment[:, index], [0.0, 1.0, 0.0])
             for kind, values in (("force_v", force), ("force_p", center), ("torque_", moment)):
                 columns |= {f"{region}_{kind}{axis}": values[:, place] for place, axis in enumerate("xyz")}

@@ -130,7 +130,7 @@ def space_of_rollout(body: Body, rollout: Rollout, level: str) -> SolutionSpace:
     """
     if (rollout.body, rollout.muscle_names) != (body.name, body.muscle_names):
         raise MsemuError(f"the rollout '{rollout.title}' is of {rollout.body}, not of {body.name}; give its --body")
-    movement = Movement(rollout.qpos, rollout.qvel, np.zeros_like(rollout.qvel))
+    movement = Movement(rollout.qpos, rollout.qvel, np.zeros_like(rollout.qvel), rollout.fps)
     capacity = np.ones(ROOT_DOFS + len(body.independent_joints))
     space = _space(body, movement, level, rollout.title, rollout.fps, rollout.activation, capacity, rollout)
     return space

@@ -9,8 +9,9 @@ from rich.table import Table
 from msemu.analysis.mechanics.co_contraction import co_contraction_of
 from msemu.analysis.mechanics.emg_agreement import compare_emg
 from msemu.analysis.mechanics.energetics import Energetics
-from msemu.analysis.mechanics.external_loads import compare_forces
 from msemu.analysis.mechanics.joint_reaction import JointReaction, joint_reaction
+from msemu.analysis.mechanics.loads.agreement import compare_forces, said
+from msemu.analysis.mechanics.loads.placing import LoadsCfg, place
 from msemu.analysis.mechanics.metabolic import MetabolicCost
 from msemu.analysis.mechanics.movement import MechanicalMovement
 from msemu.analysis.mechanics.plots import plot_mechanics
@@ -29,10 +30,13 @@ def mechanics(args: MechanicsCfg) -> None:
     energetics, cost, reaction = Energetics.of(movement), MetabolicCost.of(movement), joint_reaction(movement)
     console = Console()
     console.print(_table(movement, energetics, cost, reaction))
-    agreement = compare_forces(movement, args.external_loads, args.loads_start) if args.external_loads else {}
-    for part, found in agreement.items():
-        along = "" if found.correlation is None else f", r {found.correlation:.3f}"
-        console.print(f"vertical force on {part} against the measured one: {found.rms_bw:.3f} body weights RMS{along}")
+    agreement = {}
+    if args.external_loads:
+        cfg = LoadsCfg(args.external_loads, args.loads_start, args.loads_mass, args.align_loads)
+        measured = place(cfg, movement.body, movement.qpos, movement.time, movement.required)
+        agreement = compare_forces(movement.ground, measured.ground, movement.body.weight)
+        for line in (*measured.remarks, *said(agreement)):
+            console.print(line, soft_wrap=True)
     envelopes = compare_emg(movement, args.emg) if args.emg else {}
     for muscle, own in envelopes.items():
         if own.correlation is not None:
@@ -47,9 +51,9 @@ def mechanics(args: MechanicsCfg) -> None:
             soft_wrap=True,
         )
     if args.json:
-        measured = {part: asdict(found) for part, found in agreement.items()}
+        forces = {part: asdict(found) for part, found in agreement.items()}
         emg = {muscle: asdict(own) for muscle, own in envelopes.items()}
-        also = {"filter_hz": args.filter_hz, "measured_forces": measured, "emg": emg}
+        also = {"filter_hz": args.filter_hz, "measured_forces": forces, "emg": emg}
         write_json(args.json, figures(movement, energetics, cost, reaction) | also)
     if args.out:
         for path in plot_mechanics(movement, reaction, args.out):

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 import tyro
 
-from msemu.console import BodyPath, Input, JsonFile, Output, With
-from msemu.schema.ranges import Finite, Positive, Seconds, Seed
+from msemu.cli.options import LoadsOptions
+from msemu.console import BodyPath, Input, JsonFile, Output
+from msemu.schema.ranges import Positive, Seconds, Seed
 
 
 @dataclass
@@ -34,17 +35,13 @@ class MovementCfg:
 
 
 @dataclass
-class MechanicsCfg(MovementCfg):
+class MechanicsCfg(LoadsOptions, MovementCfg):
     """Mechanics: ground reaction, joint moments and powers, joint reaction and metabolic cost of a movement.
 
     Forces on the floor are those of the simulation's own contacts, or of static optimization for a clip. Moments are
-    net: all but the floor's. What hangs on the muscles' mass is printed beside it.
+    net: all but the floor's. Measured forces are compared. What hangs on the muscles' mass is printed beside it.
     """
 
-    external_loads: Annotated[Path | None, Input(required=True)] = None
-    """Measured forces to compare with: ExternalLoads of OpenSim (.xml), or forces as export writes them (grf.mot)."""
-    loads_start: Annotated[Finite | None, With("external_loads")] = None
-    """Time of that file at the first frame [s]; its first one by default."""
     emg: Annotated[Path | None, Input(required=True)] = None
     """Envelopes of muscles over the gait cycle to compare with: CSV, first phase (0 to 1) or percent, then muscles."""
     filter_hz: Positive | None = None

@@ -6,19 +6,20 @@ from typing import Annotated, Literal
 
 import tyro
 
-from msemu.cli.options import PolicyCfg
+from msemu.cli.options import LoadsOptions, PolicyCfg
 from msemu.console import BodyName, BodyPath, Input, JsonFile, Output, Without
 from msemu.schema import LEVELS
 from msemu.schema.ranges import Count, Fraction, Known, Range, Seconds, Seed
 
 
 @dataclass
-class ExplainClipCfg:
+class ExplainClipCfg(LoadsOptions):
     """Static optimization: the muscle activations of least effort that explain a clip, frame by frame.
 
     The clip is differentiated twice, the joint torques that it requires are computed with the forces of the floor on
     feet and hands as unknowns in friction cones, and activations in 0 to 1 are found. What the muscles are too weak
-    for and the root force that no contact explains are reported, never hidden.
+    for and the root force that no contact explains are reported, never hidden. Measured forces of the floor take the
+    place of unknown ones.
     """
 
     clip: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="CLIP")]

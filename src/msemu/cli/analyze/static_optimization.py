@@ -6,23 +6,25 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from msemu.analysis.mechanics.loads.placing import LoadsCfg, PlacedLoads, place
 from msemu.analysis.static_optimization.plots import plot_static_optimization
 from msemu.analysis.static_optimization.report import summarize, trunk_joints, write_files
 from msemu.cli.analyze.options import ExplainClipCfg
 from msemu.console import progress, with_progress, write_json
-from msemu.control.inverse_dynamics import differentiate
+from msemu.control.floor.forces import FloorForces, measured_forces
+from msemu.control.inverse_dynamics import Movement, differentiate, required_forces
 from msemu.control.muscle_capacity import scaled_strength
 from msemu.control.static_optimization import StaticOptimizationCfg, optimize
 from msemu.control.weakness import Weakness, find_weaknesses
 from msemu.errors import MsemuError
-from msemu.models import load_body
+from msemu.models import Body, load_body
 from msemu.models.strength.sets import with_strength
 from msemu.motion.library.task_clips import load_clip
 from msemu.muscle.overrides import configured_parameters
 from msemu.schema import MuscleCfg, TaskCfg
 
 _ROWS = 12
-_FILES = ("body_path", "parameter_file")
+_FILES = ("body_path", "parameter_file", "external_loads")
 _CONSISTENT_BW = 0.2
 """Median unexplained root force above which a clip is called inconsistent [body weights]; walking has 0.01 to 0.1."""
 
@@ -39,15 +41,19 @@ def static_optimization(args: ExplainClipCfg) -> None:
         configured_parameters(body.model, MuscleCfg(parameter_file=args.parameter_file)), args.strength
     )
     title = f"{clip.name or args.clip} on {body.name}, strength set {args.strength_set}"
+    console = Console()
+    loads = _measured(args, body, movement) if args.external_loads else None
+    floor = _floor(loads, body, movement) if loads else None
     with progress(title, transient=True) as on_frame:
-        result = optimize(body, movement, settings, parameters, on_frame)
+        result = optimize(body, movement, settings, parameters, on_frame, floor)
 
     figures = summarize(result, trunk_joints(body))
     weaknesses = find_weaknesses(result)
-    console = Console()
     console.print(_report(title, figures))
     if weaknesses:
         console.print(_weakness_table(weaknesses, clip.fps))
+    for line in loads.remarks if loads else ():
+        console.print(line, soft_wrap=True)
     for line in _warnings(figures):
         console.print(f"[yellow]{line}[/]", soft_wrap=True)
     if args.out:
@@ -59,9 +65,22 @@ def static_optimization(args: ExplainClipCfg) -> None:
         write_json(
             args.out / "static_optimization.json",
             {"body": body.name, "clip": clip.name, "settings": options, **figures}
-            | {"weak_joints": [vars(weakness) for weakness in weaknesses]},
+            | {"weak_joints": [vars(weakness) for weakness in weaknesses]}
+            | {"measured_forces": list(loads.remarks) if loads else None},
         )
         console.print(f"{len(paths) + 1} files in {args.out}", soft_wrap=True)
+
+
+def _measured(args: ExplainClipCfg, body: Body, movement: Movement) -> PlacedLoads:
+    assert args.external_loads is not None
+    cfg = LoadsCfg(args.external_loads, args.loads_start, args.loads_mass, args.align_loads)
+    time = np.arange(len(movement.qpos)) / movement.fps
+    return place(cfg, body, movement.qpos, time, required_forces(body, movement))
+
+
+def _floor(loads: PlacedLoads, body: Body, movement: Movement) -> FloorForces:
+    ground = loads.ground
+    return measured_forces(body, movement, ground.regions, ground.force, ground.center, ground.free_moment)
 
 
 def _report(title: str, figures: dict[str, Any]) -> Table:

@@ -1,12 +1,17 @@
 """``msemu-motion check`` and ``repair``: is a clip physically plausible, and how it becomes more so."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from msemu.analysis.mechanics.ground_reaction import GroundReaction
+from msemu.analysis.mechanics.loads.agreement import ForceAgreement, compare_forces, said
+from msemu.analysis.mechanics.loads.placing import LoadsCfg, place
 from msemu.analysis.plausibility.check import check_clip
 from msemu.analysis.plausibility.report import write_html, write_pictures
 from msemu.analysis.plausibility.strength import SUSTAINED_FRAMES
@@ -14,6 +19,8 @@ from msemu.analysis.plausibility.torques import Excess, excesses
 from msemu.analysis.recorded import recorded_clip
 from msemu.cli.motion.options import CheckCfg, RepairCfg
 from msemu.console import findings_table, progress, write_json
+from msemu.control.inverse_dynamics import differentiate, required_forces
+from msemu.control.static_optimization import find_floor
 from msemu.findings import count, summary
 from msemu.models import Body, load_body
 from msemu.models.strength.sets import with_strength
@@ -25,6 +32,8 @@ from msemu.motion.verdict import remedies
 
 _ROWS = 12
 """Rows of the table of torques."""
+_SMOOTHING_S = 0.02
+"""Standard deviation of the Gaussian over a clip before it is differentiated [s]."""
 _LEFT_ALONE = "at the ends, too close to others, supported or beyond repair"
 
 
@@ -47,6 +56,7 @@ def check(args: CheckCfg) -> None:
     _show(console, stances, torques)
     for line in tips:
         console.print(f"try for {line}", soft_wrap=True, highlight=False, markup=False)
+    agreement = _against_measured(args, body, clip) if args.external_loads else {}
     if args.html:
         write_html(report, args.html)
         console.print(f"report: {args.html}", soft_wrap=True)
@@ -58,6 +68,7 @@ def check(args: CheckCfg) -> None:
         facts = {"strength_set": args.strength_set, "figures": report.figures, "findings": findings, "try": tips}
         facts["stances"] = [_stance_facts(stance) for stance in stances]
         facts["torques"] = {name: [vars(each) for each in found] for name, found in torques.items()}
+        facts["measured_forces"] = {part: asdict(found) for part, found in agreement.items()}
         write_json(args.json, facts)
     found = count(report.findings)
     if found["error"] or (args.strict and found["warning"]):
@@ -83,6 +94,21 @@ def repair(args: RepairCfg) -> None:
         if stance.complaint:
             console.print(stance.complaint, style="yellow", soft_wrap=True, markup=False)
     console.print(f"repaired: {args.out}\noriginal: {raw}", soft_wrap=True)
+
+
+def _against_measured(args: CheckCfg, body: Body, clip: MotionClip) -> dict[str, ForceAgreement]:
+    """Compare measured forces with those that the movement implies, and say so."""
+    assert args.external_loads is not None
+    movement = differentiate(body, clip, _SMOOTHING_S)
+    cfg = LoadsCfg(args.external_loads, args.loads_start, args.loads_mass, args.align_loads)
+    time = np.arange(clip.num_frames) / clip.fps
+    measured = place(cfg, body, movement.qpos, time, required_forces(body, movement))
+    floor = find_floor(body, movement)
+    implied = GroundReaction.of_points(floor.regions, clip.fps, floor.position, floor.force)
+    agreement = compare_forces(implied, measured.ground, body.weight)
+    for line in (*measured.remarks, *said(agreement, "implied")):
+        Console().print(line, soft_wrap=True)
+    return agreement
 
 
 def _load(path: Path, name: str | None, body_path: Path | None) -> tuple[MotionClip, Body]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from msemu.cli.options import PageCfg
+from msemu.cli.options import LoadsOptions, PageCfg
 from msemu.console import BodyName, BodyPath, ClipFile, Input, JsonFile, Output, With
 from msemu.motion.repair.kind import RepairKind
 from msemu.schema.ranges import Count, NotNegative, Positive, Range
@@ -125,10 +125,11 @@ class PlayClipCfg(PageCfg, ClipCfg):
 
 
 @dataclass(kw_only=True)
-class CheckCfg(ClipCfg):
+class CheckCfg(LoadsOptions, ClipCfg):
     """Check a clip: joints, floor, tendons, flights against free fall, support in stance, torques against the muscles.
 
     The exit code is 0 without errors, 1 when something in the clip is impossible, 2 when it could not be checked.
+    Measured forces of the floor are compared with those that the movement implies.
     """
 
     html: Annotated[Path | None, Output((".html", ".htm"))] = None

@@ -1,0 +1,1 @@
+"""What the floor does to a body along a movement: implied by it, or measured."""
