@@ -109,4 +109,4 @@ def _as_simulated(clip: MotionClip) -> Movement:
             f"the clip '{clip.name}' comes without wanted accelerations, which controller.feedforward takes; find them"
             " with msemu-track, or leave it out"
         )
-    return Movement(clip.qpos, clip.qvel, clip.simulated.wanted_acceleration)
+    return Movement(clip.qpos, clip.qvel, clip.simulated.wanted_acceleration, clip.fps)
