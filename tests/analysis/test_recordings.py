@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from msemu.analysis.rollout import record
+from msemu.analysis.rollout import measure_episodes, record
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
@@ -73,3 +73,36 @@ def test_time_goes_on_after_a_restart(tracking_cfg: TaskCfg, legs: Body, march: 
     recording = record(env, lambda observations: torch.zeros(1, env.num_actions), 6, "a test").recording(legs)
     assert recording.episode_start.tolist() == [True, False, False, True, False, False, True, False, False]
     assert restarts(recording).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("ahead", [0, 1])
+def test_a_playback_of_the_reference_has_no_errors_and_a_shifted_one_those_of_its_speed(
+    tracking_cfg: TaskCfg, legs: Body, march: MotionClip, ahead: int
+) -> None:
+    """The engine is replaced by the reference itself, ``ahead`` frames later; the evaluation does not know."""
+    env = environment(tracking_cfg, legs, march)
+    env.max_episode_length = 100
+    everywhere = torch.ones(1, dtype=torch.bool)
+
+    def play(_: torch.Tensor, substeps: int) -> None:
+        env.sim.reset(everywhere, *env.reference.state(env.frame + 1 + ahead), env.sim.act.clone())
+
+    env.sim.step = play  # type: ignore[method-assign]
+    steps = 20
+    errors = measure_episodes(env, lambda _: torch.zeros(1, env.num_actions), steps)
+    assert errors.failed_at.tolist() == [steps]
+    angles = np.radians(errors.joint_angle_deg[:, 0])
+    rows = np.arange(1, steps + 1) % march.num_frames
+    joints = 7 + legs.independent_joints
+    hinges = legs.is_hinge[legs.independent_joints]
+    now, later = march.qpos[rows][:, joints], march.qpos[(rows + ahead) % march.num_frames][:, joints]
+    expected = np.abs(later - now)
+    np.testing.assert_allclose(angles[:, hinges], expected[:, hinges], atol=1e-6)
+    others = errors.root_rotation_deg, errors.body_position_cm, errors.root_translation_cm
+    if ahead:
+        speeds = 0.5 * (march.qvel[rows] + march.qvel[(rows + 1) % march.num_frames])[:, 6 + legs.independent_joints]
+        assert angles[:, hinges].mean() == pytest.approx(np.abs(speeds)[:, hinges].mean() / march.fps, rel=0.05)
+        forward = np.linalg.norm(march.qvel[:, :3], axis=1).mean() / march.fps
+        assert errors.root_translation_cm.mean() / 100.0 == pytest.approx(forward, rel=0.1)
+    else:
+        assert max(np.radians(others[0]).max(), others[1].max() / 100.0, others[2].max() / 100.0) < 1e-6

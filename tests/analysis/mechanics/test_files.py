@@ -103,3 +103,16 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     assert_one_clear_line(run("analyze", "mechanics", "wlak"), "--body")
     (tmp_path / "broken.npz").write_bytes(b"PK broken")
     assert_one_clear_line(run("analyze", "export", tmp_path / "broken.npz"), "broken.npz")
+
+
+def test_opensim_itself_reads_the_files(movement: MechanicalMovement, legs: Body, tmp_path: Path) -> None:
+    opensim = pytest.importorskip("opensim")
+    paths = EXPORTERS["mot"](movement, tmp_path, ".mot")
+    for path in paths:
+        if path.suffix != ".xml":
+            assert opensim.TimeSeriesTable(str(path)).getNumRows() == movement.num_frames
+    motion = opensim.TimeSeriesTable(str(tmp_path / "motion.mot"))
+    read = motion.getDependentColumn("knee_angle_r").to_numpy()
+    knee = np.degrees(movement.qpos[:, 7 + legs.joint_names.index("knee_angle_r")])
+    np.testing.assert_allclose(np.abs(read), np.abs(knee), atol=0.01)
+    assert opensim.ExternalLoads(str(tmp_path / "external_loads.xml"), True).getSize() == 2

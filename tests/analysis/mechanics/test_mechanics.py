@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from msemu.analysis.mechanics.co_contraction import co_contraction_of, falconer_winter, joint_co_contraction, rudolph
-from msemu.analysis.mechanics.energetics import Energetics, smoothness
+from msemu.analysis.mechanics.energetics import Energetics, reference_smoothness, smoothness
 from msemu.analysis.mechanics.ground_reaction import GroundReaction
 from msemu.analysis.mechanics.joint_reaction import joint_reaction, reaction_forces, without_contact
+from msemu.analysis.mechanics.least_effort import least_effort
 from msemu.analysis.mechanics.metabolic import FiberState, MetabolicCost, bhargava, muscle_mass, umberger
 from msemu.analysis.mechanics.movement import MechanicalMovement
 from msemu.analysis.mechanics.replay import replay
@@ -286,6 +287,36 @@ def test_smoothness_is_the_second_difference_of_the_speeds(movement: MechanicalM
     qvel[6:] += 100.0
     cut = np.isin(np.arange(_FRAMES), (0, 6))
     assert smoothness(replace(movement, qvel=qvel, episode_start=cut)) == pytest.approx(np.log10(36.0))
+
+
+def test_least_effort_gives_the_same_torques_for_less(movement: MechanicalMovement) -> None:
+    """What it has found it finds again."""
+    found = least_effort(movement)
+    assert found.converged.all()
+    error = np.abs(found.muscle_torque - movement.muscle_moment)[:, 6:].max(0)
+    assert (error < 0.02 * found.capacity[6:]).all()
+    again = replace(
+        movement,
+        muscles=replace(movement.muscles, force=found.muscle_force, activation=found.activation),
+        muscle_moment=found.muscle_torque,
+    )
+    np.testing.assert_allclose(least_effort(again).activation, found.activation, atol=1e-3)
+    figures = Energetics.of(movement)
+    assert figures.power_over_least_effort == pytest.approx(
+        figures.positive_muscle_power_w / figures.least_effort_power_w
+    )
+
+
+def test_smoothness_of_the_reference_is_that_of_its_poses(movement: MechanicalMovement, legs: Body) -> None:
+    """A knee that bends, whose speeds are central differences within its episode."""
+    knee = 7 + legs.joint_names.index("knee_angle_r")
+    poses = np.repeat(legs.neutral_qpos[None], _FRAMES, axis=0)
+    poses[:, knee] += 0.5 * movement.time**4
+    found = reference_smoothness(replace(movement, reference_qpos=legs.couplings.project(poses)))
+    assert reference_smoothness(replace(movement, reference_qpos=None)) is None
+    joints = len(movement.joint_names)
+    second = np.diff(np.gradient(poses[:, knee], 1.0 / movement.fps), 2) * movement.fps**2
+    assert found == pytest.approx(np.log10(np.mean(second**2) / joints), abs=1e-3)
 
 
 def test_co_contraction_by_hand() -> None:

@@ -130,7 +130,10 @@ def _figures(subject: Subject, reaction: JointReaction) -> dict[str, str]:
         "vertical force, peak on one part [BW]": energetics.vertical_force_peak_bw,
         "joint power, positive [W]": energetics.positive_joint_power_w,
         "muscle power, positive [W]": energetics.positive_muscle_power_w,
+        "muscle power of least effort, positive [W]": energetics.least_effort_power_w,
+        "muscle power over least effort": energetics.power_over_least_effort,
         "smoothness [log10]": energetics.smoothness,
+        "smoothness of the reference [log10]": energetics.reference_smoothness,
         **{
             f"joint reaction, peak: {name} [BW]": peak
             for name, peak in zip(reaction.names, reaction.magnitude_bw.max(0), strict=True)

@@ -88,6 +88,8 @@ def _table(movement: MechanicalMovement, energetics: Energetics, cost: Metabolic
         ("joint power, positive", energetics.positive_joint_power_w, "W"),
         ("joint power, negative", energetics.negative_joint_power_w, "W"),
         ("muscle power, positive", energetics.positive_muscle_power_w, "W"),
+        ("muscle power of least effort for the same torques, positive", energetics.least_effort_power_w, "W"),
+        ("muscle power over that of least effort", energetics.power_over_least_effort, "-"),
         ("muscle power, negative", energetics.negative_muscle_power_w, "W"),
         ("smoothness (second difference of joint speeds)", energetics.smoothness, "log10"),
         *(
@@ -98,6 +100,8 @@ def _table(movement: MechanicalMovement, energetics: Energetics, cost: Metabolic
         ("metabolic power (Bhargava, with basal rate)", cost.bhargava_w, "W"),
         ("metabolic power (Umberger)", cost.umberger_w, "W"),
     ]
+    if energetics.reference_smoothness is not None:
+        rows.append(("smoothness of the reference", energetics.reference_smoothness, "log10"))
     if cost.bhargava_j_kg_m is not None:
         rows.append(("cost of transport (Bhargava)", cost.bhargava_j_kg_m, "J/kg/m"))
     for label, value, unit in rows:
