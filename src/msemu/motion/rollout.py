@@ -136,7 +136,7 @@ class Rollout:
         return rollout
 
     def _require_shapes(self, path: Path) -> None:
-        frames, joints, muscles = self.num_frames, len(self.joint_names), len(self.muscle_names)
+        frames, joints, muscles = self.episode_start.size, len(self.joint_names), len(self.muscle_names)
         shapes: dict[str, tuple[int, ...]] = {name: (frames, muscles) for name in QUANTITIES}
         shapes |= {"qpos": (frames, 7 + joints), "qvel": (frames, 6 + joints), "reference_qpos": (frames, 7 + joints)}
         regions = len(self.contact_regions)
