@@ -18,6 +18,12 @@ def distill(args: DistillCfg) -> Path:
         raise MsemuError("msemu-distill wants a teacher: a run folder, or a task with --pretrained")
     teachers = [find_run(name, Path(args.runs_dir), args.pretrained) for name in args.run]
     cfg, agent = teachers[0].load_config(), load(AgentCfg, cfg_file("agent", "dagger"))
+    for teacher in teachers[1:]:
+        if (other := teacher.load_config().body) != cfg.body:
+            raise MsemuError(
+                f"{teachers[0].path} moves the body '{cfg.body}' and {teacher.path} '{other}'; teachers of one student"
+                " move the same"
+            )
     runs = [str(teacher.path.resolve()) for teacher in teachers]
     checkpoints = [str(teacher.checkpoint(args.checkpoint).resolve()) for teacher in teachers]
     agent.algorithm |= {"teacher": tuple(runs), "checkpoint": tuple(checkpoints)}

@@ -99,8 +99,7 @@ class PPO(BasePPO):
         self._unknown_values = torch.zeros(storage.num_envs, 1, device=self.device)
         self.skipped_updates = 0
         self.anchor = Anchor(self.actor, **anchor) if anchor else None
-        self.optimizer.register_step_pre_hook(self._set_critic_learning_rate)
-        self.optimizer.register_step_pre_hook(self._hold_policy)
+        self.optimizer.register_step_pre_hook(self._set_learning_rates)
         self.optimizer.register_step_pre_hook(self._skip_if_not_finite)
 
     def act(self, obs: TensorDict) -> torch.Tensor:
@@ -157,21 +156,23 @@ class PPO(BasePPO):
         return super().load(loaded_dict, load_cfg, strict)
 
     def _update_near(self, anchor: Anchor) -> dict[str, float]:
-        """Train with an anchor; where it holds the policy, the learning rate that follows the policy stays as it is."""
+        """Train with an anchor.
+
+        Where it holds the policy, the learning rate that follows the policy stays as it is, and counts as zero: Adam
+        comes to know the size of the gradients, without which each weight would go the whole rate in the first step.
+        """
         rate = self.learning_rate
         self.symmetry = anchor if anchor.mirror_loss_coeff > 0.0 else None  # rsl-rl's name of its additional loss
         losses = super().update()
         self.learning_rate = rate if anchor.holds else self.learning_rate
+        self.optimizer.param_groups[0]["lr"] = self.learning_rate  # which a checkpoint holds
         anchor.after_iteration()
         return {"anchor" if name == "symmetry" else name: loss for name, loss in losses.items()}
 
-    def _hold_policy(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        if self.anchor and self.anchor.holds:
-            for parameter in self.actor.parameters():
-                parameter.grad = None  # an optimizer passes over it
-
-    def _set_critic_learning_rate(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        optimizer.param_groups[1]["lr"] = self._critic_learning_rate  # rsl-rl has set the policy's
+    def _set_learning_rates(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        rate = 0.0 if self.anchor and self.anchor.holds else self.learning_rate
+        for group, own in zip(optimizer.param_groups, (rate, self._critic_learning_rate), strict=True):
+            group["lr"] = own
 
     def _skip_if_not_finite(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         parameters = chain(self.actor.parameters(), self.critic.parameters())

@@ -1,5 +1,6 @@
 """Imitation on the student's own states: its memory, its schedules, who drives, and what comes out of the command."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,6 +158,21 @@ def test_a_generalist_of_two_teachers(march: MotionClip, tmp_path: Path) -> None
     env = MotionTrackingEnv(cfg, load_body("myolegs"), march)
     with pytest.raises(MsemuError, match="the teachers follow 2 clips, and the student's task has 1; leave --motion"):
         find_teachers(words, ("last", "last"), env)
+
+
+def test_teachers_of_another_body_or_clip(env: MotionTrackingEnv, march: MotionClip, tmp_path: Path) -> None:
+    cfg = small_run(replace(march, name="hop"), tmp_path, "ppo")
+    run = train(TASK, replace(cfg, iterations=1))
+    with pytest.raises(MsemuError, match="has learned hop, and the student's task follows march; leave --motion out"):
+        find_teacher(str(run), "last", env)
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    text = (other / "config.yaml").read_text()
+    (other / "config.yaml").write_text(text.replace("  body: myolegs\n", "  body: myofullbody\n", 1))
+    with pytest.raises(MsemuError, match=r"the body 'myolegs' and .*other 'myofullbody'; teachers of one"):
+        command.distill(DistillCfg((str(run), str(other)), checkpoint="last", runs_dir=str(tmp_path)))
+    with pytest.raises(MsemuError, match="wants a teacher"):
+        command.distill(DistillCfg(()))
 
 
 def test_the_error_of_an_excitation_counts_as_that_of_the_activation(env: MotionTrackingEnv) -> None:

@@ -102,11 +102,26 @@ def test_the_policy_is_held_while_the_critic_learns(agent: str, distilled: RunFo
 def test_a_run_that_began_so_resumes_to_the_bit(distilled: RunFolder) -> None:
     cfg = begun(distilled, "ppo")
     whole = RunFolder.open(train(TASK, replace(cfg, iterations=4)))
-    halves = RunFolder.open(train(TASK, replace(cfg, iterations=3)))
-    train(TASK, replace(halves.load_config(), iterations=1, resume=str(halves.path)))
+    halves = RunFolder.open(train(TASK, replace(cfg, iterations=1)))  # while the policy is held
+    train(TASK, replace(halves.load_config(), iterations=3, resume=str(halves.path)))
     one, two = (checkpoint.read(run.path / "model_3.pt", "cpu") for run in (whole, halves))
     for part in ("actor_state_dict", "critic_state_dict"):
         assert all(torch.equal(value, two[part][name]) for name, value in one[part].items())
+
+
+def test_the_first_step_after_the_hold_is_no_leap(distilled: RunFolder) -> None:
+    """Adam that knows no gradient moves each weight by the whole rate; one that has watched does not."""
+    moved = {}
+    for hold in (0, 6):
+        cfg = begun(distilled, "ppo")
+        cfg.agent.algorithm |= {"learning_rate": 1e-4, "schedule": "fixed", "num_learning_epochs": 1}
+        cfg.agent.algorithm["num_mini_batches"] = 1
+        cfg.agent.algorithm["anchor"] |= {"hold_iterations": hold, "weight": 0.0}
+        run = RunFolder.open(train(TASK, replace(cfg, iterations=hold + 1)))
+        found = checkpoint.read(run.checkpoint("last"), "cpu")
+        first, last = found["anchor"]["first_state_dict"]["mlp.0.weight"], found["actor_state_dict"]["mlp.0.weight"]
+        moved[hold] = (last - first).abs().mean().item() / 1e-4
+    assert moved[0] > 0.8 and 0.0 < moved[6] < 0.6
 
 
 def test_ten_iterations_keep_what_the_student_does(distilled: RunFolder) -> None:

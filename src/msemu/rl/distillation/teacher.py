@@ -50,6 +50,7 @@ def find_teacher(run: str | None, checkpoint: str, env: MotionTrackingEnv, seed:
     if run is None:
         return Teacher(make_of_kind(load(JointCfg, cfg_file("action", "joint")), env.scene))
     folder = RunFolder.open(Path(run))
+    _require_common_clip(folder, env)
     own, runner = open_policy(folder, folder.checkpoint(checkpoint), 1, "cpu", seed, env.reference.clips)
     if own.body.muscle_names != env.body.muscle_names or own.body.joint_names != env.body.joint_names:
         raise MsemuError(
@@ -65,6 +66,17 @@ def find_teacher(run: str | None, checkpoint: str, env: MotionTrackingEnv, seed:
             )
     policy = runner.policy()
     return Teacher(make_of_kind(own.cfg.env.action, env.scene), lambda seen: policy(seen.cpu()).to(env.device))
+
+
+def _require_common_clip(folder: RunFolder, env: MotionTrackingEnv) -> None:
+    """Refuse a teacher that has learned none of the clips; a policy that comes with msemu holds none to compare."""
+    learned = {clip.name for clip in folder.load_clips()} if folder.holds_clips else set()
+    asked = {clip.name for clip in env.reference.clips}
+    if learned and not learned & asked:
+        raise MsemuError(
+            f"the teacher {folder.path} has learned {', '.join(sorted(learned))}, and the student's task follows"
+            f" {', '.join(sorted(asked))}; leave --motion out, or take a teacher of that"
+        )
 
 
 def find_teachers(
