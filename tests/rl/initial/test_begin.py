@@ -190,7 +190,7 @@ def test_the_command_line(distilled: RunFolder, tmp_path: Path) -> None:
     ("words", "said"),
     [
         (["--env.action", "joint"], "acts in the space 'excitation' .* would act in 'joint'; leave --env.action out"),
-        (["--env.action.slope", "2"], "acts in the space 'excitation' with values of its own"),
+        (["--env.action.slope", "2"], "acts in the space 'excitation' with its own values, and this run would"),
         (["--env.observations.reference", "{}"], "sees the observation 'reference' otherwise"),
         (["--env.observations.muscle.scale", "2"], "sees the observation 'muscle' otherwise"),
         (["--body", "myofullbody"], "is a run of the body 'myolegs', not of 'myofullbody'"),
