@@ -211,7 +211,7 @@ class MotionTrackingEnv(VecEnv):
             self.sim.step(excitation, part)
             self.sim.unstable |= unstable
             mean, done = mean + excitation * (part / self._substeps), done + part
-        return mean
+        return mean.clamp(max=1.0)  # rounding
 
     def _ask_space(self, method: str, *arguments: Any) -> Any:
         """Call a method of the action space; one of a plug-in's must give what is expected, the first time in range."""

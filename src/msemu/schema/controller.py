@@ -98,7 +98,8 @@ class ControllerCfg:
     ahead: Annotated[float, Range(0, 100)] = 1.0
     """Part of the control step after which the muscles should give the wanted force [-]."""
     decodings: Annotated[int, Range(1, 1000)] = 2
-    """Times that excitations are found in a control step, at intervals that are as alike as physics steps allow."""
+    """Times that excitations are found in a control step, at most once a physics step, at intervals as alike as that
+    allows."""
     correction: str = ""
     """File of tools/experiments/learn_correction.py: what is added to the targets, by phase of the clip."""
     contact_regions: tuple[str, ...] = ()

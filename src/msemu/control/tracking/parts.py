@@ -3,22 +3,15 @@
 from collections.abc import Sequence
 from itertools import accumulate
 
-from msemu.errors import MsemuError
-
 
 def parts_of(substeps: int, decodings: int) -> tuple[int, ...]:
-    """Return the physics steps that each of some decodings is for; where they are not alike, longer ones come first.
+    """Return the physics steps that each of some decodings is for, at most one decoding for each physics step.
 
-    Raises:
-        MsemuError: There are more decodings than physics steps.
+    Where they are not alike, longer ones come first.
     """
-    if not 0 < decodings <= substeps:
-        raise MsemuError(
-            f"the controller's decodings of {decodings} are more than a control step of {substeps} physics steps has;"
-            f" take 1 to {substeps}"
-        )
-    shorter, longer = divmod(substeps, decodings)
-    return (shorter + 1,) * longer + (shorter,) * (decodings - longer)
+    count = min(max(decodings, 1), substeps)
+    shorter, longer = divmod(substeps, count)
+    return (shorter + 1,) * longer + (shorter,) * (count - longer)
 
 
 def part_at(parts: Sequence[int], passed: float) -> int:
