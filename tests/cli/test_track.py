@@ -37,7 +37,9 @@ def test_from_a_clip_to_a_simulation(clip: str) -> None:
     code, out, err = run("motion", "info", "track/march_myolegs.clip.npz")
     assert code == 0 and "march_tracked" in out
     code, out, err = run("track", clip, *SMALL, "--resume")
-    assert code == 0, out + err
+    assert code == 0 and "what the body lacks for the clip:" in out, out + err
+    code, out, err = run("analyze", "static-optimization", "track/march_myolegs.npz", "--body", "myolegs")
+    assert code == 0 and "march on myolegs" in out, out + err
 
 
 def test_a_body_by_its_recipe_is_played_and_replayed(clip: str) -> None:

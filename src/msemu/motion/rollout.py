@@ -10,6 +10,7 @@ import numpy as np
 from msemu.errors import MsemuError
 from msemu.files import RATE_HZ, array_names, check_finite, read_arrays, scalar, write_arrays
 from msemu.models.body import Body
+from msemu.motion.clip import MotionClip
 from msemu.motion.recording import Recording
 from msemu.muscle.parameters import MuscleParameters
 
@@ -99,6 +100,17 @@ class Rollout:
             field.name: getattr(self, field.name) for field in fields(Recording) if field.name in vars(self)
         }
         return Recording(**shown | {"muscle_force": self.muscle_force / strength})
+
+    def clip(self) -> MotionClip:
+        """Return the movement as a clip.
+
+        Raises:
+            MsemuError: It has several episodes, between which it jumps.
+        """
+        if self.episode_start[1:].any():
+            raise MsemuError(f"the rollout '{self.title}' has several episodes; a clip has one movement")
+        poses = self.qpos.astype(np.float64), self.qvel.astype(np.float64)
+        return MotionClip(self.body, self.joint_names, self.fps, *poses, name=self.title, source="simulated")
 
     def save(self, path: Path, **further: np.ndarray) -> None:
         """Write it as ``.npz``: one array for each field, and a header with the names and units.

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msemu.errors import MsemuError, suggestion
+from msemu.files import array_names
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.read import CLIP_FORMATS, detect_format, read_clip
 from msemu.motion.library.catalogue import find_entries, find_entry
 from msemu.motion.library.obtain import describe, obtain_clip
 from msemu.motion.reference import clip_names
+from msemu.motion.rollout import Rollout
 from msemu.schema import TaskCfg
 
 OnFrame = Callable[[int, int], None]
@@ -20,8 +22,8 @@ OnFrame = Callable[[int, int], None]
 def load_clips(cfg: TaskCfg, body: Body, on_frame: OnFrame = lambda done, total: None) -> list[MotionClip]:
     """Read the clips of a task; a catalogue motion is obtained by `obtain_clip` when it is not in the cache.
 
-    A motion may be the name of a clip or of a set of clips of the catalogue, a clip file, a file of joint angles for
-    this body (msgym, .mot, poses), or ``$NAME``: the file that the environment variable ``NAME`` names.
+    A motion may be the name of a clip or of a set of clips of the catalogue, a clip file, a rollout, a file of joint
+    angles for this body (msgym, .mot, poses), or ``$NAME``: the file that the environment variable ``NAME`` names.
 
     Raises:
         MsemuError: No motion is named, or one cannot be had.
@@ -32,6 +34,8 @@ def load_clips(cfg: TaskCfg, body: Body, on_frame: OnFrame = lambda done, total:
         path = Path(motion)
         if path.is_file() and detect_format(path) in CLIP_FORMATS:
             clips.append(describe(read_clip(path, body, fps)))
+        elif "excitation" in array_names(path):
+            clips.append(Rollout.load(path).clip())
         elif _is_file_name(motion):
             clips.append(MotionClip.load(path))
         else:
