@@ -9,9 +9,10 @@ import pytest
 import torch
 from command_line import assert_one_clear_line, run
 
+from msemu.analysis.study import perturbations
 from msemu.analysis.study.atlas import Atlas, Tolerances
 from msemu.analysis.study.course import Courses, follow, start_frames
-from msemu.analysis.study.perturbations import _recovery, standard
+from msemu.analysis.study.perturbations import Perturbation, _recovery, perturb, standard
 from msemu.analysis.study.solutions import Subject, random_preferences
 from msemu.cli.training import train
 from msemu.envs.motion_tracking import MotionTrackingEnv
@@ -173,3 +174,28 @@ def test_what_cannot_be_studied_is_one_line(
 ) -> None:
     result = run("study", "solutions", joint_run, *options, "--out", tmp_path / "atlas")
     assert_one_clear_line(result, named)
+
+
+def test_a_muscle_is_lost_in_every_part_of_a_control_step_and_a_push_is_felt(
+    joint_env: MotionTrackingEnv, legs: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def policy(observations: object) -> torch.Tensor:
+        return torch.zeros(joint_env.num_envs, joint_env.num_actions)
+
+    subject = Subject.of(joint_env, policy, 4, 0.3)
+    none, lost = Perturbation("none"), Perturbation("soleus_r lost", lost="soleus_r")
+    seen: dict[str, float] = {}
+
+    def subject_for(perturbation: Perturbation) -> Subject:
+        joint_env.before_reset = lambda: seen.update({perturbation.name: joint_env.sim.act[:, soleus].max().item()})
+        return subject
+
+    soleus = legs.muscle_names.index("soleus_r")
+    rows = perturb({"base": PreferenceCfg()}, (none, lost), subject_for)
+    assert [row["perturbation"] for row in rows] == ["none", "soleus_r lost"]
+    assert seen["soleus_r lost"] < 0.02 < seen["none"]
+    assert rows[0]["effort_ratio"] == 1.0 != rows[1]["effort_ratio"]
+    monkeypatch.setattr(perturbations, "_BEGIN_S", 0.0)
+    still, pushed = perturb({"base": PreferenceCfg()}, (none, Perturbation("push", (-200.0, 0.0))), lambda _: subject)
+    assert pushed["error_deg"] > still["error_deg"]
+    assert not joint_env.sim.root_force.any()

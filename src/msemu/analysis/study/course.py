@@ -143,7 +143,8 @@ class _Meter:
         sums = {name: part.unflatten(0, (self._count, self._starts)).sum(1).numpy() for name, part in kept.items()}
         count = np.where(sums["count"] > 0.0, sums["count"], np.nan)
         mean = {name: total / count for name, total in sums.items()}
-        variance = {name: mean[f"{name}2"] - mean[name] ** 2 for name in ("activation", "angle", "ground", "seen")}
+        kinds = ("activation", "angle", "ground", "seen")
+        variance = {name: np.maximum(mean[f"{name}2"] - mean[name] ** 2, 0.0) for name in kinds}
         whole = np.nansum(sums["cost"], 1) / np.nansum(count, 1)
         return Courses(
             activation=mean["activation"],

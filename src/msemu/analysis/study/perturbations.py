@@ -155,10 +155,15 @@ class _Disturbed(ActionSpace):
         self._space, self._noise = space, perturbation.noise
         self._lost = muscle_names.index(perturbation.lost) if perturbation.lost else None
         self._generator = torch.Generator().manual_seed(seed)
-        self.num_actions = space.num_actions
+        self.num_actions, self.decodings = space.num_actions, space.decodings
 
     def excitation(self, actions: torch.Tensor, frame: torch.Tensor, steps: int) -> torch.Tensor:
-        wanted = self._space.excitation(actions, frame, steps)
+        return self._disturbed(self._space.excitation(actions, frame, steps))
+
+    def renewed(self, actions: torch.Tensor, frame: torch.Tensor, steps: int, passed: float) -> torch.Tensor:
+        return self._disturbed(self._space.renewed(actions, frame, steps, passed))
+
+    def _disturbed(self, wanted: torch.Tensor) -> torch.Tensor:
         if self._noise:
             noise = torch.randn(wanted.shape, generator=self._generator)
             wanted = (wanted * (1.0 + self._noise * noise)).clamp(0.0, 1.0)
