@@ -37,6 +37,8 @@ def rollout(march: MotionClip, legs: Body) -> Rollout:
         tendon_strain=none,
         muscle_power=none,
         contact_force=np.zeros((75, 1, 3)),
+        center_of_pressure=np.zeros((75, 1, 3)),
+        free_moment=np.zeros((75, 1)),
         episode_start=np.arange(75) == 0,
     )
 
