@@ -193,7 +193,7 @@ class TrackCfg:
     """How far its joints and its root may turn [deg]."""
     adapt_ms: Annotated[float, Range(0, 500)] = 0.0
     """By how much its frames may come earlier or later [ms]."""
-    windows: Literal["auto", "time", "phase"] = "auto"
+    windows: Literal["auto", "time", "phase"] = "time"
     """When bodies are selected: each 0.1 s, or at each touch-down (phase); auto takes phases for clips with flights
     again and again, such as runs."""
     threads: Threads = 0
