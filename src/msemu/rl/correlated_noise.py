@@ -63,6 +63,11 @@ class CorrelatedGaussian(GaussianDistribution, ABC):
         self._std = covariance.diagonal().sqrt()
 
     @property
+    def factor(self) -> torch.Tensor:
+        """Cholesky factor of the covariance, shape [A, A]."""
+        return self._factor
+
+    @property
     def std(self) -> torch.Tensor:
         """Deviation of each action, shape [N, A]."""
         return self._std.expand_as(self.mean)

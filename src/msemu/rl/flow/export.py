@@ -14,6 +14,8 @@ from msemu.rl.flow.velocity import VelocityFlow
 class MeanOfFlow(nn.Module):
     """From a network's output to the action that the mean of the source is carried to."""
 
+    std: torch.Tensor
+
     def __init__(self, flow: VelocityFlow, std: torch.Tensor):
         """Copy a flow, and the deviation of its source, shape [A]."""
         super().__init__()
@@ -23,8 +25,12 @@ class MeanOfFlow(nn.Module):
 
     def forward(self, mlp_output: torch.Tensor) -> torch.Tensor:
         """Return the action, shape [N, A], of a network's output, shape [N, A + hidden_dim]."""
+        return self.sampled(mlp_output, torch.zeros_like(self.std))
+
+    def sampled(self, mlp_output: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """Return the action for standard normal noise of the source, shape [N, A] or [A]."""
         mean, context = mlp_output.split(self.sizes, dim=1)
-        return self.flow(mean, mean, self.std, context)
+        return self.flow(mean + self.std * noise, mean, self.std, context)
 
 
 class FlowSampler(nn.Module):
@@ -41,8 +47,7 @@ class FlowSampler(nn.Module):
 
     def forward(self, obs: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         """Actions [N, A] of observations [N, num_observations] and noise [N, A]."""
-        mean, context = self.mlp(self.obs_normalizer(obs)).split(self.head.sizes, dim=1)
-        return self.head.flow(mean + self.head.std * noise, mean, self.head.std, context)
+        return self.head.sampled(self.mlp(self.obs_normalizer(obs)), noise)
 
 
 def export_sampler(actor: MLPModel, path: Path) -> None:

@@ -13,7 +13,7 @@ from torch.nn.functional import softplus
 from msemu.rl.flow.velocity import VelocityFlow
 from msemu.rl.heads import copy_layer
 
-_LOG_STD_RANGE = (-20.0, 2.0)
+LOG_STD_RANGE = (-20.0, 2.0)
 """As in Qflex (github.com/LNSGroup/Qflex)."""
 
 
@@ -61,7 +61,7 @@ class SquashedGaussian(Distribution):
     def update(self, mlp_output: torch.Tensor) -> None:
         """Take the network's output, shape [N, input_dim]."""
         mean, log_std = mlp_output[:, : 2 * self.output_dim].chunk(2, dim=1)
-        self._normal = Normal(mean, log_std.clamp(*_LOG_STD_RANGE).exp(), validate_args=False)
+        self._normal = Normal(mean, log_std.clamp(*LOG_STD_RANGE).exp(), validate_args=False)
 
     def draw(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw actions [N, A] that pass gradients to mean and deviation, and their log-density [N, 1]."""

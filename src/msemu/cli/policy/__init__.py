@@ -1,0 +1,1 @@
+"""Commands that make another policy out of one."""

@@ -1,0 +1,1 @@
+"""Policies as ONNX and TorchScript, for programs without msemu."""
