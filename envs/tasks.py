@@ -42,6 +42,13 @@ def _tracking_tasks(motions: dict[str, str], body: BodySpec) -> Iterator[TaskSpe
         kind = "sets of clips" if motion in sets else "clips" if motion else "any motion"
         name = "".join(part.capitalize() for part in motion.split("_")) or "Track"
         config = partial(motion_task, body.name, motion)
-        yield TaskSpec(
-            f"Msemu-{name}-{body.title}-v0", config, motions[motion], origin=body.origin, body=body.name, kind=kind
-        )
+        about = {"origin": body.origin, "body": body.name, "kind": kind, "training": _training(body, motion)}
+        yield TaskSpec(f"Msemu-{name}-{body.title}-v0", config, motions[motion], **about)
+
+
+def _training(body: BodySpec, motion: str) -> str:
+    """Return the name of what works best for a motion on a body of msemu's own; of others nothing is known."""
+    if body.name not in cfg_names("body"):
+        return ""
+    known = {("myolegs", "walk"): "walk_myolegs"}
+    return known.get((body.name, motion), "controller_running" if "run" in motion.split("_") else "controller")

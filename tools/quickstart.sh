@@ -29,7 +29,7 @@ while [ $# -gt 0 ]; do
 done
 
 source "$(dirname "$0")/python_env.sh"
-make_environment ""
+make_environment viewer
 bin=.venv/bin
 
 newest_run() {
@@ -39,14 +39,11 @@ newest_run() {
 }
 
 run=$(newest_run)
-# The policy leads a muscle controller, which needs MuJoCo's C engine (docs/understand/action_spaces.md).
-how=(--env.action joint --agent ppo_prior --sim.device cpu)
-# Longer physics steps are measured for this walk only (docs/lab/time_step.md).
-[ "$task" != Msemu-Walk-MyoLegs-v0 ] || how+=(--sim.timestep-s 0.004)
-if [ -n "$run" ]; then how=(--resume "$run"); fi
+resume=()
+if [ -n "$run" ]; then resume=(--resume "$run"); fi
 
 echo "== training $task for $minutes minutes (Ctrl-C stops early and keeps what was learned)"
-$bin/msemu-train "$task" --minutes "$minutes" --run-name quickstart "${how[@]}"
+$bin/msemu-train "$task" --minutes "$minutes" --run-name quickstart "${resume[@]}"
 run=$(newest_run)
 
 echo "== measuring"

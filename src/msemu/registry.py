@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msemu.config import build, cfg_file, check, load, read_yaml
 from msemu.errors import MsemuError, blaming, suggestion
-from msemu.schema import AgentCfg, TaskCfg
+from msemu.schema import AgentCfg, TaskCfg, TrainCfg
 
 ENTRY_POINT_GROUP = "msemu.tasks"
 
@@ -30,6 +30,7 @@ class TaskSpec:
             `TaskCfg`. It is resolved only when the task is used.
         summary: One line for ``msemu-train --list``.
         agent: Name of a file in cfg/agent, or the path of one.
+        training: Name of a file in cfg/training, or the path of one: what works best for the task, see `load_training`.
         env: Name of the environment in `msemu.components`, or ``module:Class`` of one of your own.
         origin: Distribution that registered the task.
         body: Name of the body, for the list.
@@ -40,6 +41,7 @@ class TaskSpec:
     config: str | Path | Callable[[], TaskCfg]
     summary: str
     agent: str | Path = "ppo"
+    training: str | Path = ""
     env: str = "motion_tracking"
     origin: str = "msemu"
     body: str = ""
@@ -63,8 +65,26 @@ class TaskSpec:
 
     def load_agent(self) -> AgentCfg:
         """Read the values of the task's agent."""
-        path = self.agent if isinstance(self.agent, Path) else cfg_file("agent", self.agent)
-        return load(AgentCfg, path)
+        return _agent(self.agent)
+
+    def load_training(self) -> TrainCfg:
+        """Read the action space, agent and physics that work best for the task, over its values.
+
+        Raises:
+            MsemuError: There are none of that name, or they do not fit.
+        """
+        plain = TrainCfg(**vars(self.load_config()), agent=self.load_agent())
+        if not self.training:
+            return plain
+        path = self.training if isinstance(self.training, Path) else cfg_file("training", self.training)
+        values = read_yaml(path)
+        agent = _agent(values.pop("agent", self.agent))
+        return build(TrainCfg, values, str(path), replace(plain, agent=agent))
+
+
+def _agent(name: str | Path) -> AgentCfg:
+    """Read an agent by the name of a file in cfg/agent, or by its path."""
+    return load(AgentCfg, name if isinstance(name, Path) else cfg_file("agent", name))
 
 
 @dataclass(frozen=True)

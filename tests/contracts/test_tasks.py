@@ -17,7 +17,7 @@ TASKS = list_tasks()
 
 @pytest.mark.parametrize("spec", TASKS, ids=lambda spec: spec.id)
 def test_its_values_load_and_come_back_from_a_run(spec: TaskSpec) -> None:
-    cfg = TrainCfg(**vars(spec.load_config()), agent=spec.load_agent())
+    cfg = spec.load_training()
     again = build(TrainCfg, yaml.safe_load(yaml.safe_dump(json.loads(json.dumps(to_dict(cfg))))), "a run")
     assert again == cfg and get_task(spec.id) is spec
     assert spec.summary and find_body(cfg.body).recipe.is_file()

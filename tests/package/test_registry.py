@@ -12,9 +12,11 @@ import pytest
 from places import PLUGIN, ROOT
 
 from msemu import registry
+from msemu.cli.train import parse
+from msemu.config import cfg_file, load, load_named
 from msemu.errors import MsemuError
 from msemu.registry import TaskSpec, find_body, get_task, list_bodies, list_tasks, register_body, register_task
-from msemu.schema import TaskCfg
+from msemu.schema import ActionCfg, AgentCfg, TaskCfg, TrainCfg
 
 
 def run(code: str, *paths: Path) -> subprocess.CompletedProcess:
@@ -91,6 +93,46 @@ def test_a_body_that_cannot_be_registered(tmp_path: Path, file: str, lines: str,
         register_body(tmp_path / file)
     assert said in str(caught.value) and file in str(caught.value) and "\n" not in str(caught.value)
     assert (list_bodies(), list_tasks()) == before
+
+
+WALK = "Msemu-Walk-MyoLegs-v0"
+
+
+def test_a_task_is_learned_with_what_works_best_for_it() -> None:
+    best = ["--env.action", "joint", "--agent", "ppo_prior", "--sim.device", "cpu", "--sim.timestep-s", "0.004"]
+    assert parse(WALK, []) == parse(WALK, best)
+    assert parse("Msemu-Run-MyoLegs-v0", []).env.action == load_named(ActionCfg, "joint_running")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--agent", "add"], ["--agent=ppo"], ["--env.action", "residual"], ["--sim.engine", "warp"], ["--sim.device=cpu"]],
+)
+def test_who_chooses_how_to_learn_starts_from_plain_values(options: list[str]) -> None:
+    cfg, plain = parse(WALK, options), get_task(WALK).load_config()
+    assert cfg.sim.timestep_s == plain.sim.timestep_s
+    if "--env.action" not in options:
+        assert cfg.env.action == plain.env.action
+    if options[0] not in ("--agent", "--agent=ppo"):
+        assert cfg.agent == load(AgentCfg, cfg_file("agent", "ppo"))
+
+
+def test_a_task_of_a_plugin_is_learned_as_it_says(tmp_path: Path) -> None:
+    plain = TaskSpec("Own-Task-v0", "track", "own", agent="add")
+    assert plain.load_training() == TrainCfg(**vars(plain.load_config()), agent=plain.load_agent())
+    own = tmp_path / "own.yaml"
+    own.write_text("agent: amp\nnum_envs: 7\nenv: {episode_length_s: 3.0}\n")
+    cfg = dataclasses.replace(plain, training=own).load_training()
+    assert (cfg.num_envs, cfg.env.episode_length_s) == (7, 3.0) and cfg.agent == load(
+        AgentCfg, cfg_file("agent", "amp")
+    )
+    assert cfg.env.rewards == plain.load_config().env.rewards
+    for wrong, said in (("agent: adx", "unknown agent 'adx'"), ("nev: {}", "own.yaml: unknown key 'nev'")):
+        own.write_text(f"{wrong}\n")
+        with pytest.raises(MsemuError, match=said):
+            dataclasses.replace(plain, training=own).load_training()
+    with pytest.raises(MsemuError, match="unknown training 'controler'; did you mean controller"):
+        dataclasses.replace(plain, training="controler").load_training()
 
 
 def test_an_unknown_body_gets_a_suggestion() -> None:

@@ -21,7 +21,7 @@ USAGE = """usage: msemu-train TASK [options]
   msemu-train TASK --help-all    every value of the task's configuration; each is an option
 
 for example:
-  msemu-train Msemu-Walk-MyoLegs-v0 --minutes 10
+  msemu-train Msemu-Walk-MyoLegs-v0 --minutes 10      in the way that works best for the task
   msemu-train Msemu-Track-MyoFullBody-v0 --motion clip.npz --agent add --iterations 1000
   msemu-train Msemu-Walk-MyoLegs-v0 --resume latest
   msemu-train Msemu-Walk-MyoLegs-v0 --init RUN --agent add
@@ -35,7 +35,13 @@ FIRST = (
 )
 """Options on the first help page of a task."""
 
+CHOOSING = {"--env.action", "--sim.device", "--sim.engine"}
+"""Options that, as --agent does, choose how a task is learned: what works best for it is then not assumed."""
 
+_BEST = (
+    "Where none of --agent, --env.action, --sim.device and --sim.engine is given, the task names what works best for "
+    "it; else the agent is ppo and the action space excitation unless they are named."
+)
 _TERMS = (
     "Options of terms: future-frames, control steps ahead at which the policy sees the reference; allowed, contact "
     "regions (hand_r) or parts (foot) that may touch the floor, all of them where it is empty."
@@ -76,7 +82,10 @@ def parse(task: str, arguments: list[str]) -> TrainCfg:
         spec = get_task(task, body or "")
         if agent is not None:
             spec = replace(spec, agent=Path(agent) if agent.endswith((".yaml", ".yml")) else agent)
-        cfg = TrainCfg(**vars(spec.load_config()), agent=spec.load_agent())
+        is_chosen = agent is not None or initial is not None
+        if is_chosen or not CHOOSING.isdisjoint(check_once(arguments)):
+            spec = replace(spec, training="")
+        cfg = spec.load_training()
         return _over(cfg, arguments, task) if initial is None else _begun(cfg, initial, arguments, task)
     if initial is not None:
         raise MsemuError("--init begins a new run and --resume goes on with one; leave one of both out")
@@ -156,7 +165,7 @@ def about() -> str:
         for option, role in roles.items()
     )
     parts = f"Parts that are chosen by name, or by a YAML file of yours: {parts}."
-    return f"A task, and how it is learned.\n\n{parts}\n\n{_TERMS}"
+    return f"A task, and how it is learned.\n\n{parts}\n\n{_BEST}\n\n{_TERMS}"
 
 
 if __name__ == "__main__":
