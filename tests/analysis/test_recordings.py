@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import mujoco
 import numpy as np
 import pytest
 import torch
@@ -10,6 +11,7 @@ from msemu.analysis.rollout import measure_episodes, record
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
+from msemu.motion.recording import Push
 from msemu.schema import TaskCfg
 from msemu.viewer.readout import restarts, tracking_errors
 
@@ -106,3 +108,24 @@ def test_a_playback_of_the_reference_has_no_errors_and_a_shifted_one_those_of_it
         assert errors.root_translation_cm.mean() / 100.0 == pytest.approx(forward, rel=0.1)
     else:
         assert max(np.radians(others[0]).max(), others[1].max() / 100.0, others[2].max() / 100.0) < 1e-6
+
+
+def test_a_push_changes_the_momentum_by_its_impulse(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
+    """In the air, where nothing else from outside but weight acts."""
+    qpos = march.qpos + 0.0
+    qpos[:, 2] += 2.0
+    tracking_cfg.env.terminations = {}
+    env = environment(tracking_cfg, legs, replace(march, qpos=qpos))
+    momentum = []
+    for push in (None, Push(0.04, 0.06, np.array([30.0, -50.0, 0.0]))):
+        seen = record(env, lambda _: torch.zeros(1, env.num_actions), 6, "", push=push)
+        data, values = mujoco.MjData(legs.model), []
+        for pose, speed in zip(seen.qpos, seen.qvel, strict=True):
+            data.qpos[:], data.qvel[:] = pose, speed
+            mujoco.mj_forward(legs.model, data)
+            mujoco.mj_subtreeVel(legs.model, data)
+            values.append(legs.mass * data.subtree_linvel[1])
+        momentum.append(np.array(values))
+    gained = momentum[1] - momentum[0]
+    np.testing.assert_allclose(gained[:3], 0.0, atol=1e-9)
+    np.testing.assert_allclose(gained[5:], np.tile([1.8, -3.0, 0.0], (2, 1)), atol=1e-3)

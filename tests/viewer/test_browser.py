@@ -2,11 +2,13 @@
 
 import asyncio
 import base64
+import dataclasses
 import io
 import json
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from contextlib import asynccontextmanager
@@ -18,6 +20,9 @@ from matplotlib.image import imread
 
 from msemu.errors import MsemuError
 from msemu.motion.recording import Recording
+from msemu.viewer import serving
+from msemu.viewer.camera import following_cameras, framing, standing_height, vertical_extent
+from msemu.viewer.live import Live
 from msemu.viewer.muscle_coloring import COLORINGS
 from msemu.viewer.page.browser import serve
 from msemu.viewer.page.muscle_list import muscle_list
@@ -260,3 +265,79 @@ def test_page_shows_the_body_and_obeys_its_controls(recording, legs, tmp_path):
     finally:
         page.stop()
     assert min(body_pixels(everything), body_pixels(bones)) > 2000
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome is installed")
+def test_the_page_pushes_the_body_and_gives_a_video(recording, legs, tmp_path):
+    """A click simulates anew with the chosen force, a choice with other muscles; a video is downloaded."""
+    button = "[...document.querySelectorAll('button')].find(b => b.innerText == '{}')"
+    asked = []
+
+    def simulate(push, preference):
+        asked.append((push, preference))
+        return dataclasses.replace(recording, qpos=recording.qpos[:7], reference_qpos=recording.reference_qpos[:7])
+
+    async def drive(page):
+        async with chromium(page.url, tmp_path) as tab:
+            await tab.until(button.format("Push now") + " !== undefined")
+            assert "muscle activation" in await tab.evaluate("document.body.innerHTML")
+            divs = "[...document.querySelectorAll('div')]"
+            await tab.until(f"{divs}.some(d => d.style.background.includes('linear-gradient'))")
+            await tab.evaluate(button.format("Push now") + ".click()")
+            await tab.until("document.body.innerText.includes('of 0.14 s')")
+            choice = "[...document.querySelectorAll('input')].find(i => i.value == 'own')"
+            await tab.until(f"{choice} !== undefined")
+            await tab.evaluate(choice + ".click()")
+            option = "[...document.querySelectorAll('[role=option]')].find(o => o.innerText == 'cubed')"
+            await tab.until(f"{option} !== undefined")
+            await tab.evaluate(option + ".click()")
+            end = time.monotonic() + 60
+            while len(asked) < 2:
+                assert time.monotonic() < end
+                await asyncio.sleep(0.1)
+            await tab.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path / "videos"))
+            await tab.evaluate(button.format("Record video") + ".click()")
+            end = time.monotonic() + 60
+            while not (found := list((tmp_path / "videos").glob("*.mp4"))):
+                if await tab.evaluate("document.body.innerText.includes('Save')"):
+                    await tab.evaluate(
+                        "[...document.querySelectorAll('button,a')].find(b => b.innerText.includes('Save'))?.click()"
+                    )
+                assert time.monotonic() < end, await tab.evaluate("document.body.innerText")
+                await asyncio.sleep(0.3)
+            return found[0].read_bytes()[4:8]
+
+    page = serve(recording, legs, port=free_port(), block=False, live=Live(simulate, ("own", "cubed")))
+    try:
+        assert asyncio.run(drive(page)) == b"ftyp"
+    finally:
+        page.stop()
+    (push, preference), (again, chosen) = asked
+    assert 0.0 <= push.begin_s <= 0.2 and push.duration_s == 0.2 and preference == "own"
+    np.testing.assert_allclose(push.force, [100.0, 0.0, 0.0], atol=1e-6)  # forward, where the body faces
+    assert again is push and chosen == "cubed"
+
+
+def test_the_camera_frames_a_jump(legs):
+    """Head and feet are in the picture at the bottom and at the top of it, where they were not before."""
+    qpos = np.repeat(legs.neutral_qpos[None], 3, axis=0)
+    qpos[1, 2] += 0.7
+    camera = framing(qpos, legs, 0.0)
+    low, high = vertical_extent(qpos, legs)
+    assert high - low == pytest.approx(standing_height(legs) + 0.7, abs=1e-6)
+    for height in (low, high):
+        row = camera.project(np.array([*camera.lookat[:2], height]), 640, 480)[1]
+        assert 10 < row < 470
+    for followed in following_cameras(qpos, 50.0, np.zeros(0, bool), legs, 0.0):
+        rows = [followed.project(np.array([*followed.lookat[:2], height]), 640, 480)[1] for height in (low, high)]
+        assert min(rows) > 10 and max(rows) < 470
+
+
+def test_without_viser_the_page_names_the_extra(recording, legs, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("msemu.viewer.page")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "viser", None)
+    with pytest.raises(MsemuError, match=r"the page needs viser: pip install 'msemu\[viewer\]'"):
+        serving.serve(recording, legs)

@@ -16,6 +16,7 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.motion.clip import MotionClip
 from msemu.motion.kinematics import Kinematics
+from msemu.motion.recording import Push
 from msemu.motion.reference import ReferenceMotion
 from msemu.motion.rollout import Rollout
 
@@ -138,6 +139,7 @@ def record(
     title: str,
     start_frame: int = 0,
     on_step: Callable[[int, int], None] = lambda done, total: None,
+    push: Push | None = None,
 ) -> Rollout:
     """Let a policy drive the first environment from a frame of the reference; a failed body starts again.
 
@@ -155,6 +157,9 @@ def record(
         keep(True)
         with _watching(env, lambda: keep(False)):
             for step in range(steps):
+                if push:
+                    force = push.at(step, env.cfg.env.control_frequency_hz)
+                    env.sim.root_force[0, :3] = torch.as_tensor(force).to(env.sim.root_force)
                 observations, _, dones, _ = env.step(policy(observations))
                 if dones[0] and step + 1 < steps:
                     keep(True)

@@ -9,26 +9,32 @@ from msemu.analysis.rollout import record
 from msemu.analysis.rollout_body import body_of
 from msemu.analysis.solutions.freedom import show_freedom
 from msemu.cli.options import PlayCfg
+from msemu.config import cfg_names, load_named
 from msemu.console import progress, with_progress
 from msemu.errors import MsemuError, suggestion
 from msemu.models import Body, load_body
 from msemu.motion.library.task_clips import find_clip, load_clip, motions_of
-from msemu.motion.recording import Recording
+from msemu.motion.recording import Push, Recording
 from msemu.motion.rollout import Rollout
 from msemu.registry import get_task, list_tasks
 from msemu.rl.assemble import open_policy
 from msemu.rl.pretrained import find_run
 from msemu.rl.run_folder import RunFolder
+from msemu.schema import PreferenceCfg
 from msemu.sim import pick_device
 from msemu.viewer.drawing.video import write_video
-from msemu.viewer.page.browser import serve
+from msemu.viewer.live import Live
+from msemu.viewer.serving import serve
+
+_OWN = "as the run"
+"""What muscles prefer that prefer what those of the run do."""
 
 
 def play(args: PlayCfg) -> None:
     """Make the recording and show it."""
-    body, recording = _record(args)
-    if args.freedom:
-        recording = show_freedom(recording, body, args.freedom)
+    body, recording, live = _record(args)
+    if args.freedom:  # it is that of this movement
+        recording, live = show_freedom(recording, body, args.freedom), None
     if args.video:
         with progress("drawing") as on_frame:
             write_video(
@@ -42,19 +48,20 @@ def play(args: PlayCfg) -> None:
             )
         Console().print(f"video: {args.video}")
     else:
-        serve(recording, body, args.host, args.port)
+        serve(recording, body, args.host, args.port, live=live)
 
 
-def _record(args: PlayCfg) -> tuple[Body, Recording]:
+def _record(args: PlayCfg) -> tuple[Body, Recording, Live | None]:
+    """Return the body, what it did, and what lets it do it again under a push, where a policy drives it."""
     if args.run.endswith(".npz"):
-        return _rollout(args)
+        return *_rollout(args), None
     if args.body or args.body_path:
         raise MsemuError("--body and --body-path are for a rollout (.npz); a run has its own body: leave them out")
     run = _find_run(args)
     if run is None:
         _require_defaults(args, "checkpoint", "seed", "device", "start_frame", "color_by", "preference", "no_forces")
         Console().print(f"{args.run} has no run below {args.runs_dir}: showing its reference")
-        return _reference(args)
+        return *_reference(args), None
     clips = run.load_clips()
     _, clip = find_clip(clips, args.clip)
     checkpoint = run.checkpoint(args.checkpoint)
@@ -70,7 +77,18 @@ def _record(args: PlayCfg) -> tuple[Body, Recording]:
         title = f"{run.task}  {name}" + (f"  {clip.name}" if len(clips) > 1 else "")
         title += f"  strength set {env.body.strength_set}" * (env.body.strength_set != "own")
         rollout = record(env, runner.policy(), steps, title, args.start_frame, advance)
-    return env.body, rollout.recording(env.body)
+
+    preferring = getattr(env.action_space, "preferring", None)
+
+    def simulate(push: Push | None, preference: str) -> Recording:
+        if preferring is not None:
+            chosen = load_named(PreferenceCfg, preference) if preference != _OWN else own
+            preferring.assign([chosen])
+        return record(env, runner.policy(), steps, title, args.start_frame, push=push).recording(env.body)
+
+    own = preferring.cfgs[0] if preferring else None
+    preferences = (_OWN, *cfg_names("preference")) if preferring else ()
+    return env.body, rollout.recording(env.body), Live(simulate, preferences)
 
 
 def _rollout(args: PlayCfg) -> tuple[Body, Recording]:

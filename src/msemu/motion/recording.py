@@ -8,6 +8,27 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.source import ARM_BONES, LEG_BONES
 
 
+@dataclass(frozen=True)
+class Push:
+    """A force from outside on the pelvis of a body that is simulated, for a time.
+
+    Attributes:
+        begin_s: When it begins [s] after the start.
+        duration_s: How long it lasts [s], in whole control steps, one at least.
+        force: The force [N], world frame, shape [3].
+    """
+
+    begin_s: float
+    duration_s: float
+    force: np.ndarray
+
+    def at(self, step: int, frequency_hz: float) -> np.ndarray:
+        """Return the force during a control step [N], shape [3]."""
+        first = round(self.begin_s * frequency_hz)
+        last = first + max(1, round(self.duration_s * frequency_hz))
+        return self.force * float(first <= step < last)
+
+
 @dataclass
 class Recording:
     """One environment's movement over time beside its reference.

@@ -17,10 +17,9 @@ _FROM_FRONT_DEG = -50.0
 
 _HEAD_M = 0.2
 _MARGIN = 1.2
-"""Height of the picture against the standing height of the body."""
-
-_BELOW_ROOT = 0.04
-"""The middle of a standing body is a little below its root, as a share of its height."""
+"""Height of the picture against that of what it frames."""
+_FARTHEST_M = 4.0
+"""What is higher or deeper than this has blown up, and is not framed."""
 
 _SMOOTHING_S = 0.4
 
@@ -66,22 +65,44 @@ class Camera:
 def following_cameras(
     qpos: np.ndarray, fps: float, episode_start: np.ndarray, body: Body, heading_deg: float
 ) -> list[Camera]:
-    """Return a camera for every pose [T, nq] that follows the root smoothly, never turns, and jumps between episodes.
+    """Return a camera for every pose [T, nq] that follows the root over the floor and frames the whole movement.
 
-    The body faces ``heading_deg`` at first; ``episode_start``, shape [T] or [0], is true where a new episode begins.
+    It moves smoothly, at one height, never turns, and jumps between episodes. The body faces ``heading_deg`` at first;
+    ``episode_start``, shape [T] or [0], is true where a new episode begins.
     """
     root = qpos[:, :3].astype(float)
     cuts = [0, *(np.flatnonzero(episode_start[1:]) + 1), len(root)]
     for first, last in pairwise(cuts):
         root[first:last] = gaussian_filter1d(root[first:last], _SMOOTHING_S * fps, axis=0, mode="nearest")
-    root[:, 2] -= _BELOW_ROOT * standing_height(body)
-    first = camera_at(root[0], body, heading_deg)
+    first = framing(qpos, body, heading_deg)
+    root[:, 2] = first.lookat[2]
     return [replace(first, lookat=lookat) for lookat in root]
 
 
-def camera_at(lookat: np.ndarray, body: Body, heading_deg: float) -> Camera:
-    """Return a camera to the front right of a body whose root is at ``lookat`` [m], shape [3]."""
-    distance = _MARGIN * standing_height(body) / (2 * np.tan(np.radians(FIELD_OF_VIEW_DEG) / 2))
+def framing(qpos: np.ndarray, body: Body, heading_deg: float) -> Camera:
+    """Return a camera that has the body in its picture in every one of some poses, shape [T, nq].
+
+    It looks at the place of the first pose, in the middle between the lowest and the highest point of them all.
+    """
+    low, high = vertical_extent(qpos, body)
+    middle = np.array([qpos[0, 0], qpos[0, 1], 0.5 * (low + high)])
+    return camera_at(middle, max(high - low, standing_height(body)), heading_deg)
+
+
+def vertical_extent(qpos: np.ndarray, body: Body) -> tuple[float, float]:
+    """Return the height of the lowest and of the highest body origin in poses [T, nq], plus a head [m]."""
+    data, heights = mujoco.MjData(body.model), []
+    for pose in qpos:
+        data.qpos[:] = pose
+        mujoco.mj_kinematics(body.model, data)
+        heights.append((data.xpos[1:, 2].min(), data.xpos[1:, 2].max() + _HEAD_M))
+    low, high = np.clip(np.array(heights), -_FARTHEST_M, _FARTHEST_M).T
+    return float(low.min()), float(high.max())
+
+
+def camera_at(lookat: np.ndarray, height_m: float, heading_deg: float) -> Camera:
+    """Return a camera to the front right of what is so high, with its middle at ``lookat`` [m], shape [3]."""
+    distance = _MARGIN * height_m / (2 * np.tan(np.radians(FIELD_OF_VIEW_DEG) / 2))
     return Camera(lookat, heading_deg + _FROM_FRONT_DEG + 180.0, distance)
 
 

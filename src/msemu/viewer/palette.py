@@ -2,7 +2,7 @@
 
 import numpy as np
 
-BONE_RGB = np.array([0.99, 0.95, 0.86])
+BONE_RGB = np.array([0.86, 0.76, 0.58])
 REFERENCE_RGB = np.array([0.74, 0.83, 0.95])
 SOURCE_RGB = np.array([0.93, 0.55, 0.20])
 CONTACT_RGB = np.array([0.25, 0.65, 0.45])

@@ -20,7 +20,7 @@ from msemu.motion.recording import Recording
 from msemu.motion.verdict import judge, remedies
 from msemu.viewer.drawing.heatmap import draw_heatmap
 from msemu.viewer.drawing.video import write_video
-from msemu.viewer.page.browser import serve
+from msemu.viewer.serving import serve
 
 
 def info(args: InfoCfg) -> None:

@@ -11,6 +11,7 @@ import viser
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion.recording import Recording
+from msemu.viewer.live import Live
 from msemu.viewer.page.origin import own_pages_only
 from msemu.viewer.page.page import Page
 from msemu.viewer.readout import check_recording
@@ -23,8 +24,11 @@ def serve(
     port: int = 8080,
     block: bool = True,
     picture: np.ndarray | None = None,
+    live: Live | None = None,
 ) -> Page:
     """Show a recording in a browser page, with a picture [H, W, 3], uint8, below the controls if there is one.
+
+    With a ``live`` simulation the body can be pushed, and what its muscles prefer be chosen.
 
     Ctrl-C ends it; without ``block`` it returns at once, and `Page.stop` ends the page.
 
@@ -35,7 +39,7 @@ def serve(
     _require_free_port(host, port)
     with own_pages_only(host), redirect_stdout(StringIO()):  # viser's own banner
         server = viser.ViserServer(host=host, port=port, label="msemu", verbose=False)
-    page = Page(server, recording, body, picture)
+    page = Page(server, recording, body, picture, live)
     print(f"viewer: {page.url}   (Ctrl-C ends it)", flush=True)
     if block:
         try:

@@ -22,6 +22,16 @@ def muscle_list(names: Sequence[str], level: np.ndarray, shown: np.ndarray, leng
     return heading + "".join(_bar(names[muscle], level[muscle], coloring.value(level[muscle])) for muscle in highest)
 
 
+def color_scale(coloring: Coloring) -> str:
+    """Return the legend of the colors: the quantity, its ends and what is between."""
+    colors = activation_colors(np.linspace(0.0, 1.0, 9))
+    stops = ",".join(f"rgb({','.join(str(int(255 * channel)) for channel in color)})" for color in colors)
+    bar = f'<div style="margin:0 1em;height:0.7em;background:linear-gradient(to right,{stops})"></div>'
+    ends = f"<span>{coloring.low:g}</span><span>{html.escape(coloring.label)}</span><span>{coloring.high:g}</span>"
+    row = "display:flex;justify-content:space-between;padding:0 1em 0.5em;font-size:0.8em;color:#6a7077"
+    return f'{bar}<div style="{row}">{ends}</div>'
+
+
 def _note(text: str) -> str:
     return f'<div style="padding:0 1em 0.3em;font-size:0.8em;color:#6a7077">{text}</div>'
 

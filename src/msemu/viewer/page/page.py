@@ -3,16 +3,19 @@
 import html
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import viser
 
 from msemu.models.body import Body
 from msemu.motion.recording import Recording
-from msemu.viewer.camera import FIELD_OF_VIEW_DEG, camera_at, heading_deg
+from msemu.viewer.camera import FIELD_OF_VIEW_DEG, framing, heading_deg
 from msemu.viewer.floor_forces import force_arrows
+from msemu.viewer.live import Live
 from msemu.viewer.muscle_coloring import COLORINGS
-from msemu.viewer.page.muscle_list import muscle_list
+from msemu.viewer.page.actions import LivePanel, VideoPanel
+from msemu.viewer.page.muscle_list import color_scale, muscle_list
 from msemu.viewer.page.playback import Playback
 from msemu.viewer.page.scene import BodyScene
 from msemu.viewer.readout import restarts, tracking_errors
@@ -24,20 +27,28 @@ _SOURCE_BESIDE_M = 1.3
 
 
 class Page:
-    """A running page; ``picture``, shape [H, W, 3], uint8, is shown below the controls."""
+    """A running page.
 
-    def __init__(self, server: viser.ViserServer, recording: Recording, body: Body, picture: np.ndarray | None = None):
+    A ``picture``, shape [H, W, 3], uint8, is shown below the controls. A ``live``
+    simulation lets people push the body and choose among its muscles.
+    """
+
+    def __init__(
+        self,
+        server: viser.ViserServer,
+        recording: Recording,
+        body: Body,
+        picture: np.ndarray | None = None,
+        live: Live | None = None,
+    ):
         self._server = server
-        self._recording = recording
         self._body = body
-        self._errors = tracking_errors(recording, body)
-        self._restarts = restarts(recording)
         self._colorings = {
             coloring.label: coloring for coloring in COLORINGS.values() if coloring.levels(recording) is not None
         }
-        self._color_by("muscle activation")
+        self._coloring = self._colorings.get("muscle activation")
+        self._take(recording)
         self._playback = Playback(recording.num_frames, recording.fps)
-        self._arrows = force_arrows(recording, body)
         self._scene = BodyScene(
             server,
             body,
@@ -48,6 +59,7 @@ class Page:
         )
         reference = recording.qpos if recording.reference_qpos is None else recording.reference_qpos
         heading = heading_deg(reference[0], body)
+        self._forward = np.array([np.cos(np.radians(heading)), np.sin(np.radians(heading)), 0.0])
         self._sideways = np.array([-np.sin(np.radians(heading)), np.cos(np.radians(heading)), 0.0])
         self._shown: int | None = None
         self._stopped = threading.Event()
@@ -57,6 +69,9 @@ class Page:
         self._add_playback_controls()
         self._add_view_controls()
         self._add_muscle_panel()
+        if live is not None:
+            LivePanel(server, self._forward, lambda: self._playback.frame / recording.fps, live, self.change)
+        VideoPanel(server, body, lambda: (self._recording, self._coloring))
         if picture is not None:
             server.gui.add_image(picture, label="Distance from the recorded movement", format="png")
         self._show(0)
@@ -75,8 +90,25 @@ class Page:
         self._thread.join()
         self._server.stop()
 
+    def change(self, recording: Recording, frame: int) -> None:
+        """Play another recording of the same body, from a frame on."""
+        self._take(recording)
+        self._scrub.max = max(recording.num_frames - 1, 1)
+        self._playback.change(recording.num_frames, frame)
+        self._redraw()
+
+    def _take(self, recording: Recording) -> None:
+        """Compute what is shown of a recording."""
+        self._recording = recording
+        self._errors = tracking_errors(recording, self._body)
+        self._restarts = restarts(recording)
+        self._arrows = force_arrows(recording, self._body)
+        self._levels = None if self._coloring is None else self._coloring.levels(recording)
+
     def _set_view(self, heading: float) -> None:
-        camera = camera_at(np.array([0.0, 0.0, self._recording.qpos[0, 2]]), self._body, heading)
+        poses = self._recording.qpos
+        camera = framing(poses, self._body, heading)
+        camera = replace(camera, lookat=camera.lookat * (0.0, 0.0, 1.0))
         self._server.initial_camera.position = tuple(camera.position)
         self._server.initial_camera.look_at = tuple(camera.lookat)
         self._server.initial_camera.fov = np.radians(FIELD_OF_VIEW_DEG)
@@ -137,6 +169,7 @@ class Page:
             return
         with self._server.gui.add_folder("Muscles"):
             color = self._server.gui.add_dropdown("Color", list(self._colorings))
+            self._scale = self._server.gui.add_html(color_scale(self._coloring) if self._coloring else "")
             search = self._server.gui.add_text("Name has", "", hint="Shows only muscles whose name contains this.")
             self._list = self._server.gui.add_html("")
 
@@ -150,8 +183,9 @@ class Page:
 
     def _color_by(self, label: str) -> None:
         """Choose the quantity that the muscles show."""
-        self._coloring = self._colorings.get(label)
-        self._levels = None if self._coloring is None else self._coloring.levels(self._recording)
+        self._coloring = self._colorings[label]
+        self._levels = self._coloring.levels(self._recording)
+        self._scale.content = color_scale(self._coloring)
         self._redraw()
 
     def _redraw(self) -> None:

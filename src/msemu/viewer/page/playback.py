@@ -27,6 +27,12 @@ class Playback:
         """Go to a frame."""
         self._place = float(frame)
 
+    def change(self, num_frames: int, frame: int) -> None:
+        """Go on from a frame of a movement of another length."""
+        self._num_frames = num_frames
+        self.seek(min(frame, num_frames - 1))
+        self.playing = True
+
     def play(self) -> None:
         """Let time run, from the start if the end was reached."""
         if not self.loop and self.frame == self._num_frames - 1:
