@@ -1,7 +1,7 @@
 """msemu: muscle-driven whole-body human motion reproduction.
 
 What a notebook or a script starts from is here (`make`, `load_body`, `load_clip`, `load_policy`,
-`static_optimization`, `Rollout`); it is imported when it is first asked for.
+`static_optimization`, `track`, `Rollout`); it is imported when it is first asked for.
 """
 
 from importlib import import_module
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from msemu.api.environment import make
     from msemu.api.policy import Policy, load_policy
     from msemu.api.rollout import Rollout
+    from msemu.api.tracking import Tracked, track
 
 __version__ = "0.1.0"
 
@@ -23,8 +24,20 @@ _PLACES = {
     "Policy": "policy",
     "load_policy": "policy",
     "Rollout": "rollout",
+    "Tracked": "tracking",
+    "track": "tracking",
 }
-__all__ = ["Policy", "Rollout", "load_body", "load_clip", "load_policy", "make", "static_optimization"]
+__all__ = [
+    "Policy",
+    "Rollout",
+    "Tracked",
+    "load_body",
+    "load_clip",
+    "load_policy",
+    "make",
+    "static_optimization",
+    "track",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,6 +13,7 @@ import msemu
 from msemu.api.environment import task_cfg
 from msemu.errors import MsemuError
 from msemu.models import Body
+from msemu.models.strength import sets
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.opensim_storage import read_storage
 from msemu.muscle.parameters import MuscleParameters
@@ -152,6 +153,45 @@ def test_static_optimization_explains_a_clip(march: MotionClip, legs: Body) -> N
     assert result.activation.shape == (march.num_frames, legs.num_muscles) and result.converged.all()
     with pytest.raises(MsemuError, match="unknown key 'pwer'"):
         msemu.static_optimization(march, legs, pwer=3)
+
+
+def test_muscles_of_a_stronger_set_are_less_active(
+    march: MotionClip, legs: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = msemu.static_optimization(march, legs)
+    monkeypatch.setattr(sets, "strength_factors", lambda body, name: np.full(body.num_muscles, 2.0))
+    double = msemu.static_optimization(march, legs, strength_set="athlete")
+    assert 0.4 < double.activation.mean() / own.activation.mean() < 0.7
+    with pytest.raises(MsemuError, match="no strength set 'atlete'; did you mean athlete"):
+        msemu.static_optimization(march, legs, strength_set="atlete")
+
+
+def test_a_clip_is_tracked_by_its_muscles(march_once: MotionClip, legs: Body) -> None:
+    seen: list[int] = []
+    settings = {"seconds": 0.2, "particles": 4, "passes": 1, "threads": 1}
+    tracked = msemu.track(march_once, legs, lambda progress: seen.append(progress.done), **settings)
+    rollout = tracked.rollout
+    assert seen == [5, 10] and tracked.completed == 1.0 and rollout.num_frames == 11
+    np.testing.assert_array_equal(tracked.clip.qpos, rollout.qpos)
+    joints = [7 + index for index in legs.independent_joints]
+    error = np.degrees(np.abs(rollout.qpos - rollout.reference_qpos)[1:, joints]).mean()
+    assert abs(error - tracked.evaluation.joint_angle_error_deg) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"particle": 3}, "track: unknown key 'particle'; did you mean particles"),
+        ({"minutes": -1}, "track: minutes: -1 is not above 0"),
+        ({"strength_set": "giant"}, "no strength set 'giant'"),
+    ],
+)
+def test_what_a_search_cannot_be_asked_is_one_line(
+    march_once: MotionClip, legs: Body, settings: dict, said: str
+) -> None:
+    with pytest.raises(MsemuError) as refusal:
+        msemu.track(march_once, legs, **settings)
+    assert said in str(refusal.value) and "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(("seconds", "start"), [(0.0, 0), (float("nan"), 0), (1.0, 50), (1.0, -1)])

@@ -95,3 +95,34 @@ def test_a_learner_of_somebody_else_gets_going(values: dict, tmp_path: Path) -> 
         loss.backward()
         optimizer.step()
     assert np.isfinite(observations).all() and not torch.equal(before, actor.weight)
+
+
+def test_stable_baselines3_learns(values: dict) -> None:
+    """Two updates of its PPO, by the example of the documentation."""
+    pytest.importorskip("stable_baselines3")
+    from train_with_sb3 import AsSb3, train
+
+    envs = AsSb3(gymnasium.make_vec(f"msemu.gymnasium:{TASK}", num_envs=2, **values))
+    envs.reset()
+    for _ in range(5):
+        envs.step_async(np.zeros((2, envs.action_space.shape[0]), np.float32))
+        _, _, dones, infos = envs.step_wait()
+    assert dones.all() and all("terminal_observation" in info for info in infos)
+    assert any(info["TimeLimit.truncated"] for info in infos)
+    learner = train(256, TASK, num_envs=2, **values)
+    assert learner.num_timesteps == 256 and learner._n_updates == 20  # ten epochs in each of two updates
+
+
+@pytest.mark.parametrize("overrides", [{"episode_length": 3}, {"env": {"acton": "joint"}}])
+def test_overrides_with_unknown_names_are_one_line(values: dict, overrides: dict) -> None:
+    with pytest.raises(MsemuError, match=r"unknown key '.*'; (did you mean|known)") as refusal:
+        gymnasium.make_vec(f"msemu.gymnasium:{TASK}", num_envs=2, **values | overrides)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("call", ["reset", "step"])
+def test_a_single_environment_that_is_closed_says_so(values: dict, call: str) -> None:
+    env = SingleEnv(TASK, **values)
+    env.close()
+    with pytest.raises(MsemuError, match="are closed"):
+        env.reset() if call == "reset" else env.step(env.action_space.sample())

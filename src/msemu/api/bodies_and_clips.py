@@ -8,6 +8,7 @@ from msemu.control.inverse_dynamics import differentiate
 from msemu.control.muscle_capacity import scaled_strength
 from msemu.models.body import Body
 from msemu.models.loader import load_body
+from msemu.models.strength.sets import with_strength
 from msemu.motion.clip import MotionClip
 from msemu.motion.library import task_clips
 from msemu.muscle.parameters import MuscleParameters
@@ -34,7 +35,12 @@ def load_clip(motion: str | Path, body: Body | str, fps: float = 50.0) -> Motion
 
 
 def static_optimization(
-    clip: MotionClip, body: Body | None = None, smoothing_s: float = 0.02, strength: float = 1.0, **settings: object
+    clip: MotionClip,
+    body: Body | None = None,
+    smoothing_s: float = 0.02,
+    strength: float = 1.0,
+    strength_set: str = "own",
+    **settings: object,
 ) -> optimization.StaticOptimization:
     """Find the activations of least effort that explain a clip.
 
@@ -43,12 +49,13 @@ def static_optimization(
         body: Its body, if that is none of the catalogue's.
         smoothing_s: Standard deviation of the smoothing of positions before they are differentiated [s].
         strength: Factor of every muscle's strength [-].
+        strength_set: Set of strength: ``own`` or ``athlete`` (cfg/strength).
         **settings: Fields of `msemu.control.static_optimization.StaticOptimizationCfg`, such as ``power=3``.
 
     Raises:
-        MsemuError: The clip is of another body, or a setting is unknown.
+        MsemuError: The clip is of another body, or a setting or the set is unknown.
     """
-    body = body or load_body(clip.body)
+    body = with_strength(body or load_body(clip.body), strength_set)
     clip.check_matches(body.name, body.joint_names)
     cfg = build(optimization.StaticOptimizationCfg, dict(settings), "static_optimization")
     parameters = scaled_strength(MuscleParameters.of(body.model), strength)

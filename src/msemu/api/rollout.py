@@ -16,7 +16,7 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.formats.opensim_export import write_opensim
 from msemu.motion.formats.opensim_storage import write_storage
 from msemu.viewer.drawing.video import write_video
-from msemu.viewer.page.browser import serve
+from msemu.viewer.serving import serve
 
 if TYPE_CHECKING:
     import pandas

@@ -100,8 +100,8 @@ class Climb:
         clip: The clip, which gives way to what is found where the order tolerates that.
     """
 
-    def __init__(self, order: Order, file: File):
-        """Begin; the state is kept in ``file``."""
+    def __init__(self, order: Order, file: File | None = None):
+        """Begin; the state is kept in ``file``, if there is one."""
         self._order, self._file = order, file
         self._stages = order.stages()
         self.finished: list[dict[str, Any]] = []
@@ -118,7 +118,7 @@ class Climb:
         """Search until it is done or is to stop; ``report`` is called after every window."""
 
         def keep_going() -> bool:
-            if time.monotonic() - self._saved > _SAVE_EVERY_S:
+            if self._file and time.monotonic() - self._saved > _SAVE_EVERY_S:
                 self.save()
             return should_stop()
 
@@ -235,6 +235,7 @@ class Climb:
 
     def save(self) -> None:
         """Write everything that the search depends on."""
+        assert self._file
         about = {"finished": self.finished, "steps": self._steps_before, "seconds": self.seconds}
         about |= {"adapted": self._num_adapted, "change": asdict(change_of(self.clip))}
         texts = {"identity": self._order.identity(), "about": json.dumps(about)}
@@ -249,7 +250,7 @@ class Climb:
         Raises:
             MsemuError: There is no such file, it is damaged, or is of another search.
         """
-        if not self._file.is_file():
+        if not (self._file and self._file.is_file()):
             raise MsemuError(f"there is no search to go on with at {self._file}; leave --resume out to begin one")
         names = tuple(array_names(self._file))
         if "identity" not in names:
