@@ -8,6 +8,18 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+EXTRAS = {
+    "viewer": ["viser>=1.1"],  # the page in the browser; videos need none of it
+    "gym": ["gymnasium>=1.1"],  # every task as an id of gymnasium.make_vec
+    "export": ["onnxruntime"],  # what runs the policies of msemu-export, see tools/examples/run_exported.py
+    "notebook": ["pandas"],  # Rollout.to_pandas
+    "wandb": ["wandb"],  # --agent.logger wandb
+    "docs": ["mkdocs-material", "nbconvert", "pandas"],  # tools/site/build.sh
+    "tune": ["cma"],  # the search of tools/tune_controller.py
+}
+LARGE = ("wandb", "docs")
+"""Extras that the test suite does without."""
+
 setup(
     name="msemu",
     version="0.1.0",
@@ -39,30 +51,18 @@ setup(
         "tensorboard",  # training curves
         "mink>=1.3",  # inverse kinematics for retargeting
         "daqp",  # the quadratic-program solver that mink calls
-        "viser>=1.1",  # browser viewer
         "matplotlib",  # plots, and video frames where there is no OpenGL
         "imageio-ffmpeg",  # mp4 writing with a bundled encoder
         "musclemimic-models==1.0.6",  # the default body; coupling and muscle data are tested against this release
     ],
-    extras_require={
-        "gym": ["gymnasium>=1.1"],  # every task as an id of gymnasium.make_vec
-        "notebook": ["pandas"],  # Rollout.to_pandas
-        "tune": ["cma"],  # the search of tools/tune_controller.py
-        # ezc3d writes the C3D files that the tests read, onnxruntime runs the policies that they export
+    extras_require=EXTRAS
+    | {
         "test": [
-            "pytest",
-            "pytest-timeout",
+            *("pytest", "pytest-timeout"),
             "pytest-xdist",  # files of tests side by side on all cores
-            "hypothesis",
-            "ruff",
-            "mypy",
-            "types-PyYAML",
-            "build",
-            "ezc3d",
-            "gymnasium>=1.1",
-            "pandas",
-            "onnxruntime",
-            "cma",
+            *("hypothesis", "ruff", "mypy", "types-PyYAML", "build"),
+            "ezc3d",  # writes the C3D files that the tests read
+            *sorted({package for name, packages in EXTRAS.items() if name not in LARGE for package in packages}),
         ],
     },
     entry_points={
@@ -71,6 +71,7 @@ setup(
             "msemu-play = msemu.cli.commands:play",
             "msemu-eval = msemu.cli.commands:evaluate",
             "msemu-distill = msemu.cli.commands:distill",
+            "msemu-export = msemu.cli.commands:export",
             "msemu-report = msemu.cli.commands:report",
             "msemu-track = msemu.cli.commands:track",
             "msemu-motion = msemu.cli.commands:motion",

@@ -134,7 +134,7 @@ def test_the_pages_show_all_options_and_the_first_ones(words: str, answers: dict
 @pytest.mark.parametrize("task", TASKS)
 def test_the_pages_of_a_task(task: str, answers: dict) -> None:
     spec = get_task(task)
-    default = TrainCfg(**vars(spec.load_config()), agent=spec.load_agent())
+    default = spec.load_training()
     pages = answers[f"train {task}"]
     assert options_on(pages["--help"]["out"]) == {f"--{name.replace('_', '-')}" for name in FIRST}
     assert (

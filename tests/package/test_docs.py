@@ -27,7 +27,7 @@ PLACES = (ROOT, PACKAGE, PACKAGE / "rl", ROOT / "cfg", ROOT / "cfg/motion")
 
 OWN_BODIES = ("MyBody", "Subject")
 """Titles of bodies of users."""
-NO_PATHS = ("runs/", "my_package/", "my_models/", "body_position/", "joint_rotation/")
+NO_PATHS = ("runs/", "export/", "my_package/", "my_models/", "body_position/", "joint_rotation/")
 """How words with a slash start that are no paths: folders of users, entries of a discriminator."""
 NO_MODULES = {"msemu.tasks"}
 """Entry-point groups."""

@@ -87,7 +87,8 @@ def test_an_installed_wheel_works_away_from_the_source(installed: Path, tmp_path
 
 def test_the_commands_are_installed(installed: Path, tmp_path: Path) -> None:
     scripts = {path.name for path in (installed / "bin").iterdir()}
-    wanted = {f"msemu-{name}" for name in ("train", "play", "eval", "report", "motion", "model", "analyze", "bench")}
+    names = ("train", "play", "eval", "distill", "export", "track", "report", "motion", "model", "analyze", "bench")
+    wanted = {f"msemu-{name}" for name in names}
     assert wanted <= scripts
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     for name in sorted(wanted):

@@ -7,10 +7,13 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from msemu.cli.training import train
 from msemu.config import read_yaml
@@ -157,7 +160,18 @@ def test_a_checkpoint_is_replaced_as_a_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_a_usable_checkpoint(train_cfg: TrainCfg, number: signal.Signals) -> None:
-    command = [sys.executable, "-m", "msemu.cli.train", TASK, "--motion", train_cfg.motion, "--num-envs", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "msemu.cli.train",
+        TASK,
+        "--motion",
+        train_cfg.motion,
+        "--num-envs",
+        "2",
+        "--agent",
+        "ppo",
+    ]
     command += ["--runs-dir", train_cfg.runs_dir, "--device", "cpu", "--agent.num-steps-per-env", "4"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     runs = Path(train_cfg.runs_dir) / TASK
@@ -189,3 +203,39 @@ def test_devices_that_are_not_there_are_named() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(MsemuError, match="no CUDA device for 'cuda'"):
             pick_device("cuda")
+
+
+def test_curves_go_to_a_service_offline(train_cfg: TrainCfg, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To rsl-rl's writer for Weights & Biases, with its package replaced."""
+    told: dict[str, Any] = {"log": [], "config": {}}
+    service = SimpleNamespace(
+        init=lambda **about: told.update(about, mode=os.environ["WANDB_MODE"], folder=os.environ["WANDB_DIR"]),
+        log=lambda values, step: told["log"].append((step, *values)),
+        config=told["config"],
+        save=lambda *_, **__: None,
+        finish=lambda: told.update(finished=True),
+    )
+    for name in ("WANDB_MODE", "WANDB_DIR", "WANDB_SILENT"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("rsl_rl.utils.wandb_log_writer.wandb", service)
+    monkeypatch.setattr("msemu.rl.progress.find_spec", lambda name: name)
+    train_cfg.agent.logger, train_cfg.agent.project_name, train_cfg.iterations = "wandb", "walks", 2
+    run = train(TASK, train_cfg)
+    assert (told["project"], told["mode"], told["folder"], told["name"]) == ("walks", "offline", str(run), run.name)
+    assert {(0, "Error/joint_angle_deg"), (1, "Error/joint_angle_deg"), (1, "Error/tracking_score_cm")} <= set(
+        told["log"]
+    )
+    assert told["finished"] and told["config"]["env_cfg"]["body"] == "myolegs"
+    assert EventAccumulator(str(run)).Reload().Scalars("Error/joint_angle_deg")  # TensorBoard's are there as well
+
+
+@pytest.mark.parametrize(("name", "remedy"), [("wandb", r"'msemu\[wandb\]'"), ("neptune", "neptune")])
+def test_a_logger_that_is_not_installed_is_one_line(
+    train_cfg: TrainCfg, name: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("msemu.rl.progress.find_spec", lambda name: None)
+    train_cfg.agent.logger = name
+    with pytest.raises(MsemuError, match=f"the logger {name} needs its package: pip install {remedy}$"):
+        train(TASK, train_cfg)
+    assert not Path(train_cfg.runs_dir).exists()

@@ -36,8 +36,11 @@ COMMANDS = {
     "report": Command(f"{_MECHANICS}:ReportCfg", "msemu.cli.analyze.report:report"),
     "eval": Command("msemu.cli.options:EvalCfg", "msemu.cli.eval:evaluate", f"{_RUN} episodes seconds json plots"),
     "distill": Command(
-        "msemu.cli.options:DistillCfg", "msemu.cli.distill:distill", "run pretrained checkpoint minutes iterations"
+        "msemu.cli.options:DistillCfg",
+        "msemu.cli.policy.distill:distill",
+        "run pretrained checkpoint minutes iterations",
     ),
+    "export": Command("msemu.cli.options:ExportPolicyCfg", "msemu.cli.policy.export:export_policy"),
     "track": Command(
         "msemu.cli.options:TrackCfg",
         "msemu.cli.track:track",
@@ -178,5 +181,6 @@ def train() -> None:
     resolve_name("msemu.cli.train:main")()
 
 
-play, evaluate, distill, track, report = map(program, ("play", "eval", "distill", "track", "report"))
-motion, model, analyze, study, bench = map(program, ("motion", "model", "analyze", "study", "bench"))
+play, evaluate, distill, export, track = map(program, ("play", "eval", "distill", "export", "track"))
+report, motion, model, analyze = map(program, ("report", "motion", "model", "analyze"))
+study, bench = map(program, ("study", "bench"))

@@ -70,6 +70,28 @@ class DistillCfg:
 
 
 @dataclass
+class ExportPolicyCfg:
+    """Write a policy that excites the muscles by itself for programs without msemu.
+
+    Three files come out: the policy (normalizer, network, sampler, map to excitations), its observations from MuJoCo's
+    arrays, and the body (body.mjb). Policies of other action spaces are distilled first, see msemu-distill.
+    """
+
+    run: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Run folder, or a task id for its latest run."""
+    pretrained: bool = False
+    """The policy of the task that comes with msemu."""
+    checkpoint: Annotated[str, Input(), Without("pretrained")] = "best"
+    """best, last, or the path of a checkpoint of the run."""
+    format: Literal["onnx", "torchscript"] = "onnx"
+    """What the policy and its observations are written as."""
+    out: Annotated[Path | None, Output()] = None
+    """Folder to write into; export/<task> by default."""
+    runs_dir: Annotated[str, Without("pretrained")] = "runs"
+    """Where run folders are looked for when a task id is given."""
+
+
+@dataclass
 class PageCfg:
     """Where a page is served."""
 

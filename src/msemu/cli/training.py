@@ -17,7 +17,7 @@ from msemu.motion.library.task_clips import load_clips
 from msemu.rl import checkpoint
 from msemu.rl.assemble import find_runner, prepare
 from msemu.rl.distributed import Team, join_team
-from msemu.rl.progress import Iteration, StopConditions, note_once
+from msemu.rl.progress import Iteration, StopConditions, log_writer, note_once
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
 from msemu.schema import TrainCfg
@@ -36,6 +36,7 @@ def train(task: str, cfg: TrainCfg, clips: Sequence[MotionClip] | None = None) -
         _require_room(Path(cfg.runs_dir) / task)
     if cfg.checkpoint and not cfg.resume:
         checkpoint.read(Path(cfg.checkpoint), "cpu")  # a bad one is refused before a run folder is made for it
+    log_writer(cfg.agent, None)  # a package that is missing is named before a run folder is made
     team = join_team()
     team.claim_gpu(cfg.device, cfg.sim.device)
     device = pick_device(cfg.device)

@@ -1,4 +1,4 @@
-"""What is seen of a training run: TensorBoard curves, one line per iteration, and the reasons to stop."""
+"""What is seen of a training run: its curves, one line per iteration, and the reasons to stop."""
 
 import contextlib
 import os
@@ -8,15 +8,44 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 
 import torch
 from rich.console import Console
 from rsl_rl.utils.logger import Logger
 
 from msemu.errors import DISK_ERRORS, MsemuError
+from msemu.schema import AgentCfg
 
 _LAST_WORDS_S = 5.0
 """How long a thread that has failed may take to end [s]."""
+
+
+_SERVICES = {
+    "wandb": ("WandbLogWriter", {"WANDB_MODE": "offline", "WANDB_SILENT": "true"}),
+    "neptune": (
+        "NeptuneLogWriter",
+        {"NEPTUNE_MODE": "offline", "NEPTUNE_API_TOKEN": "ANONYMOUS", "NEPTUNE_USERNAME": "offline"},
+    ),
+}
+"""Writers of rsl-rl, and the environment that each has unless the user has set it: nothing leaves the machine."""
+
+
+def log_writer(agent: AgentCfg, log_dir: str | None) -> str | dict[str, str]:
+    """Return what rsl-rl makes the writer of an agent's curves from.
+
+    Raises:
+        MsemuError: Its package is not installed.
+    """
+    if agent.logger not in _SERVICES:
+        return agent.logger
+    if find_spec(agent.logger) is None:
+        extra = f"'msemu[{agent.logger}]'" if agent.logger == "wandb" else agent.logger
+        raise MsemuError(f"the logger {agent.logger} needs its package: pip install {extra}")
+    name, environment = _SERVICES[agent.logger]
+    for key, value in (environment | ({"WANDB_DIR": log_dir} if log_dir else {})).items():
+        os.environ.setdefault(key, value)
+    return {"class_name": name, "project_name": agent.project_name}
 
 
 def tell_of_no_update() -> None:

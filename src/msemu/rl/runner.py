@@ -25,7 +25,7 @@ from msemu.rl import checkpoint
 from msemu.rl.distributed import Team
 from msemu.rl.heads import expect_head, head_name
 from msemu.rl.initial.policy import take_over, take_over_critic
-from msemu.rl.progress import Iteration, ProgressLogger, StopTraining, disk_errors, note_once
+from msemu.rl.progress import Iteration, ProgressLogger, StopTraining, disk_errors, log_writer, note_once
 from msemu.rl.run_folder import RunFolder
 from msemu.schema import AgentCfg, TerminationTermCfg
 
@@ -69,6 +69,7 @@ class Runner(OnPolicyRunner):
         self._team = team or Team()
         # The environment keeps broken bodies out of what it returns; rsl-rl's check makes the host wait in every step.
         cfg = with_classes(agent) | {"check_for_nan": False}
+        cfg["logger"] = log_writer(agent, str(log_dir)) if log_dir else "tensorboard"
         _check_groups(agent.obs_groups, env)
         try:
             with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
@@ -107,6 +108,7 @@ class Runner(OnPolicyRunner):
                     self.save(self._checkpoint_path())
             if self._team.is_rank_zero:
                 self.logger.writer.flush()
+                self.logger.stop_logging_writer()
 
     def save(self, path: str, infos: dict | None = None) -> None:
         """Write everything that is needed to go on exactly from here, and remove what is older than `keep` says."""

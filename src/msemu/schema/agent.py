@@ -184,6 +184,10 @@ class AgentCfg:
     """Control steps per environment and iteration."""
     save_interval: Count = 50
     """Iterations between checkpoints."""
+    logger: Annotated[str, Known(("tensorboard", "wandb", "neptune"))] = "tensorboard"
+    """Who else gets the curves, which TensorBoard always does; wandb and neptune are offline by default."""
+    project_name: str = "msemu"
+    """Project of wandb or neptune."""
     obs_groups: dict[str, Annotated[list[str], NotEmpty()]] = field(default_factory=dict)
     """Observation groups that each network sees."""
     algorithm: Annotated[dict[str, Any], Algorithm] = field(default_factory=dict)
