@@ -38,13 +38,10 @@ FIRST = (
 CHOOSING = {"--env.action", "--sim.device", "--sim.engine"}
 """Options that, as --agent does, choose how a task is learned: what works best for it is then not assumed."""
 
-_BEST = (
-    "Where none of --agent, --env.action, --sim.device and --sim.engine is given, the task names what works best for "
-    "it; else the agent is ppo and the action space excitation unless they are named."
-)
+_BEST = "Without --agent, --env.action, --sim.device and --sim.engine a task takes what works best."
 _TERMS = (
-    "Options of terms: future-frames, control steps ahead at which the policy sees the reference; allowed, contact "
-    "regions (hand_r) or parts (foot) that may touch the floor, all of them where it is empty."
+    "Options of terms: future-frames, control steps ahead that the policy sees of the reference; allowed, contact "
+    "regions (hand_r) or parts (foot) that may touch the floor, all where it is empty."
 )
 
 
@@ -165,7 +162,7 @@ def about() -> str:
         for option, role in roles.items()
     )
     parts = f"Parts that are chosen by name, or by a YAML file of yours: {parts}."
-    return f"A task, and how it is learned.\n\n{parts}\n\n{_BEST}\n\n{_TERMS}"
+    return f"A task, and how it is learned.\n\n{parts} {_BEST}\n\n{_TERMS}"
 
 
 if __name__ == "__main__":
