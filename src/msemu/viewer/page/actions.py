@@ -78,7 +78,7 @@ class VideoPanel:
     def _record(self, event: viser.GuiEvent) -> None:
         if (client := event.client) is not None:
             send = client.send_file_download
-            _once(event, self._button, "Drawing ...", lambda: send("msemu.mp4", self._draw()))
+            _once(event, self._button, "Drawing ...", lambda: send("msemu.mp4", self._draw(), save_immediately=True))
 
     def _draw(self) -> bytes:
         recording, coloring = self._shown()
