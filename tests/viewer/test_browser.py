@@ -297,10 +297,12 @@ def test_the_page_pushes_the_body_and_gives_a_video(recording, legs, tmp_path):
             while len(asked) < 2:
                 assert time.monotonic() < end
                 await asyncio.sleep(0.1)
+            await asyncio.sleep(1.0)
+            await tab.until(button.format("Push now") + " !== undefined")  # one thing at a time
             (tmp_path / "videos").mkdir()
             await tab.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path / "videos"))
             await tab.evaluate(button.format("Record video") + ".click()")
-            end = time.monotonic() + 60
+            end = time.monotonic() + 120
             while not (found := list((tmp_path / "videos").glob("*.mp4"))):
                 assert time.monotonic() < end, await tab.evaluate("document.body.innerText")
                 await asyncio.sleep(0.3)
