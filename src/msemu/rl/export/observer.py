@@ -11,7 +11,7 @@ from msemu.envs.observations import Observations
 from msemu.envs.readings import ObservationReader
 from msemu.errors import MsemuError
 from msemu.sim import Simulation
-from msemu.sim.simulation import contact_sensors
+from msemu.sim.simulation import WRENCH, contact_sensors
 
 FIELDS = (
     *("qpos", "qvel", "act", "xpos", "xquat", "cvel", "subtree_com"),
@@ -52,11 +52,14 @@ class Observer(nn.Module):
     def forward(self, frame: torch.Tensor, *fields: torch.Tensor) -> torch.Tensor:
         """Observations, shape [1, O], at a frame of the reference, int64 of shape [1], of `FIELDS`, each [1, ...]."""
         given = dict(zip(FIELDS, fields, strict=True))
-        contact = given["sensordata"][:, self._contact : self._contact + 3 * self._regions]
+        contact = given["sensordata"][:, self._contact : self._contact + WRENCH * self._regions]
         arrays: dict[str, Any] = {name: given[name] for name in ("qpos", "qvel", "act")}
         arrays |= {"body_position": given["xpos"], "body_quaternion": given["xquat"], "body_velocity": given["cvel"]}
         arrays |= {"muscle_" + name: given["actuator_" + name] for name in ("length", "velocity", "force")}
-        arrays |= {"center_of_mass": given["subtree_com"][:, 1], "contact_force": contact.unflatten(1, (-1, 3))}
+        arrays |= {
+            "center_of_mass": given["subtree_com"][:, 1],
+            "contact_force": contact.unflatten(1, (-1, WRENCH))[..., :3],
+        }
         vars(self._arrays).update(arrays)
         observed = self._observe.memoryless(self._reader.read(frame))
         return torch.cat([observed[name] for name in self._groups], dim=1)
