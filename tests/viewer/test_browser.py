@@ -277,7 +277,8 @@ def test_the_page_pushes_the_body_and_gives_a_video(recording, legs, tmp_path):
 
     def simulate(push, preference):
         asked.append((push, preference))
-        return dataclasses.replace(recording, qpos=recording.qpos[:7], reference_qpos=recording.reference_qpos[:7])
+        shown = {name: getattr(recording, name)[:7] for name in ("qpos", "reference_qpos", "activation")}
+        return dataclasses.replace(recording, **shown)
 
     async def drive(page):
         async with chromium(page.url, tmp_path) as tab:
