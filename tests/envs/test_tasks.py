@@ -70,7 +70,7 @@ def test_every_motion_and_every_set_is_a_task_on_both_whole_bodies() -> None:
     motions = {(cfg.body, cfg.motion) for cfg in (spec.load_config() for spec in OWN)}
     for body in ("myofullbody", "ms_human_700"):
         assert {motion for owner, motion in motions if owner == body} >= {*catalogue(), *clip_sets(), ""}
-    assert len(OWN) == 2 * (len(catalogue()) + len(clip_sets()) + 1) + 4
+    assert len(OWN) == 2 * (len(catalogue()) + len(clip_sets()) + 1) + 5
     ids = {spec.id for spec in OWN}
     for motion in (
         "Walk",

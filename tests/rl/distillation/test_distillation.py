@@ -10,8 +10,8 @@ import torch
 from conftest import small_run
 from small_agent import small_agent
 
-from msemu.cli import distill as command
 from msemu.cli.options import DistillCfg
+from msemu.cli.policy import distill as command
 from msemu.cli.training import train
 from msemu.config import cfg_file, load
 from msemu.envs.action.space import ActionSpace, make_of_kind
