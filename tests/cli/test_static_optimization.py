@@ -21,7 +21,8 @@ from msemu.motion.formats.opensim_storage import read_storage
 def outcome(march: MotionClip, tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("so")
     march.save(folder / "march.npz")
-    return run("analyze", "so", folder / "march.npz", "--body", "myolegs", "--out", folder / "out"), folder / "out"
+    files = ("--out", folder / "out", "--json", folder / "figures.json")
+    return run("analyze", "so", folder / "march.npz", "--body", "myolegs", *files), folder / "out"
 
 
 def test_the_report_names_what_is_explained_and_what_is_not(outcome) -> None:
@@ -36,6 +37,7 @@ def test_the_report_names_what_is_explained_and_what_is_not(outcome) -> None:
 
 def test_files_hold_the_solution(outcome, legs: Body) -> None:
     _, folder = outcome
+    assert (folder / "static_optimization.json").read_text() == (folder.parent / "figures.json").read_text()
     with np.load(folder / "static_optimization.npz", allow_pickle=False) as arrays:
         activation, force = arrays["activation"], arrays["muscle_force"]
         arms = np.zeros((50, legs.num_muscles, len(arrays["dof_names"])))

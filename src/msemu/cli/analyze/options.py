@@ -40,6 +40,7 @@ class ExplainClipCfg(LoadsOptions):
     """Factor of every muscle's force [-]."""
     strength_set: str = "own"
     """How strong the muscles are before that: own, as the body has them, or a set of cfg/strength: athlete."""
+    json: JsonFile = None
     out: Annotated[Path | None, Output()] = None
     """Folder for figures (.json), everything (.npz), OpenSim tables (.sto) and plots (.png)."""
 

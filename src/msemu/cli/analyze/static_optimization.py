@@ -56,18 +56,22 @@ def static_optimization(args: ExplainClipCfg) -> None:
         console.print(line, soft_wrap=True)
     for line in _warnings(figures):
         console.print(f"[yellow]{line}[/]", soft_wrap=True)
+    files = {name: value and str(value) for name, value in vars(args).items() if name in _FILES}
+    record = {
+        "body": body.name,
+        "clip": clip.name,
+        "settings": vars(args) | files | {"out": None, "json": None},
+        **figures,
+        "weak_joints": [vars(weakness) for weakness in weaknesses],
+        "measured_forces": list(loads.remarks) if loads else None,
+    }
+    if args.json:
+        write_json(args.json, record)
     if args.out:
         time = np.arange(len(result.activation)) / clip.fps
         paths = write_files(result, time, "static_optimization", args.out)
         paths += plot_static_optimization(result, time, clip.cyclic, title, args.out)
-        files = {name: value and str(value) for name, value in vars(args).items() if name in _FILES}
-        options = vars(args) | files | {"out": None}
-        write_json(
-            args.out / "static_optimization.json",
-            {"body": body.name, "clip": clip.name, "settings": options, **figures}
-            | {"weak_joints": [vars(weakness) for weakness in weaknesses]}
-            | {"measured_forces": list(loads.remarks) if loads else None},
-        )
+        write_json(args.out / "static_optimization.json", record)
         console.print(f"{len(paths) + 1} files in {args.out}", soft_wrap=True)
 
 
