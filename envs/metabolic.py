@@ -5,7 +5,7 @@ import torch
 from msemu.envs.action.space import Scene
 from msemu.envs.readings import Transition
 from msemu.envs.terms import NoOptions, Term
-from msemu.muscle.metabolic import DENSITY_KG_M3, SPECIFIC_TENSION_PA, bhargava
+from msemu.muscle.metabolic import bhargava, muscle_mass
 from msemu.muscle.parameters import MuscleParameters
 
 
@@ -15,7 +15,7 @@ class MetabolicPower(Term):
     def __init__(self, options: NoOptions, scene: Scene):
         """Read strength and length of the body's muscles."""
         parameters, device = MuscleParameters.of(scene.body.model), scene.sim.device
-        mass = parameters.max_isometric_force * parameters.optimal_fiber_length * DENSITY_KG_M3 / SPECIFIC_TENSION_PA
+        mass = muscle_mass(parameters.max_isometric_force, parameters.optimal_fiber_length)
         self._mass = torch.as_tensor(mass, dtype=torch.float32, device=device)
         speed = parameters.max_contraction_velocity * parameters.optimal_fiber_length
         self._speed = torch.as_tensor(speed, dtype=torch.float32, device=device)

@@ -10,10 +10,10 @@ with joints up to 5 degrees off, to its end.
 
 import argparse
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
+
+from compare_agents import run
 
 from msemu.config import read_yaml
 from msemu.errors import MsemuError, command
@@ -72,9 +72,7 @@ def measured(task: str, episodes: int, out: Path) -> dict[str, Any]:
         if not all(clip["cyclic"] for clip in read_yaml(FOLDER / task / "config.yaml")["clips"]):
             options += ["--from-start", "--start-noise-deg=5"]
         path.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [Path(sys.executable).with_name("msemu-eval"), task, *options, f"--plots={out / task}"], check=True
-        )
+        run("eval", task, *options, f"--plots={out / task}")
     return json.loads(path.read_text(encoding="utf-8"))
 
 

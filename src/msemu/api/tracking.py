@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from msemu.analysis.evaluation import Evaluation
-from msemu.analysis.rollout import steps_with
 from msemu.api.rollout import Rollout
 from msemu.config import build
 from msemu.models.body import Body
@@ -15,10 +14,9 @@ from msemu.models.strength.sets import with_strength
 from msemu.motion.clip import MotionClip
 from msemu.schema.ranges import Positive, Range, Seconds, Seed, Threads
 from msemu.tracking.climb import Climb, Order
-from msemu.tracking.environment import Condition, tracking_cfg
+from msemu.tracking.environment import Condition, steps_of, tracking_cfg
 from msemu.tracking.search import Progress
 
-_LOOP_S = 10.0
 Strength = Annotated[float, Range(0.1, 10)]
 
 
@@ -102,7 +100,6 @@ def _order(name: str, body: Body, clip: MotionClip, asked: TrackSettings) -> Ord
     condition = Condition(asked.strength, asked.strength_set)
     with_strength(body, condition.strength_set)
     clip.check_matches(body.name, body.joint_names)
-    seconds = asked.seconds or (_LOOP_S if clip.cyclic else clip.duration_s)
-    total = steps_with(clip, max(1, round(seconds * cfg.env.control_frequency_hz)))
+    total = steps_of(clip, cfg, asked.seconds)
     begin = replace(condition, strength=asked.begin_strength or asked.strength)
     return Order(cfg, body, clip, total, condition, begin, asked.particles, asked.passes, asked.seed)

@@ -12,21 +12,19 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainin
 from rich.progress import Progress as Bar
 
 from msemu.analysis.evaluation import tabulate
-from msemu.analysis.rollout import steps_with
 from msemu.cli.options import TrackCfg
 from msemu.console import with_progress, write_json
 from msemu.models import load_body
 from msemu.models.strength.sets import with_strength
 from msemu.motion.library.task_clips import load_clip
 from msemu.tracking.climb import SEARCH_SUFFIX, Climb, Order
-from msemu.tracking.environment import Condition, tracking_cfg
+from msemu.tracking.environment import Condition, steps_of, tracking_cfg
 from msemu.tracking.reason import weakest_joint
 from msemu.tracking.reference.adaptation import Tolerance, change_of
 from msemu.tracking.result import CLIP_SUFFIX, figures
 from msemu.tracking.search import Progress
 
 ADAPTED_SUFFIX = ".adapted.npz"
-_LOOP_S = 10.0
 _FIGURES = (
     *("joint_angle_error_deg", "root_rotation_error_deg", "body_position_error_cm", "root_translation_error_cm"),
     *("survival_from_start", "survival_time_s", "episode_length_s"),
@@ -61,8 +59,7 @@ def _order(args: TrackCfg) -> Order:
     with_strength(body, condition.strength_set)
     clip = with_progress(load_clip)(cfg, body)
     clip.check_matches(body.name, body.joint_names)
-    seconds = args.seconds or (_LOOP_S if clip.cyclic else clip.duration_s)
-    total = steps_with(clip, max(1, round(seconds * cfg.env.control_frequency_hz)))
+    total = steps_of(clip, cfg, args.seconds)
     strength = args.strength if args.begin_strength is None else args.begin_strength
     begin = Condition(strength, args.strength_set, args.begin_speed, args.begin_gravity, args.begin_assist_bw)
     tolerance = Tolerance(args.adapt_cm, args.adapt_deg, args.adapt_ms)

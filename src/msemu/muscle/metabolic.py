@@ -3,6 +3,7 @@
 A muscle is known by its mass, ``F0 / specific tension * density * L0``.
 """
 
+import numpy as np
 import torch
 
 SPECIFIC_TENSION_PA = 0.25e6
@@ -13,6 +14,11 @@ SLOW_SHARE = 0.5
 """Share of slow fibers where nothing else is known [-]."""
 LEAST_HEAT_W_KG = 1.0
 """Least heat of activation and maintenance [W per kg of muscle]."""
+
+
+def muscle_mass(max_isometric_force: np.ndarray, optimal_fiber_length: np.ndarray) -> np.ndarray:
+    """Return the mass of muscles [kg] from their force [N] and fiber length [m]."""
+    return max_isometric_force / SPECIFIC_TENSION_PA * DENSITY_KG_M3 * optimal_fiber_length
 
 
 def bhargava(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from msemu.analysis.rollout import steps_with
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models.body import Body
@@ -12,6 +13,8 @@ from msemu.registry import find_body, get_task
 from msemu.schema import ActionCfg, AssistCfg, TaskCfg
 
 _ALWAYS = 10**9
+_LOOP_S = 10.0
+"""How much is followed of a clip that repeats [s]."""
 _ASSIST_HZ = 1.0
 """Frequency of the whole body on the spring that helps its root [Hz]."""
 
@@ -44,6 +47,12 @@ class Condition:
         text = f"strength {self.strength:g} ({self.strength_set})"
         text += f", speed {self.speed:g}" * (self.speed != 1.0) + f", gravity {self.gravity:g}" * (self.gravity != 1.0)
         return text + f", root assisted by up to {self.assist_bw:g} body weights" * (self.assist_bw != 0.0)
+
+
+def steps_of(clip: MotionClip, cfg: TaskCfg, seconds: float | None) -> int:
+    """Return how many control steps of a clip are followed: all of it by default, and 10 s of one that repeats."""
+    seconds = seconds or (_LOOP_S if clip.cyclic else clip.duration_s)
+    return steps_with(clip, max(1, round(seconds * cfg.env.control_frequency_hz)))
 
 
 def tracking_cfg(body: str, motion: str, body_path: Path | None = None) -> TaskCfg:

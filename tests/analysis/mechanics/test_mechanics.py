@@ -13,7 +13,7 @@ from msemu.analysis.mechanics.energetics import Energetics, reference_smoothness
 from msemu.analysis.mechanics.ground_reaction import GroundReaction
 from msemu.analysis.mechanics.joint_reaction import joint_reaction, reaction_forces, without_contact
 from msemu.analysis.mechanics.least_effort import least_effort
-from msemu.analysis.mechanics.metabolic import FiberState, MetabolicCost, bhargava, muscle_mass, umberger
+from msemu.analysis.mechanics.metabolic import FiberState, MetabolicCost, bhargava, umberger
 from msemu.analysis.mechanics.movement import MechanicalMovement
 from msemu.analysis.mechanics.replay import replay
 from msemu.control.inverse_dynamics import differentiate
@@ -22,6 +22,7 @@ from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.rollout import Rollout
+from msemu.muscle.metabolic import muscle_mass
 from msemu.muscle.parameters import MuscleParameters
 from msemu.sim.simulation import WRENCH, contact_sensors, with_force_actuators
 

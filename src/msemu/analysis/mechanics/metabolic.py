@@ -13,7 +13,7 @@ import torch
 
 from msemu.analysis.mechanics.movement import MechanicalMovement
 from msemu.muscle.in_numpy import active_force_length, passive_force_length
-from msemu.muscle.metabolic import DENSITY_KG_M3, LEAST_HEAT_W_KG, SLOW_SHARE, SPECIFIC_TENSION_PA
+from msemu.muscle.metabolic import LEAST_HEAT_W_KG, SLOW_SHARE, muscle_mass
 from msemu.muscle.metabolic import bhargava as bhargava_power
 
 BASAL_W_KG = 1.2
@@ -51,11 +51,6 @@ class FiberState:
     active_force: np.ndarray
     force: np.ndarray
     isometric: np.ndarray
-
-
-def muscle_mass(max_isometric_force: np.ndarray, optimal_fiber_length: np.ndarray) -> np.ndarray:
-    """Return the mass of muscles [kg] from their force [N] and fiber length [m]."""
-    return max_isometric_force / SPECIFIC_TENSION_PA * DENSITY_KG_M3 * optimal_fiber_length
 
 
 def bhargava(fiber: FiberState, slow: float = SLOW_SHARE) -> np.ndarray:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import torch
 
-from msemu.analysis.mechanics.metabolic import BASAL_W_KG, FiberState, bhargava, muscle_mass
+from msemu.analysis.mechanics.metabolic import BASAL_W_KG
 from msemu.analysis.rollout import Policy
 from msemu.analysis.solutions.measures import row_space
 from msemu.control.tracking.reference_dynamics import FEET
 from msemu.envs import tracking_error
 from msemu.envs.motion_tracking import MotionTrackingEnv
-from msemu.muscle.in_numpy import active_force_length
+from msemu.muscle.metabolic import bhargava, muscle_mass
 from msemu.muscle.overrides import configured_parameters
 
 _SETTLED_S = 1.0
@@ -113,7 +113,10 @@ class _Meter:
         for place, each in enumerate(rows):
             self._seen[place, :, : each.shape[1]] = torch.from_numpy(each)
         self._feet = [env.sim.contact_regions.index(foot) for foot in FEET]
-        self._parameters = configured_parameters(env.body.model, env.cfg.sim.muscle)
+        table = configured_parameters(env.body.model, env.cfg.sim.muscle)
+        length = table.optimal_fiber_length
+        self._mass = torch.from_numpy(muscle_mass(table.max_isometric_force, length))
+        self._speed = torch.from_numpy(table.max_contraction_velocity * length)
         self._size = 0
         self._sums: dict[str, torch.Tensor] = {}
 
@@ -169,28 +172,21 @@ class _Meter:
 
     def _cost(self) -> torch.Tensor:
         """Return error [deg], power [W], metabolic power [W] and effort of each environment, shape [E, 4]."""
-        now, table = self._env.transition, self._parameters
-        muscles = self._env.sim.read_muscles()
-        active, length = muscles.active_force.double().numpy(), muscles.fiber_length.double().numpy()
-        speed = muscles.fiber_velocity.double().numpy() * table.max_contraction_velocity * table.optimal_fiber_length
-        fiber = FiberState(
-            mass=muscle_mass(table.max_isometric_force, table.optimal_fiber_length),
-            excitation=self._env.last_excitation.double().numpy(),
-            activation=now.muscles.activation.double().numpy(),
-            length=length,
-            velocity=speed,
-            optimal_length=table.optimal_fiber_length,
-            max_velocity=table.max_contraction_velocity,
-            active_force=active,
-            force=active + muscles.passive_force.double().numpy(),
-            isometric=active_force_length(length),
+        now, muscles = self._env.transition, self._env.sim.read_muscles()
+        active = muscles.active_force.double()
+        metabolic = bhargava(
+            self._mass,
+            self._env.last_excitation.double(),
+            muscles.fiber_length.double(),
+            muscles.fiber_velocity.double() * self._speed,
+            active + muscles.passive_force.double(),
+            active,
         )
-        metabolic = bhargava(fiber).sum(1) + BASAL_W_KG * self._env.body.mass
         return torch.stack(
             (
                 tracking_error.joint_angle_error_deg(now.state, now.reference).mean(1),
                 muscles.power.clamp(min=0.0).sum(1),
-                torch.from_numpy(metabolic).float(),
+                (metabolic.sum(1) + BASAL_W_KG * self._env.body.mass).float(),
                 now.muscles.activation.square().sum(1),
             ),
             1,
