@@ -12,11 +12,12 @@ from msemu.control.dynamics import DynamicsReader
 from msemu.control.tracking.contact_schedule import ContactSchedule
 from msemu.control.tracking.flight import released
 from msemu.control.tracking.foot_placement import FootPlacement
-from msemu.control.tracking.reference_dynamics import FEET, ReferenceDynamics
+from msemu.control.tracking.reference_dynamics import ReferenceDynamics
 from msemu.control.tracking.springs import RootDeviation
 from msemu.models import Body
 from msemu.models.poses import random_poses
 from msemu.motion.clip import MotionClip
+from msemu.motion.geometry import FEET
 from msemu.motion.reference import ReferenceMotion
 from msemu.schema import ContactCfg, FootPlacementCfg
 

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from msemu.control.inverse_dynamics import Movement, differentiate
-from msemu.control.tracking.reference_dynamics import FEET, ReferenceDynamics
+from msemu.control.tracking.reference_dynamics import ReferenceDynamics
 from msemu.models import Body
 from msemu.models.geoms import lowest_points
 from msemu.motion.clip import MotionClip
+from msemu.motion.geometry import FEET
 
 
 def still(body: Body, quaternion: list[float]) -> tuple[Movement, dict[str, float]]:

@@ -12,6 +12,9 @@ from msemu.models.geoms import DOWN, support_points
 from msemu.models.poses import at_pose, posed
 from msemu.motion.source import JOINT_CENTERS
 
+FEET = ("foot_r", "foot_l")
+"""The contact regions of the feet."""
+
 _REARWARD_DOWN = np.array([-1.0, 0.0, -1.0]) / np.sqrt(2.0)
 
 
@@ -42,7 +45,7 @@ def region_heights(body: Body, qpos: np.ndarray) -> dict[str, np.ndarray]:
 def sole_heights(body: Body, qpos: np.ndarray) -> np.ndarray:
     """Return the height of the lowest point of the right and the left foot [m], shape [T, 2]."""
     heights = region_heights(body, qpos)
-    return np.stack([heights["foot_r"], heights["foot_l"]], axis=1)
+    return np.stack([heights[foot] for foot in FEET], axis=1)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class PretrainedRun(RunFolder):
         body, fps = self.load_body(cfg), cfg.env.control_frequency_hz
         entries = [build(Entry, clip, f"{self.path}: clips") for clip in values["clips"]]
         with Console(stderr=True).status(f"motion {cfg.motion} on {body.name}"):
-            return [MotionClip.load(obtain_clip(entry, body, fps)) for entry in entries]
+            return [MotionClip.load(obtain_clip(entry, body, fps, kind=cfg.repair)) for entry in entries]
 
 
 def find_run(name: str, runs_dir: Path, pretrained: bool) -> RunFolder:

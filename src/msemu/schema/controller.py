@@ -37,7 +37,7 @@ class ContactCfg:
 class FootPlacementCfg:
     """How feet answer to a body that is not where its reference is."""
 
-    gain: NotNegative = 1.0
+    gain: NotNegative = 0.93
     """Shift of a swinging foot over the deviation of the extrapolated center of mass [-]; 0 leaves the feet alone."""
     max_shift_m: NotNegative = 0.2
     """Greatest shift of a foot [m]."""

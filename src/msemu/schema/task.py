@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msemu.errors import MsemuError, require_name
 from msemu.schema.action import ActionCfg, ExcitationCfg
@@ -25,6 +25,8 @@ from msemu.schema.ranges import (
 )
 from msemu.schema.terms import ObservationTermCfg, RewardTermCfg, TerminationTermCfg
 
+RepairKind = Literal["flight", "contact"]
+"""What is repaired of a clip: its flights, or all of it by what touches the floor."""
 Engine = Annotated[str, Known(("auto", "mujoco", "warp"))]
 """Name of a physics engine."""
 Paths = Annotated[str, Known(("exact", "engine"))]
@@ -148,6 +150,9 @@ class TaskCfg:
     """Folder or file of the body's model, for a body that no package brings."""
     motion: str | tuple[str, ...] = ""
     """Name in the motion catalogue, name of a set of clips (see: msemu-motion fetch), path of a clip; or several."""
+    repair: RepairKind = "flight"
+    """What is repaired of clips of the catalogue: ``flight``, or ``contact``: the floor can carry their stance as well,
+    and feet that swing are kept off it."""
     num_envs: Count = 64
     """Environments stepped in parallel."""
     sim: SimCfg = field(default_factory=SimCfg)

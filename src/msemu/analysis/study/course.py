@@ -9,9 +9,9 @@ import torch
 from msemu.analysis.mechanics.metabolic import BASAL_W_KG
 from msemu.analysis.rollout import Policy
 from msemu.analysis.solutions.measures import row_space
-from msemu.control.tracking.reference_dynamics import FEET
 from msemu.envs import tracking_error
 from msemu.envs.motion_tracking import MotionTrackingEnv
+from msemu.motion.geometry import FEET
 from msemu.muscle.metabolic import bhargava, muscle_mass
 from msemu.muscle.overrides import configured_parameters
 

@@ -8,7 +8,7 @@ import tyro
 
 from msemu.cli.options import LoadsOptions, PageCfg
 from msemu.console import BodyName, BodyPath, ClipFile, Input, JsonFile, Output, With
-from msemu.motion.repair.kind import RepairKind
+from msemu.schema import RepairKind
 from msemu.schema.ranges import Count, NotNegative, Positive, Range
 
 Flag = tyro.conf.FlagCreatePairsOff

@@ -17,9 +17,9 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.library import fetch
 from msemu.motion.library.catalogue import find_entries, find_entry
 from msemu.motion.library.obtain import obtain_clip
-from msemu.motion.repair.kind import RepairKind
 from msemu.motion.retargeting.angle_errors import JOINTS, PELVIS, figure_of
 from msemu.motion.verdict import JUDGMENTS, judge
+from msemu.schema import RepairKind
 
 _WIDTH = 180
 """The table is not folded, so that it can be copied into a document [characters]."""

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 
 from msemu.control.contact_points import Contacts
-from msemu.control.tracking.reference_dynamics import FEET, ReferenceDynamics
+from msemu.control.tracking.reference_dynamics import ReferenceDynamics
+from msemu.motion.geometry import FEET
 from msemu.motion.reference import ReferenceMotion
 from msemu.schema import ContactCfg
 

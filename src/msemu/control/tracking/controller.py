@@ -15,12 +15,13 @@ from msemu.control.tracking.decoder import Decoded, MuscleDecoder
 from msemu.control.tracking.flight import released
 from msemu.control.tracking.foot_placement import FootPlacement
 from msemu.control.tracking.parts import part_at, parts_of
-from msemu.control.tracking.reference_dynamics import FEET, ReferenceDynamics
+from msemu.control.tracking.reference_dynamics import ReferenceDynamics
 from msemu.control.tracking.smoothed_reference import Instant, SmoothedReference, Target
 from msemu.control.tracking.springs import RootDeviation, pull, within_reach
 from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.motion import rotation
+from msemu.motion.geometry import FEET
 from msemu.motion.reference import ReferenceMotion
 from msemu.muscle.overrides import configured_parameters
 from msemu.schema import ControllerCfg, MuscleCfg

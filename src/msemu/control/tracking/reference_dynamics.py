@@ -10,9 +10,8 @@ from msemu.control.dynamics import DynamicsReader, DynamicsState
 from msemu.control.inverse_dynamics import Movement, dynamics_along
 from msemu.models.body import Body
 from msemu.models.geoms import is_round
+from msemu.motion.geometry import FEET
 from msemu.schema import ContactCfg
-
-FEET = ("foot_r", "foot_l")
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from msemu.motion.formats.axes import AS_STATED, ReadOptions
 from msemu.motion.formats.read import read_source
 from msemu.motion.library.catalogue import WRITABLE_CACHE, Entry, cache_folder, catalogue
 from msemu.motion.library.fetch import fetch
-from msemu.motion.repair.kind import RepairKind
 from msemu.motion.repair.repair import REPAIR_VERSION, STANCE_VERSION, repair
 from msemu.motion.retargeting.retarget import RETARGET_VERSION, RetargetCfg, retarget
 from msemu.motion.retargeting.treadmill import overground
 from msemu.motion.source import SourceMotion
+from msemu.schema import RepairKind
 
 
 def obtain_clip(

@@ -39,7 +39,7 @@ def load_clips(cfg: TaskCfg, body: Body, on_frame: OnFrame = lambda done, total:
         elif _is_file_name(motion):
             clips.append(MotionClip.load(path))
         else:
-            clips.append(MotionClip.load(obtain_clip(find_entry(motion), body, fps, on_frame)))
+            clips.append(MotionClip.load(obtain_clip(find_entry(motion), body, fps, on_frame, cfg.repair)))
     return clips
 
 

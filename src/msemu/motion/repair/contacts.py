@@ -7,6 +7,7 @@ from msemu.models.body import Body
 from msemu.models.geoms import DOWN, ellipsoids, floor_friction, friction_pyramid, support_points
 from msemu.models.poses import posed
 from msemu.motion.flight import CONTACT_HEIGHT_M
+from msemu.motion.geometry import FEET
 from msemu.motion.support import NEAR_M
 
 _LEAVES_M = 2.0 * CONTACT_HEIGHT_M
@@ -26,11 +27,12 @@ class Contacts:
         bodies: Body of each point, shape [P].
     """
 
-    def __init__(self, body: Body, path: np.ndarray, cyclic: bool, flying: np.ndarray) -> None:
+    def __init__(self, body: Body, path: np.ndarray, cyclic: bool, flying: np.ndarray, swinging: np.ndarray) -> None:
         """Look at a path, shape [T, nq]; the frames after the last one of a cyclic path are its first.
 
         ``flying`` says which frames are those of free flights, shape [T]. In others something carries the body: where
-        nothing touches, what is close to the floor.
+        nothing touches, what is close to the floor. What touches of the right and the left foot, while it swings, does
+        not count, shape [T, 2].
         """
         model = self._model = body.model
         geoms = np.unique(np.concatenate(list(body.contact_regions.values())))
@@ -40,6 +42,8 @@ class Contacts:
         touching = _touching(height, cyclic)
         hangs = ~(touching.any(axis=1) | flying)
         touching[hangs] = height[hangs] < NEAR_M
+        for foot, swings in zip(FEET, swinging.T, strict=True):
+            touching &= ~(swings[:, None] & np.isin(self._owner, body.contact_regions[foot]))
         ever = np.unique(self._owner[touching.any(axis=0)])
         kept = np.isin(self._owner, ever)
         self._take(geoms[is_round & np.isin(geoms, ever)], geoms[~is_round & np.isin(geoms, ever)])

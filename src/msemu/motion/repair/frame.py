@@ -9,6 +9,7 @@ from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.models.body import Body
 from msemu.models.geoms import points_below
 from msemu.motion.flight import CONTACT_HEIGHT_M, central_velocity, momentum_of
+from msemu.motion.geometry import FEET
 from msemu.motion.repair.momentum import momentum_by_pose
 
 _TOUCHING_M = 0.5 * CONTACT_HEIGHT_M
@@ -22,6 +23,9 @@ _GLIDING_M = (0.005, 0.007)
 
 _FAR_M = 0.07
 """Change of a landmark's position beyond which more counts more [m]: no frame shall be far off."""
+
+ON_FLOOR = np.zeros(2)
+"""Heights of soles that may stand on the floor [m]."""
 
 _DIFFERENCE = 1e-6
 """Step of the derivative of the slopes of couplings [rad or m]."""
@@ -37,6 +41,7 @@ class FrameCosts:
         joint_rad: Change of a joint or of the root's orientation [rad].
         contact_m: Change of a point that touches the floor, and penetration [m].
         limit_rad: Excess over a joint limit [rad or m].
+        clearance_m: What the sole of a swinging foot is too low [m].
     """
 
     landmark_m: float = 0.02
@@ -44,6 +49,7 @@ class FrameCosts:
     joint_rad: float = 0.5
     contact_m: float = 0.001
     limit_rad: float = 0.001
+    clearance_m: float = 0.002
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,13 @@ class Anchor:
         pose: The pose, shape [nq].
         landmarks: Its landmarks [m], shape [L, 3].
         touching: Points that touch the floor: body, position in its frame [m] and in the world [m].
+        clearance: Least height of the right and the left sole [m], shape [2].
     """
 
     pose: np.ndarray
     landmarks: np.ndarray
     touching: list[tuple[int, np.ndarray, np.ndarray]]
+    clearance: np.ndarray
 
 
 class FlightFrame:
@@ -80,15 +88,21 @@ class FlightFrame:
         self._low, self._high = limits.T
         self._sites = [body.model.site(f"landmark/{name}").id for name in LANDMARKS]
         self._geoms = np.concatenate(list(body.contact_regions.values()))
+        self._soles = [body.contact_regions[foot] for foot in FEET]
 
-    def anchor(self, pose: np.ndarray, after: np.ndarray) -> Anchor:
-        """Return a pose as something to stay close to; ``after`` is the pose of the next frame."""
+    def anchor(self, pose: np.ndarray, after: np.ndarray, clearance: np.ndarray = ON_FLOOR) -> Anchor:
+        """Return a pose as something to stay close to; ``after`` is the pose of the next frame.
+
+        The ``clearance`` is the least height of the right and the left sole [m], shape [2].
+        """
         data = self._data
         self._set(pose)
         landmarks = data.site_xpos[self._sites].copy()
+        swinging = self._body.model.geom_bodyid[np.concatenate([[], *self._swinging(clearance)]).astype(int)]
         points = [
             (body_id, data.xmat[body_id].reshape(3, 3).T @ (point - data.xpos[body_id]), point)
-            for body_id, point in self._below(CONTACT_HEIGHT_M)
+            for body_id, point in points_below(self._body.model, data, self._geoms, CONTACT_HEIGHT_M)
+            if body_id not in swinging
         ]
         self._set(after)
         touching = []
@@ -97,7 +111,7 @@ class FlightFrame:
             slides = np.linalg.norm(move[:2]) * self._fps > _SLIDING
             height = np.clip(point[2], *(_GLIDING_M if slides else (0.0, _TOUCHING_M)))
             touching.append((body_id, local, np.append(point[:2], height)))
-        return Anchor(pose.copy(), landmarks, touching)
+        return Anchor(pose.copy(), landmarks, touching, clearance)
 
     def moved(self, pose: np.ndarray, change: np.ndarray) -> np.ndarray:
         """Return ``pose`` moved by ``change`` [D], couplings applied, shape [nq]."""
@@ -141,10 +155,11 @@ class FlightFrame:
             mujoco.mj_jac(model, data, block, None, point, body_id)
             errors.append((point - target) / costs.contact_m)
             rows.append(block @ reduction / costs.contact_m)
-        for body_id, point in self._below(0.0):
-            mujoco.mj_jac(model, data, block, None, point, body_id)
-            errors.append(point[2:] / costs.contact_m)
-            rows.append(block[2:] @ reduction / costs.contact_m)
+        for geoms, height, scale in self._floors(anchor):
+            for body_id, point in points_below(model, data, geoms, height):
+                mujoco.mj_jac(model, data, block, None, point, body_id)
+                errors.append((point[2:] - height) / scale)
+                rows.append(block[2:] @ reduction / scale)
         unit = np.eye(self.num_coordinates)
         errors.append(self.change(pose, anchor.pose)[3:] / costs.joint_rad)
         rows.append(unit[3:] / costs.joint_rad)
@@ -226,8 +241,16 @@ class FlightFrame:
         """Return the derivative of all velocities by the independent ones, shape [nv, D]."""
         return self._body.couplings.reduction(pose, self._dofs)
 
-    def _below(self, height: float) -> list[tuple[int, np.ndarray]]:
-        return points_below(self._body.model, self._data, self._geoms, height)
+    def _swinging(self, clearance: np.ndarray) -> list[np.ndarray]:
+        """Return the geoms of the feet that are to be off the floor."""
+        return [geoms for geoms, height in zip(self._soles, clearance, strict=True) if height > 0.0]
+
+    def _floors(self, anchor: Anchor) -> list[tuple[np.ndarray, float, float]]:
+        """Return the geoms that are to be above some height [m], and by what they are too low that counts as one."""
+        heights = anchor.clearance[anchor.clearance > 0.0]
+        swings = zip(self._swinging(anchor.clearance), heights, strict=True)
+        above = [(geoms, height, self._costs.clearance_m) for geoms, height in swings]
+        return [(self._geoms, 0.0, self._costs.contact_m), *above]
 
 
 def cross_matrix(vector: np.ndarray) -> np.ndarray:

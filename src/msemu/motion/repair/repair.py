@@ -21,7 +21,6 @@ from msemu.motion.flight import (
 )
 from msemu.motion.geometry import landmark_path, sole_heights
 from msemu.motion.quality import assess, clip_errors, error_figures
-from msemu.motion.repair.kind import RepairKind
 from msemu.motion.repair.optimization import FlightOptimization
 from msemu.motion.repair.stance import FEWEST_FRAMES, StanceOptimization
 from msemu.motion.repair.timing import TOLERATED_M, FlightCourse, resample_path, retime
@@ -29,11 +28,12 @@ from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.motion.smoothing import velocities
 from msemu.motion.support import Stance, find_stances, support_along
 from msemu.motion.verdict import JUDGMENTS
+from msemu.schema import RepairKind
 
 REPAIR_VERSION = 8
 """Goes up with every change of the result; clips in the cache are made anew."""
 
-STANCE_VERSION = 3
+STANCE_VERSION = 4
 """The same for the repair of stance."""
 
 MARGIN_FRAMES = 16

@@ -3,7 +3,7 @@
 In every frame a force within the friction cone at each point that touches explains the accelerations of the center of
 mass and of the angular momentum about it; without contact that is free fall. Damped Gauss-Newton steps
 (Levenberg-Marquardt) change the poses of all frames, while landmarks and joints stay close to where they were and what
-touches the floor stays where it touches.
+touches the floor stays where it touches and swinging feet are kept off it.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import GRAVITY, LEAST_ANGULAR_MOMENTUM, Flight
 from msemu.motion.repair.banded import NormalEquations
+from msemu.motion.repair.clearance import swing_heights
 from msemu.motion.repair.contacts import Contacts
 from msemu.motion.repair.frame import FlightFrame, FrameCosts, cross_matrix
 from msemu.motion.repair.step import Stage, StepProblem
@@ -85,9 +86,10 @@ class StanceOptimization:
         flying = np.zeros(len(path), dtype=bool)
         for flight in flights:
             flying[np.arange(flight.first, flight.last + 1) % len(path)] = True
-        self._contacts = Contacts(body, path, self._cyclic, flying)
+        clearance = swing_heights(body, clip)
+        self._contacts = Contacts(body, path, self._cyclic, flying, clearance > 0.0)
         after = self._ringed(path)[2:]
-        self._anchors = [self._frame.anchor(*poses) for poses in zip(path, after, strict=True)]
+        self._anchors = [self._frame.anchor(*each) for each in zip(path, after, clearance, strict=True)]
         inner = np.arange(len(path)) if self._cyclic else np.arange(2, len(path) - 2)
         self._held = inner[self._contacts.touching[inner].any(axis=1)]
         self._flights = [self._inside(flight) for flight in flights]
