@@ -22,6 +22,7 @@ from msemu.motion.flight import lowest_height
 from msemu.motion.geometry import joint_centers, sole_heights
 from msemu.motion.quality import limit_excess
 from msemu.motion.repair.banded import NormalEquations
+from msemu.motion.repair.clearance import CLEARANCE_M, swing_heights
 from msemu.motion.repair.cone import cone_distance
 from msemu.motion.repair.contacts import Contacts
 from msemu.motion.repair.repair import Repair, RepairedStance, repair
@@ -92,7 +93,7 @@ def standing(body: Body, frames: int) -> np.ndarray:
 def test_a_foot_that_hovers_keeps_touching_until_it_is_off(legs: Body) -> None:
     path = standing(legs, 9)
     path[:, 2] += [0.015, 0.005, 0.015, 0.015, 0.03, 0.03, 0.03, 0.015, 0.015]
-    contacts = Contacts(legs, path, cyclic=False, flying=np.ones(9, dtype=bool))
+    contacts = Contacts(legs, path, cyclic=False, flying=np.ones(9, dtype=bool), swinging=np.zeros((9, 2), dtype=bool))
     assert contacts.touching.any(axis=1).tolist() == [False, True, True, True] + [False] * 5
     lowest = contacts.points(path)[0][..., 2].min(axis=1)
     np.testing.assert_allclose(lowest, lowest_height(legs, path), atol=1e-9)
@@ -232,6 +233,42 @@ def test_frames_that_are_to_stay_do(legs: Body) -> None:
     assert np.abs(moved[5:12] - clip.qpos[5:12]).max() > 0.01
 
 
+@pytest.mark.parametrize(
+    ("speed", "height", "swings"),
+    [
+        (1.5, [0.005] + [0.04] * 6 + [0.005] + [0.04] * 6 + [0.005], True),  # passes the floor in the middle
+        (0.5, [0.005] + [0.04] * 6 + [0.005] + [0.04] * 6 + [0.005], False),  # stands there
+        (1.5, [0.005] + [0.015] * 13 + [0.005], False),  # hovers
+    ],
+)
+def test_a_foot_swings_where_it_is_off_the_floor_or_passes_it(
+    legs: Body, speed: float, height: list[float], swings: bool
+) -> None:
+    path = standing(legs, len(height))
+    path[:, 0] += speed / FPS * np.arange(len(height))
+    path[:, 2] += height
+    path[[0, -1], 0] = path[[1, -2], 0]
+    least = swing_heights(legs, as_clip(legs, path))
+    assert (least[7] == pytest.approx(CLEARANCE_M)) == swings
+    assert least.any() == swings and least.max() <= CLEARANCE_M and (np.ptp(least, axis=1) == 0.0).all()
+
+
+def test_a_foot_that_drags_is_lifted_over_the_floor(legs: Body) -> None:
+    """The right leg swings past the other, its sole 5 mm off the floor in the middle."""
+    path = standing(legs, 25)
+    swing = np.linspace(-1.0, 1.0, 25)
+    for joint, angle in {"hip_flexion_r": 0.4 * np.sin(0.5 * np.pi * swing) + 0.09, "knee_angle_r": 0.18}.items():
+        path[:, 7 + legs.joint_names.index(joint)] += angle
+    clip = as_clip(legs, path)
+    before = sole_heights(legs, clip.qpos)[:, 0]
+    assert before[10:15].min() < 0.01 and before.max() > 0.04
+    solver = InverseKinematics(legs, Costs())
+    optimization = StanceOptimization(legs, solver.free_joints, solver.pace, clip, [])
+    moved = optimization.solve(np.zeros(25, dtype=bool))
+    assert sole_heights(legs, moved)[10:15, 0].min() > 0.9 * CLEARANCE_M
+    assert np.abs(sole_heights(legs, moved)[:, 1]).max() < 0.005
+
+
 def hopping(body: Body) -> MotionClip:
     """A person who bows and is 3 cm above the floor for three frames meanwhile, too few for a flight."""
     path = bowing(body, 0.4).qpos.copy()
@@ -265,7 +302,11 @@ def test_what_is_close_to_the_floor_carries_where_nothing_touches_and_nothing_fl
     path = standing(legs, 9)
     path[3:6, 2] += 0.03
     path[7:, 2] += 0.06
-    contacts = Contacts(legs, path, cyclic=False, flying=np.zeros(9, dtype=bool))
+    contacts = Contacts(legs, path, cyclic=False, flying=np.zeros(9, dtype=bool), swinging=np.zeros((9, 2), dtype=bool))
     assert contacts.touching.any(axis=1).tolist() == [True] * 7 + [False] * 2
     flying = np.isin(np.arange(9), [3, 4, 5])
-    assert not Contacts(legs, path, cyclic=False, flying=flying).touching[flying].any()
+    assert (
+        not Contacts(legs, path, cyclic=False, flying=flying, swinging=np.zeros((9, 2), dtype=bool))
+        .touching[flying]
+        .any()
+    )
