@@ -12,24 +12,26 @@ from msemu.models.strength.sets import with_strength
 from msemu.motion.clip import MotionClip
 from msemu.motion.library import task_clips
 from msemu.muscle.parameters import MuscleParameters
-from msemu.schema import TaskCfg
+from msemu.schema import RepairKind, TaskCfg
 
 __all__ = ["load_body", "load_clip", "static_optimization"]
 
 
-def load_clip(motion: str | Path, body: Body | str, fps: float = 50.0) -> MotionClip:
+def load_clip(motion: str | Path, body: Body | str, fps: float = 50.0, repair: RepairKind = "flight") -> MotionClip:
     """Return a motion of the catalogue on a body, or the clip of a file; see ``msemu-motion prepare`` for recordings.
 
     Args:
         motion: Name in the catalogue (``walk``), clip file, or file of joint angles of this body.
         body: Body, or its name.
         fps: Frames per second [Hz].
+        repair: What is repaired of a motion of the catalogue: ``flight``, or ``contact``: the floor can carry its
+            stance as well.
 
     Raises:
         MsemuError: The motion is unknown, or cannot be had on the body.
     """
     body = load_body(body) if isinstance(body, str) else body
-    cfg = TaskCfg(body=body.name, motion=str(motion))
+    cfg = TaskCfg(body=body.name, motion=str(motion), repair=repair)
     cfg.env.control_frequency_hz = fps
     return task_clips.load_clip(cfg, body)
 

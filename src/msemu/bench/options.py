@@ -8,7 +8,7 @@ from msemu.console import BodyPath, Input, JsonFile, Output
 from msemu.errors import MsemuError
 from msemu.schema import LEVELS
 from msemu.schema.ranges import Count, Known, NotEmpty, Range, Seconds, Seed, Threads
-from msemu.schema.task import Engine, Paths
+from msemu.schema.task import Engine, Paths, RepairKind
 
 Counts = Annotated[tuple[Count, ...], NotEmpty()]
 Names = Annotated[tuple[str, ...], NotEmpty()]
@@ -166,6 +166,8 @@ class PriorBenchCfg(SubjectCfg):
     """Number of episodes."""
     seconds: Seconds = 10.0
     """Length of an episode [s]."""
+    repair: RepairKind = "flight"
+    """Repair of a motion of the catalogue: flight, or contact, which the floor can carry."""
     seed: Seed = 0
     """Seed of the solution that a controller's solver starts from; 0 for its own start."""
     threads: Threads = 0

@@ -19,7 +19,7 @@ from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import load_clip
 from msemu.rl.assemble import make_env
-from msemu.schema import ActionCfg, TaskCfg
+from msemu.schema import ActionCfg, RepairKind, TaskCfg
 
 _FIGURES = (
     *("survival_time_s", "survival", "survival_from_start", "joint_angle_error_deg"),
@@ -29,7 +29,7 @@ _FIGURES = (
 
 def bench_prior(args: PriorBenchCfg) -> None:
     """Measure, print and write the figures."""
-    subject = PriorSubject.load(args.body, args.motion, args.body_path, args.threads)
+    subject = PriorSubject.load(args.body, args.motion, args.body_path, args.threads, args.repair)
     found: dict[str, Evaluation] = {}
     for name in args.actions or cfg_names("action"):
         with progress(name, transient=True) as advance:
@@ -56,11 +56,13 @@ class PriorSubject:
     clip: MotionClip
 
     @classmethod
-    def load(cls, body: str, motion: str, body_path: Path | None = None, threads: int = 0) -> "PriorSubject":
+    def load(
+        cls, body: str, motion: str, body_path: Path | None = None, threads: int = 0, repair: RepairKind = "flight"
+    ) -> "PriorSubject":
         """Find both by name."""
         task = tracking_task(body)
         cfg = task.load_config()
-        cfg = replace(cfg, motion=motion, sim=replace(cfg.sim, num_threads=threads))
+        cfg = replace(cfg, motion=motion, repair=repair, sim=replace(cfg.sim, num_threads=threads))
         loaded = load_body(body, body_path)
         return cls(task.id, cfg, loaded, with_progress(load_clip)(cfg, loaded))
 

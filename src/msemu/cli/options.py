@@ -9,6 +9,7 @@ import tyro
 from msemu.console import BodyName, BodyPath, Input, JsonFile, Output, With, Without
 from msemu.errors import MsemuError
 from msemu.schema.ranges import Count, Finite, Positive, Range, Seconds, Seed, Threads, TimeStep
+from msemu.schema.task import RepairKind
 from msemu.viewer import RendererName
 
 
@@ -187,6 +188,9 @@ class TrackCfg:
     """Go on with the search that lies beside the rollout."""
     seconds: Seconds | None = None
     """How much of the clip [s]; all of it by default, and 10 s of one that repeats."""
+    repair: RepairKind | None = None
+    """Repair of a motion of the catalogue: flight, or contact, which the floor can carry; that of its task by
+    default."""
     particles: Annotated[int, Range(2, 1024)] = 64
     """Bodies that try at a time."""
     passes: Annotated[int, Range(1, 1000)] = 8
