@@ -68,7 +68,7 @@ class Order:
     passes: int
     seed: int
     search: SearchCfg = field(default_factory=SearchCfg)
-    windows: str = "auto"
+    windows: str = "time"
     tolerance: Tolerance = field(default_factory=Tolerance)
     objective: str = "acceleration"
 
