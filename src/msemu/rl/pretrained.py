@@ -21,28 +21,28 @@ from msemu.rl.run_folder import RunFolder
 from msemu.schema import TrainCfg
 
 FOLDER = models.PRETRAINED
-"""One run folder for each task: the best checkpoint, configuration and provenance."""
+"""One run folder for each task, and for each variant of its policy: a checkpoint, configuration and provenance."""
 
 
 class PretrainedRun(RunFolder):
     """A run folder without clips: it holds their entries of the catalogue, by which they are obtained again."""
 
     @classmethod
-    def of(cls, task: str) -> "PretrainedRun":
-        """Open the policy of a task.
+    def of(cls, name: str) -> "PretrainedRun":
+        """Open the policy of a task, or a variant of it: ``<task>-<variant>``.
 
         Raises:
             MsemuError: There is none; the message lists those that there are.
         """
         known = sorted(path.parent.name for path in FOLDER.glob("*/config.yaml"))
-        if task not in known:
-            raise MsemuError(f"no pretrained policy of '{task}' comes with msemu{suggestion(task, known)}")
-        return cls.open(FOLDER / task)
+        if name not in known:
+            raise MsemuError(f"no pretrained policy of '{name}' comes with msemu{suggestion(name, known)}")
+        return cls.open(FOLDER / name)
 
     @property
     def plots(self) -> Path:
         """A folder of the user's: the policy's own may be a part of an installation."""
-        return Path("eval") / self.task
+        return Path("eval") / self.path.name
 
     def load_clips(self) -> list[MotionClip]:
         """Obtain the clips that the policy was trained on.
@@ -68,15 +68,18 @@ def find_run(name: str, runs_dir: Path, pretrained: bool) -> RunFolder:
     return run
 
 
-def publish(run: RunFolder, checkpoint: str, folder: Path = FOLDER, cpu_hours: float | None = None) -> Path:
+def publish(
+    run: RunFolder, checkpoint: str, folder: Path = FOLDER, cpu_hours: float | None = None, variant: str = ""
+) -> Path:
     """Copy what is needed to use a policy, without optimizer, clips and the paths of this machine, and return where to.
 
-    Its provenance says what processor time it took, where that is known [h].
+    Its provenance says what processor time it took, where that is known [h]. A policy that stands beside the one of its
+    task has the name of a ``variant``.
 
     Raises:
         MsemuError: A clip is a file of the user's, which msemu cannot obtain elsewhere.
     """
-    own = folder / run.task
+    own = folder / "-".join(filter(None, (run.task, variant)))
     write_policy(own / "best.pt", read(run.checkpoint(checkpoint), "cpu"))
     config = read_yaml(run.path / "config.yaml")
     config["clips"] = [to_dict(entry) for entry in find_entries(motions_of(run.load_config()))]
