@@ -130,6 +130,18 @@ def test_courses_are_the_means_of_episodes_without_a_fall(joint_env: MotionTrack
     assert found.effort[1] > found.effort[0]
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_solutions_that_all_fall_have_no_course(
+    joint_env: MotionTrackingEnv, legs: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = joint_env
+    subject = Subject.of(env, lambda observations: torch.zeros(env.num_envs, env.num_actions), 2, 0.1)
+    subject.prefer([PreferenceCfg(), PreferenceCfg(tone=0.2)])
+    monkeypatch.setattr(env, "_terminate", lambda transition: torch.ones(env.num_envs, dtype=torch.bool))
+    found = follow(env, subject.policy, 2, 5, subject.matrix("mujoco"))
+    assert not found.survived.any() and np.isnan(found.error_deg).all() and np.isnan(found.power_w).all()
+
+
 def test_a_study_wants_muscles_that_prefer(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
     env = MotionTrackingEnv(tracking_cfg, legs, march)
     with pytest.raises(MsemuError, match="excitation"):

@@ -148,7 +148,8 @@ class _Meter:
         mean = {name: total / count for name, total in sums.items()}
         kinds = ("activation", "angle", "ground", "seen")
         variance = {name: np.maximum(mean[f"{name}2"] - mean[name] ** 2, 0.0) for name in kinds}
-        whole = np.nansum(sums["cost"], 1) / np.nansum(count, 1)
+        frames = sums["count"].sum(1)
+        whole = sums["cost"].sum(1) / np.where(frames > 0.0, frames, np.nan)
         return Courses(
             activation=mean["activation"],
             angle_deg=mean["angle"],
