@@ -13,7 +13,7 @@ Each job of the file has a task and steps, of which only those that it names are
       train: {iterations: 300, agent: ppo_prior, env.action: joint}
       distill: {iterations: 500}                   # msemu-distill; what comes after is about the native policy
       eval: {episodes: 63, timestep-s: 0.002}
-      publish: true                                # msemu-play TASK --pretrained
+      publish: true                                # msemu-play TASK --pretrained, and TASK-native the distilled one
 
 The words of a step are options of its command. The same call again goes on where it was stopped, a training at its
 last checkpoint. ``queue.md`` in the folder shows how far the jobs are and what they reach.
@@ -220,8 +220,17 @@ def do(work: Work, left: Callable[[], float | None], run: Run, report: Callable[
         if step in ("train", "distill") and work.done(step) < getattr(work.job, step)["iterations"]:
             raise Stopped
     if work.job.publish and not (work.folder / "published.txt").is_file():
-        place = publish(work.result(), "best", cpu_hours=sum(work.cpu_s().values()) / 3600.0)
-        write_text(work.folder / "published.txt", f"{place.name}\n")
+        write_text(work.folder / "published.txt", "".join(f"{place.name}\n" for place in publish_both(work)))
+
+
+def publish_both(work: Work) -> Iterator[Path]:
+    """Publish the policy that was trained, and beside it the native one, each with the time that it took in all."""
+    spent = work.cpu_s()
+    distilling = spent.pop("distill", 0.0)
+    hours = (sum(spent.values()) - spent.get("eval", 0.0)) / 3600.0
+    yield publish(work.require_run("train"), "best", cpu_hours=hours)
+    if work.job.distill is not None:
+        yield publish(work.require_run("distill"), "best", cpu_hours=hours + distilling / 3600.0, variant="native")
 
 
 def run_command(word: str, arguments: list[str]) -> None:

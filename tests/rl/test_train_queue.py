@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+import train_queue
 import yaml
 from train_queue import Stopped, Work, do, read_queue, table, work_through
 
 from msemu.errors import MsemuError
 from msemu.files import write_text
 from msemu.rl.checkpoint import write
+from msemu.rl.run_folder import RunFolder
 
 TASK = "Msemu-Walk-MyoLegs-v0"
 JOB = {
@@ -131,3 +133,21 @@ def test_the_repertoire_that_comes_with_msemu_can_be_read(tmp_path: Path) -> Non
     works = list(read_queue(Path(__file__).parents[2] / "tools" / "repertoire.yaml", tmp_path, []))
     assert {"walk_700", "backflip_full"} <= {work.name for work in works}
     assert works[0].job.train["env.action"] == "joint"
+
+
+def test_the_led_and_the_native_policy_are_published_with_what_they_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def noted(run: RunFolder, checkpoint: str, cpu_hours: float, variant: str = "") -> Path:
+        published.append((run, checkpoint, cpu_hours, variant))
+        return Path(f"{run.task}-{variant}" if variant else run.task)
+
+    published: list[tuple[RunFolder, str, float, str]] = []
+    monkeypatch.setattr(train_queue, "publish", noted)
+    monkeypatch.setattr(Work, "cpu_s", lambda work: {"track": 900.0, "train": 1800.0, "distill": 3600.0, "eval": 60.0})
+    (work,) = queue(tmp_path, legs={**JOB, "publish": True})
+    for _ in range(2):
+        work_through([work], tmp_path / "out", None, Commands())
+    led, native = work.require_run("train"), work.require_run("distill")
+    assert published == [(led, "best", 0.75, ""), (native, "best", 1.75, "native")]
+    assert (work.folder / "published.txt").read_text().split() == [TASK, f"{TASK}-native"]
