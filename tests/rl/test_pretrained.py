@@ -1,5 +1,6 @@
 """The policies that come with msemu."""
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,8 @@ def test_the_policies_are_small_and_belong_to_tasks() -> None:
         assert PretrainedRun.of(task).task in known
         assert (FOLDER / task / "best.pt").stat().st_size < 5e6
         assert "/" not in (FOLDER / task / "provenance.yaml").read_text().split("versions:")[0]
+        for name in ("config.yaml", "provenance.yaml"):
+            assert not re.search(r"(^|[\s'\"=])/\w", (FOLDER / task / name).read_text()), "no path of any machine"
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -57,14 +60,19 @@ def test_a_published_policy_needs_nothing_else_of_its_run(
     train_cfg.sim.muscle.parameter_file = tmp_path / "mine.yaml"
     train_cfg.sim.muscle.parameter_file.write_text("soleus_r: {max_isometric_force: 3000}")
     trained = RunFolder.open(train("Msemu-Track-MyoLegs-v0", replace(train_cfg, motion="walk", iterations=1)))
-    monkeypatch.setattr(sys, "argv", ["/somewhere/bin/msemu-train", trained.task, "--resume", str(trained.path)])
+    checkpoint = trained.checkpoint("best")
+    words = ["/somewhere/bin/msemu-train", trained.task, "--resume", str(trained.path), f"--checkpoint={checkpoint}"]
+    monkeypatch.setattr(sys, "argv", words)
     trained.note_resumption(trained.load_config())
+    trained.note_origin(checkpoint)
     publish(trained, "best", tmp_path / "published")
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "published")
     found = PretrainedRun.of(trained.task)
     assert read_yaml(found.path / "config.yaml")["train"]["runs_dir"] == TrainCfg.runs_dir
-    resumed = read_yaml(found.path / "provenance.yaml")["resumed"][0]
-    assert resumed["command"] == f"msemu-train {trained.task} --resume {trained.path.name}"
+    provenance = read_yaml(found.path / "provenance.yaml")
+    told = f"msemu-train {trained.task} --resume {trained.path.name} --checkpoint={checkpoint.name}"
+    assert provenance["resumed"][0]["command"] == told
+    assert provenance["started_from"]["checkpoint"] == checkpoint.name
     for path in (tmp_path / "mine.yaml", *trained.path.glob("*.*")):
         path.unlink()
     env, runner = open_policy(found, found.checkpoint("best"), 2, "cpu", seed=1)

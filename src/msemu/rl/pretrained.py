@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -96,11 +97,23 @@ def publish(
         provenance.get("files", {}).pop(name, None)
     for entry in provenance.get("files", {}).values():
         entry["source"] = Path(entry["source"]).name
+    provenance = _without_folders(provenance)
     for entry in (provenance, *provenance.get("resumed", [])):
         program, *arguments = entry["command"]
-        words = [Path(program).name, *(Path(word).name if os.path.isabs(word) else word for word in arguments)]
-        entry["command"] = " ".join(words)
+        entry["command"] = " ".join((Path(program).name, *arguments))
     if cpu_hours is not None:
         provenance["cpu_hours"] = round(cpu_hours, 2)
     write_text(own / "provenance.yaml", yaml.safe_dump(provenance, sort_keys=False))
     return own
+
+
+def _without_folders(value: Any) -> Any:
+    """Return values with nothing left of a path of this machine but the name, at any depth and behind an option's =."""
+    if isinstance(value, dict):
+        return {key: _without_folders(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_folders(each) for each in value]
+    if not isinstance(value, str):
+        return value
+    option, equals, path = value.rpartition("=")
+    return option + equals + Path(path).name if os.path.isabs(path) else value

@@ -84,8 +84,11 @@ def test_without_any_solution_there_are_figures_and_a_map() -> None:
 
 def test_recovery_is_the_last_moment_of_a_large_error() -> None:
     error = np.array([[1.0, 1.0], [5.0, 1.2], [3.0, 1.0], [1.5, 1.0]])
-    assert _recovery(error, 1.0) == pytest.approx((3 + 0) / 2)
-    assert np.isnan(_recovery(error[:, :0], 1.0))
+    usual = np.ones_like(error)
+    assert _recovery(error, usual) == pytest.approx((3 + 0) / 2)
+    assert np.isnan(_recovery(error[:, :0], usual[:, :0]))
+    usual[:, 0] = [1.0, 3.9, 2.5, 1.0]  # the undisturbed one is as far off where feet land
+    assert _recovery(error, usual) == pytest.approx((2 + 0) / 2)
 
 
 def test_random_preferences_differ_and_repeat() -> None:

@@ -18,7 +18,7 @@ _BEGIN_S = 1.5
 _PUSH_S = 0.1
 """How long it lasts [s]."""
 _RECOVERED_DEG = 1.0
-"""Joint error beyond that of the undisturbed solution from which it has not recovered [deg]."""
+"""Joint error beyond that of the undisturbed solution at the same time from which it has not recovered [deg]."""
 
 
 @dataclass(frozen=True)
@@ -82,17 +82,17 @@ def perturb(
         subject.prefer([*preferences.values()])
         error, effort, lasted = _errors(subject, perturbation, seed)
         if quiet is None:
-            quiet = np.nanmean(error, (0, 2)), np.nanmean(effort, (0, 2))
+            quiet = error, np.nanmean(effort, (0, 2))
         begin = round(_BEGIN_S * subject.env.cfg.env.control_frequency_hz)
         for place, name in enumerate(preferences):
             stands = lasted[place] == subject.steps
+            after = (slice(begin, None), place, stands)
             rows.append(
                 {
                     "perturbation": perturbation.name,
                     "preference": name,
                     "survival": float(stands.mean()),
-                    "recovery_s": _recovery(error[begin:, place][:, stands], quiet[0][place])
-                    / subject.env.cfg.env.control_frequency_hz,
+                    "recovery_s": _recovery(error[after], quiet[0][after]) / subject.env.cfg.env.control_frequency_hz,
                     "error_deg": _mean(error[:, place]),
                     "effort_ratio": _mean(effort[:, place]) / quiet[1][place],
                 }
@@ -135,8 +135,8 @@ def _errors(subject: Subject, perturbation: Perturbation, seed: int) -> tuple[np
     return error, effort, lasted.unflatten(0, (-1, subject.starts)).numpy()
 
 
-def _recovery(error: np.ndarray, usual: float) -> float:
-    """Return the mean number of steps, of errors [T, P], after which they exceed the usual no more; NaN without any."""
+def _recovery(error: np.ndarray, usual: np.ndarray) -> float:
+    """Return after how many steps errors exceed the usual no more, both [T, P], mean over episodes; NaN without any."""
     if not error.size:
         return float("nan")
     above = error > usual + _RECOVERED_DEG
