@@ -86,6 +86,12 @@ class Body:
             contact_regions={region: lean.geom[geoms] for region, geoms in self.contact_regions.items()},
         )
 
+    def under(self, gravity: np.ndarray) -> "Body":
+        """Return the same body under another gravity [m/s^2], shape [3]."""
+        spec = self.spec.copy()
+        spec.option.gravity = gravity
+        return replace(self, spec=spec, model=spec.compile())
+
     def poses(self, joints: Mapping[str, np.ndarray | float], base: np.ndarray | None = None) -> np.ndarray:
         """Return poses with named joints at values [rad or m], shape [N] or one for all, as shape [N, nq].
 

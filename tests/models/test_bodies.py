@@ -331,3 +331,15 @@ def test_recipes_that_do_not_fit_the_model_name_what_is_missing(change, said):
     spec, _ = read_mjcf(MYOFULLBODY_XML)
     with pytest.raises(MsemuError, match=said):
         make_body("test", dataclasses.replace(load_recipe("myofullbody"), **change), spec, {})
+
+
+def test_a_body_under_another_gravity_leaves_the_one_that_others_use(legs: Body) -> None:
+    """Bodies are shared, and the engine's form of them is kept: a slope must reach it, and no one else."""
+    usual = legs.lean.model.opt.gravity.copy()
+    turned = legs.under(np.array([-0.5, 0.0, -9.8]))
+    for model in (turned.model, turned.lean.model):
+        np.testing.assert_allclose(model.opt.gravity, [-0.5, 0.0, -9.8])
+    for model in (legs.model, legs.lean.model):
+        np.testing.assert_allclose(model.opt.gravity, usual)
+    assert turned.mass == pytest.approx(legs.mass)
+    np.testing.assert_allclose(turned.model.actuator_gainprm, legs.model.actuator_gainprm)

@@ -71,13 +71,13 @@ def open_policy(
     clips: Sequence[MotionClip] | None = None,
     timestep_s: float | None = None,
     preference: str | None = None,
-    alter: Callable[[TrainCfg, Body], None] = lambda cfg, body: None,
+    alter: Callable[[TrainCfg, Body], Body] = lambda cfg, body: body,
 ) -> tuple[MotionTrackingEnv, Runner]:
     """Load a trained policy beside an environment of its task, without any assistive wrench.
 
     It follows all clips of the run unless some are given, with the run's physics step unless ``timestep_s`` is;
     ``device`` is that of the networks, and ``preference`` names what the muscles prefer in place of the run's own.
-    ``alter`` may change configuration and body before the environment is made.
+    ``alter`` may change the configuration, and returns the body that the environment is made of.
 
     Raises:
         MsemuError: The run has no muscles that prefer, or they lack one that is named; or the checkpoint is damaged.
@@ -88,8 +88,7 @@ def open_policy(
         cfg.sim = replace(cfg.sim, timestep_s=timestep_s)
     if preference is not None:
         cfg.env.action = preferring(cfg.env.action, load_named(PreferenceCfg, preference))
-    body = run.load_body(cfg)
-    alter(cfg, body)
+    body = alter(cfg, run.load_body(cfg))
     env = make_env(run.task, cfg, body, clips or run.load_clips(), seed)
     runner = find_runner(cfg.agent)(env, cfg.agent, None, device)
     runner.load_policy(checkpoint)

@@ -79,13 +79,6 @@ def make_env(
     env = replace(cfg.env, action=action, assist=assist, observations={}, rewards={}, episode_length_s=3600.0)
     cfg = replace(cfg, num_envs=num_envs, sim=replace(cfg.sim, muscle=muscle, engine="mujoco", device="cpu"), env=env)
     strong = multiplied(with_strength(body, condition.strength_set), condition.strength)
-    return MotionTrackingEnv(cfg, with_gravity(strong, condition.gravity), clip, seed)
-
-
-def with_gravity(body: Body, factor: float) -> Body:
-    """Return a body under so many times its gravity."""
-    if factor == 1.0:
-        return body
-    spec = body.spec.copy()
-    spec.option.gravity = [factor * value for value in spec.option.gravity]
-    return replace(body, spec=spec, model=spec.compile())
+    if condition.gravity != 1.0:
+        strong = strong.under(condition.gravity * strong.model.opt.gravity)
+    return MotionTrackingEnv(cfg, strong, clip, seed)

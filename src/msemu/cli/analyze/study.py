@@ -81,12 +81,13 @@ def _settled_names() -> list[str]:
 def _subject(
     args: SolutionsCfg, run: RunFolder, room: int, seconds: float, perturbation: Perturbation | None = None
 ) -> Subject:
-    def alter(cfg: TrainCfg, body: Body) -> None:
-        if perturbation is not None:
-            cfg.sim = replace(cfg.sim, randomization=replace(cfg.sim.randomization, **_factors(perturbation)))
-            turn = np.radians(perturbation.slope_deg)
-            weight = np.linalg.norm(body.model.opt.gravity)
-            body.model.opt.gravity[:] = -weight * np.array([np.sin(turn), 0.0, np.cos(turn)])
+    def alter(cfg: TrainCfg, body: Body) -> Body:
+        if perturbation is None:
+            return body
+        cfg.sim = replace(cfg.sim, randomization=replace(cfg.sim.randomization, **_factors(perturbation)))
+        turn = np.radians(perturbation.slope_deg)
+        weight = np.linalg.norm(body.model.opt.gravity)
+        return body.under(-weight * np.array([np.sin(turn), 0.0, np.cos(turn)]))
 
     checkpoint = run.checkpoint(args.checkpoint)
     env, runner = open_policy(run, checkpoint, room * args.starts, "cpu", args.seed, alter=alter)
