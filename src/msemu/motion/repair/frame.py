@@ -98,7 +98,7 @@ class FlightFrame:
         data = self._data
         self._set(pose)
         landmarks = data.site_xpos[self._sites].copy()
-        swinging = self._body.model.geom_bodyid[np.concatenate([[], *self._swinging(clearance)]).astype(int)]
+        swinging = {body for geoms, _ in self._swings(clearance) for body in self._body.model.geom_bodyid[geoms]}
         points = [
             (body_id, data.xmat[body_id].reshape(3, 3).T @ (point - data.xpos[body_id]), point)
             for body_id, point in points_below(self._body.model, data, self._geoms, CONTACT_HEIGHT_M)
@@ -241,15 +241,13 @@ class FlightFrame:
         """Return the derivative of all velocities by the independent ones, shape [nv, D]."""
         return self._body.couplings.reduction(pose, self._dofs)
 
-    def _swinging(self, clearance: np.ndarray) -> list[np.ndarray]:
-        """Return the geoms of the feet that are to be off the floor."""
-        return [geoms for geoms, height in zip(self._soles, clearance, strict=True) if height > 0.0]
+    def _swings(self, clearance: np.ndarray) -> list[tuple[np.ndarray, float]]:
+        """Return the geoms of the feet that are to be off the floor, and how far [m]."""
+        return [(geoms, height) for geoms, height in zip(self._soles, clearance, strict=True) if height > 0.0]
 
     def _floors(self, anchor: Anchor) -> list[tuple[np.ndarray, float, float]]:
         """Return the geoms that are to be above some height [m], and by what they are too low that counts as one."""
-        heights = anchor.clearance[anchor.clearance > 0.0]
-        swings = zip(self._swinging(anchor.clearance), heights, strict=True)
-        above = [(geoms, height, self._costs.clearance_m) for geoms, height in swings]
+        above = [(*swing, self._costs.clearance_m) for swing in self._swings(anchor.clearance)]
         return [(self._geoms, 0.0, self._costs.contact_m), *above]
 
 
