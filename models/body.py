@@ -86,7 +86,7 @@ class Body:
             contact_regions={region: lean.geom[geoms] for region, geoms in self.contact_regions.items()},
         )
 
-    def under(self, gravity: np.ndarray) -> "Body":
+    def under(self, gravity: np.ndarray) -> Body:
         """Return the same body under another gravity [m/s^2], shape [3]."""
         spec = self.spec.copy()
         spec.option.gravity = gravity
