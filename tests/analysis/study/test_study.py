@@ -12,6 +12,7 @@ from command_line import assert_one_clear_line, run
 from msemu.analysis.study import perturbations
 from msemu.analysis.study.atlas import Atlas, Tolerances
 from msemu.analysis.study.course import Courses, follow, start_frames
+from msemu.analysis.study.loads import JointLoads
 from msemu.analysis.study.perturbations import Perturbation, _recovery, perturb, standard
 from msemu.analysis.study.solutions import Subject, random_preferences
 from msemu.cli.training import train
@@ -22,6 +23,19 @@ from msemu.motion.clip import MotionClip
 from msemu.schema import JointCfg, PreferenceCfg, TaskCfg, TrainCfg
 
 BINS, MUSCLES = 5, 3
+LOADS = JointLoads(
+    bearing=("hip_r",),
+    inertial=np.zeros((BINS, 1, 3)),
+    pull=np.tile([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [-1.0, -2.0, 0.0]], (BINS, 1, 1, 1)),
+    carries=np.array([[1.0, 0.0]]),
+    active=np.full((BINS, MUSCLES), 100.0),
+    passive=np.zeros((BINS, MUSCLES)),
+    stiff=("hip_flexion_r",),
+    active_stiffness=np.tile([10.0, 20.0, 0.0], (BINS, 1, 1)),
+    passive_stiffness=np.full((BINS, 1), 3.0),
+    weight=100.0,
+)
+"""A hip whose muscles pull with one and two body weights; the right foot is beyond it."""
 
 
 def made_up(activation: list[list[float]], **values: list[float]) -> Courses:
@@ -41,7 +55,7 @@ def atlas_of(courses: Courses, matrix: list[list[float]] | None = None) -> Atlas
     count = len(courses.activation)
     torque = np.repeat(np.array(matrix or [[1.0, 1.0, 0.0]])[None], BINS, axis=0)
     names = ("base", *(f"other {place}" for place in range(1, count)))
-    return Atlas(names, courses, torque, Tolerances())
+    return Atlas(names, courses, torque, LOADS, Tolerances())
 
 
 def test_what_is_within_the_spread_of_one_policy_is_not_distinct() -> None:
@@ -73,6 +87,16 @@ def test_differences_that_no_joint_shows_are_in_the_null_space() -> None:
     atlas = atlas_of(made_up([[0.2, 0.2, 0.0], [0.4, 0.0, 0.3], [0.4, 0.4, 0.0], [0.4, 0.2, 0.2]]))
     shares = [atlas.null_share(place) for place in (1, 2, 3)]
     np.testing.assert_allclose(shares, [1.0, 0.0, (0.02 + 0.04) / (0.04 + 0.04)], atol=1e-9)
+
+
+def test_solutions_load_joints_by_what_they_prefer() -> None:
+    courses = made_up([[0.1, 0.1, 0.5], [0.5, 0.5, 0.5], [0.2, 0.2, 0.0]], vertical=[1.0, 1.0, 1.05])
+    figures = atlas_of(courses).figures()
+    rows = figures["table"]
+    assert [row["joint_reaction_peak_bw"]["hip_r"] for row in rows] == pytest.approx([1.3, 2.5, 1.65])
+    assert [row["joint_stiffness_nm_rad"]["hip_flexion_r"] for row in rows] == pytest.approx([6.0, 18.0, 9.0])
+    assert figures["joint_reaction_peak_bw"]["hip_r"] == pytest.approx({"least": 1.3, "median": 1.65, "most": 2.5})
+    assert figures["joint_stiffness_nm_rad"]["hip_flexion_r"]["most"] == pytest.approx(18.0)
 
 
 def test_without_any_solution_there_are_figures_and_a_map() -> None:

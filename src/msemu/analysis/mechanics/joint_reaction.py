@@ -98,30 +98,43 @@ def reaction_forces(
     mujoco.mj_fwdVelocity(model, data)
     data.qacc = qacc
     mujoco.mj_rnePostConstraint(model, data)
-    total = data.cfrc_int[:, 3:] - _subtree_sums(model, external + muscle_pulls(model, data, muscle_force))
+    total = data.cfrc_int[:, 3:] - subtree_sums(model, external + muscle_pulls(model, data, muscle_force))
     total[0] = 0.0
     return total
 
 
 def muscle_pulls(model: mujoco.MjModel, data: mujoco.MjData, muscle_force: np.ndarray) -> np.ndarray:
-    """Return the sum of the muscles' pulls on every body along their paths [N], world axes, shape [B, 3].
+    """Return the sum of the muscles' pulls on every body along their paths [N], world axes, shape [B, 3]."""
+    return unit_pulls(model, data) @ muscle_force
+
+
+def unit_pulls(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
+    """Return the pull on every body along its path of each muscle that pulls with 1 N [-], world axes, [B, 3, M].
 
     Raises:
         MsemuError: A path has pulleys.
     """
-    pulls = np.zeros((model.nbody, 3))
+    pulls = np.zeros((model.nbody, 3, model.nu))
     if (model.wrap_type == mujoco.mjtWrap.mjWRAP_PULLEY).any():
         raise MsemuError("joint reaction does not know muscle paths with pulleys")
     points, objects = data.wrap_xpos.reshape(-1, 3), data.wrap_obj.reshape(-1)
-    for muscle, force in enumerate(muscle_force):
+    for muscle in range(model.nu):
         tendon = int(model.actuator_trnid[muscle, 0])
         path = slice(data.ten_wrapadr[tendon], data.ten_wrapadr[tendon] + data.ten_wrapnum[tendon])
         along = np.diff(points[path], axis=0)
-        along *= force / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
+        along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
         owners = _owners(model, tendon, objects[path])
-        np.add.at(pulls, owners[:-1], along)
-        np.add.at(pulls, owners[1:], -along)
+        np.add.at(pulls[:, :, muscle], owners[:-1], along)
+        np.add.at(pulls[:, :, muscle], owners[1:], -along)
     return pulls
+
+
+def subtree_sums(model: mujoco.MjModel, values: np.ndarray) -> np.ndarray:
+    """Return what each body and all beyond it have together, of values [B, ...]."""
+    total = values.copy()
+    for body in range(model.nbody - 1, 0, -1):
+        total[model.body_parentid[body]] += total[body]
+    return total
 
 
 def _owners(model: mujoco.MjModel, tendon: int, objects: np.ndarray) -> np.ndarray:
@@ -132,14 +145,6 @@ def _owners(model: mujoco.MjModel, tendon: int, objects: np.ndarray) -> np.ndarr
     owners[objects < 0] = model.site_bodyid[sites]
     owners[objects >= 0] = model.geom_bodyid[objects[objects >= 0]]
     return owners
-
-
-def _subtree_sums(model: mujoco.MjModel, values: np.ndarray) -> np.ndarray:
-    """Return what each body and all beyond it have together, shape [B, 3]."""
-    total = values.copy()
-    for body in range(model.nbody - 1, 0, -1):
-        total[model.body_parentid[body]] += total[body]
-    return total
 
 
 def _neutral_turns(body: Body, places: list[int]) -> list[np.ndarray]:

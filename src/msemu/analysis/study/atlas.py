@@ -1,5 +1,6 @@
 """Which of many solutions make the same movement, which of them are distinct, and how: the atlas."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,7 @@ from msemu.analysis.solutions.measures import (
 )
 from msemu.analysis.solutions.synergies import number_of_synergies
 from msemu.analysis.study.course import Courses
+from msemu.analysis.study.loads import JointLoads
 
 BASE = "base"
 """Name of the solution that others are compared with: the first."""
@@ -46,12 +48,14 @@ class Atlas:
         names: What each solution prefers.
         courses: What they do.
         matrix: Torque of each muscle at full activation over the joint's capacity, in the clip's frames, [B, J, M].
+        loads: What activations and ground force load the joints with in those frames.
         tolerances: What makes the movement the same.
     """
 
     names: tuple[str, ...]
     courses: Courses
     matrix: np.ndarray
+    loads: JointLoads
     tolerances: Tolerances
 
     @cached_property
@@ -130,6 +134,8 @@ class Atlas:
             "median_weighted_activation_distance": _median(weighted),
             "null_space_share": _median([self.null_share(place) for place in distinct if place != 0]),
             "survival": float(courses.survived[distinct].mean()) if len(distinct) else None,
+            "joint_reaction_peak_bw": _spans(self.loads.bearing, [self.peaks(place) for place in distinct]),
+            "joint_stiffness_nm_rad": _spans(self.loads.stiff, [self.stiffness(place) for place in distinct]),
             "ground_difference_bw": _median(self.ground_difference[distinct]),
             "angle_difference_deg": _median(self.angle_difference[distinct]),
             "left_out": {
@@ -145,6 +151,14 @@ class Atlas:
         size = np.square(difference).sum(1)
         shares = [null_space_share(each, matrix) for each, matrix in zip(difference, self.matrix, strict=True)]
         return float(np.average(shares, weights=size)) if size.sum() > 0.0 else float("nan")
+
+    def peaks(self, place: int) -> np.ndarray:
+        """Return the greatest reaction in each joint over the clip [body weights], shape [K]."""
+        return self.loads.reaction_bw(self.courses.activation[place], self.courses.ground_bw[place]).max(0)
+
+    def stiffness(self, place: int) -> np.ndarray:
+        """Return the stiffness that muscles give each joint [N m/rad], mean over the clip, shape [J]."""
+        return self.loads.stiffness(self.courses.activation[place]).mean(0)
 
     def row(self, place: int) -> dict[str, Any]:
         """Return the figures of one solution; those that compare are with the base."""
@@ -168,6 +182,8 @@ class Atlas:
             "participation_ratio": participation_ratio(spectrum(mine)) if known else None,
             "principal_angles_deg": np.degrees(principal_angles(mine, base, _COMPONENTS)).tolist() if known else None,
             "co_contraction": co_contraction(torques).mean() if known else None,
+            "joint_reaction_peak_bw": _named(self.loads.bearing, self.peaks(place)) if known else None,
+            "joint_stiffness_nm_rad": _named(self.loads.stiff, self.stiffness(place)) if known else None,
             "effort": courses.effort[place],
             "power_w": courses.power_w[place],
             "metabolic_w": courses.metabolic_w[place],
@@ -213,3 +229,15 @@ def _pairs(distances: np.ndarray) -> np.ndarray:
 
 def _median(values: Any) -> float | None:
     return float(np.median(values)) if len(values) else None
+
+
+def _named(names: Sequence[str], values: np.ndarray) -> dict[str, float]:
+    return dict(zip(names, values.tolist(), strict=True))
+
+
+def _spans(names: Sequence[str], rows: Sequence[np.ndarray]) -> dict[str, dict[str, float]]:
+    """Return least, median and greatest of the values of solutions, each of the shape [K], by name."""
+    return {
+        name: {"least": float(np.min(each)), "median": float(np.median(each)), "most": float(np.max(each))}
+        for name, each in zip(names, np.array(rows).T, strict=False)
+    }

@@ -31,6 +31,8 @@ _COLUMNS = {
     "manifold_index": "manifold index",
     "participation_ratio": "participation ratio",
     "co_contraction": "co-contraction",
+    "joint_reaction_peak_bw": "greatest reaction [BW]",
+    "joint_stiffness_nm_rad": "stiffness [N m/rad]",
     "effort": "effort",
     "power_w": "power [W]",
     "metabolic_w": "metabolic [W]",
@@ -50,6 +52,7 @@ def render(
     rows = [[_plain(row[key]) for key in _COLUMNS] for row in figures["table"]]
     parts = [
         table_of([], summary),
+        *_loads(figures),
         "<h2>Map</h2>" + svg(map_figure(atlas)),
         "<h2>Muscles</h2>" + svg(muscle_figure(atlas, muscle_names)),
         "<h2>Movement</h2>" + svg(movement_figure(atlas, joint_names)),
@@ -58,6 +61,18 @@ def render(
         "<h2>Provenance</h2>" + table_of([], [*provenance.items()]),
     ]
     return document(title, "".join(parts))
+
+
+def _loads(figures: Mapping[str, Any]) -> list[str]:
+    """Return what the distinct solutions load the joints with."""
+    parts = []
+    for key, title in (
+        ("joint_reaction_peak_bw", "Greatest joint reaction [body weights]"),
+        ("joint_stiffness_nm_rad", "Joint stiffness of the muscles, mean over the clip [N m/rad]"),
+    ):
+        rows = [[name, *(_plain(value) for value in spans.values())] for name, spans in figures[key].items()]
+        parts.append(f"<h2>{title}</h2>" + table_of(["joint", "least", "median", "most"], rows))
+    return parts
 
 
 def _perturbed(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -73,4 +88,6 @@ def _plain(value: Any) -> str:
         return "yes" if value else "no"
     if value is None:
         return "-"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {each:.1f}" for name, each in value.items())
     return f"{value:.3f}" if isinstance(value, float) else str(value)

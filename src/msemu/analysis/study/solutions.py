@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count, islice
 
 import numpy as np
@@ -11,7 +12,8 @@ from msemu.analysis.rollout import Policy, steps_with
 from msemu.analysis.solutions.space import torque_matrix
 from msemu.analysis.study.atlas import BASE, Atlas, Tolerances
 from msemu.analysis.study.course import Courses, follow
-from msemu.control.inverse_dynamics import differentiate
+from msemu.analysis.study.loads import JointLoads, joint_loads
+from msemu.control.inverse_dynamics import Movement, differentiate
 from msemu.envs.action.preferring import Preferring
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
@@ -68,8 +70,16 @@ class Subject:
 
     def matrix(self, level: str) -> np.ndarray:
         """Return the torque of each muscle at full activation, over the joints' capacity, [B, J, M]."""
-        body, clip = self.env.body, self.env.reference.clips[0]
-        return torque_matrix(body, differentiate(body, clip, _SMOOTHING_S), level)
+        return torque_matrix(self.env.body, self.movement, level)
+
+    def loads(self, level: str) -> JointLoads:
+        """Return what activations and ground force load the joints with."""
+        return joint_loads(self.env.body, self.movement, level)
+
+    @cached_property
+    def movement(self) -> Movement:
+        """The clip, differentiated."""
+        return differentiate(self.env.body, self.env.reference.clips[0], _SMOOTHING_S)
 
 
 def random_preferences(spread: float, tone: float, seed: int) -> Iterator[tuple[str, PreferenceCfg]]:
@@ -93,7 +103,8 @@ def explore(
 
     The named ones are always tried. A batch is begun only if, judged by the slowest one before, it ends in time.
     """
-    matrix = subject.matrix(subject.env.cfg.sim.muscle.level)
+    level = subject.env.cfg.sim.muscle.level
+    matrix = subject.matrix(level)
     rest = iter([(BASE, PreferenceCfg()), *named.items()])
     randoms, begun, slowest = iter(randoms), time.monotonic(), 0.0
     preferences: dict[str, PreferenceCfg] = {}
@@ -116,4 +127,5 @@ def explore(
     bins = np.isfinite(courses.activation[0]).all(1)
     if not bins.any():
         raise MsemuError("the base policy falls before anything is measured; train it longer, or choose another run")
-    return Atlas(tuple(preferences), courses.at(bins), matrix[bins], tolerances), preferences
+    loads = subject.loads(level).at(bins)
+    return Atlas(tuple(preferences), courses.at(bins), matrix[bins], loads, tolerances), preferences
