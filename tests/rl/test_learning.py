@@ -230,6 +230,36 @@ def test_curves_go_to_a_service_offline(train_cfg: TrainCfg, monkeypatch: pytest
     assert EventAccumulator(str(run)).Reload().Scalars("Error/joint_angle_deg")  # TensorBoard's are there as well
 
 
+def test_a_service_that_copies_the_console_gives_it_back(
+    train_cfg: TrainCfg, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neptune, with its package replaced, puts itself in the place of stdout until it is stopped."""
+    told: dict[str, Any] = {}
+
+    class Service(dict):
+        def __init__(self, project: str, api_token: str):
+            told.update(project=project, mode=os.environ["NEPTUNE_MODE"], console=sys.stdout)
+            self.copied, sys.stdout = sys.stdout, SimpleNamespace(write=sys.stdout.write, flush=sys.stdout.flush)
+
+        def __missing__(self, key: str) -> SimpleNamespace:
+            return SimpleNamespace(log=lambda *_, **__: None, upload=lambda path: None)
+
+        def stop(self) -> None:
+            sys.stdout = self.copied
+            print("stopped")
+
+    for name in ("NEPTUNE_MODE", "NEPTUNE_API_TOKEN", "NEPTUNE_USERNAME"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("rsl_rl.utils.neptune_log_writer.neptune", SimpleNamespace(init_run=Service))
+    monkeypatch.setattr("msemu.rl.progress.find_spec", lambda name: name)
+    train_cfg.agent.logger, train_cfg.agent.project_name, train_cfg.iterations = "neptune", "walks", 1
+    train(TASK, train_cfg)
+    assert (told["project"], told["mode"]) == ("offline/walks", "offline")
+    assert sys.stdout is told["console"]
+    assert "iteration 0" in capsys.readouterr().out.partition("stopped")[0]
+
+
 @pytest.mark.parametrize(("name", "remedy"), [("wandb", r"'msemu\[wandb\]'"), ("neptune", "neptune")])
 def test_a_logger_that_is_not_installed_is_one_line(
     train_cfg: TrainCfg, name: str, remedy: str, monkeypatch: pytest.MonkeyPatch

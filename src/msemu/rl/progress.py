@@ -148,10 +148,13 @@ class ProgressLogger(Logger):
         made._steps = []
         return made
 
-    def init_logging_writer(self) -> None:
-        """Open TensorBoard's file; rsl-rl's remarks about git go nowhere."""
+    def _store_code_state(self) -> list[str]:
+        """Keep the differences to git's last commits; rsl-rl's remarks about them go nowhere.
+
+        A service that copies the console is made before, so that it copies this one.
+        """
         with _quiet():
-            super().init_logging_writer()
+            return super()._store_code_state()
 
     def process_env_step(
         self, rewards: torch.Tensor, dones: torch.Tensor, extras: dict, intrinsic_rewards: torch.Tensor | None = None
