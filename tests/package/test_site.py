@@ -12,10 +12,12 @@ from places import ROOT
 
 from msemu import __version__
 from msemu.cli.commands import COMMANDS
+from msemu.models import PRETRAINED
 
 sys.path[:0] = [str(ROOT / "tools/site"), str(ROOT / "docker")]
 import check  # noqa: E402
 import reference  # noqa: E402
+import videos  # noqa: E402
 
 
 def test_the_reference_names_every_command_field_and_term() -> None:
@@ -33,6 +35,16 @@ def test_every_page_of_the_navigation_exists_or_is_made() -> None:
     made = {f"reference/{name}.md" for name in reference.PAGES} | {"readme.md"}
     made |= {f"notebooks/{path.stem}.md" for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert [page for page in named if page not in made and not (ROOT / "docs" / page).is_file()] == []
+
+
+def test_every_shipped_policy_has_a_place_among_the_videos(tmp_path: Path) -> None:
+    shipped = [path.parent.name for path in PRETRAINED.glob("*/config.yaml")]
+    for name in (*(f"policy_{task}" for task in shipped), "clip_Msemu-Jump-MyoLegs-v0"):
+        (tmp_path / f"{name}.mp4").touch()
+    page = videos.gallery(tmp_path)
+    assert page.count("<video") == len(shipped) + 1
+    assert "**Walk on MyoLegs**, a policy that comes with msemu, native\n" in page
+    assert page.rindex("a policy that comes") < page.index("**Jump on MyoLegs**, the clip alone\n")
 
 
 @pytest.mark.slow

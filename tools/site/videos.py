@@ -43,8 +43,9 @@ def gallery(folder: Path) -> str:
 
 def _heading(path: Path) -> str:
     kind, _, task = path.stem.partition("_")
-    _, motion, body, _ = task.split("-")
-    return f"**{motion} on {body}**, {'a policy that comes with msemu' if kind == 'policy' else 'the clip alone'}"
+    _, motion, body, _, *variant = task.split("-")
+    origin = "a policy that comes with msemu" if kind == "policy" else "the clip alone"
+    return f"**{motion} on {body}**, {', '.join([origin, *variant])}"
 
 
 if __name__ == "__main__":
