@@ -107,3 +107,10 @@ def test_forces_that_were_measured_take_the_place_of_unknown_ones(
     given = optimize(legs, movement, floor=floor)
     np.testing.assert_allclose(given.net_torque[loaded][:, same], marching.net_torque[loaded][:, same], atol=0.5)
     assert given.point_regions == regions * 2
+
+
+def test_every_fourth_frame_of_a_movement_is_slower(legs: Body, march: MotionClip) -> None:
+    movement = differentiate(legs, march, 0.02)
+    few = movement.every(4)
+    assert few.fps == movement.fps / 4 and few.cyclic == movement.cyclic and len(few.qacc) == 13
+    np.testing.assert_array_equal(few.qpos, movement.qpos[[*range(0, 50, 4)]])

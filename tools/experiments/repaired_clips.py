@@ -18,7 +18,7 @@ import numpy as np
 
 from msemu.analysis.static_optimization.report import summarize, trunk_joints
 from msemu.console import write_json
-from msemu.control.inverse_dynamics import Movement, differentiate
+from msemu.control.inverse_dynamics import differentiate
 from msemu.control.static_optimization import optimize
 from msemu.errors import command
 from msemu.files import read_text, write_text
@@ -76,9 +76,7 @@ def measure(body: Body, strong: Body, entry: Entry) -> dict[str, Any]:
 
 def trunk(body: Body, clip: MotionClip) -> dict[str, Any]:
     """Return the share of the trunk's torque that is missing, and where most of it is."""
-    movement = differentiate(body, clip, SMOOTHING_S)
-    strided = Movement(*(values[::STRIDE] for values in vars(movement).values()))
-    result, joints = optimize(body, strided), trunk_joints(body)
+    result, joints = optimize(body, differentiate(body, clip, SMOOTHING_S).every(STRIDE)), trunk_joints(body)
     places = np.flatnonzero(np.isin(result.dof_names, joints))
     missing = np.abs(result.residual[:, places])
     row, column = np.unravel_index(int(missing.argmax()), missing.shape)

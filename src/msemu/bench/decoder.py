@@ -57,7 +57,7 @@ def measure_decoder(body: Body, clip: MotionClip, args: DecoderBenchCfg) -> dict
     settings = DecoderCfg()
     decoder = MuscleDecoder(body, reader, num_envs, _SUBSTEPS, _TIMESTEP_S, settings=settings, num_threads=args.threads)
     movement = differentiate(body, clip, _SMOOTHING_S)
-    qpos, qvel, qacc = (torch.from_numpy(values) for values in vars(movement).values())
+    qpos, qvel, qacc = (torch.from_numpy(values) for values in (movement.qpos, movement.qvel, movement.qacc))
     stride = max(1, round(_SUBSTEPS * _TIMESTEP_S * clip.fps))
     everything = torch.ones(num_envs, dtype=torch.bool)
     joints = reader.dofs.index[6:]

@@ -1,7 +1,7 @@
 """Accelerations of a recorded movement, and the generalized forces that they require."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -33,6 +33,11 @@ class Movement:
     qacc: np.ndarray
     fps: float
     cyclic: bool = False
+
+    def every(self, stride: int) -> "Movement":
+        """Return every so-many-th frame, from the first one on."""
+        parts = {name: getattr(self, name)[::stride] for name in ("qpos", "qvel", "qacc")}
+        return replace(self, **parts, fps=self.fps / stride)
 
 
 def differentiate(body: Body, clip: MotionClip, smoothing_s: float) -> Movement:
