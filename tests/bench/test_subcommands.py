@@ -1,4 +1,4 @@
-"""Every figure of ``msemu-bench`` is measured once, with as little as makes one; train, step and prior have tests of their own."""
+"""Every figure of ``msemu-bench`` is measured once, with as little as makes one; some have tests of their own."""
 
 import json
 from pathlib import Path
