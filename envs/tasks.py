@@ -10,10 +10,6 @@ from msemu.motion.library.catalogue import catalogue, clip_sets
 from msemu.registry import BodySpec, TaskSpec, register_body, register_task, register_tasks_of_bodies
 from msemu.schema import TaskCfg
 
-_CARRIED = ("walk",)
-"""Clips of which tasks follow what the floor can carry: policies were seen to survive more of it and sooner
-(docs/lab/learning/training.md)."""
-
 
 def register() -> None:
     """Register the bodies and the tasks."""
@@ -31,7 +27,7 @@ def motion_task(body: str, motion: str) -> TaskCfg:
     cfg = load(TaskCfg, cfg_file("task", "track"))
     clip = catalogue().get(motion)
     cfg.env.terminations["forbidden_contact"].options["allowed"] = list(clip.allowed_contacts) if clip else []
-    return replace(cfg, body=body, motion=motion, repair="contact" if motion in _CARRIED else cfg.repair)
+    return replace(cfg, body=body, motion=motion, repair=clip.repair if clip else cfg.repair)
 
 
 def _tracking_tasks(motions: dict[str, str], body: BodySpec) -> Iterator[TaskSpec]:

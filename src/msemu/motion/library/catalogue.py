@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msemu.config import build, cfg_file, cfg_names, read_yaml
 from msemu.errors import MsemuError, suggestion
+from msemu.schema import RepairKind
 
 CACHE_VARIABLE = "MSEMU_CACHE"
 """Environment variable that names another cache folder than ``msemu`` in ``XDG_CACHE_HOME``, or in ``~/.cache``."""
@@ -58,6 +59,8 @@ class Entry:
         treadmill: Whether the person moves on a belt, whose motion is added.
         allowed_contacts: Parts that touch the floor where the movement goes without the others, such as foot or hand_r;
             empty for all parts.
+        repair: What tasks follow: the clip whose flights are free flights, or one that the floor can carry as well
+            (``contact``), where policies were seen to survive more of that.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Entry:
     package: Package
     treadmill: bool = False
     allowed_contacts: tuple[str, ...] = ()
+    repair: RepairKind = "flight"
 
     @property
     def file_name(self) -> str:
