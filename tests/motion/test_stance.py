@@ -21,6 +21,7 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.flight import lowest_height
 from msemu.motion.geometry import joint_centers, sole_heights
 from msemu.motion.quality import limit_excess
+from msemu.motion.repair import clearance
 from msemu.motion.repair.banded import NormalEquations
 from msemu.motion.repair.clearance import CLEARANCE_M, swing_heights
 from msemu.motion.repair.cone import cone_distance
@@ -233,24 +234,29 @@ def test_frames_that_are_to_stay_do(legs: Body) -> None:
     assert np.abs(moved[5:12] - clip.qpos[5:12]).max() > 0.01
 
 
+PASSING = [0.005] + [0.04] * 6 + [0.005] + [0.04] * 6 + [0.005]
+"""Height of a sole that comes down to the floor in the middle of its way [m]."""
+
+
 @pytest.mark.parametrize(
-    ("speed", "height", "swings"),
+    ("speed", "height", "other", "swings"),
     [
-        (1.5, [0.005] + [0.04] * 6 + [0.005] + [0.04] * 6 + [0.005], True),  # passes the floor in the middle
-        (0.5, [0.005] + [0.04] * 6 + [0.005] + [0.04] * 6 + [0.005], False),  # stands there
-        (1.5, [0.005] + [0.015] * 13 + [0.005], False),  # hovers
+        (1.5, PASSING, 0.0, True),  # passes the floor in the middle
+        (0.5, PASSING, 0.0, False),  # stands there
+        (1.5, [0.005] + [0.015] * 13 + [0.005], 0.0, False),  # hovers
+        (1.5, PASSING, 0.04, False),  # touches where nothing else does
     ],
 )
-def test_a_foot_swings_where_it_is_off_the_floor_or_passes_it(
-    legs: Body, speed: float, height: list[float], swings: bool
+def test_a_foot_swings_where_it_is_off_the_floor_or_passes_it_beside_one_that_stands(
+    legs: Body, speed: float, height: list[float], other: float, swings: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = standing(legs, len(height))
-    path[:, 0] += speed / FPS * np.arange(len(height))
-    path[:, 2] += height
-    path[[0, -1], 0] = path[[1, -2], 0]
-    least = swing_heights(legs, as_clip(legs, path))
-    assert (least[7] == pytest.approx(CLEARANCE_M)) == swings
-    assert least.any() == swings and least.max() <= CLEARANCE_M and (np.ptp(least, axis=1) == 0.0).all()
+    heights, speeds = np.full((15, 2), other), np.zeros((15, 2))
+    heights[:, 0], heights[[0, -1], 1], speeds[1:-1, 0] = height, 0.005, speed
+    monkeypatch.setattr(clearance, "sole_heights", lambda body, path: heights)
+    monkeypatch.setattr(clearance, "_speeds", lambda body, clip: speeds)
+    least = swing_heights(legs, as_clip(legs, standing(legs, 15)))
+    assert (least[7, 0] == pytest.approx(CLEARANCE_M)) == swings
+    assert least[:, 0].any() == swings and least.max() <= CLEARANCE_M and not least[:, 1].any()
 
 
 def test_a_foot_that_drags_is_lifted_over_the_floor(legs: Body) -> None:

@@ -26,7 +26,9 @@ _PASSING_M_S = 1.0
 def swing_heights(body: Body, clip: MotionClip) -> np.ndarray:
     """Return the least height of the right and the left sole in each frame [m], shape [T, 2]; 0 while they stand.
 
-    It rises from lift-off on and falls to touch-down. A foot that never is higher than that hovers, and is left alone.
+    It rises from lift-off on and falls to touch-down. Swings are those past a foot that stands, as in walking: one that
+    touches while it is fast, where a body takes off, lands or turns, carries. A foot that never is higher than that
+    hovers, and is left alone.
     """
     heights = sole_heights(body, clip.qpos)
     stands = (heights < CONTACT_HEIGHT_M) & (_speeds(body, clip) < _PASSING_M_S)
@@ -36,6 +38,8 @@ def swing_heights(body: Body, clip: MotionClip) -> np.ndarray:
             if swing.clearance_m < CLEARANCE_M or swing.num_frames < _SHORTEST_S * clip.fps:
                 continue
             frames = np.arange(swing.first, swing.last + 1) % len(heights)
+            if not stands[frames, 1 - foot].all():
+                continue
             phase = np.arange(1, len(frames) + 1) / (len(frames) + 1)
             least[frames, foot] = CLEARANCE_M * np.minimum(1.0, 2.0 * np.sin(np.pi * phase) ** 2)
     return least

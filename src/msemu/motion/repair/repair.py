@@ -33,7 +33,7 @@ from msemu.schema import RepairKind
 REPAIR_VERSION = 8
 """Goes up with every change of the result; clips in the cache are made anew."""
 
-STANCE_VERSION = 4
+STANCE_VERSION = 5
 """The same for the repair of stance."""
 
 MARGIN_FRAMES = 16
