@@ -33,7 +33,7 @@ setup(
     package_dir={"": "src"},
     package_data={
         "msemu.cfg": ["**/*.yaml", "**/*.csv"],
-        "msemu.models": ["pretrained/**/*.yaml", "pretrained/**/*.pt"],
+        "msemu.models": ["pretrained/**/*.yaml", "pretrained/**/*.pt", "pretrained/**/*.npz"],
         "msemu": ["py.typed"],
     },
     install_requires=[

@@ -9,7 +9,7 @@ Each job of the file has a task and steps, of which only those that it names are
     walk_legs:
       task: Msemu-Walk-MyoLegs-v0
       seeds: [1, 2]                                # a job for each; 1 by default
-      track: {minutes: 20}                         # msemu-track; training then follows the trajectory that is found
+      track: {minutes: 20}                         # msemu-track; training follows what it finds to the clip's end
       train: {iterations: 300, agent: ppo_prior, env.action: joint}
       distill: {iterations: 500}                   # msemu-distill; what comes after is about the native policy
       eval: {episodes: 63, timestep-s: 0.002}
@@ -21,6 +21,7 @@ last checkpoint. ``queue.md`` in the folder shows how far the jobs are and what 
 
 import argparse
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -48,6 +49,9 @@ FIGURES = {
     "muscle_power_w": ("power [W]", 1.0),
 }
 """Figures of ``msemu-eval --json`` in the table, with their heading and the factor to its unit."""
+
+SEARCHED = "track.begun.json"
+"""What ``msemu-track`` writes of a search that may have been stopped; it is called track.json once it has ended."""
 
 Run = Callable[[str, list[str]], None]
 """Runs ``msemu-<word>`` with arguments; raises `subprocess.CalledProcessError` where it fails."""
@@ -82,18 +86,18 @@ class Work:
     def steps(self, left: Callable[[], float | None]) -> Iterator[tuple[str, str, list[str]]]:
         """Yield the name, the command and the arguments of each step that is not done; ``left`` says minutes [min]."""
         job, trajectory = self.job, self.folder / "track.npz"
-        if job.track is not None and not (self.folder / "track.json").is_file():
+        if job.track is not None and not self.tracked():
             cfg = get_task(job.task).load_config()
-            found = {"body": cfg.body, "out": trajectory, "json": self.folder / "track.json", "seed": self.seed}
+            found = {"body": cfg.body, "out": trajectory, "json": self.folder / SEARCHED, "seed": self.seed}
             going_on = ["--resume"] if trajectory.with_suffix(".search.npz").is_file() else []
-            yield "track", "track", [str(cfg.motion), *words(found | job.track), *going_on]
+            yield "track", "track", [str(cfg.motion), *words(found | job.track | self._less(left())), *going_on]
         options = {key: value for key, value in job.train.items() if key != "iterations"}
         if (rest := job.train["iterations"] - self.done("train")) > 0:
             if run := self.run("train"):
                 again = {"resume": run.path, "iterations": rest}
             else:
                 again = {"iterations": rest, "seed": self.seed, **options, **self._place("train")}
-                again |= {"from-track": trajectory} if job.track is not None else {}
+                again |= {"from-track": trajectory} if self.tracked().get("completed") == 1.0 else {}
             yield "train", "train", [job.task, *words(again | bound(left()))]
         if job.distill is not None and (rest := job.distill["iterations"] - self.done("distill")) > 0:
             if run := self.run("distill"):
@@ -134,9 +138,28 @@ class Work:
         """Figures of ``msemu-eval``; none before it has run."""
         return read_json(self.folder / "eval.json")
 
+    def tracked(self) -> dict[str, Any]:
+        """Figures of ``msemu-track``; none before its search has ended or had its time."""
+        return read_json(self.folder / "track.json")
+
+    def note_tracked(self, left: float | None) -> None:
+        """Take a search for done; with minutes ``left`` in which it could not have its time, it is not.
+
+        Raises:
+            Stopped: It is to go on another time.
+        """
+        if self._less(left):
+            raise Stopped
+        (self.folder / SEARCHED).replace(self.folder / "track.json")
+
     def cpu_s(self) -> dict[str, float]:
         """Processor time that each step has taken [s]."""
         return read_json(self.folder / "cpu.json")
+
+    def _less(self, left: float | None) -> dict[str, str]:
+        """Return the option that ends a search before its time, where fewer minutes are left."""
+        asked = (self.job.track or {}).get("minutes", math.inf)
+        return bound(left) if left is not None and left < asked else {}
 
     def _place(self, step: str) -> dict[str, Any]:
         return {"runs-dir": self.folder / step, "run-name": step}
@@ -200,6 +223,8 @@ def work_through(works: list[Work], out: Path, minutes: float | None, run: Run) 
             do(work, left, run, lambda: write_text(out / "queue.md", table(works)))
         except subprocess.CalledProcessError as error:
             failed.append(f"{work.name} ({Path(error.cmd[0]).name} ended with {error.returncode})")
+        except MsemuError as error:
+            failed.append(f"{work.name} ({error})")
         except Stopped:
             break
     if failed:
@@ -209,7 +234,7 @@ def work_through(works: list[Work], out: Path, minutes: float | None, run: Run) 
 def do(work: Work, left: Callable[[], float | None], run: Run, report: Callable[[], None]) -> None:
     """Do the steps of a job that are left."""
     for step, word, arguments in work.steps(left):
-        before = cpu_of_children()
+        before, minutes = cpu_of_children(), left()
         try:
             run(word, arguments)
         finally:
@@ -217,6 +242,8 @@ def do(work: Work, left: Callable[[], float | None], run: Run, report: Callable[
             spent[step] = spent.get(step, 0.0) + cpu_of_children() - before
             write_text(work.folder / "cpu.json", json.dumps(spent, indent=1))
             report()
+        if step == "track":
+            work.note_tracked(minutes)
         if step in ("train", "distill") and work.done(step) < getattr(work.job, step)["iterations"]:
             raise Stopped
     if work.job.publish and not (work.folder / "published.txt").is_file():

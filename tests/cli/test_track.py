@@ -2,7 +2,11 @@
 
 import json
 import re
+import shutil
+from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +18,9 @@ from msemu.models import load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.rollout import Rollout
 from msemu.muscle.parameters import MuscleParameters
+from msemu.rl import pretrained
+from msemu.rl.pretrained import PretrainedRun, publish
+from msemu.rl.run_folder import RunFolder
 
 SMALL = ("--body", "myolegs", "--particles", "3", "--seconds", "0.2", "--passes", "1", "--threads", "1")
 FIGURES = {"joint_angle_error_deg", "body_position_error_cm", "survival", "muscle_power_w"}
@@ -86,6 +93,39 @@ def test_a_body_that_is_too_weak_is_told_so_and_what_is_found_is_kept(clip: str)
     assert "not reached to its end at strength 0.1 (own): bodies fail after frame" in out
     assert re.search(r"; \w+ is asked for (over )?\d+(\.\d)? times what its muscles give there in frame \d+", out)
     assert 2 < Rollout.load(Path("track/march_myolegs.npz")).num_frames < 46
+
+
+def test_a_search_whose_time_is_over_says_so_and_goes_on(clip: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("msemu.cli.track.time", SimpleNamespace(monotonic=chain([0.0] * 2, repeat(61.0)).__next__))
+        code, out, err = run("track", clip, *SMALL, "--minutes", "1", "--json", "a.json")
+    assert code == 0 and "was stopped at frame 5 of 10 (0.10 s); the same command with --resume goes on" in out, out
+    assert json.loads(Path("a.json").read_text())["completed"] == 0.5
+    assert MotionClip.load(Path("track/march_myolegs.clip.npz")).quality == {"completed": 0.5}
+    code, out, err = run("track", clip, *SMALL, "--resume")
+    assert code == 0 and "stopped" not in out, out + err
+    with monkeypatch.context() as patch:
+        patch.setattr("msemu.cli.track.time", SimpleNamespace(monotonic=chain([0.0], repeat(61.0)).__next__))
+        assert_one_clear_line(run("track", clip, *SMALL, "--minutes", "1"), "stopped before a body")
+
+
+def test_a_policy_that_follows_what_was_found_is_published_with_it(
+    clip: str, march_once: MotionClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace(march_once, name="walk").save(Path("walk.npz"))
+    assert run("track", "walk.npz", *SMALL, "--out", "a.npz").returncode == 0
+    small = ("--num-envs", "2", "--iterations", "1", "--agent.num-steps-per-env", "4", "--sim.num-threads", "1")
+    few = ("--agent.algorithm.num-mini-batches", "1", "--agent.algorithm.num-learning-epochs", "1")
+    assert run("train", "Msemu-Track-MyoLegs-v0", "--from-track", "a.npz", *small, *few).returncode == 0
+    (folder,) = Path("runs/Msemu-Track-MyoLegs-v0").iterdir()
+    publish(RunFolder.open(folder), "last", Path("published"))
+    monkeypatch.setattr(pretrained, "FOLDER", Path("published"))
+    shutil.rmtree("runs")
+    (found,) = PretrainedRun.of("Msemu-Track-MyoLegs-v0").load_clips()
+    assert found.simulated and np.array_equal(found.qpos, Rollout.load(Path("a.npz")).qpos)
+    assert str(Path.cwd()) not in Path("published/Msemu-Track-MyoLegs-v0/config.yaml").read_text()
+    code, out, err = run("eval", "Msemu-Track-MyoLegs-v0", "--pretrained", "--episodes", "1", "--json", "a.json")
+    assert code == 0 and json.loads(Path("a.json").read_text())["recorded_joint_angle_error_deg"] > 0, out + err
 
 
 def test_what_was_found_is_learned_from(clip: str) -> None:

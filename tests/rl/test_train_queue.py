@@ -1,5 +1,6 @@
 """The queue of policies, with commands that only write what the real ones would."""
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -28,16 +29,19 @@ JOB = {
 class Commands:
     """Stand for ``msemu-*``: each call is noted; a training stops after so many iterations if told to."""
 
-    def __init__(self, stop_after: int | None = None, failing: str = ""):
+    def __init__(self, stop_after: int | None = None, failing: str = "", tracked: float = 1.0):
         self.calls: list[tuple[str, dict[str, str], str]] = []
-        self.stop_after, self.failing = stop_after, failing
+        self.stop_after, self.failing, self.tracked = stop_after, failing, tracked
 
     def __call__(self, word: str, arguments: list[str]) -> None:
         options = {key: value for key, _, value in (each[2:].partition("=") for each in arguments[1:])}
         self.calls.append((word, options, arguments[0]))
         if word == self.failing:
             raise subprocess.CalledProcessError(1, [f"msemu-{word}"])
-        if word in ("track", "eval"):
+        if word == "track":
+            write_text(Path(options["json"]), json.dumps({"completed": self.tracked}))
+            return
+        if word == "eval":
             write_text(Path(options["json"]), '{"survival": 0.75, "joint_angle_error_deg": 2.5, "turned_deg": null}')
             return
         run = Path(options["resume"]) if "resume" in options else Path(options["runs-dir"], TASK, "a_run")
@@ -86,6 +90,43 @@ def test_a_stopped_training_goes_on_with_what_is_left(tmp_path: Path) -> None:
     assert options["iterations"] == "2" and options["resume"] == str(works[0].require_run("train").path)
     assert "agent" not in options, "a run keeps its values"
     assert 29.0 < float(options["minutes"]) <= 30.0
+
+
+def test_a_search_that_was_stopped_is_gone_on_with(tmp_path: Path) -> None:
+    works = queue(tmp_path, legs=JOB)
+
+    def stopped(word: str, arguments: list[str]) -> None:
+        Commands(tracked=0.4)(word, arguments)
+        raise Stopped
+
+    work_through(works, tmp_path / "out", None, stopped)
+    assert not works[0].tracked()
+    short = Commands(tracked=0.6)
+    work_through(works, tmp_path / "out", 0.5, short)
+    assert short.words() == ["track"] and float(short.calls[0][1]["minutes"]) <= 0.5
+    assert not works[0].tracked(), "half of its minute is not all of it"
+    later = Commands()
+    work_through(works, tmp_path / "out", 30.0, later)
+    assert later.words()[:2] == ["track", "train"] and later.calls[0][1]["minutes"] == "1"
+
+
+def test_what_does_not_reach_the_end_of_the_clip_is_not_followed(tmp_path: Path) -> None:
+    commands = Commands(tracked=0.7)
+    work_through(queue(tmp_path, legs=JOB), tmp_path / "out", None, commands)
+    assert commands.words()[:2] == ["track", "train"] and "from-track" not in commands.calls[1][1]
+
+
+def test_a_policy_that_cannot_be_published_does_not_hold_up_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Path:
+        raise MsemuError("no clip 'mine'")
+
+    monkeypatch.setattr(train_queue, "publish", refuse)
+    works = queue(tmp_path, mine={**JOB, "publish": True}, other=JOB)
+    with pytest.raises(MsemuError, match=r"^jobs have failed: mine \(no clip 'mine'\)"):
+        work_through(works, tmp_path / "out", None, Commands())
+    assert works[1].figures()
 
 
 def test_a_job_that_fails_does_not_hold_up_the_next(tmp_path: Path) -> None:

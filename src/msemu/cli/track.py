@@ -44,9 +44,11 @@ def track(args: TrackCfg) -> None:
         with _progress(climb) as report:
             climb.run(lambda: time.monotonic() > limit, report)
     finally:
-        climb.save()
-        if climb.found:
-            _conclude(args, order, climb, out)
+        try:
+            climb.save()
+        finally:
+            if climb.found:
+                _conclude(args, order, climb, out)
     if climb.found is None:
         climb.result()
 
@@ -154,6 +156,8 @@ def _remarks(order: Order, climb: Climb, condition: Condition) -> Iterator[str]:
 def _stalled(order: Order, climb: Climb, done: int) -> str:
     """Say where the search has got to, in one line."""
     place = f"frame {done} of {climb.search.total} ({done / order.clip.fps:.2f} s)"
+    if climb.search.is_halfway:
+        return f"the search at {climb.condition} was stopped at {place}; the same command with --resume goes on"
     return f"the clip is not reached to its end at {climb.condition}: bodies fail after {place}; {_lack(climb)}"
 
 

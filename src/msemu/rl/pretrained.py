@@ -18,7 +18,7 @@ from msemu.motion.library.obtain import obtain_clip
 from msemu.motion.library.task_clips import motions_of
 from msemu.rl.checkpoint import read, write_policy
 from msemu.rl.own_files import own_files
-from msemu.rl.run_folder import RunFolder
+from msemu.rl.run_folder import MOTION, RunFolder
 from msemu.schema import TrainCfg
 
 FOLDER = models.PRETRAINED
@@ -26,7 +26,10 @@ FOLDER = models.PRETRAINED
 
 
 class PretrainedRun(RunFolder):
-    """A run folder without clips: it holds their entries of the catalogue, by which they are obtained again."""
+    """A run folder without recorded clips: it holds their entries of the catalogue, by which they are obtained again.
+
+    What ``msemu-track`` has found for one lies in it.
+    """
 
     @classmethod
     def of(cls, name: str) -> "PretrainedRun":
@@ -52,6 +55,8 @@ class PretrainedRun(RunFolder):
             MsemuError: One cannot be obtained.
         """
         cfg, values = self.load_config(), read_yaml(self.path / "config.yaml")
+        if (self.path / MOTION).is_file():
+            return [MotionClip.load(self.path / MOTION)]
         body, fps = self.load_body(cfg), cfg.env.control_frequency_hz
         entries = [build(Entry, clip, f"{self.path}: clips") for clip in values["clips"]]
         with Console(stderr=True).status(f"motion {cfg.motion} on {body.name}"):
@@ -74,6 +79,8 @@ def publish(
 ) -> Path:
     """Copy what is needed to use a policy, without optimizer, clips and the paths of this machine, and return where to.
 
+    What ``msemu-track`` has found is copied, as it cannot be obtained elsewhere.
+
     Its provenance says what processor time it took, where that is known [h]. A policy that stands beside the one of its
     task has the name of a ``variant``.
 
@@ -83,7 +90,12 @@ def publish(
     own = folder / "-".join(filter(None, (run.task, variant)))
     write_policy(own / "best.pt", read(run.checkpoint(checkpoint), "cpu"))
     config = read_yaml(run.path / "config.yaml")
-    config["clips"] = [to_dict(entry) for entry in find_entries(motions_of(run.load_config()))]
+    found = next((clip for clip in run.load_clips() if clip.simulated), None)
+    names = [found.simulated.followed] if found and found.simulated else motions_of(run.load_config())
+    config["clips"] = [to_dict(entry) for entry in find_entries(names)]
+    if found:
+        config["train"]["motion"] = names[0]
+        found.save(own / MOTION)
     config["train"]["runs_dir"] = TrainCfg.runs_dir
     learner = config["train"]["agent"]["algorithm"]
     of_teachers = np.atleast_1d(learner.get("checkpoint", "")).tolist()

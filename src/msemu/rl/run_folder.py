@@ -32,6 +32,9 @@ from msemu.rl.progress import note_once
 from msemu.rl.provenance import git_state, versions
 from msemu.schema import TrainCfg
 
+MOTION = "motion.npz"
+"""File of a run's clip, where it is a single one."""
+
 _SET_ASIDE = "set_aside"
 """Where checkpoints go that are younger than the one that a run goes on from."""
 
@@ -118,7 +121,7 @@ class RunFolder:
     @property
     def holds_clips(self) -> bool:
         """Whether the clips of the run lie in the folder."""
-        return (self.path / "motion.npz").is_file() or (self.path / "motions").is_dir()
+        return (self.path / MOTION).is_file() or (self.path / "motions").is_dir()
 
     def load_clips(self) -> list[MotionClip]:
         """Read the clips that the run was trained on.
@@ -127,7 +130,7 @@ class RunFolder:
             MsemuError: There is none, or one is damaged.
         """
         several = sorted((self.path / "motions").glob("*.npz"))
-        return [MotionClip.load(path) for path in several or [self.path / "motion.npz"]]
+        return [MotionClip.load(path) for path in several or [self.path / MOTION]]
 
     def load_body(self, cfg: TrainCfg) -> Body:
         """Make the body by the recipe that the run holds; ``cfg.body_path`` says where its model is now.
@@ -239,7 +242,7 @@ class RunFolder:
 
     def _save_clips(self, clips: Sequence[MotionClip]) -> None:
         if len(clips) == 1:
-            clips[0].save(self.path / "motion.npz")
+            clips[0].save(self.path / MOTION)
             return
         for index, clip in enumerate(clips):
             clip.save(self.path / "motions" / f"{file_stem(index, clip.name)}.npz")

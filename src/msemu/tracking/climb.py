@@ -210,6 +210,10 @@ class Climb:
             MsemuError: No body has come through the first window.
         """
         order, found = self._order, self.found
+        if found is None and not self.search.records:
+            raise MsemuError(
+                "the search was stopped before a body had come through its first window; give it more time"
+            )
         if found is None:
             raise MsemuError(
                 f"no body has come through the first {order.search.window_steps} control steps of the clip"

@@ -27,6 +27,10 @@ def with_track(cfg: TrainCfg) -> TrainCfg:
     if clip.simulated is None:
         raise MsemuError(f"{path} is a clip that nobody simulated; find a simulation of it with msemu-track")
     _require_same(cfg, path, clip, clip.simulated)
+    if (share := clip.quality.get("completed", 1.0)) < 1.0:
+        note_once(
+            f"{path} goes through {100 * share:.0f} % of the clip; a policy that follows it learns no more of that"
+        )
     action = _fed_forward(cfg.env.action)
     if action == cfg.env.action:
         note_once(f"the action space '{action.kind}' takes no wanted accelerations: it gets the states of {path} alone")

@@ -62,7 +62,7 @@ class Result:
             cycle_displacement=np.zeros(3),
             name=f"{original.name or 'clip'}_tracked",
             source="; ".join(filter(None, (original.source, needed))),
-            quality={},
+            quality={"completed": self.completed},
             joint_center_names=(),
             joint_centers=None,
             simulated=self._simulated(original),

@@ -95,6 +95,11 @@ class Search:
         """Whether the best way leads to the end of the clip."""
         return self.best is not None and len(self.best) == self.total
 
+    @property
+    def is_halfway(self) -> bool:
+        """Whether a pass has begun and not ended."""
+        return self._tree is not None
+
     def draw_about(self, guidance: torch.Tensor) -> None:
         """Draw about the guidance of another search, shape [P', A], whose clip may be played at another speed."""
         place = torch.linspace(0, len(guidance) - 1, len(self._mean)).round().long()
