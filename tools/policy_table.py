@@ -32,6 +32,8 @@ FIGURES = {
     "root_rotation_error_deg": ("pelvis", "{:.1f} deg"),
     "root_translation_error_cm": ("pelvis", "{:.1f} cm"),
     "muscle_power_w": ("positive power", "{:.0f} W"),
+    "recorded_joint_angle_error_deg": ("joints, to the recording", "{:.1f} deg"),
+    "recorded_body_position_error_cm": ("body, to the recording", "{:.1f} cm"),
 }
 """Figures of ``msemu-eval --json`` in the table, with heading and format."""
 OTHERS = (
@@ -54,14 +56,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the figures")
     parser.add_argument("--page", type=Path, help="page that holds the table between its marks; printed by default")
-    parser.add_argument("--episodes", type=int, default=63)
+    parser.add_argument("--episodes", type=int, default=63, help="episodes of each policy")
     args = parser.parse_args()
-    tasks = sorted(path.parent.name for path in FOLDER.glob("*/config.yaml"))
-    text = tabulate([(task, measured(task, args.episodes, args.out), about(task)) for task in tasks])
+    text = measured_table(args.out, args.episodes)
     if args.page:
         write_text(args.page, between_marks(args.page, text))
     else:
         print(text)
+
+
+def measured_table(out: Path, episodes: int = 63) -> str:
+    """Measure what ships and is not measured yet, and return the table."""
+    tasks = sorted(path.parent.name for path in FOLDER.glob("*/config.yaml"))
+    return tabulate([(task, measured(task, episodes, out), about(task)) for task in tasks])
 
 
 def measured(task: str, episodes: int, out: Path) -> dict[str, Any]:

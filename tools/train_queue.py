@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Work through a list of policies: find a trajectory, train, distill, measure, publish; stop and go on at any time.
 
-    python tools/train_queue.py tools/repertoire.yaml --out runs/repertoire --minutes 120
+    python tools/train_queue.py tools/repertoire.yaml --out runs/repertoire --minutes 120 --page docs/results.md
     python tools/train_queue.py tools/repertoire.yaml --out runs/repertoire --show
 
 Each job of the file has a task and steps, of which only those that it names are done, in this order:
@@ -32,6 +32,8 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from typing import Any
 
+from policy_table import between_marks, measured_table
+
 from msemu.config import build, read_yaml
 from msemu.errors import MsemuError, command, require_name
 from msemu.files import write_text
@@ -52,6 +54,9 @@ FIGURES = {
 
 SEARCHED = "track.begun.json"
 """What ``msemu-track`` writes of a search that may have been stopped; it is called track.json once it has ended."""
+
+PUBLISHED = "published.txt"
+"""Names of the policies of a job that ship."""
 
 Run = Callable[[str, list[str]], None]
 """Runs ``msemu-<word>`` with arguments; raises `subprocess.CalledProcessError` where it fails."""
@@ -173,11 +178,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs and of the table")
     parser.add_argument("--only", nargs="+", default=[], metavar="JOB", help="work on these jobs alone")
     parser.add_argument("--minutes", type=float, help="stop after so long [min]")
+    parser.add_argument("--page", type=Path, help="page of results; its table of the policies that ship is made anew")
     parser.add_argument("--show", action="store_true", help="only show the table")
     args = parser.parse_args()
     works = list(read_queue(args.queue, args.out, args.only))
     if not args.show:
-        work_through(works, args.out, args.minutes, run_command)
+        try:
+            work_through(works, args.out, args.minutes, run_command)
+        finally:
+            if args.page and any((work.folder / PUBLISHED).is_file() for work in works):
+                write_text(args.page, between_marks(args.page, measured_table(args.out / "policies")))
     print(table(works))
 
 
@@ -246,8 +256,8 @@ def do(work: Work, left: Callable[[], float | None], run: Run, report: Callable[
             work.note_tracked(minutes)
         if step in ("train", "distill") and work.done(step) < getattr(work.job, step)["iterations"]:
             raise Stopped
-    if work.job.publish and not (work.folder / "published.txt").is_file():
-        write_text(work.folder / "published.txt", "".join(f"{place.name}\n" for place in publish_both(work)))
+    if work.job.publish and not (work.folder / PUBLISHED).is_file():
+        write_text(work.folder / PUBLISHED, "".join(f"{place.name}\n" for place in publish_both(work)))
 
 
 def publish_both(work: Work) -> Iterator[Path]:

@@ -15,6 +15,7 @@ FIGURES = {
     "root_rotation_error_deg": 1.2,
     "root_translation_error_cm": 3.4,
     "muscle_power_w": 263.7,
+    "recorded_joint_angle_error_deg": 3.21,
     "turned_deg": 331.2,
     "reference_turned_deg": 359.0,
 }
@@ -25,7 +26,8 @@ def test_a_row_says_what_was_measured_and_what_it_took() -> None:
     row = tabulate([("Msemu-Backflip-MyoFullBody-v0", FIGURES, made)]).splitlines()[2]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[:8] == ["`Msemu-Backflip-MyoFullBody-v0`", "84%", "9.0 s", "2.8 deg", "", "1.2 deg", "3.4 cm", "264 W"]
-    assert cells[8:] == ["331 of 359 deg", "own", "1,183,744", "0.5", "502246a"]
+    assert cells[8:10] == ["3.2 deg", ""]
+    assert cells[10:] == ["331 of 359 deg", "own", "1,183,744", "0.5", "502246a"]
 
 
 def test_rows_are_as_wide_as_the_heading() -> None:

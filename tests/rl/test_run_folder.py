@@ -102,6 +102,14 @@ def test_what_a_run_keeps_is_named(
         parse(TASK, ["--resume", str(run.path), *options])
 
 
+def test_a_run_says_what_processor_time_its_trainings_took(train_cfg: TrainCfg) -> None:
+    path = train(TASK, replace(train_cfg, iterations=1))
+    first = read_yaml(path / "provenance.yaml")["cpu_hours"]
+    assert 0.0 < first < 0.1
+    RunFolder.open(path).note_cpu(1800.0)
+    assert read_yaml(path / "provenance.yaml")["cpu_hours"] == pytest.approx(first + 0.5, abs=1e-3)
+
+
 def test_runs_that_start_in_the_same_second_get_folders_of_their_own(
     train_cfg: TrainCfg, legs: Body, march: MotionClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:

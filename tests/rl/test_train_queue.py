@@ -9,6 +9,8 @@ import pytest
 import torch
 import train_queue
 import yaml
+from command_line import run_main
+from policy_table import BEGIN, END
 from train_queue import Stopped, Work, do, read_queue, table, work_through
 
 from msemu.errors import MsemuError
@@ -153,6 +155,21 @@ def test_each_seed_is_a_job(tmp_path: Path) -> None:
     work_through(works, tmp_path / "out", None, commands)
     assert [work.name for work in works] == ["legs_seed3", "legs_seed8"]
     assert [options["seed"] for word, options, _ in commands.calls if word == "train"] == ["3", "8"]
+
+
+def test_the_page_of_results_is_made_anew_once_something_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, jobs = tmp_path / "results.md", tmp_path / "jobs.yaml"
+    page.write_text(f"# Results\n{BEGIN}\nold\n{END}\n")
+    jobs.write_text(yaml.safe_dump({"legs": JOB | {"publish": True}}))
+    monkeypatch.setattr(train_queue, "run_command", Commands())
+    monkeypatch.setattr(train_queue, "publish", lambda run, checkpoint, cpu_hours, variant="": Path(run.task))
+    monkeypatch.setattr(train_queue, "measured_table", lambda out: f"measured in {out.name}")
+    arguments = [str(jobs), "--out", str(tmp_path / "out"), "--page", str(page)]
+    assert run_main(train_queue.main, "train_queue", *arguments, "--show").returncode == 0
+    assert "old" in page.read_text()
+    result = run_main(train_queue.main, "train_queue", *arguments)
+    assert result.returncode == 0 and "| legs |" in result.stdout, result.stderr
+    assert page.read_text() == f"# Results\n{BEGIN}\nmeasured in policies\n{END}\n"
 
 
 @pytest.mark.parametrize(

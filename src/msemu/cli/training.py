@@ -31,6 +31,7 @@ _LINE_INTERVAL_S = 10.0
 
 def train(task: str, cfg: TrainCfg, clips: Sequence[MotionClip] | None = None) -> Path:
     """Train, on the clips of the configuration unless some are given, and return the run folder."""
+    begun = time.process_time()
     cfg = with_track(cfg)
     if not cfg.resume:
         _require_room(Path(cfg.runs_dir) / task)
@@ -60,6 +61,8 @@ def train(task: str, cfg: TrainCfg, clips: Sequence[MotionClip] | None = None) -
         with TrainingDisplay(console, iterations, cfg.minutes) as display:
             runner.logger.show = display.show
             runner.train(iterations, fresh=cfg.resume is None or not team.is_rank_zero)
+        if team.is_rank_zero:
+            run.note_cpu(time.process_time() - begun)
     console.print(f"saved: {run.checkpoint('last')}", soft_wrap=True)
     console.print(f"curves: tensorboard --logdir {run.path}", soft_wrap=True)
     return run.path

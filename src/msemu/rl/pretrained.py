@@ -81,8 +81,8 @@ def publish(
 
     What ``msemu-track`` has found is copied, as it cannot be obtained elsewhere.
 
-    Its provenance says what processor time it took, where that is known [h]. A policy that stands beside the one of its
-    task has the name of a ``variant``.
+    Its provenance says what processor time it took in all, its own training's unless told otherwise [h]. A policy that
+    stands beside the one of its task has the name of a ``variant``.
 
     Raises:
         MsemuError: A clip is a file of the user's, which msemu cannot obtain elsewhere.

@@ -187,6 +187,12 @@ class RunFolder:
         recipe = read_yaml(self.path / "config.yaml").get("recipe") or recipe_values(cfg.body)
         self._write(cfg, recipe, provenance)
 
+    def note_cpu(self, seconds: float) -> None:
+        """Add processor time of a training to what the provenance says that the run has taken [s], told in hours."""
+        provenance = self._provenance()
+        hours = provenance.get("cpu_hours", 0.0) + seconds / 3600.0
+        self._write_yaml("provenance.yaml", provenance | {"cpu_hours": round(hours, 4)})
+
     def note_origin(self, checkpoint: Path) -> None:
         """Add the checkpoint that the first networks are from to the provenance."""
         with open(checkpoint, "rb") as file:
