@@ -23,6 +23,16 @@ def null_space_share(difference: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return np.divide(lost, size, out=np.full_like(size, np.nan), where=size > 0.0)
 
 
+def correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Return Pearson's r of two courses [T, ...] whose channels are each taken from their own mean, all in one sum.
+
+    Channels count by how much they move, so that one that rests has no say; not a number where nothing moves.
+    """
+    one, other = (series - series.mean(0) for series in (one, other))
+    size = np.sqrt(np.square(one).sum() * np.square(other).sum())
+    return float((one * other).sum() / size) if size > 0.0 else float("nan")
+
+
 def uncontrolled_manifold_index(repeats: np.ndarray, matrix: np.ndarray) -> float:
     """Return the index of Scholz and Schoener (1999) of repeats [N, M] at one phase; above 0, variance hides.
 

@@ -1,28 +1,17 @@
 """Which of many solutions make the same movement, which of them are distinct, and how: the atlas."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from msemu.analysis.solutions.measures import (
-    activation_distance,
-    co_contraction,
-    null_space_share,
-    participation_ratio,
-    principal_angles,
-    spectrum,
-    torque_weights,
-)
+from msemu.analysis.solutions.measures import null_space_share
 from msemu.analysis.solutions.synergies import number_of_synergies
 from msemu.analysis.study.course import Courses
 from msemu.analysis.study.loads import JointLoads
 
 BASE = "base"
 """Name of the solution that others are compared with: the first."""
-_COMPONENTS = 3
 
 
 @dataclass(frozen=True)
@@ -102,7 +91,7 @@ class Atlas:
     @cached_property
     def distances(self) -> np.ndarray:
         """Distance of the kept solutions' mean activations, root mean square over muscles and cycle [-], [K, K]."""
-        return _pairwise(self.courses.activation[self.kept])
+        return pairwise(self.courses.activation[self.kept])
 
     @cached_property
     def distinct(self) -> np.ndarray:
@@ -116,34 +105,6 @@ class Atlas:
             if (self.distances[row, chosen] > limits).all():
                 chosen.append(row)
         return self.kept[chosen]
-
-    def figures(self) -> dict[str, Any]:
-        """Return the figures of the study."""
-        distinct, courses = self.distinct, self.courses
-        apart = _pairs(_pairwise(courses.activation[distinct]))
-        weights = torque_weights(self.matrix)
-        weighted = _pairs(_pairwise(courses.activation[distinct], weights))
-        return {
-            "solutions": len(self.kept),
-            "tried": len(self.names),
-            "distinct_solutions": len(distinct),
-            "tolerances": vars(self.tolerances),
-            "spread_of_one_policy": {"median": _median(self.spread[self.kept]), BASE: float(self.spread[0])},
-            "activation_rms": float(np.sqrt(np.nanmean(np.square(courses.activation[0])))),
-            "median_activation_distance": _median(apart),
-            "median_weighted_activation_distance": _median(weighted),
-            "null_space_share": _median([self.null_share(place) for place in distinct if place != 0]),
-            "survival": float(courses.survived[distinct].mean()) if len(distinct) else None,
-            "joint_reaction_peak_bw": _spans(self.loads.bearing, [self.peaks(place) for place in distinct]),
-            "joint_stiffness_nm_rad": _spans(self.loads.stiff, [self.stiffness(place) for place in distinct]),
-            "ground_difference_bw": _median(self.ground_difference[distinct]),
-            "angle_difference_deg": _median(self.angle_difference[distinct]),
-            "left_out": {
-                reason: sum(reason in each for each in self.reasons)
-                for reason in ("falls", "kinematics", "ground force")
-            },
-            "table": [self.row(place) for place in range(len(self.names))],
-        }
 
     def null_share(self, place: int) -> float:
         """Return the share of a solution's difference from the base that the joint torques do not show, over bins."""
@@ -159,35 +120,6 @@ class Atlas:
     def stiffness(self, place: int) -> np.ndarray:
         """Return the stiffness that muscles give each joint [N m/rad], mean over the clip, shape [J]."""
         return self.loads.stiffness(self.courses.activation[place]).mean(0)
-
-    def row(self, place: int) -> dict[str, Any]:
-        """Return the figures of one solution; those that compare are with the base."""
-        courses = self.courses
-        known = bool(self.seen[place])
-        mine, base = courses.activation[place], courses.activation[0]
-        torques = self.matrix * np.nan_to_num(mine)[:, None]
-        return {
-            "name": self.names[place],
-            "kept": not self.reasons[place],
-            "distinct": place in self.distinct,
-            "left_out_for": self.reasons[place],
-            "survival": courses.survived[place],
-            "error_deg": courses.error_deg[place],
-            "angle_difference_deg": self.angle_difference[place],
-            "ground_difference_bw": self.ground_difference[place],
-            "activation_distance": np.sqrt(np.square(activation_distance(mine, base)).mean()),
-            "spread": self.spread[place],
-            "null_space_share": self.null_share(place) if known and place else None,
-            "manifold_index": courses.manifold_index[place],
-            "participation_ratio": participation_ratio(spectrum(mine)) if known else None,
-            "principal_angles_deg": np.degrees(principal_angles(mine, base, _COMPONENTS)).tolist() if known else None,
-            "co_contraction": co_contraction(torques).mean() if known else None,
-            "joint_reaction_peak_bw": _named(self.loads.bearing, self.peaks(place)) if known else None,
-            "joint_stiffness_nm_rad": _named(self.loads.stiff, self.stiffness(place)) if known else None,
-            "effort": courses.effort[place],
-            "power_w": courses.power_w[place],
-            "metabolic_w": courses.metabolic_w[place],
-        }
 
     def synergies(self, places: np.ndarray, seed: int = 0) -> dict[str, int]:
         """Return how many synergies account for 90 % of some solutions' activations, each muscle over its greatest."""
@@ -215,29 +147,9 @@ class Atlas:
         return chosen.std(0).mean(0) if len(chosen) else np.full(chosen.shape[2], np.nan)
 
 
-def _pairwise(courses: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+def pairwise(courses: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Return root mean square distances of courses [K, B, M], weighted by [B, M], shape [K, K]."""
     squares = np.ones(courses.shape[1:]) if weights is None else np.square(weights)
     flat = (courses * np.sqrt(squares / squares.sum())).reshape(len(courses), squares.size)
     size = np.square(flat).sum(1)
     return np.sqrt(np.clip(size[:, None] + size - 2.0 * flat @ flat.T, 0.0, None))
-
-
-def _pairs(distances: np.ndarray) -> np.ndarray:
-    return distances[np.triu_indices(len(distances), 1)]
-
-
-def _median(values: Any) -> float | None:
-    return float(np.median(values)) if len(values) else None
-
-
-def _named(names: Sequence[str], values: np.ndarray) -> dict[str, float]:
-    return dict(zip(names, values.tolist(), strict=True))
-
-
-def _spans(names: Sequence[str], rows: Sequence[np.ndarray]) -> dict[str, dict[str, float]]:
-    """Return least, median and greatest of the values of solutions, each of the shape [K], by name."""
-    return {
-        name: {"least": float(np.min(each)), "median": float(np.median(each)), "most": float(np.max(each))}
-        for name, each in zip(names, np.array(rows).T, strict=False)
-    }

@@ -13,6 +13,7 @@ from msemu.analysis.study.atlas import BASE, Atlas, Tolerances
 from msemu.analysis.study.page import render
 from msemu.analysis.study.perturbations import Perturbation, perturb, standard
 from msemu.analysis.study.solutions import Subject, explore, random_preferences
+from msemu.analysis.study.tables import figures_of
 from msemu.cli.analyze.study_options import SolutionsCfg
 from msemu.config import cfg_names, load_named
 from msemu.console import make_folders, progress, write_json
@@ -39,7 +40,7 @@ def study_solutions(args: SolutionsCfg) -> None:
     tolerances = Tolerances(args.angle_deg, args.ground_bw, args.survival)
     with progress("exploring", transient=True) as on_step:
         atlas, preferences = explore(subject, named, randoms, tolerances, args.minutes, on_step)
-    figures = atlas.figures() | {"synergies": atlas.synergies(_told_apart(atlas)), "perturbations": []}
+    figures = figures_of(atlas) | {"synergies": atlas.synergies(_told_apart(atlas)), "perturbations": []}
     _write(args, run, folder, subject, atlas, figures, preferences)
     if args.perturbed:
         figures["perturbations"] = _perturbed(args, run, atlas, preferences)
