@@ -8,58 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import assert_one_clear_line, run
+from stepping import SPEED, stepping
 
 from msemu.analysis.mechanics.emg_agreement import compare_emg
 from msemu.analysis.mechanics.gait_parameters import GaitParameters
-from msemu.analysis.mechanics.ground_reaction import GroundReaction
-from msemu.analysis.mechanics.movement import MechanicalMovement, MusclesInMotion
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
-from msemu.muscle.parameters import MuscleParameters
-
-_FPS, _STRIDE_FRAMES, _SPEED = 50.0, 50, 1.2
 
 
-def stepping(body: Body) -> MechanicalMovement:
-    """The neutral pose glides forward at 1.2 m/s; each foot is loaded 0.6 of each second, one half a second later."""
-    frames = 4 * _STRIDE_FRAMES
-    time = np.arange(frames) / _FPS
-    qpos = np.tile(body.neutral_qpos, (frames, 1))
-    qpos[:, 0] += _SPEED * time
-    qvel = np.zeros((frames, body.model.nv))
-    qvel[:, 0] = _SPEED
-    force = np.zeros((frames, 2, 3))
-    for side, shift in enumerate((12, 37)):
-        stands = (np.arange(frames) + shift) % _STRIDE_FRAMES < 30
-        force[:, side, 2] = np.where(stands, body.weight / 1.2, 0.0)
-    none = np.zeros((frames, body.num_muscles))
-    dofs = np.zeros((frames, len(body.independent_dofs)))
-    names = tuple(f"root_{i}" for i in range(6)) + tuple(body.joint_names[i] for i in body.independent_joints)
-    return MechanicalMovement(
-        body=body,
-        title="a <glide> & more",
-        fps=_FPS,
-        qpos=qpos,
-        qvel=qvel,
-        qacc=0.0 * qvel,
-        muscles=MusclesInMotion(none, none, none, none + 1.0, none, none, none),
-        parameters=MuscleParameters.of(body.model),
-        ground=GroundReaction(("foot_r", "foot_l"), _FPS, force, 0.0 * force),
-        dof_names=names,
-        required=dofs,
-        muscle_moment=dofs,
-        ground_moment=dofs,
-        episode_start=np.arange(frames) == 0,
-    )
-
-
-def test_gait_parameters_of_a_made_up_walk(legs: Body) -> None:
-    gait = GaitParameters.of(stepping(legs))
-    assert gait is not None
-    assert gait.speed_m_s == pytest.approx(_SPEED)
+@pytest.mark.parametrize(("cyclic", "cycles"), [(False, 6), (True, 8)])
+def test_gait_parameters_of_a_made_up_walk(legs: Body, cyclic: bool, cycles: int) -> None:
+    """A movement that repeats has the same, and the cycle over its end as well."""
+    gait = GaitParameters.of(replace(stepping(legs), cyclic=cyclic))
+    assert gait is not None and gait.cycles == cycles
+    assert gait.speed_m_s == pytest.approx(SPEED)
     assert gait.cadence_steps_min == pytest.approx(120.0)
-    assert gait.stride_length_m == pytest.approx(_SPEED)
+    assert gait.stride_length_m == pytest.approx(SPEED)
     assert gait.stance == pytest.approx(0.6, abs=0.02)
     # The feet stand side by side, so neither is before the other by more than its pose.
     assert gait.step_length_m["r"] == pytest.approx(-gait.step_length_m["l"], abs=1e-6)

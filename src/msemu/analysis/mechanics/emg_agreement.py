@@ -7,8 +7,8 @@ import numpy as np
 
 from msemu.analysis.gait.cycles import over_cycles
 from msemu.analysis.gait.muscle_timing import correlation_by_shift
+from msemu.analysis.mechanics.gait_cycles import cycles_of
 from msemu.analysis.mechanics.movement import MechanicalMovement
-from msemu.analysis.mechanics.plots import cycles_of
 from msemu.control.gait_phase import PERCENT
 from msemu.envs.emg import EmgRecording, read_emg
 from msemu.errors import MsemuError, suggestion

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from msemu.analysis.mechanics.gait_cycles import SIDES, cycles_of
 from msemu.analysis.mechanics.movement import MechanicalMovement
-from msemu.analysis.mechanics.plots import SIDES, cycles_of
 from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.motion.geometry import landmark_path
 
@@ -35,9 +35,9 @@ class GaitParameters:
         """Measure a movement; None if no foot makes a whole cycle."""
         spans = {side: cycles_of(movement, side) for side in SIDES}
         every = [frames for side in SIDES for frames in spans[side]]
-        if not every or movement.cyclic:
+        if not every:
             return None
-        strides = [movement.qpos[frames[-1], :2] - movement.qpos[frames[0], :2] for frames in every]
+        strides = [_way(movement, frames) for frames in every]
         durations = np.array([(len(frames) - 1) / movement.fps for frames in every])
         lengths = np.linalg.norm(strides, axis=1)
         loaded = [
@@ -55,12 +55,19 @@ class GaitParameters:
         )
 
 
+def _way(movement: MechanicalMovement, frames: np.ndarray) -> np.ndarray:
+    """Return how far the pelvis goes in a cycle, forward and to the left [m], over the end of one that repeats too."""
+    first, last = frames[0], frames[-1]
+    way = movement.qpos[last, :2] - movement.qpos[first, :2]
+    return way + movement.qvel[:, :2].sum(0) / movement.fps if last <= first else way
+
+
 def _step_lengths(movement: MechanicalMovement, spans: dict[str, list[np.ndarray]]) -> dict[str, float]:
     """Return how far each foot's ankle is before the other's when it strikes, along the way of its cycle [m]."""
     ankles = landmark_path(movement.body, movement.qpos)[0][:, [LANDMARKS.index(f"ankle_{side}") for side in "rl"]]
     steps = {}
     for place, side in enumerate("rl"):
-        ways = [movement.qpos[frames[-1], :2] - movement.qpos[frames[0], :2] for frames in spans[side]]
+        ways = [_way(movement, frames) for frames in spans[side]]
         ahead = [ankles[frames[0], place, :2] - ankles[frames[0], 1 - place, :2] for frames in spans[side]]
         if ways:
             along = [step @ way / max(np.linalg.norm(way), 1e-9) for step, way in zip(ahead, ways, strict=True)]

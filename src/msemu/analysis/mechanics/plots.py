@@ -1,45 +1,20 @@
 """Plots of ground reaction, joint moments, powers and joint reaction, over the gait cycle where both feet have one."""
 
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from msemu.analysis.gait.cycles import LOADED_BW, over_cycles
+from msemu.analysis.gait.cycles import over_cycles
+from msemu.analysis.mechanics.gait_cycles import cycles_of, has_cycles
 from msemu.analysis.mechanics.joint_reaction import JointReaction
 from msemu.analysis.mechanics.movement import MechanicalMovement
-from msemu.control.gait_phase import PERCENT, find_stances, find_strikes
+from msemu.control.gait_phase import PERCENT
 from msemu.files import save_figure
 
 SIDES = {"r": ("right", "#d55e00"), "l": ("left", "#0072b2")}
 _JOINTS = ("hip_flexion", "hip_adduction", "knee_angle", "ankle_angle")
-
-
-def cycles_of(movement: MechanicalMovement, side: str) -> list[np.ndarray]:
-    """Return the frames of each whole gait cycle of a foot, from one strike to the next, both included.
-
-    A cycle lies within one episode. The cycle of a movement that repeats is turned round to begin with the strike.
-    """
-    ground = movement.ground
-    region = f"foot_{side}"
-    if region not in ground.regions:
-        return []
-    touches = ground.force[:, ground.regions.index(region), 2] > LOADED_BW * movement.body.weight
-    stands = find_stances(touches, movement.fps, movement.cyclic)
-    strikes = find_strikes(stands, movement.cyclic)
-    frames = np.arange(movement.num_frames)
-    if movement.cyclic:
-        return [np.append(np.roll(frames, -strikes[0]), strikes[0])] if len(strikes) else []
-    episode = np.cumsum(movement.episode_start)
-    spans = [frames[begin : end + 1] for begin, end in pairwise(strikes)]
-    return [span for span in spans if episode[span[0]] == episode[span[-1]]]
-
-
-def has_cycles(movement: MechanicalMovement) -> bool:
-    """Say whether both feet have a whole gait cycle, so that one axis in percent is for both."""
-    return all(cycles_of(movement, side) for side in SIDES)
 
 
 def ground_figure(movement: MechanicalMovement) -> Figure:

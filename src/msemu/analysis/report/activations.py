@@ -2,8 +2,9 @@
 
 from matplotlib.figure import Figure
 
+from msemu.analysis.mechanics.gait_cycles import has_cycles
 from msemu.analysis.mechanics.movement import MechanicalMovement
-from msemu.analysis.mechanics.plots import SIDES, draw, finished, has_cycles
+from msemu.analysis.mechanics.plots import SIDES, draw, finished
 from msemu.control.textbook_timing import TextbookTiming
 
 _BAND = (-0.09, 0.06)

@@ -15,8 +15,11 @@ from msemu.analysis.mechanics.joint_reaction import JointReaction, joint_reactio
 from msemu.analysis.mechanics.metabolic import MetabolicCost
 from msemu.analysis.mechanics.movement import MechanicalMovement
 from msemu.analysis.mechanics.plots import ground_figure, joint_figure, reaction_figure
+from msemu.analysis.mechanics.work import Work
 from msemu.analysis.report.activations import activation_figure
 
+_LARGEST = 12
+"""Muscles whose work is shown."""
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:1500px;margin:2em auto;padding:0 1em}
 h1{font-size:1.6em}h2{font-size:1.2em;border-bottom:1px solid #ccc;margin-top:2em}
@@ -66,6 +69,8 @@ def render(subjects: Sequence[Subject]) -> str:
         figures = [draw(subject.movement, reaction) for subject, reaction in zip(subjects, reactions, strict=True)]
         panes = "".join(f"<div>{svg(figure) if figure else '<p>no gait cycle to show</p>'}</div>" for figure in figures)
         parts.append(f'<h2>{title}</h2><div class="side">{panes}</div>')
+    works = "".join(f"<div>{_work(subject.movement)}</div>" for subject in subjects)
+    parts.append(f'<h2>Work</h2><div class="side">{works}</div>')
     parts.append("<h2>Provenance</h2>" + _provenance(subjects))
     title = escape(" · ".join(subject.name for subject in subjects))
     return document(title, "".join(parts))
@@ -148,6 +153,32 @@ def _figures(subject: Subject, reaction: JointReaction) -> dict[str, str]:
         for label, value in values.items()
         if value is not None
     }
+
+
+def _work(movement: MechanicalMovement) -> str:
+    """Return tables of the work of all joints and of the muscles that do most of it."""
+    work, mass = Work.of(movement), movement.body.mass
+    per = f"{work.work_per} ({work.work_cycle_s:.2f} s)" if work.work_cycles else work.work_per
+    joints = [
+        (name, *(f"{parts[part]:.1f}" for part in ("positive", "negative", "net")), f"{parts['positive_j_kg']:.3f}")
+        for name, parts in (*work.joint_work_j.items(), ("all joints", work.all_joints_work_j))
+    ]
+    chosen = work.largest_muscles(_LARGEST)
+    every = work.muscle_work_j | {"all muscles": work.all_muscles_work_j}
+    muscles = [
+        (
+            name,
+            *(f"{every[name][part]:.1f}" for part in ("positive", "negative")),
+            f"{every[name]['positive'] / mass:.3f}",
+        )
+        for name in (*chosen, "all muscles")
+    ]
+    head = ("positive [J]", "negative [J]")
+    return (
+        f"<p>{escape(movement.title)}, per {per}</p>"
+        + table_of(("joint", *head, "net [J]", "positive [J/kg]"), joints)
+        + table_of((f"muscle, the {len(chosen)} of most work", *head, "positive [J/kg]"), muscles)
+    )
 
 
 def _provenance(subjects: Sequence[Subject]) -> str:

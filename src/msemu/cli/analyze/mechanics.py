@@ -9,12 +9,14 @@ from rich.table import Table
 from msemu.analysis.mechanics.co_contraction import co_contraction_of
 from msemu.analysis.mechanics.emg_agreement import compare_emg
 from msemu.analysis.mechanics.energetics import Energetics
+from msemu.analysis.mechanics.gait_parameters import GaitParameters
 from msemu.analysis.mechanics.joint_reaction import JointReaction, joint_reaction
 from msemu.analysis.mechanics.loads.agreement import compare_forces, said
 from msemu.analysis.mechanics.loads.placing import LoadsCfg, place
 from msemu.analysis.mechanics.metabolic import MetabolicCost
 from msemu.analysis.mechanics.movement import MechanicalMovement
 from msemu.analysis.mechanics.plots import plot_mechanics
+from msemu.analysis.mechanics.work import Work
 from msemu.cli.analyze.mechanics_options import MechanicsCfg
 from msemu.cli.analyze.source import find_movement
 from msemu.console import make_folders, write_json
@@ -28,8 +30,9 @@ def mechanics(args: MechanicsCfg) -> None:
     if args.filter_hz:
         movement = replace(movement, ground=movement.ground.filtered(args.filter_hz))
     energetics, cost, reaction = Energetics.of(movement), MetabolicCost.of(movement), joint_reaction(movement)
+    work = Work.of(movement)
     console = Console()
-    console.print(_table(movement, energetics, cost, reaction))
+    console.print(_table(movement, energetics, work, cost, reaction))
     agreement = {}
     if args.external_loads:
         cfg = LoadsCfg(args.external_loads, args.loads_start, args.loads_mass, args.align_loads)
@@ -54,14 +57,14 @@ def mechanics(args: MechanicsCfg) -> None:
         forces = {part: asdict(found) for part, found in agreement.items()}
         emg = {muscle: asdict(own) for muscle, own in envelopes.items()}
         also = {"filter_hz": args.filter_hz, "measured_forces": forces, "emg": emg}
-        write_json(args.json, figures(movement, energetics, cost, reaction) | also)
+        write_json(args.json, figures(movement, energetics, work, cost, reaction) | also)
     if args.out:
         for path in plot_mechanics(movement, reaction, args.out):
             console.print(f"plot: {path}", soft_wrap=True)
 
 
 def figures(
-    movement: MechanicalMovement, energetics: Energetics, cost: MetabolicCost, reaction: JointReaction
+    movement: MechanicalMovement, energetics: Energetics, work: Work, cost: MetabolicCost, reaction: JointReaction
 ) -> dict[str, Any]:
     """Return everything that is measured, for JSON; docs/understand/mechanics.md says what the keys are."""
     peaks = dict(zip(reaction.names, reaction.magnitude_bw.max(0).tolist(), strict=True))
@@ -75,12 +78,18 @@ def figures(
         "frames": movement.num_frames,
         "fps": movement.fps,
     }
+    gait = GaitParameters.of(movement)
+    about["gait"] = asdict(gait) if gait else None
     about["co_contraction_nm"] = co_contraction_of(movement)
-    return about | asdict(energetics) | asdict(cost) | {"joint_reaction_peak_bw": peaks, "joint_moment_nm_kg": moments}
+    about |= asdict(energetics) | asdict(work) | asdict(cost)
+    return about | {"joint_reaction_peak_bw": peaks, "joint_moment_nm_kg": moments}
 
 
-def _table(movement: MechanicalMovement, energetics: Energetics, cost: MetabolicCost, reaction: JointReaction) -> Table:
+def _table(
+    movement: MechanicalMovement, energetics: Energetics, work: Work, cost: MetabolicCost, reaction: JointReaction
+) -> Table:
     table = Table("measure", "value", "unit", title=movement.title)
+    per = f"J per {work.work_per}"
     rows = [
         ("speed", energetics.speed_m_s, "m/s"),
         ("vertical ground force, mean of the sum", energetics.vertical_force_mean_bw, "body weights"),
@@ -91,6 +100,10 @@ def _table(movement: MechanicalMovement, energetics: Energetics, cost: Metabolic
         ("muscle power of least effort for the same torques, positive", energetics.least_effort_power_w, "W"),
         ("muscle power over that of least effort", energetics.power_over_least_effort, "-"),
         ("muscle power, negative", energetics.negative_muscle_power_w, "W"),
+        ("joint work, positive", work.all_joints_work_j["positive"], per),
+        ("joint work, negative", work.all_joints_work_j["negative"], per),
+        ("muscle work, positive", work.all_muscles_work_j["positive"], per),
+        ("muscle work, negative", work.all_muscles_work_j["negative"], per),
         ("smoothness (second difference of joint speeds)", energetics.smoothness, "log10"),
         *(
             (f"joint reaction, peak: {name}", peak, "body weights")
