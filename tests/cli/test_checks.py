@@ -208,7 +208,7 @@ def test_options_without_effect_are_refused(arguments: tuple[str, ...], said: st
 
 def test_an_option_that_is_switched_off_is_in_nobodys_way(tmp_path: Path) -> None:
     result = run("eval", "T", "--no-pretrained", "--checkpoint", "last", "--runs-dir", tmp_path)
-    assert_one_clear_line(result, "neither a run folder nor a task")
+    assert_one_clear_line(result, "neither a run folder nor a task nor a policy")
 
 
 def test_cycles_are_for_clips_that_repeat(march_once: MotionClip, tmp_path: Path) -> None:

@@ -155,7 +155,9 @@ def test_a_file_in_place_of_the_plot_folder_is_named(trained: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["eval", "play"])
 def test_a_run_that_does_not_exist_is_named(name: str, tmp_path: Path) -> None:
-    assert_one_clear_line(run(name, "no-such-run", "--runs-dir", tmp_path), "neither a run folder nor a task")
+    assert_one_clear_line(
+        run(name, "no-such-run", "--runs-dir", tmp_path), "neither a run folder nor a task nor a policy"
+    )
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_from_a_model_to_a_task_that_stays_when_the_model_is_gone(tmp_path: Path
     body = load_body("my_body.yaml")
     shutil.rmtree("models")
     Path("my_body.yaml").unlink()
-    moved = RunFolder.open(RunFolder.find(task, Path("runs")).path.rename("elsewhere"))
+    moved = RunFolder.open(RunFolder.latest(task, Path("runs")).path.rename("elsewhere"))
     kept = moved.load_body(moved.load_config())
     assert kept.name == "my_body" and kept.joint_names == body.joint_names and kept.mass == body.mass
     code, out, err = run("eval", "elsewhere", "--episodes", "2", "--seconds", "0.2")

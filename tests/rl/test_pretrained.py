@@ -11,6 +11,7 @@ import torch
 from command_line import run
 
 from msemu.analysis.rollout import measure_episodes
+from msemu.cli.train import parse
 from msemu.cli.training import train
 from msemu.config import read_yaml
 from msemu.errors import MsemuError
@@ -20,7 +21,7 @@ from msemu.motion.clip import MotionClip
 from msemu.registry import list_tasks
 from msemu.rl import pretrained
 from msemu.rl.assemble import open_policy
-from msemu.rl.pretrained import FOLDER, PretrainedRun, publish
+from msemu.rl.pretrained import FOLDER, PretrainedRun, find_run, publish
 from msemu.rl.run_folder import RunFolder
 from msemu.schema import TrainCfg
 
@@ -52,6 +53,47 @@ def test_a_task_without_one_lists_those_that_have() -> None:
     result = run("play", "../secrets", "--pretrained")
     assert result.returncode == 2
     assert "no pretrained policy of '../secrets'" in result.stderr and TASKS[0] in result.stderr
+
+
+def test_runs_of_a_task_come_before_the_policy_that_ships(
+    train_cfg: TrainCfg, legs: Body, march: MotionClip, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    task, native = "Msemu-Walk-MyoLegs-v0", "Msemu-Walk-MyoLegs-v0-native"
+    runs = Path(train_cfg.runs_dir)
+    run = RunFolder.create(task, train_cfg, legs, [march])
+    assert find_run(task, runs).path == FOLDER / task, "a run without a checkpoint is none yet"
+    assert "the policy that comes with msemu is taken" in " ".join(capsys.readouterr().err.split())
+    (run.path / "model_0.pt").touch()
+    assert find_run(task, runs).path == run.path
+    assert find_run(task, runs, pretrained=True).path == FOLDER / task
+    assert find_run(native, runs).path == FOLDER / native and not capsys.readouterr().err
+    assert isinstance(find_run(str(FOLDER / native), runs), PretrainedRun), "its folder will do as well"
+    assert find_run(native, runs).words == f"{native} --pretrained"
+    with pytest.raises(MsemuError, match=r"neither a run folder nor a task nor a policy .* did you mean"):
+        find_run(f"{native}s", runs)
+    with pytest.raises(MsemuError, match="no run of Msemu-Track-MyoLegs-v0 with a checkpoint"):
+        find_run("Msemu-Track-MyoLegs-v0", runs)
+
+
+def test_a_run_begins_with_a_policy_by_its_name_and_does_not_go_on_from_it(tmp_path: Path) -> None:
+    task, native = "Msemu-Walk-MyoLegs-v0", "Msemu-Walk-MyoLegs-v0-native"
+    cfg = parse(task, ["--init", native, "--agent", "ppo", "--runs-dir", str(tmp_path)])
+    assert (cfg.init, cfg.checkpoint) == (str(FOLDER / native), str(FOLDER / native / "best.pt"))
+    assert cfg.env.action.kind == "excitation" and cfg.motion == "walk"
+    with pytest.raises(MsemuError, match=f"as a policy alone; begin a run with it: --init {native}"):
+        parse(task, ["--resume", native])
+
+
+def test_a_policy_that_cannot_be_exported_is_distilled_as_the_message_says(tmp_path: Path) -> None:
+    """The words after ``msemu-distill`` are options of that command, and lead to the same policy and its clip."""
+    result = run("export", "Msemu-Walk-MyoLegs-v0", "--pretrained")
+    words = re.search(r"msemu-distill ([^,]+), then", result.stderr).group(1).split()
+    options = ("--num-envs", "2", "--iterations", "1", "--runs-dir", tmp_path)
+    result = run("distill", *words, *options)
+    assert result.returncode == 0, result.stderr
+    found = RunFolder.latest("Msemu-Walk-MyoLegs-v0", tmp_path)
+    assert found.load_config().agent.algorithm["teacher"] == str((FOLDER / "Msemu-Walk-MyoLegs-v0").resolve())
+    assert [clip.name for clip in found.load_clips()] == ["walk"]
 
 
 def test_a_published_policy_needs_nothing_else_of_its_run(
@@ -87,7 +129,7 @@ def test_a_run_that_is_looked_at_is_not_written_over(
     for name in ("config.yaml", "motion.npz", "figures.json"):
         (tmp_path / f"link of {name}").symlink_to(run.path / name)
     with unwritten([]):
-        pretrained.find_run(str(run.path), tmp_path, pretrained=False)
+        find_run(str(run.path), tmp_path)
         for name in ("config.yaml", "motion.npz"):
             with pytest.raises(MsemuError, match="it is read by this command"):
                 write_text(tmp_path / f"link of {name}", "{}")

@@ -18,9 +18,9 @@ class PolicyCfg:
     """Which policy is looked at."""
 
     run: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Run folder, or a task id for its latest run; msemu-play also takes a rollout (.npz)."""
+    """Run folder, task (its latest run) or policy that comes with msemu; msemu-play also takes a rollout (.npz)."""
     pretrained: bool = False
-    """The policy of the task that comes with msemu."""
+    """The policy that comes with msemu, also where there are runs of the task."""
     checkpoint: Annotated[str, Input(), Without("pretrained")] = "best"
     """best, last, or the path of a checkpoint of the run."""
     clip: str | None = None
@@ -49,7 +49,7 @@ class DistillCfg:
     """
 
     run: Annotated[tuple[str, ...], Input(), tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
-    """Run folder of the teacher, or a task id for its latest run; of several, each teaches its clips."""
+    """Teacher: run folder, task (its latest run), or policy that comes with msemu; several teach their clips each."""
     pretrained: bool = False
     """The teacher is the policy of the task that comes with msemu."""
     checkpoint: Annotated[str, Input(), Without("pretrained")] = "best"
@@ -79,9 +79,9 @@ class ExportPolicyCfg:
     """
 
     run: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Run folder, or a task id for its latest run."""
+    """Run folder, task (its latest run), or policy that comes with msemu."""
     pretrained: bool = False
-    """The policy of the task that comes with msemu."""
+    """The policy that comes with msemu, also where there are runs of the task."""
     checkpoint: Annotated[str, Input(), Without("pretrained")] = "best"
     """best, last, or the path of a checkpoint of the run."""
     format: Literal["onnx", "torchscript"] = "onnx"
@@ -146,8 +146,8 @@ class LoadsOptions:
 class PlayCfg(PageCfg, PolicyCfg):
     """Watch a trained policy beside its reference: in the browser, or as a video.
 
-    For a task id, the latest run of the task is shown. A task that was never trained shows its reference alone, from
-    its beginning and in whole cycles.
+    For a task id, the latest run of the task is shown, or the policy that comes with msemu. A task that has neither
+    shows its reference alone, from its beginning and in whole cycles.
     """
 
     seconds: Seconds | None = None

@@ -18,7 +18,7 @@ from msemu.motion.recording import Push, Recording
 from msemu.motion.rollout import Rollout
 from msemu.registry import get_task, list_tasks
 from msemu.rl.assemble import open_policy
-from msemu.rl.pretrained import find_run
+from msemu.rl.pretrained import PretrainedRun, find_run
 from msemu.rl.run_folder import RunFolder
 from msemu.schema import PreferenceCfg
 from msemu.sim import pick_device
@@ -73,7 +73,7 @@ def _record(args: PlayCfg) -> tuple[Body, Recording, Live | None]:
         env.max_episode_length = max(1, round(args.seconds * env.cfg.env.control_frequency_hz))
     steps = env.max_episode_length
     with progress("simulating") as advance:
-        name = "pretrained" if args.pretrained else run.path.name
+        name = "pretrained" if isinstance(run, PretrainedRun) else run.path.name
         title = f"{run.task}  {name}" + (f"  {clip.name}" if len(clips) > 1 else "")
         title += f"  strength set {env.body.strength_set}" * (env.body.strength_set != "own")
         rollout = record(env, runner.policy(), steps, title, args.start_frame, advance)

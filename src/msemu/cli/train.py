@@ -69,7 +69,7 @@ def parse(task: str, arguments: list[str]) -> TrainCfg:
     check_once(arguments)
     agent, arguments = take_option(arguments, "agent", named_values("agent"))
     resumed, arguments = take_option(arguments, "resume", "a run folder, or latest")
-    initial, arguments = take_option(arguments, "init", "a run folder, or a task for its latest run")
+    initial, arguments = take_option(arguments, "init", "a run folder, a task, or a policy that comes with msemu")
     if _is_given(arguments, "from-track"):
         _require_alone(arguments, resumed, initial)
         agent = agent or "ppo_prior"
@@ -125,7 +125,7 @@ def _begun(cfg: TrainCfg, initial: str, arguments: list[str], task: str) -> Trai
     from msemu.rl.pretrained import find_run  # it needs torch, which a page of help does not wait for
 
     runs_dir, _ = take_option(arguments, "runs-dir", "a folder")
-    run = find_run(initial, Path(runs_dir or TrainCfg.runs_dir), pretrained=False)
+    run = find_run(initial, Path(runs_dir or TrainCfg.runs_dir))
     own = run.load_config()
     begun = _over(deepcopy(begin_values(cfg, own, run.task == task)), arguments, task)
     check_begin(begun, own, str(run.path))
@@ -145,8 +145,11 @@ def _over(default: TrainCfg, arguments: list[str], task: str) -> TrainCfg:
 
 def _values_of_run(task: str, name: str, runs_dir: Path) -> TrainCfg:
     """Return the values of the run that is resumed."""
-    from msemu.rl.run_folder import RunFolder  # it needs torch, which a page of help does not wait for
+    from msemu.rl.pretrained import shipped  # it needs torch, which a page of help does not wait for
+    from msemu.rl.run_folder import RunFolder
 
+    if name in shipped() and not Path(name).is_dir():
+        raise MsemuError(f"{name} comes with msemu as a policy alone; begin a run with it: --init {name}")
     run = RunFolder.latest(task, runs_dir) if name == "latest" else RunFolder.open(Path(name))
     if run.task != task:
         raise MsemuError(f"{run.path} is a run of {run.task}, not of {task}")

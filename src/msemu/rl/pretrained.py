@@ -16,8 +16,10 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.library.catalogue import Entry, find_entries
 from msemu.motion.library.obtain import obtain_clip
 from msemu.motion.library.task_clips import motions_of
+from msemu.registry import list_tasks
 from msemu.rl.checkpoint import read, write_policy
 from msemu.rl.own_files import own_files
+from msemu.rl.progress import note_once
 from msemu.rl.run_folder import MOTION, RunFolder
 from msemu.schema import TrainCfg
 
@@ -38,10 +40,14 @@ class PretrainedRun(RunFolder):
         Raises:
             MsemuError: There is none; the message lists those that there are.
         """
-        known = sorted(path.parent.name for path in FOLDER.glob("*/config.yaml"))
-        if name not in known:
+        if name not in (known := shipped()):
             raise MsemuError(f"no pretrained policy of '{name}' comes with msemu{suggestion(name, known)}")
         return cls.open(FOLDER / name)
+
+    @property
+    def words(self) -> str:
+        """How a command names the policy."""
+        return f"{self.path.name} --pretrained" if self.path.parent == FOLDER else super().words
 
     @property
     def plots(self) -> Path:
@@ -63,15 +69,50 @@ class PretrainedRun(RunFolder):
             return [MotionClip.load(obtain_clip(entry, body, fps, kind=cfg.repair)) for entry in entries]
 
 
-def find_run(name: str, runs_dir: Path, pretrained: bool) -> RunFolder:
-    """Open, to look at it, the policy of a task that comes with msemu, or a run as `RunFolder.find` does.
+def shipped() -> list[str]:
+    """Names of the policies that come with msemu."""
+    return sorted(path.parent.name for path in FOLDER.glob("*/config.yaml"))
 
+
+def names_run(name: str, runs_dir: Path) -> bool:
+    """Say whether a name is one that `find_run` knows, whatever it finds there."""
+    known = (*shipped(), *(spec.id for spec in list_tasks()))
+    return Path(name).is_dir() or name in known or bool(name and (runs_dir / name).is_dir())
+
+
+def find_run(name: str, runs_dir: Path, pretrained: bool = False) -> RunFolder:
+    """Open, to look at it, the run that a command names.
+
+    A folder is itself the run, also one of a policy that comes with msemu. Any other name is first that of a task, for
+    its latest run below ``runs_dir``, and then that of a policy that comes with msemu; with ``pretrained`` only this.
     From then on the command writes over none of the files that the run is made of.
+
+    Raises:
+        MsemuError: There is neither.
     """
-    run = PretrainedRun.of(name) if pretrained else RunFolder.find(name, runs_dir)
+    run = PretrainedRun.of(name) if pretrained else _found(name, runs_dir)
     spare(path for kind in ("yaml", "npz", "pt") for path in run.path.rglob(f"*.{kind}"))
     spare(run.path / name for name in own_files(run.path))
     return run
+
+
+def _found(name: str, runs_dir: Path) -> RunFolder:
+    path = Path(name)
+    if path.is_dir():
+        is_published = "clips" in read_yaml(path / "config.yaml") if (path / "config.yaml").is_file() else False
+        return (PretrainedRun if is_published else RunFolder).open(path)
+    tasks = [spec.id for spec in list_tasks()]
+    if name not in shipped():
+        if names_run(name, runs_dir):
+            return RunFolder.latest(name, runs_dir)
+        hint = suggestion(name, sorted({*tasks, *shipped()}), "see: msemu-train --list")
+        raise MsemuError(f"'{name}' is neither a run folder nor a task nor a policy that comes with msemu{hint}")
+    try:
+        return RunFolder.latest(name, runs_dir)
+    except MsemuError:
+        if name in tasks:
+            note_once(f"no run of {name} with a checkpoint below {runs_dir}: the policy that comes with msemu is taken")
+        return PretrainedRun.of(name)
 
 
 def publish(

@@ -16,7 +16,7 @@ from typing import Any, Self
 import yaml
 
 from msemu.config import build, read_yaml, to_dict
-from msemu.errors import MsemuError, require_name, suggestion
+from msemu.errors import MsemuError, require_name
 from msemu.files import remove_partial, write_text
 from msemu.models import load_body
 from msemu.models.body import Body
@@ -24,7 +24,6 @@ from msemu.models.recipe import Recipe, recipe_values
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import file_stem
 from msemu.muscle.overrides import parameter_file
-from msemu.registry import list_tasks
 from msemu.rl.checkpoint import iteration_of, numbered
 from msemu.rl.earlier_runs import translate
 from msemu.rl.own_files import Records, find_files, find_model, keep_files, keep_model
@@ -98,20 +97,10 @@ class RunFolder:
                 return run
         raise MsemuError(f"no run of {task} with a checkpoint below {Path(runs_dir) / task}; train one first")
 
-    @classmethod
-    def find(cls, name: str, runs_dir: Path) -> "RunFolder":
-        """Open a run by the path of its folder, or the latest run of a task by the task's id.
-
-        Raises:
-            MsemuError: There is no such run.
-        """
-        if Path(name).is_dir():
-            return cls.open(Path(name))
-        tasks = [spec.id for spec in list_tasks()]
-        if name in tasks or (name and (Path(runs_dir) / name).is_dir()):
-            return cls.latest(name, runs_dir)
-        hint = suggestion(name, tasks, "see: msemu-train --list")
-        raise MsemuError(f"'{name}' is neither a run folder nor a task{hint}")
+    @property
+    def words(self) -> str:
+        """How a command names the run."""
+        return str(self.path)
 
     @property
     def plots(self) -> Path:

@@ -179,7 +179,7 @@ class TrainCfg(TaskCfg):
     resume: str | None = None
     """Run folder to continue, or latest."""
     init: str | None = None
-    """Run folder whose policy begins a new run of any agent."""
+    """Run whose policy begins a new run of any agent: folder, task, or policy that comes with msemu."""
     checkpoint: str | None = None
     """Checkpoint to go on from: with resume or init one of the run; without, the first networks."""
     keep: Step = 0

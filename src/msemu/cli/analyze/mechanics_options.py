@@ -16,14 +16,15 @@ class MovementCfg:
     """Which movement is looked at."""
 
     source: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
-    """Run folder, rollout (.npz of msemu-eval --rollout), or clip: its forces are then those of static optimization."""
+    """Run, as msemu-play takes it, rollout (.npz of msemu-eval), or clip: its forces are then those of static
+    optimization."""
     body: Annotated[str | None, Input()] = None
     """Body of a clip or rollout; by default the one that it names."""
     body_path: BodyPath = None
     parameter_file: Annotated[Path | None, Input()] = None
     """Of a clip or rollout: YAML or CSV file of muscle parameters, or calibrated; the body's own by default."""
     pretrained: bool = False
-    """SOURCE is a task: the policy of it that comes with msemu."""
+    """The policy that comes with msemu, also where there are runs of the task."""
     checkpoint: Annotated[str, Input()] = "best"
     """Of a run: best, last, or the path of a checkpoint."""
     clip: str | None = None
@@ -74,7 +75,7 @@ class ReportCfg:
     """
 
     sources: Annotated[tuple[str, ...], Input(), tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
-    """Run folders, rollouts (.npz of msemu-eval --rollout) or clips."""
+    """Runs, as msemu-play takes them, rollouts (.npz of msemu-eval) or clips."""
     out: Annotated[Path, Output((".html",))] = Path("report.html")
     """The page."""
     body: Annotated[str | None, Input()] = None

@@ -19,9 +19,10 @@ from msemu.motion.reference import CLIP_SPACING
 from msemu.motion.rollout import Rollout
 from msemu.muscle.overrides import configured_parameters
 from msemu.rl.assemble import open_policy
-from msemu.rl.pretrained import find_run
-from msemu.schema import MuscleCfg, TaskCfg
+from msemu.rl.pretrained import find_run, names_run
+from msemu.schema import MuscleCfg, TaskCfg, TrainCfg
 
+_RUNS = Path(TrainCfg.runs_dir)
 _SMOOTHING_S = 0.02
 """Standard deviation of the Gaussian over a clip before it is differentiated [s]."""
 
@@ -29,7 +30,7 @@ _SMOOTHING_S = 0.02
 def find_movement(args: MovementCfg) -> MechanicalMovement:
     """Simulate a run, replay a rollout, or optimize along a clip."""
     path = Path(args.source)
-    if args.pretrained or path.is_dir():
+    if args.pretrained or names_run(args.source, _RUNS):
         return _simulated(args)
     if path.is_file():
         spare([path])
@@ -44,7 +45,7 @@ def _simulated(args: MovementCfg) -> MechanicalMovement:
     """Let the policy of a run drive its body from the first frame of its clip."""
     if args.body or args.parameter_file:
         raise MsemuError("a run has its own body and muscles; leave --body and --parameter-file out")
-    run = find_run(args.source, Path("runs"), args.pretrained)
+    run = find_run(args.source, _RUNS, args.pretrained)
     env, runner = open_policy(run, run.checkpoint(args.checkpoint), 1, "cpu", args.seed)
     index, clip = find_clip(env.reference.clips, args.clip)
     wanted = env.cfg.env.episode_length_s if args.seconds is None else args.seconds

@@ -20,9 +20,9 @@ class SolutionsCfg:
     """
 
     run: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="TASK")]
-    """Run folder, or a task id for its latest run."""
+    """Run folder, task (its latest run), or policy that comes with msemu."""
     pretrained: bool = False
-    """The policy of the task that comes with msemu."""
+    """The policy that comes with msemu, also where there are runs of the task."""
     checkpoint: Annotated[str, Input(), Without("pretrained")] = "best"
     """best, last, or the path of a checkpoint of the run."""
     minutes: Positive | None = None

@@ -45,7 +45,7 @@ def require_native(run: RunFolder, space: object) -> ExcitationCfg:
         kind = getattr(space, "kind", "")
         raise MsemuError(
             f"{run.path} acts in the space '{kind}', whose solver cannot leave msemu; distill it first: "
-            f"msemu-distill {run.path}, then export the run that comes out"
+            f"msemu-distill {run.words}, then export the run that comes out"
         )
     return space
 
