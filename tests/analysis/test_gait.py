@@ -210,8 +210,10 @@ def trained(legs: Body, march: MotionClip, march_once: MotionClip, tmp_path_fact
 
 def test_the_command_measures_and_draws(trained: Path, tmp_path: Path) -> None:
     figures, plot = tmp_path / "gait.json", tmp_path / "new" / "gait.png"
+    emg = tmp_path / "emg.csv"
+    emg.write_text("percent,soleus_r\n" + "\n".join(f"{place},{place / 100}" for place in range(0, 101, 5)))
     arguments = ("--runs-dir", trained / "march", "--episodes", "8", "--seconds", "4", "--json", figures)
-    result = run("analyze", "gait", TASK, *arguments, "--plot", plot)
+    result = run("analyze", "gait", TASK, *arguments, "--plot", plot, "--emg", emg)
     assert result.returncode == 0, result.stderr
     assert "gastrocnemius" in result.stdout and "0-11, 55-100" in result.stdout and "Perry" not in result.stderr
     measured = json.loads(figures.read_text())
@@ -224,6 +226,10 @@ def test_the_command_measures_and_draws(trained: Path, tmp_path: Path) -> None:
         assert muscle["correlation"] == pytest.approx(np.corrcoef(course, on)[0, 1])
         assert 0.0 <= min(muscle["mean"]["left"]) <= max(muscle["mean"]["left"]) <= 1.0
         assert min(muscle["standard_deviation"]["right"]) >= 0.0
+    course = np.array(measured["muscles"]["soleus"]["mean"]["right"])[:100]
+    (own,) = measured["emg"].values()
+    assert own["correlation"] == pytest.approx(np.corrcoef(course, np.arange(100))[0, 1])
+    assert "soleus_r against EMG: r" in result.stdout
     each = [muscle["correlation"] for muscle in measured["muscles"].values()]
     assert measured["all_muscles"]["correlation"] == pytest.approx(np.mean(each))
     pixels = imread(plot)[:, :, :3]
@@ -256,3 +262,16 @@ def test_a_plot_that_cannot_be_written_is_refused_before_the_walk(trained: Path,
     (tmp_path / "plots").write_text("not a folder")
     for plot, words in ((tmp_path / "plots" / "gait.png", "plots"), (tmp_path / "gait.xyz", "must end in .png")):
         assert_one_clear_line(run("analyze", "gait", TASK, "--runs-dir", trained / "march", "--plot", plot), words)
+
+
+def test_emg_that_does_not_fit_is_refused_before_the_walk(trained: Path, tmp_path: Path) -> None:
+    emg = tmp_path / "emg.csv"
+    for text, words in (
+        ("percent,calf_r\n0,0.1\n50,0.2\n", "50% of the cycle has no row"),
+        (
+            "percent,calf_r\n" + "\n".join(f"{place},0.1" for place in range(0, 101, 5)),
+            "'calf_r' is no muscle of a leg",
+        ),
+    ):
+        emg.write_text(text)
+        assert_one_clear_line(run("analyze", "gait", TASK, "--runs-dir", trained / "falls", "--emg", emg), words)

@@ -8,7 +8,13 @@ import mujoco
 import numpy as np
 import pytest
 
-from msemu.analysis.mechanics.co_contraction import co_contraction_of, falconer_winter, joint_co_contraction, rudolph
+from msemu.analysis.mechanics.co_contraction import (
+    antagonists_of,
+    co_contraction_of,
+    falconer_winter,
+    joint_co_contraction,
+    rudolph,
+)
 from msemu.analysis.mechanics.energetics import Energetics, reference_smoothness, smoothness
 from msemu.analysis.mechanics.ground_reaction import GroundReaction
 from msemu.analysis.mechanics.joint_reaction import joint_reaction, reaction_forces, without_contact
@@ -331,3 +337,17 @@ def test_co_contraction_by_hand() -> None:
 def test_muscles_of_a_joint_lose_no_more_than_they_give(movement: MechanicalMovement) -> None:
     lost = co_contraction_of(movement)
     assert all(value >= 0.0 for value in lost.values()) and lost["knee_angle_r"] > 1.0
+
+
+def test_antagonists_are_grouped_by_what_they_do_to_the_joint(movement: MechanicalMovement, legs: Body) -> None:
+    """Only a knee's extensors are active, then they as much as its flexors."""
+    knee = antagonists_of(movement)["knee_angle_r"]
+    assert {"vasmed_r", "vaslat_r", "recfem_r"} <= set(knee.negative)
+    assert {"bfsh_r", "semiten_r", "gasmed_r"} <= set(knee.positive)
+    assert knee.falconer_winter == pytest.approx(1.0), "all are at 0.05"
+    assert knee.rudolph == pytest.approx(0.1)
+    ankle = antagonists_of(movement)["ankle_angle_l"]
+    assert "tibant_l" in ankle.positive and {"soleus_l", "gasmed_l"} <= set(ankle.negative)
+    active = np.isin(legs.muscle_names, knee.negative) * np.ones((_FRAMES, 1))
+    alone = replace(movement, muscles=replace(movement.muscles, activation=active))
+    assert antagonists_of(alone)["knee_angle_r"].rudolph == 0.0

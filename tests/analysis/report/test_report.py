@@ -5,14 +5,11 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from command_line import assert_one_clear_line, run
 from stepping import SPEED, stepping
 
-from msemu.analysis.mechanics.emg_agreement import compare_emg
 from msemu.analysis.mechanics.gait_parameters import GaitParameters
-from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
 
@@ -56,26 +53,3 @@ def test_a_name_with_marks_of_html_is_text(legs: Body) -> None:
 def test_nothing_to_report_is_one_line(tmp_path: Path) -> None:
     assert_one_clear_line(run("report", "nobody", "--out", tmp_path / "r.html"), "--body")
     assert_one_clear_line(run("report", tmp_path / "x.npz", "--out", tmp_path / "r.txt"), ".html")
-
-
-def test_emg_that_is_later_is_found_to_be(legs: Body, tmp_path: Path) -> None:
-    """The right foot strikes at 0.76 s of each second; its muscle follows a sine that the envelope lags by 10 %."""
-    movement = stepping(legs)
-    activation = np.zeros_like(movement.muscles.activation)
-    phase = movement.time - 0.76
-    activation[:, legs.muscle_names.index("soleus_r")] = 0.5 + 0.4 * np.sin(2 * np.pi * phase)
-    movement = replace(movement, muscles=replace(movement.muscles, activation=activation))
-    percent = np.arange(101)
-    envelope = 0.5 + 0.4 * np.sin(2 * np.pi * (percent - 10) / 100)
-    file = tmp_path / "emg.csv"
-    rows = [f"{place},{value}" for place, value in zip(percent, envelope, strict=True)]
-    file.write_text("\n".join(["percent,soleus_r", *rows]))
-    found = compare_emg(movement, file)["soleus_r"]
-    assert found.best_shift == pytest.approx(10, abs=1) and found.best_correlation == pytest.approx(1.0, abs=1e-2)
-    assert found.correlation == pytest.approx(np.cos(0.2 * np.pi), abs=0.03)
-    file.write_text(file.read_text().replace("soleus_r", "soleus_right"))
-    with pytest.raises(MsemuError, match="is no muscle of a leg"):
-        compare_emg(movement, file)
-    file.write_text("time,soleus_r\n" + "\n".join(f"{i / 50},0.1" for i in range(60)))
-    with pytest.raises(MsemuError, match="is over time"):
-        compare_emg(movement, file)

@@ -1,7 +1,7 @@
 """Muscle activity of a policy that walks, over the gait cycles of each leg."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,10 +44,12 @@ class GaitActivity:
 
     Attributes:
         legs: By side, ``r`` and ``l``.
+        muscles: Mean activation of all M muscles of the body over the cycles of each leg [-], by side, shape [101, M].
         survival: Share of the episodes without a failure [-].
     """
 
     legs: dict[str, LegActivity]
+    muscles: dict[str, np.ndarray]
     survival: float
 
     @property
@@ -92,7 +94,7 @@ def measure_gait(
         MsemuError: The clip is no gait, the muscles have other names, or a leg finishes no cycle.
     """
     duration_s = stride_duration_s(env.body, env.reference.clips[clip])
-    weights = [timing.weights(env.body, side) for side in SIDES]
+    weights_of_sides = [timing.weights(env.body, side) for side in SIDES]
     feet = [env.sim.contact_regions.index(f"foot_{side}") for side in SIDES]
     least = LOADED_BW * env.body.weight
     activation, touches = [], []
@@ -104,9 +106,12 @@ def measure_gait(
 
     failed_at = measure_episodes(env, policy, steps, keep, clip).failed_at
     series, fps = np.stack(activation), env.cfg.env.control_frequency_hz
+    whole = {
+        side: cut(series, np.stack(touches)[:, :, leg], failed_at, fps, duration_s) for leg, side in enumerate(SIDES)
+    }
     legs = {
-        side: cut(series @ weights[leg], np.stack(touches)[:, :, leg], failed_at, fps, duration_s)
-        for leg, side in enumerate(SIDES)
+        side: replace(leg, activation=leg.activation @ weights)
+        for (side, leg), weights in zip(whole.items(), weights_of_sides, strict=True)
     }
     survival = float((failed_at == steps).mean())
     if not all(len(leg.activation) for leg in legs.values()):
@@ -114,7 +119,7 @@ def measure_gait(
             f"a leg finishes no gait cycle of about {duration_s:.2f} s after the first second; {survival:.0%} of the"
             f" episodes last {steps / fps:g} s, and the median one {np.median(failed_at) / fps:.2f} s"
         )
-    return GaitActivity(legs, survival)
+    return GaitActivity(legs, {side: leg.activation.mean(0) for side, leg in whole.items()}, survival)
 
 
 def cut(

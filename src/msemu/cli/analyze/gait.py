@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -11,10 +12,14 @@ from rich.table import Table
 from msemu.analysis.gait.gait import GaitActivity, measure_gait
 from msemu.analysis.gait.muscle_timing import Agreement, OverallAgreement
 from msemu.analysis.gait.plot import plot_gait
+from msemu.analysis.mechanics.emg_agreement import agreements as agreements_with
+from msemu.analysis.mechanics.emg_agreement import lines_of, read_cycle_emg
 from msemu.cli.analyze.options import GaitCfg
 from msemu.console import progress, write_json
 from msemu.control.textbook_timing import TextbookTiming
+from msemu.envs.emg import EmgRecording
 from msemu.errors import MsemuError
+from msemu.models import Body
 from msemu.motion.library.task_clips import find_clip
 from msemu.rl.assemble import open_policy
 from msemu.rl.pretrained import find_run
@@ -36,6 +41,7 @@ def analyze_gait(args: GaitCfg) -> None:
     if args.clip is None and len(env.reference.clips) > 1:
         raise MsemuError(f"choose a clip of the run with --clip: {', '.join(env.reference.names)}")
     index, clip = find_clip(env.reference.clips, args.clip)
+    recording = read_cycle_emg(args.emg, env.body) if args.emg else None
     steps = max(1, round(args.seconds * env.cfg.env.control_frequency_hz))
     env.max_episode_length = steps + 1
     timing = TextbookTiming.named()
@@ -47,18 +53,26 @@ def analyze_gait(args: GaitCfg) -> None:
         for column, (name, channel) in enumerate(timing.channels.items())
     }
     overall = OverallAgreement.of(mean, timing)
+    own = agreements_with(recording, _courses(activity, recording, env.body)) if recording else {}
 
     console = Console()
     console.print(f"checkpoint: {checkpoint}", soft_wrap=True)
     console.print(_table(f"{run.task}, {clip.name}", timing, agreements))
-    for line in _summary(activity, overall):
+    for line in (*_summary(activity, overall), *lines_of(own)):
         console.print(line, soft_wrap=True)
     if args.json:
         protocol = {"task": run.task, "checkpoint": str(checkpoint), "clip": clip.name, "seed": args.seed}
         protocol |= {"episodes": args.episodes, "episode_length_s": args.seconds}
-        write_json(args.json, protocol | _figures(activity, timing, agreements) | {"all_muscles": asdict(overall)})
+        emg = {muscle: asdict(agreement) for muscle, agreement in own.items()}
+        also = {"all_muscles": asdict(overall), "emg": emg}
+        write_json(args.json, protocol | _figures(activity, timing, agreements) | also)
     plot_gait(activity, timing, agreements, f"Muscle activity of {run.task}, {clip.name}", plot)
     console.print(f"plot: {plot}", soft_wrap=True)
+
+
+def _courses(activity: GaitActivity, recording: EmgRecording, body: Body) -> dict[str, np.ndarray]:
+    """Return the mean activation of the muscle of each channel over the cycle of its own leg, shape [101] each."""
+    return {name: activity.muscles[name[-1]][:, body.muscle_names.index(name)] for name in recording.channels}
 
 
 def _table(title: str, timing: TextbookTiming, agreements: dict[str, Agreement]) -> Table:

@@ -6,8 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from msemu.analysis.mechanics.co_contraction import co_contraction_of
-from msemu.analysis.mechanics.emg_agreement import compare_emg
+from msemu.analysis.mechanics.co_contraction import antagonists_of, co_contraction_of
+from msemu.analysis.mechanics.emg_agreement import compare_emg, lines_of, read_cycle_emg
 from msemu.analysis.mechanics.energetics import Energetics
 from msemu.analysis.mechanics.gait_parameters import GaitParameters
 from msemu.analysis.mechanics.joint_reaction import JointReaction, joint_reaction
@@ -26,9 +26,10 @@ def mechanics(args: MechanicsCfg) -> None:
     """Measure, print the table, write JSON and plots."""
     if args.out:
         make_folders(args.out)
-    movement = find_movement(args)
+    movement = find_movement(args, lambda body: args.emg and read_cycle_emg(args.emg, body))
     if args.filter_hz:
         movement = replace(movement, ground=movement.ground.filtered(args.filter_hz))
+    envelopes = compare_emg(movement, args.emg) if args.emg else {}
     energetics, cost, reaction = Energetics.of(movement), MetabolicCost.of(movement), joint_reaction(movement)
     work = Work.of(movement)
     console = Console()
@@ -40,13 +41,8 @@ def mechanics(args: MechanicsCfg) -> None:
         agreement = compare_forces(movement.ground, measured.ground, movement.body.weight)
         for line in (*measured.remarks, *said(agreement)):
             console.print(line, soft_wrap=True)
-    envelopes = compare_emg(movement, args.emg) if args.emg else {}
-    for muscle, own in envelopes.items():
-        if own.correlation is not None:
-            console.print(
-                f"{muscle} against EMG: r {own.correlation:.2f}, moved by {own.best_shift:+d} %"
-                f" r {own.best_correlation:.2f}"
-            )
+    for line in lines_of(envelopes):
+        console.print(line)
     if not cost.is_plausible:
         console.print(
             f"[yellow]warning: muscles of {cost.muscle_mass_kg:.1f} kg in a body of {movement.body.mass:.1f} kg are not"
@@ -81,6 +77,7 @@ def figures(
     gait = GaitParameters.of(movement)
     about["gait"] = asdict(gait) if gait else None
     about["co_contraction_nm"] = co_contraction_of(movement)
+    about["co_contraction"] = {joint: asdict(groups) for joint, groups in antagonists_of(movement).items()}
     about |= asdict(energetics) | asdict(work) | asdict(cost)
     return about | {"joint_reaction_peak_bw": peaks, "joint_moment_nm_kg": moments}
 

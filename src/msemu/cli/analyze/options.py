@@ -58,6 +58,8 @@ class GaitCfg(PolicyCfg):
     """Number of episodes."""
     seconds: Seconds = 10.0
     """Length of an episode [s]."""
+    emg: Annotated[Path | None, Input(required=True)] = None
+    """One's own EMG to compare with: CSV of envelopes, first phase (0 to 1) or percent of the cycle, then muscles."""
     json: JsonFile = None
     plot: Annotated[Path | None, Output((".png",))] = None
     """PNG file; <run>/eval/muscle_timing.png by default, eval/<task>/muscle_timing.png for a pretrained policy."""

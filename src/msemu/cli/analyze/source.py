@@ -1,5 +1,6 @@
 """From what a user names to a movement with its forces: a run, a rollout or a clip."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from msemu.analysis.mechanics.movement import MechanicalMovement
@@ -12,7 +13,7 @@ from msemu.control.inverse_dynamics import differentiate
 from msemu.control.static_optimization import optimize
 from msemu.errors import MsemuError
 from msemu.files import array_names, spare
-from msemu.models import load_body
+from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import find_clip, load_clip
 from msemu.motion.reference import CLIP_SPACING
@@ -27,26 +28,31 @@ _SMOOTHING_S = 0.02
 """Standard deviation of the Gaussian over a clip before it is differentiated [s]."""
 
 
-def find_movement(args: MovementCfg) -> MechanicalMovement:
-    """Simulate a run, replay a rollout, or optimize along a clip."""
+def find_movement(args: MovementCfg, check: Callable[[Body], object] = lambda body: None) -> MechanicalMovement:
+    """Simulate a run, replay a rollout, or optimize along a clip.
+
+    What ``check`` raises about the body is raised before that work begins.
+    """
     path = Path(args.source)
     if args.pretrained or names_run(args.source, _RUNS):
-        return _simulated(args)
+        return _simulated(args, check)
     if path.is_file():
         spare([path])
     if "excitation" in array_names(path):
         rollout = Rollout.load(path)
         body = body_of(path, rollout, args.body, args.body_path)
+        check(body)
         return replay(rollout, body, configured_parameters(body.model, MuscleCfg(parameter_file=args.parameter_file)))
-    return _explained(args)
+    return _explained(args, check)
 
 
-def _simulated(args: MovementCfg) -> MechanicalMovement:
+def _simulated(args: MovementCfg, check: Callable[[Body], object]) -> MechanicalMovement:
     """Let the policy of a run drive its body from the first frame of its clip."""
     if args.body or args.parameter_file:
         raise MsemuError("a run has its own body and muscles; leave --body and --parameter-file out")
     run = find_run(args.source, _RUNS, args.pretrained)
     env, runner = open_policy(run, run.checkpoint(args.checkpoint), 1, "cpu", args.seed)
+    check(env.body)
     index, clip = find_clip(env.reference.clips, args.clip)
     wanted = env.cfg.env.episode_length_s if args.seconds is None else args.seconds
     steps = steps_with(clip, max(1, round(wanted * env.cfg.env.control_frequency_hz)))
@@ -56,13 +62,14 @@ def _simulated(args: MovementCfg) -> MechanicalMovement:
     return replay(rollout, env.body, configured_parameters(env.body.model, env.cfg.sim.muscle))
 
 
-def _explained(args: MovementCfg) -> MechanicalMovement:
+def _explained(args: MovementCfg, check: Callable[[Body], object]) -> MechanicalMovement:
     """Find the muscle and floor forces of least effort along a clip."""
     path = Path(args.source)
     name = args.body or (MotionClip.load(path).body if path.suffix == ".npz" else None)
     if name is None:
         raise MsemuError(f"say with --body on which body '{args.source}' is looked at, see: msemu-model list")
     body = load_body(name, args.body_path)
+    check(body)
     clip = with_progress(load_clip)(TaskCfg(body=name, motion=args.source), body)
     movement = differentiate(body, clip, _SMOOTHING_S)
     parameters = configured_parameters(body.model, MuscleCfg(parameter_file=args.parameter_file))
