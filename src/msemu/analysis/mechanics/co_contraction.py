@@ -70,14 +70,16 @@ def antagonists_of(movement: MechanicalMovement) -> dict[str, Antagonists]:
     for name, arm in zip(movement.joint_names, arms.T, strict=True):
         up, down = arm >= _LEAST_ARM_M, arm <= -_LEAST_ARM_M
         if _FLEXION.fullmatch(name) and up.any() and down.any():
-            courses = [
+            one, other = (
                 movement.muscles.activation[:, group] @ _shares(np.abs(arm) * strength, group) for group in (up, down)
-            ]
-            names = [
-                tuple(muscle for muscle, is_in in zip(movement.body.muscle_names, group, strict=True) if is_in)
-                for group in (up, down)
-            ]
-            found[name] = Antagonists(*names, rudolph(*courses), falconer_winter(*courses))
+            )
+            names = np.array(movement.body.muscle_names)
+            found[name] = Antagonists(
+                positive=tuple(names[up].tolist()),
+                negative=tuple(names[down].tolist()),
+                rudolph=rudolph(one, other),
+                falconer_winter=falconer_winter(one, other),
+            )
     return found
 
 
