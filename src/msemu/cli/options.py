@@ -188,9 +188,8 @@ class TrackCfg:
     """Go on with the search that lies beside the rollout."""
     seconds: Seconds | None = None
     """How much of the clip [s]; all of it by default, and 10 s of one that repeats."""
-    repair: RepairKind | None = None
-    """Repair of a motion of the catalogue: flight, or contact, which the floor can carry; that of its task by
-    default."""
+    repair: RepairKind = "contact"
+    """Repair of a motion of the catalogue: contact, which the floor can carry, or of its flights alone: flight."""
     particles: Annotated[int, Range(2, 1024)] = 64
     """Bodies that try at a time."""
     passes: Annotated[int, Range(1, 1000)] = 8

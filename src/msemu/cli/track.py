@@ -55,7 +55,7 @@ def track(args: TrackCfg) -> None:
 
 def _order(args: TrackCfg) -> Order:
     cfg = tracking_cfg(args.body, args.clip, args.body_path)
-    cfg.sim, cfg.repair = replace(cfg.sim, num_threads=args.threads), args.repair or cfg.repair
+    cfg.sim, cfg.repair = replace(cfg.sim, num_threads=args.threads), args.repair
     body = load_body(args.body, args.body_path)
     condition = Condition(args.strength, args.strength_set)
     with_strength(body, condition.strength_set)
