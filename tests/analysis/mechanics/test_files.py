@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from command_line import assert_one_clear_line, run
 
+from msemu.analysis.mechanics.export.columns import flat_table
+from msemu.analysis.mechanics.export.formats import EXPORTERS
+from msemu.analysis.mechanics.joint_reaction import joint_reaction
 from msemu.analysis.mechanics.movement import MechanicalMovement
-from msemu.analysis.mechanics.tables import EXPORTERS
 from msemu.control.inverse_dynamics import differentiate
 from msemu.control.static_optimization import optimize
 from msemu.models import Body
@@ -29,7 +31,7 @@ def movement(legs: Body, standing: Callable[[Body], MotionClip], march: MotionCl
     found = MechanicalMovement.of_static_optimization(
         legs, along, optimize(legs, along), parameters, clip.fps, "standing"
     )
-    return replace(found, qpos=march.qpos[:10])
+    return replace(found, qpos=march.qpos[:10], reference_qpos=march.qpos[20:30])
 
 
 def test_opensim_reads_forces_with_y_up(movement: MechanicalMovement, tmp_path: Path) -> None:
@@ -66,6 +68,49 @@ def test_a_table_holds_everything(movement: MechanicalMovement, legs: Body, tmp_
         assert f"{quantity}/{name}" in names
     force = movement.muscles.force[:, legs.muscle_names.index("soleus_r")]
     np.testing.assert_allclose(table["muscle_force/soleus_r"], force, rtol=1e-7)
+
+
+def test_root_reference_and_joint_reaction_are_in_the_table(
+    movement: MechanicalMovement, legs: Body, tmp_path: Path
+) -> None:
+    """Joint reaction has OpenSim's axes, as the ground has: a hip that carries has a negative y."""
+    (path,) = EXPORTERS["csv"](movement, tmp_path, ".csv")
+    table = np.genfromtxt(path, delimiter=",", names=True, deletechars="", replace_space=" ")
+    knee = legs.joint_names.index("knee_angle_r")
+    reference, reaction = movement.reference_qpos, joint_reaction(movement)
+    assert reference is not None
+    expected = {
+        "root/x": movement.qpos[:, 0],
+        "root/qw": movement.qpos[:, 3],
+        "root_speed/wz": movement.qvel[:, 5],
+        "reference_root/z": reference[:, 2],
+        "reference_angle/knee_angle_r": reference[:, 7 + knee],
+        "reference_speed/knee_angle_r": np.gradient(reference[:, 7 + knee], 1.0 / movement.fps),
+        "episode_start": np.eye(1, 10)[0],
+        "joint_reaction/hip_r_fy": reaction.force[:, reaction.names.index("hip_r"), 2],
+        "joint_reaction/hip_r_fz": -reaction.force[:, reaction.names.index("hip_r"), 1],
+    }
+    for name, values in expected.items():
+        np.testing.assert_allclose(table[name], values, rtol=1e-7, atol=1e-7, err_msg=name)
+    alone = flat_table(replace(movement, reference_qpos=None))
+    assert not [name for name in alone if name.startswith("reference")]
+
+
+def test_opensim_reads_joint_reaction_and_reference(movement: MechanicalMovement, tmp_path: Path) -> None:
+    paths = EXPORTERS["sto"](movement, tmp_path, ".sto")
+    assert all(path.is_file() for path in paths)
+    stored = read_storage(tmp_path / "joint_reaction.sto").columns
+    assert len(stored) == 18 and stored["knee_l_fy"].max() < 0.0
+    assert "knee_angle_r" in read_storage(tmp_path / "reference_angle.sto").columns
+
+
+def test_parquet_holds_what_csv_does(movement: MechanicalMovement, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    pandas = pytest.importorskip("pandas")
+    (path,) = EXPORTERS["parquet"](movement, tmp_path, ".parquet")
+    read, table = pandas.read_parquet(path), flat_table(movement)
+    assert list(read.columns) == list(table)
+    np.testing.assert_array_equal(read.to_numpy().T, list(table.values()))
 
 
 def test_plates_of_a_c3d_give_force_and_center(movement: MechanicalMovement, tmp_path: Path) -> None:

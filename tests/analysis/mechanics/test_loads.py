@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from command_line import assert_one_clear_line, run
 
+from msemu.analysis.mechanics.export.formats import EXPORTERS
 from msemu.analysis.mechanics.loads.agreement import compare_forces
 from msemu.analysis.mechanics.loads.placing import LoadsCfg, place
 from msemu.analysis.mechanics.loads.reading import read_loads
 from msemu.analysis.mechanics.movement import MechanicalMovement
-from msemu.analysis.mechanics.tables import EXPORTERS
 from msemu.control.inverse_dynamics import differentiate
 from msemu.control.static_optimization import optimize
 from msemu.errors import MsemuError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from msemu.analysis.mechanics.plots import draw
+from msemu.analysis.mechanics.plots import draw, reaction_figure
 
 
 @pytest.mark.parametrize(("steps_of_right", "label"), [(2, "gait cycle"), (1, "time [s]"), (0, "time [s]")])
@@ -33,3 +33,13 @@ def test_sides_share_an_axis(steps_of_right: int, label: str) -> None:
     assert axis.get_xlabel().startswith(label)
     lengths = {len(line.get_xdata()) for line in axis.lines}
     assert lengths == ({101} if label == "gait cycle" else {160})
+
+
+def test_the_base_of_the_spine_has_a_panel_of_its_own() -> None:
+    movement = SimpleNamespace(
+        ground=SimpleNamespace(regions=()), num_frames=20, time=np.arange(20) / 50.0, title="a lift"
+    )
+    reaction = SimpleNamespace(names=("hip_r", "hip_l", "lumbar"), magnitude_bw=np.full((20, 3), [1.0, 2.0, 3.0]))
+    axes = reaction_figure(movement, reaction).axes
+    assert [axis.get_ylabel() for axis in axes] == ["hip [BW]", "lumbar [BW]"]
+    assert axes[1].lines[0].get_ydata().max() == 3.0

@@ -1,14 +1,12 @@
 """Powers and work of joints and muscles, and how smooth the movement is."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from msemu.analysis.mechanics.least_effort import least_effort, positive_power
 from msemu.analysis.mechanics.movement import MechanicalMovement
 from msemu.control.independent_dofs import ROOT_DOFS
-from msemu.motion.smoothing import velocities
 
 _LEAST_W = 1e-3
 """Least power that another one is compared with [W]."""
@@ -80,14 +78,8 @@ def smoothness(movement: MechanicalMovement) -> float:
 
 def reference_smoothness(movement: MechanicalMovement) -> float | None:
     """Return `smoothness` of what was to be followed; its speeds are central differences."""
-    if movement.reference_qpos is None:
-        return None
-    body, poses = movement.body, movement.reference_qpos
-    speed = np.zeros_like(movement.qvel)
-    for begin, end in pairwise([*np.flatnonzero(movement.episode_start), len(poses)]):
-        if end - begin > 1:
-            speed[begin:end] = velocities(body, poses[begin:end], movement.fps, None)
-    return _smoothness(speed, movement)
+    speed = movement.reference_qvel
+    return None if speed is None else _smoothness(speed, movement)
 
 
 def _smoothness(qvel: np.ndarray, movement: MechanicalMovement) -> float:

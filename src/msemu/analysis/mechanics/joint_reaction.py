@@ -115,7 +115,7 @@ def unit_pulls(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
         MsemuError: A path has pulleys.
     """
     pulls = np.zeros((model.nbody, 3, model.nu))
-    if (model.wrap_type == mujoco.mjtWrap.mjWRAP_PULLEY).any():
+    if has_pulleys(model):
         raise MsemuError("joint reaction does not know muscle paths with pulleys")
     points, objects = data.wrap_xpos.reshape(-1, 3), data.wrap_obj.reshape(-1)
     for muscle in range(model.nu):
@@ -127,6 +127,11 @@ def unit_pulls(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
         np.add.at(pulls[:, :, muscle], owners[:-1], along)
         np.add.at(pulls[:, :, muscle], owners[1:], -along)
     return pulls
+
+
+def has_pulleys(model: mujoco.MjModel) -> bool:
+    """Say whether a muscle's path has pulleys, which joint reaction does not know."""
+    return bool((model.wrap_type == mujoco.mjtWrap.mjWRAP_PULLEY).any())
 
 
 def subtree_sums(model: mujoco.MjModel, values: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """A movement with all that acts on it, whether a policy, a simulation or static optimization gave it."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from msemu.control.inverse_dynamics import Movement
 from msemu.control.static_optimization import StaticOptimization
 from msemu.models.body import Body
 from msemu.models.muscle_paths import muscle_lengths
+from msemu.motion.clip import MotionClip
+from msemu.motion.smoothing import velocities
 from msemu.muscle.parameters import MuscleParameters
 
 
@@ -86,6 +89,22 @@ class MechanicalMovement:
     def time(self) -> np.ndarray:
         """Time since the first frame [s], shape [T]."""
         return np.arange(self.num_frames) / self.fps
+
+    @property
+    def reference_qvel(self) -> np.ndarray | None:
+        """Velocity of what was to be followed, central differences within each episode, shape [T, nv]."""
+        if self.reference_qpos is None:
+            return None
+        speed = np.zeros_like(self.qvel, dtype=float)
+        for begin, end in pairwise([*np.flatnonzero(self.episode_start), self.num_frames]):
+            if end - begin > 1:
+                speed[begin:end] = velocities(self.body, self.reference_qpos[begin:end], self.fps, None)
+        return speed
+
+    def clip(self) -> MotionClip:
+        """Return the path alone."""
+        body = self.body
+        return MotionClip(body.name, body.joint_names, self.fps, self.qpos, self.qvel, name=self.title)
 
     @property
     def joint_names(self) -> tuple[str, ...]:

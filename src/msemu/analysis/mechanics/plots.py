@@ -48,13 +48,18 @@ def joint_figure(movement: MechanicalMovement, quantity: str) -> Figure:
 
 
 def reaction_figure(movement: MechanicalMovement, reaction: JointReaction) -> Figure:
-    """Draw the size of the joint reaction [body weights]."""
+    """Draw the size of the joint reaction [body weights], that at the spine's base over the right foot's cycle."""
     shown = [name for name in ("hip", "knee", "ankle") if f"{name}_r" in reaction.names]
-    figure = Figure(figsize=(9, 1.0 + 1.9 * len(shown)), layout="constrained")
-    for axis, name in zip(figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0], shown, strict=True):
+    rows = len(shown) + ("lumbar" in reaction.names)
+    figure = Figure(figsize=(9, 1.0 + 1.9 * rows), layout="constrained")
+    axes = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
+    for axis, name in zip(axes, shown, strict=False):
         for side in SIDES:
             draw(axis, movement, side, reaction.magnitude_bw[:, reaction.names.index(f"{name}_{side}")])
         axis.set_ylabel(f"{name} [BW]")
+    if "lumbar" in reaction.names:
+        draw(axes[-1], movement, "r", reaction.magnitude_bw[:, reaction.names.index("lumbar")])
+        axes[-1].set_ylabel("lumbar [BW]")
     return finished(figure, movement, "joint reaction, muscles included [body weights]")
 
 

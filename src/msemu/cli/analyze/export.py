@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from msemu.analysis.mechanics.tables import EXPORTERS
+from msemu.analysis.mechanics.export.formats import EXPORTERS
 from msemu.cli.analyze.mechanics_options import ExportCfg
 from msemu.cli.analyze.source import find_movement
 from msemu.console import make_folders

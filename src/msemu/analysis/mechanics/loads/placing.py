@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from msemu.analysis.mechanics.export.columns import PART_OF
 from msemu.analysis.mechanics.ground_reaction import GroundReaction
 from msemu.analysis.mechanics.loads.reading import PLATE, read_loads
-from msemu.analysis.mechanics.tables import PART_OF
 from msemu.control.independent_dofs import ROOT_DOFS
 from msemu.errors import MsemuError
 from msemu.models.body import Body

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from msemu.analysis.mechanics.export.columns import FROM_Z_UP, PART_OF
 from msemu.analysis.mechanics.ground_reaction import GroundReaction
-from msemu.analysis.mechanics.tables import FROM_Z_UP, PART_OF
 from msemu.errors import MsemuError, suggestion
 from msemu.files import read_text
 from msemu.motion.formats.opensim_storage import Storage, read_storage

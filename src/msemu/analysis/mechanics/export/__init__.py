@@ -1,0 +1,1 @@
+"""A movement's mechanics as files of other programs."""
