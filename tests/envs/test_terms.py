@@ -341,7 +341,7 @@ def test_an_agent_that_asks_for_what_is_not_there_is_told(train_cfg: TrainCfg, l
     env = MotionTrackingEnv(train_cfg, legs, march)
     message = (
         "the agent's critic sees the observation group 'fiber', and the environment offers proprioception, muscle,"
-        r" reference; add the term to env.observations, fiber: \{\}"
+        r" reference; add the term: --env.observations.fiber '\{\}'"
     )
     with pytest.raises(MsemuError, match=message):
         Runner(env, train_cfg.agent, None, "cpu")

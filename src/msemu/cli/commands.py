@@ -38,7 +38,6 @@ COMMANDS = {
     "distill": Command(
         "msemu.cli.options:DistillCfg",
         "msemu.cli.policy.distill:distill",
-        "run pretrained checkpoint minutes iterations",
     ),
     "export": Command("msemu.cli.options:ExportPolicyCfg", "msemu.cli.policy.export:export_policy"),
     "track": Command(

@@ -60,6 +60,18 @@ class DistillCfg:
     """Iterations of 24 control steps; 1000 by default where no time is given."""
     num_envs: Count = 64
     """Number of environments."""
+    agent: Annotated[str, Input()] = "dagger"
+    """How it learns: a name of cfg/agent, or a YAML file, such as one with base: agent/dagger.yaml."""
+    loss: Literal["excitation", "activation"] | None = None
+    """Whose errors count; by default as the agent says."""
+    torque_weighted: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Errors count more of muscles that do more at the joints."""
+    noise: Positive | None = None
+    """Spread of the actions that the student drives with [-]; by default as the agent says."""
+    replay_size: Annotated[int, Range(1, 10**9)] | None = None
+    """States that are remembered; by default as the agent says."""
+    observations: Annotated[tuple[str, ...], tyro.conf.arg(metavar="GROUP ...")] = ()
+    """What the student sees, such as proprioception muscle fiber reference; terms that the task lacks are added."""
     seed: Seed = 1
     """Seed of networks and environments."""
     device: str = "cpu"

@@ -1,7 +1,9 @@
 """A training run, and its progress on the console."""
 
+import contextlib
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -49,9 +51,10 @@ def train(task: str, cfg: TrainCfg, clips: Sequence[MotionClip] | None = None) -
     processes = f" in each of {team.size} processes" if team.size > 1 else ""
     stop = StopConditions(cfg.minutes, agree=team.any, announce=team.is_rank_zero)
     with stop.signals(), team.connected(device):
-        runner = find_runner(cfg.agent)(env, cfg.agent, run.path if team.is_rank_zero else None, device, team)
-        runner.keep = cfg.keep
-        _load(runner, run, cfg, team)
+        with _leaving_nothing(run if team.is_rank_zero and not cfg.resume else None):
+            runner = find_runner(cfg.agent)(env, cfg.agent, run.path if team.is_rank_zero else None, device, team)
+            runner.keep = cfg.keep
+            _load(runner, run, cfg, team)
         size = f"{env.body.num_muscles} muscles, {env.num_envs} environments{processes}"
         console.print(f"[bold]{task}[/]  {size}, learning on {device}")
         console.print(f"run: {run.path}", soft_wrap=True)
@@ -66,6 +69,19 @@ def train(task: str, cfg: TrainCfg, clips: Sequence[MotionClip] | None = None) -
     console.print(f"saved: {run.checkpoint('last')}", soft_wrap=True)
     console.print(f"curves: tensorboard --logdir {run.path}", soft_wrap=True)
     return run.path
+
+
+@contextlib.contextmanager
+def _leaving_nothing(run: RunFolder | None) -> Iterator[None]:
+    """Remove a new run folder where what shall be learned in it is refused."""
+    try:
+        yield
+    except MsemuError:
+        if run:
+            shutil.rmtree(run.path)
+            with contextlib.suppress(OSError):  # there are other runs of the task
+                run.path.parent.rmdir()
+        raise
 
 
 def _require_room(folder: Path) -> None:

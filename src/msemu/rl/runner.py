@@ -299,7 +299,7 @@ def _check_groups(wanted: dict[str, list[str]], env: MotionTrackingEnv) -> None:
             if name not in offered:
                 raise MsemuError(
                     f"the agent's {network} sees the observation group '{name}', and the environment offers"
-                    f" {', '.join(offered) or 'none'}; add the term to env.observations, {name}: {{}}"
+                    f" {', '.join(offered) or 'none'}; add the term: --env.observations.{name} '{{}}'"
                 )
 
 

@@ -1,6 +1,7 @@
 """Imitation on the student's own states: its memory, its schedules, who drives, and what comes out of the command."""
 
 import shutil
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,13 +20,14 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import load_body
 from msemu.motion.clip import MotionClip
+from msemu.rl import checkpoint
 from msemu.rl.assemble import find_runner, open_policy
 from msemu.rl.distillation.dagger import Dagger
 from msemu.rl.distillation.memory import Memory
 from msemu.rl.distillation.teacher import TaughtSpace, Teacher, find_teacher, find_teachers
 from msemu.rl.distillation.weights import ErrorWeights
 from msemu.rl.run_folder import RunFolder
-from msemu.schema import ExcitationCfg, JointCfg, TaskCfg
+from msemu.schema import ExcitationCfg, JointCfg, ObservationTermCfg, TaskCfg
 
 TASK = "Msemu-Track-MyoLegs-v0"
 
@@ -158,6 +160,74 @@ def test_a_generalist_of_two_teachers(march: MotionClip, tmp_path: Path) -> None
     env = MotionTrackingEnv(cfg, load_body("myolegs"), march)
     with pytest.raises(MsemuError, match="the teachers follow 2 clips, and the student's task has 1; leave --motion"):
         find_teachers(words, ("last", "last"), env)
+
+
+def test_options_say_how_the_student_learns_and_what_it_sees(march: MotionClip, tmp_path: Path) -> None:
+    cfg = small_run(march, tmp_path, "ppo")
+    teacher = train(TASK, replace(cfg, iterations=1))
+    groups = ("proprioception", "muscle", "fiber", "reference")
+    options = DistillCfg(
+        (str(teacher),), checkpoint="last", iterations=1, num_envs=2, runs_dir=str(tmp_path), loss="activation",
+        torque_weighted=True, noise=0.02, replay_size=5000, observations=groups,
+    )  # fmt: skip
+    run = RunFolder.open(command.distill(options))
+    found = run.load_config()
+    said = {name: found.agent.algorithm[name] for name in ("loss", "torque_weighted", "replay_size")}
+    assert said == {"loss": "activation", "torque_weighted": True, "replay_size": 5000}
+    assert found.agent.actor["distribution_cfg"]["init_std"] == 0.02
+    assert found.agent.obs_groups["actor"] == found.agent.obs_groups["critic"] == [*groups]
+    assert {*found.env.observations} == {*cfg.env.observations, "fiber"}
+    state = checkpoint.read(run.path / "replay.pt", "cpu")["replay"]
+    assert state["weight"].shape == state["label"].shape == (48, 80)
+    with pytest.raises(MsemuError, match="the agent ppo does not learn from a teacher"):
+        command.distill(replace(options, agent="ppo"))
+
+
+def test_what_is_refused_leaves_no_run_behind(march: MotionClip, tmp_path: Path) -> None:
+    cfg = small_run(march, tmp_path / "teachers", "ppo")
+    teacher = train(TASK, replace(cfg, iterations=1))
+    options = DistillCfg((str(teacher),), checkpoint="last", iterations=1, num_envs=2, runs_dir=str(tmp_path / "runs"))
+    with pytest.raises(MsemuError, match=r"states fit well: msemu-distill --replay-size \d+"):
+        command.distill(replace(options, replay_size=10**9))
+    assert not (tmp_path / "runs" / TASK).exists()
+    student = replace(cfg, agent=small_agent("dagger"), runs_dir=str(tmp_path / "runs"), iterations=1)
+    student.env.action = ExcitationCfg(start="reference")
+    student.agent.algorithm |= {"teacher": str(teacher), "checkpoint": str(teacher / "model_0.pt")}
+    del student.env.observations["muscle"]
+    student.agent.obs_groups = {network: ["proprioception", "reference"] for network in ("actor", "critic")}
+    with pytest.raises(MsemuError, match="observation group 'muscle', and the student's task has 0"):
+        train(TASK, student)
+    assert not (tmp_path / "runs" / TASK).exists()
+
+
+def test_a_student_gets_the_observations_that_any_of_its_teachers_has(march: MotionClip, tmp_path: Path) -> None:
+    cfg = small_run(march, tmp_path, "ppo")
+    plain = train(TASK, replace(cfg, iterations=1, run_name="plain"))
+    seeing = deepcopy(cfg)
+    seeing.env.observations["fiber"] = ObservationTermCfg()
+    seeing.agent.obs_groups["actor"] = ["proprioception", "fiber", "reference"]
+    other = train(TASK, replace(seeing, iterations=1, run_name="seeing"))
+    options = DistillCfg((str(plain), str(other)), checkpoint="last", iterations=1, num_envs=2, runs_dir=str(tmp_path))
+    found = RunFolder.open(command.distill(options)).load_config()
+    assert "fiber" in found.env.observations and "fiber" not in found.agent.obs_groups["actor"]
+    seeing.env.observations["reference"].scale = 2.0
+    other = train(TASK, replace(seeing, iterations=1, run_name="otherwise"))
+    with pytest.raises(MsemuError, match=r"see the observation 'reference' otherwise; teachers of one student"):
+        command.distill(replace(options, run=(str(plain), str(other))))
+
+
+def test_a_memory_of_another_loss_or_size_is_not_gone_on_with() -> None:
+    memory = Memory(5)
+    memory.add({"seen": torch.zeros(3, 2), "label": torch.zeros(3, 1)})
+    state = memory.state_dict()
+    assert memory.fits(state, 3) and memory.fits({"next": 0}, 3)
+    weighted, larger, smaller = Memory(5), Memory(7), Memory(2)
+    weighted.reserve({"seen": 2, "label": 1, "weight": 1}, torch.device("cpu"))
+    for other in (larger, smaller):
+        other.reserve({"seen": 2, "label": 1}, torch.device("cpu"))
+    assert [other.fits(state, 3) for other in (weighted, larger, smaller)] == [False, True, False]
+    memory.add({"seen": torch.zeros(3, 2), "label": torch.zeros(3, 1)})
+    assert not larger.fits(memory.state_dict(), 3), "a ring that has gone round is in no order for a larger one"
 
 
 def test_teachers_of_another_body_or_clip(env: MotionTrackingEnv, march: MotionClip, tmp_path: Path) -> None:

@@ -113,9 +113,16 @@ class Dagger:
         """Probability that the teacher drives a step at the number of states seen so far."""
         return max(0.0, 1.0 - self._samples / self._hand_over_samples)
 
-    def learn_from(self, space: TaughtSpace) -> None:
-        """Set the action space in which a teacher labels the student's states."""
+    def learn_from(self, space: TaughtSpace, observations: TensorDict) -> None:
+        """Set the action space in which a teacher labels the student's states, and take the memory for them.
+
+        Raises:
+            MsemuError: The memory does not fit.
+        """
         self._space = space
+        seen, muscles = self._seen(observations), ("label", "action", *(["weight"] if space.is_weighted else []))
+        widths = {"seen": seen.shape[1], **dict.fromkeys(muscles, space.num_actions)}
+        self.replay.reserve(widths | dict.fromkeys(("reward", "failed", "ended", "env"), 1), seen.device)
 
     def act(self, obs: TensorDict) -> torch.Tensor:
         """Sample the student's actions, shape [E, A], and let the teacher look at the same states."""
@@ -128,7 +135,7 @@ class Dagger:
         self, obs: TensorDict, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, Any]
     ) -> None:
         """Remember what the teacher would have done in the states that `act` was asked about."""
-        seen = torch.cat([self._observations[group] for group in self.actor.obs_groups], dim=-1)
+        seen = self._seen(self._observations)
         failed = dones.bool() & ~extras["time_outs"].to(dones.device).bool()
         numbers = {"reward": rewards, "failed": failed, "ended": dones, "env": torch.arange(len(seen))}
         columns = {"seen": seen, "label": self._space.label, "action": self._space.action}
@@ -157,6 +164,10 @@ class Dagger:
         final = extras["terminal_observations"].to(rewards.device)
         goes_on = ~(dones.bool() & ~extras["time_outs"].to(rewards.device).bool())
         return (1.0 - self._gamma) * rewards + self._gamma * self.critic(final).squeeze(1) * goes_on
+
+    def _seen(self, observations: TensorDict) -> torch.Tensor:
+        """Return what the student sees, as the memory has it, shape [E, O]."""
+        return torch.cat([observations[group] for group in self.actor.obs_groups], dim=-1)
 
     def _step(self, name: str, loss: torch.Tensor, shown: torch.Tensor) -> None:
         self._skipped += step_if_finite(self._optimizers[name], loss)

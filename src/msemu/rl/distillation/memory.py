@@ -35,7 +35,7 @@ class Memory:
                 [E, A], ``reward``, ``failed``, ``ended`` and the number of the environment, ``env``, [E, 1] each.
         """
         count = len(step["seen"])
-        self._allocate(step)
+        self.reserve(_widths(step), step["seen"].device)
         places = (self._next + torch.arange(count, device=step["seen"].device)) % self._capacity
         for name, values in step.items():
             self._columns[name][places] = values.to(self._columns[name].dtype)
@@ -57,34 +57,39 @@ class Memory:
         columns = {name: values for name, values in state.items() if name != "next"}
         if not columns:
             return
-        self._allocate(columns)
+        self.reserve(_widths(columns), columns["seen"].device)
         self._size, self._next = len(columns["seen"]), state["next"]
         for name, values in self._columns.items():
             values[: self._size] = columns[name]
 
-    @staticmethod
-    def fits(state: dict[str, Any], num_envs: int) -> bool:
-        """Say whether a `state_dict` holds all that this release remembers; any number of environments goes on."""
-        return "seen" not in state or "action" in state
+    def fits(self, state: dict[str, Any], num_envs: int) -> bool:
+        """Say whether the states of a `state_dict` are remembered alike here; any number of environments goes on."""
+        if "seen" not in state:
+            return True
+        columns = {name: values for name, values in state.items() if name != "next"}
+        is_whole = len(state["seen"]) == self._capacity or len(state["seen"]) == state["next"] < self._capacity
+        return is_whole and _widths(columns) == _widths(self._columns)
 
-    def _allocate(self, like: dict[str, torch.Tensor]) -> None:
-        """Take memory for states of this kind; a host gives it as it is filled.
+    def reserve(self, widths: dict[str, int], device: torch.device) -> None:
+        """Take memory for states with columns of these widths, once; a host gives it as it is filled.
 
         Raises:
             MsemuError: There is not enough.
         """
         if self._columns:
             return
-        a_state, free = 4 * sum(values.shape[1] for values in like.values()), _free_bytes(like["seen"].device)
+        a_state, free = 4 * sum(widths.values()), _free_bytes(device)
         if (size := a_state * self._capacity) > free:
+            fitting = free // (2 * a_state)
             raise MsemuError(
                 f"a memory of {self._capacity} states takes {size / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free;"
-                f" {free // (2 * a_state)} states fit well: set replay_size of agent.algorithm"
+                f" {fitting} states fit well: msemu-distill --replay-size {fitting}, or replay_size of agent.algorithm"
             )
-        device = like["seen"].device
-        self._columns = {
-            name: torch.empty(self._capacity, values.shape[1], device=device) for name, values in like.items()
-        }
+        self._columns = {name: torch.empty(self._capacity, width, device=device) for name, width in widths.items()}
+
+
+def _widths(columns: dict[str, torch.Tensor]) -> dict[str, int]:
+    return {name: values.shape[1] for name, values in columns.items()}
 
 
 def _free_bytes(device: torch.device) -> int:

@@ -39,7 +39,7 @@ class DistillationRunner(OffPolicyRunner):
                 seed=0,
                 weights=self._weights(env),
             )
-            self.alg.learn_from(space)
+            self.alg.learn_from(space, env.get_observations().to(self.device))
 
     def _weights(self, env: MotionTrackingEnv) -> ErrorWeights | None:
         of_activation, torque_weighted = self.alg.loss == "activation", self.alg.torque_weighted

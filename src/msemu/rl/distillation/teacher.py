@@ -153,6 +153,11 @@ class TaughtSpace(ActionSpace):
         self._by_student: torch.Tensor
         self._generator = torch.Generator().manual_seed(seed)
 
+    @property
+    def is_weighted(self) -> bool:
+        """Whether errors count differently."""
+        return self._weights is not None
+
     def listen(self, observations: TensorDict) -> None:
         """Ask the teachers about the state that the next actions are for."""
         taught = self._taught()
