@@ -1,7 +1,6 @@
-"""The atlas of solutions against closed forms, and the command msemu-study."""
+"""Courses, preferences and perturbations of a study, and the command msemu-study."""
 
 import json
-from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,115 +9,16 @@ import torch
 from command_line import assert_one_clear_line, run
 
 from msemu.analysis.study import perturbations
-from msemu.analysis.study.atlas import Atlas, Tolerances
-from msemu.analysis.study.course import Courses, follow, start_frames
-from msemu.analysis.study.loads import JointLoads
+from msemu.analysis.study.course import follow, start_frames
 from msemu.analysis.study.perturbations import Perturbation, _recovery, perturb, standard
 from msemu.analysis.study.solutions import Subject, random_preferences
-from msemu.analysis.study.tables import figures_of
+from msemu.cli.analyze import study
 from msemu.cli.training import train
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.schema import JointCfg, PreferenceCfg, TaskCfg, TrainCfg
-
-BINS, MUSCLES = 5, 3
-LOADS = JointLoads(
-    bearing=("hip_r",),
-    inertial=np.zeros((BINS, 1, 3)),
-    pull=np.tile([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [-1.0, -2.0, 0.0]], (BINS, 1, 1, 1)),
-    carries=np.array([[1.0, 0.0]]),
-    active=np.full((BINS, MUSCLES), 100.0),
-    passive=np.zeros((BINS, MUSCLES)),
-    stiff=("hip_flexion_r",),
-    active_stiffness=np.tile([10.0, 20.0, 0.0], (BINS, 1, 1)),
-    passive_stiffness=np.full((BINS, 1), 3.0),
-    weight=100.0,
-)
-"""A hip whose muscles pull with one and two body weights; the right foot is beyond it."""
-
-
-def made_up(activation: list[list[float]], **values: list[float]) -> Courses:
-    """Solutions with constant activations; what is not given is of a body that follows well."""
-    count = len(activation)
-    usual = {each.name: np.zeros(count) for each in fields(Courses)} | {"survived": np.ones(count)}
-    courses = usual | {name: np.array(each) for name, each in values.items()}
-    courses["activation"] = np.repeat(np.array(activation)[:, None], BINS, axis=1)
-    courses["angle_deg"] = np.zeros((count, BINS, 2))
-    ground = np.zeros((count, BINS, 2, 3))
-    ground[:, :, :, 2] = np.array(values.get("vertical", np.zeros(count)))[:, None, None]
-    courses.pop("vertical", None)
-    return Courses(**{**courses, "ground_bw": ground})
-
-
-def atlas_of(courses: Courses, matrix: list[list[float]] | None = None) -> Atlas:
-    count = len(courses.activation)
-    torque = np.repeat(np.array(matrix or [[1.0, 1.0, 0.0]])[None], BINS, axis=0)
-    names = ("base", *(f"other {place}" for place in range(1, count)))
-    return Atlas(names, courses, torque, LOADS, Tolerances())
-
-
-def test_what_is_within_the_spread_of_one_policy_is_not_distinct() -> None:
-    near, far = [0.1 * np.sqrt(3), 0, 0], [0, 0.5, 0]
-    atlas = atlas_of(made_up([[0, 0, 0], near, far], activation_variance=[0.02, 0.0, 0.0]))
-    np.testing.assert_allclose(atlas.spread, [0.2, 0, 0])
-    np.testing.assert_allclose(atlas.distances[0], [0, 0.1, 0.5 / np.sqrt(3)], atol=1e-9)
-    assert atlas.distinct.tolist() == [0, 2]
-    assert atlas_of(made_up([[0, 0, 0], near, far])).distinct.tolist() == [0, 1, 2]
-    figures = figures_of(atlas)
-    assert (figures["solutions"], figures["distinct_solutions"]) == (3, 2)
-    assert figures["median_activation_distance"] == pytest.approx(0.5 / np.sqrt(3))
-
-
-def test_other_movements_are_left_out_with_the_reason() -> None:
-    courses = made_up(
-        [[0.1, 0, 0]] * 5,
-        error_deg=[2.0, 2.4, 2.6, 2.0, 2.0],
-        vertical=[1.0, 1.0, 1.0, 1.15, 1.05],
-        survived=[1.0, 1.0, 1.0, 1.0, 0.5],
-    )
-    atlas = atlas_of(courses)
-    assert atlas.reasons == ("", "", "kinematics", "ground force", "falls")
-    np.testing.assert_allclose(atlas.ground_difference, [0, 0, 0, 0.15, 0.05])
-    assert figures_of(atlas)["left_out"] == {"falls": 1, "kinematics": 1, "ground force": 1}
-
-
-def test_a_movement_is_beside_the_base_and_beside_its_own_cycles() -> None:
-    courses = made_up([[0.1, 0, 0]] * 3, angle_variance=[0.5, 2.0, 8.0], ground_variance=[0.0, 0.02, 0.5])
-    swing, step = np.array([-1.0, 0.0, 1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0, 0.0, -1.0])
-    angle = np.stack([swing, 2.0 * swing + 3.0, -swing])[:, :, None] * [1.0, 0.0]
-    ground = np.zeros((3, BINS, 2, 3))
-    ground[:, :, 0, 2] = 1.0 + 0.1 * np.stack([step, step, step + swing])
-    _, other, mirrored = figures_of(atlas_of(replace(courses, angle_deg=angle, ground_bw=ground)))["table"]
-    assert [other["angle_r"], mirrored["angle_r"]] == pytest.approx([1.0, -1.0])
-    assert [other["ground_r"], mirrored["ground_r"]] == pytest.approx([1.0, 3.0 / np.sqrt(2.0 * 6.0)])
-    assert mirrored["angle_difference_deg"] == pytest.approx(np.sqrt(8.0 / (2 * BINS)))
-    assert [other["angle_spread_deg"], mirrored["angle_spread_deg"]] == pytest.approx([2.0, 4.0])
-    assert [other["ground_spread_bw"], mirrored["ground_spread_bw"]] == pytest.approx([0.2, 1.0])
-
-
-def test_differences_that_no_joint_shows_are_in_the_null_space() -> None:
-    atlas = atlas_of(made_up([[0.2, 0.2, 0.0], [0.4, 0.0, 0.3], [0.4, 0.4, 0.0], [0.4, 0.2, 0.2]]))
-    shares = [atlas.null_share(place) for place in (1, 2, 3)]
-    np.testing.assert_allclose(shares, [1.0, 0.0, (0.02 + 0.04) / (0.04 + 0.04)], atol=1e-9)
-
-
-def test_solutions_load_joints_by_what_they_prefer() -> None:
-    courses = made_up([[0.1, 0.1, 0.5], [0.5, 0.5, 0.5], [0.2, 0.2, 0.0]], vertical=[1.0, 1.0, 1.05])
-    figures = figures_of(atlas_of(courses))
-    rows = figures["table"]
-    assert [row["joint_reaction_peak_bw"]["hip_r"] for row in rows] == pytest.approx([1.3, 2.5, 1.65])
-    assert [row["joint_stiffness_nm_rad"]["hip_flexion_r"] for row in rows] == pytest.approx([6.0, 18.0, 9.0])
-    assert figures["joint_reaction_peak_bw"]["hip_r"] == pytest.approx({"least": 1.3, "median": 1.65, "most": 2.5})
-    assert figures["joint_stiffness_nm_rad"]["hip_flexion_r"]["most"] == pytest.approx(18.0)
-
-
-def test_without_any_solution_there_are_figures_and_a_map() -> None:
-    atlas = atlas_of(made_up([[0.1, 0, 0]], survived=[0.0]))
-    figures = figures_of(atlas)
-    assert (figures["solutions"], figures["median_activation_distance"], figures["survival"]) == (0, None, None)
-    assert atlas.map()[0].shape == (0, 2)
 
 
 def test_recovery_is_the_last_moment_of_a_large_error() -> None:
@@ -128,6 +28,14 @@ def test_recovery_is_the_last_moment_of_a_large_error() -> None:
     assert np.isnan(_recovery(error[:, :0], usual[:, :0]))
     usual[:, 0] = [1.0, 3.9, 2.5, 1.0]  # the undisturbed one is as far off where feet land
     assert _recovery(error, usual) == pytest.approx((2 + 0) / 2)
+
+
+def test_pushes_go_to_both_sides_and_both_ways() -> None:
+    found = standard("soleus_r")
+    pushes = np.array([each.push_n for each in found if any(each.push_n)])
+    assert {tuple(row) for row in np.sign(pushes)} == {(0, 1), (0, -1), (1, 0), (-1, 0)}
+    assert found[0] == Perturbation("none") and [each.lost for each in found if each.lost] == ["soleus_r"]
+    assert len({each.name for each in found}) == len(found)
 
 
 def test_random_preferences_differ_and_repeat() -> None:
@@ -196,7 +104,10 @@ def joint_run(train_cfg: TrainCfg, one_thread: None) -> Path:
     return train("Msemu-Track-MyoLegs-v0", train_cfg)
 
 
-def test_the_command_writes_an_atlas(joint_run: Path, tmp_path: Path) -> None:
+def test_the_command_writes_an_atlas(joint_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "_PERTURBED_S", 0.2)
+    some = Perturbation("none"), Perturbation("slope 3 deg up", slope_deg=3.0)
+    monkeypatch.setattr(study, "standard", lambda strongest: some)
     options = ("--names", "no_gastrocnemius", "--randoms", "2", "--starts", "2", "--seconds", "0.6", "--batch", "2")
     loose = ("--angle-deg", "30", "--ground-bw", "3", "--survival", "0", "--perturbed", "1", "--checkpoint", "last")
     result = run(
@@ -207,13 +118,13 @@ def test_the_command_writes_an_atlas(joint_run: Path, tmp_path: Path) -> None:
     wanted = {"solutions", "distinct_solutions", "tolerances", "median_activation_distance", "null_space_share"}
     assert wanted | {"survival", "table", "perturbations"} <= figures.keys()
     assert figures["tried"] == 4 and [row["name"] for row in figures["table"]][:2] == ["base", "no_gastrocnemius"]
-    names = [row["perturbation"] for row in figures["perturbations"]]
-    lost = next(name for name in names if name.endswith("lost"))
-    assert names == [each.name for each in standard(lost.removesuffix(" lost"))]
+    assert [row["perturbation"] for row in figures["perturbations"]] == ["none", "slope 3 deg up"]
     with np.load(tmp_path / "atlas" / "atlas.npz", allow_pickle=False) as arrays:
         assert arrays["activation"].shape[0] == 4 and arrays["spread_over_solutions"].shape == (80,)
     page = (tmp_path / "atlas" / "atlas.html").read_text()
     assert page.count("<svg") == 3 and "no_gastrocnemius" in page
+    assert ("synergies for 90 %" in page) == bool(figures["synergies"]["solutions"])
+    assert "principal_angles_deg" in figures["table"][0]
 
 
 @pytest.mark.parametrize(

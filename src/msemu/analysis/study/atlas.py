@@ -6,7 +6,6 @@ from functools import cached_property
 import numpy as np
 
 from msemu.analysis.solutions.measures import null_space_share
-from msemu.analysis.solutions.synergies import number_of_synergies
 from msemu.analysis.study.course import Courses
 from msemu.analysis.study.loads import JointLoads
 
@@ -120,14 +119,6 @@ class Atlas:
     def stiffness(self, place: int) -> np.ndarray:
         """Return the stiffness that muscles give each joint [N m/rad], mean over the clip, shape [J]."""
         return self.loads.stiffness(self.courses.activation[place]).mean(0)
-
-    def synergies(self, places: np.ndarray, seed: int = 0) -> dict[str, int]:
-        """Return how many synergies account for 90 % of some solutions' activations, each muscle over its greatest."""
-        found = {}
-        for place in places:
-            course = self.courses.activation[place]
-            found[self.names[place]] = number_of_synergies(course / course.max(0).clip(min=1e-6), seed=seed)
-        return found
 
     def map(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the kept solutions in the plane of their first two principal components, [K, 2], and the variances."""

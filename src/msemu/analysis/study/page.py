@@ -20,6 +20,8 @@ _SUMMARY = {
     "ground_difference_bw": "ground force beside the base's [BW], median",
     "ground_r": "its correlation, median",
     "ground_spread_bw": "ground force of two cycles of one solution [BW], median",
+    "map_component_shares": "shares of the map's first components",
+    "map_participation_ratio": "participation ratio of the map",
     "survival": "survival of the distinct solutions",
 }
 _COLUMNS = {
@@ -39,6 +41,8 @@ _COLUMNS = {
     "null_space_share": "null-space share",
     "manifold_index": "manifold index",
     "participation_ratio": "participation ratio",
+    "component_shares": "shares of the first components",
+    "principal_angles_deg": "principal angles to the base's [deg]",
     "co_contraction": "co-contraction",
     "joint_reaction_peak_bw": "greatest reaction [BW]",
     "joint_stiffness_nm_rad": "stiffness [N m/rad]",
@@ -65,6 +69,7 @@ def render(
         "<h2>Map</h2>" + svg(map_figure(atlas)),
         "<h2>Muscles</h2>" + svg(muscle_figure(atlas, muscle_names)),
         "<h2>Movement</h2>" + svg(movement_figure(atlas, joint_names)),
+        *_synergies(figures["synergies"]),
         *_perturbed(figures.get("perturbations", [])),
         "<h2>Solutions</h2>" + table_of([*_COLUMNS.values()], rows),
         "<h2>Provenance</h2>" + table_of([], [*provenance.items()]),
@@ -84,6 +89,16 @@ def _loads(figures: Mapping[str, Any]) -> list[str]:
     return parts
 
 
+def _synergies(figures: Mapping[str, Any]) -> list[str]:
+    if not figures["solutions"]:
+        return []
+    count, muscles, chance = figures["count"], figures["muscles"], figures["similarity_by_chance"]
+    head = ["preference", "synergies for 90 %", f"VAF of {count}", "least of a muscle", "similarity to the base's"]
+    rows = [[name, *(_plain(value) for value in each.values())] for name, each in figures["solutions"].items()]
+    note = f"<p>{muscles} muscles that are active in all of them; similarity by chance {chance:.2f}</p>"
+    return ["<h2>Synergies</h2>" + table_of(head, rows) + note]
+
+
 def _perturbed(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rows:
         return []
@@ -99,4 +114,6 @@ def _plain(value: Any) -> str:
         return "-"
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {each:.1f}" for name, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(f"{each:.3g}" for each in value)
     return f"{value:.3f}" if isinstance(value, float) else str(value)

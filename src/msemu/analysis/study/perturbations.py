@@ -54,7 +54,9 @@ def standard(strongest: str) -> tuple[Perturbation, ...]:
     return (
         Perturbation("none"),
         *(Perturbation(f"push {force} N left", (0.0, force)) for force in (50, 100, 200)),
+        Perturbation("push 100 N right", (0.0, -100)),
         *(Perturbation(f"push {force} N back", (-force, 0.0)) for force in (100, 200)),
+        Perturbation("push 100 N forward", (100, 0.0)),
         Perturbation("motor noise 20 %", noise=0.2),
         Perturbation(f"{strongest} lost", lost=strongest),
         Perturbation("slope 3 deg up", slope_deg=3.0),

@@ -16,7 +16,7 @@ from msemu.analysis.solutions.measures import (
 )
 from msemu.analysis.study.atlas import BASE, Atlas, pairwise
 
-_COMPONENTS = 3
+_COMPONENTS, _SHARES = 3, 5
 _COMPARED = (
     "angle_difference_deg",
     "angle_r",
@@ -36,6 +36,7 @@ def figures_of(atlas: Atlas) -> dict[str, Any]:
     weighted = _pairs(pairwise(courses.activation[distinct], weights))
     table = [_row(atlas, place) for place in range(len(atlas.names))]
     others = [table[place] for place in distinct if place]
+    _, variances = atlas.map()
     return {
         "solutions": len(atlas.kept),
         "tried": len(atlas.names),
@@ -46,6 +47,8 @@ def figures_of(atlas: Atlas) -> dict[str, Any]:
         "median_activation_distance": _median(apart),
         "median_weighted_activation_distance": _median(weighted),
         "null_space_share": _median([row["null_space_share"] for row in others]),
+        "map_component_shares": _shares(variances),
+        "map_participation_ratio": participation_ratio(variances),
         "survival": float(courses.survived[distinct].mean()) if len(distinct) else None,
         "joint_reaction_peak_bw": _spans(atlas.loads.bearing, [atlas.peaks(place) for place in distinct]),
         "joint_stiffness_nm_rad": _spans(atlas.loads.stiff, [atlas.stiffness(place) for place in distinct]),
@@ -81,6 +84,7 @@ def _row(atlas: Atlas, place: int) -> dict[str, Any]:
         "null_space_share": atlas.null_share(place) if known and place else None,
         "manifold_index": courses.manifold_index[place],
         "participation_ratio": participation_ratio(spectrum(mine)) if known else None,
+        "component_shares": _shares(spectrum(mine)) if known else None,
         "principal_angles_deg": np.degrees(principal_angles(mine, base, _COMPONENTS)).tolist() if known else None,
         "co_contraction": co_contraction(torques).mean() if known else None,
         "joint_reaction_peak_bw": _named(atlas.loads.bearing, atlas.peaks(place)) if known else None,
@@ -89,6 +93,11 @@ def _row(atlas: Atlas, place: int) -> dict[str, Any]:
         "power_w": courses.power_w[place],
         "metabolic_w": courses.metabolic_w[place],
     }
+
+
+def _shares(variances: np.ndarray) -> list[float]:
+    """Return the shares of the first principal components."""
+    return (variances[:_SHARES] / max(variances.sum(), 1e-300)).tolist()
 
 
 def _pairs(distances: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from msemu.analysis.study.atlas import BASE, Atlas, Tolerances
 from msemu.analysis.study.page import render
 from msemu.analysis.study.perturbations import Perturbation, perturb, standard
 from msemu.analysis.study.solutions import Subject, explore, random_preferences
+from msemu.analysis.study.synergies import synergies_of
 from msemu.analysis.study.tables import figures_of
 from msemu.cli.analyze.study_options import SolutionsCfg
 from msemu.config import cfg_names, load_named
@@ -40,7 +41,8 @@ def study_solutions(args: SolutionsCfg) -> None:
     tolerances = Tolerances(args.angle_deg, args.ground_bw, args.survival)
     with progress("exploring", transient=True) as on_step:
         atlas, preferences = explore(subject, named, randoms, tolerances, args.minutes, on_step)
-    figures = figures_of(atlas) | {"synergies": atlas.synergies(_told_apart(atlas)), "perturbations": []}
+    synergies = synergies_of(atlas, _told_apart(atlas), subject.env.body.muscle_names)
+    figures = figures_of(atlas) | {"synergies": synergies, "perturbations": []}
     _write(args, run, folder, subject, atlas, figures, preferences)
     if args.perturbed:
         figures["perturbations"] = _perturbed(args, run, atlas, preferences)

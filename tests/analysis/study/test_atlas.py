@@ -1,0 +1,71 @@
+"""The atlas of solutions against closed forms."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_up_atlas import BINS, atlas_of, made_up
+
+from msemu.analysis.study.tables import figures_of
+
+
+def test_what_is_within_the_spread_of_one_policy_is_not_distinct() -> None:
+    near, far = [0.1 * np.sqrt(3), 0, 0], [0, 0.5, 0]
+    atlas = atlas_of(made_up([[0, 0, 0], near, far], activation_variance=[0.02, 0.0, 0.0]))
+    np.testing.assert_allclose(atlas.spread, [0.2, 0, 0])
+    np.testing.assert_allclose(atlas.distances[0], [0, 0.1, 0.5 / np.sqrt(3)], atol=1e-9)
+    assert atlas.distinct.tolist() == [0, 2]
+    assert atlas_of(made_up([[0, 0, 0], near, far])).distinct.tolist() == [0, 1, 2]
+    figures = figures_of(atlas)
+    assert (figures["solutions"], figures["distinct_solutions"]) == (3, 2)
+    assert figures["median_activation_distance"] == pytest.approx(0.5 / np.sqrt(3))
+
+
+def test_other_movements_are_left_out_with_the_reason() -> None:
+    courses = made_up(
+        [[0.1, 0, 0]] * 5,
+        error_deg=[2.0, 2.4, 2.6, 2.0, 2.0],
+        vertical=[1.0, 1.0, 1.0, 1.15, 1.05],
+        survived=[1.0, 1.0, 1.0, 1.0, 0.5],
+    )
+    atlas = atlas_of(courses)
+    assert atlas.reasons == ("", "", "kinematics", "ground force", "falls")
+    np.testing.assert_allclose(atlas.ground_difference, [0, 0, 0, 0.15, 0.05])
+    assert figures_of(atlas)["left_out"] == {"falls": 1, "kinematics": 1, "ground force": 1}
+
+
+def test_a_movement_is_beside_the_base_and_beside_its_own_cycles() -> None:
+    courses = made_up([[0.1, 0, 0]] * 3, angle_variance=[0.5, 2.0, 8.0], ground_variance=[0.0, 0.02, 0.5])
+    swing, step = np.array([-1.0, 0.0, 1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0, 0.0, -1.0])
+    angle = np.stack([swing, 2.0 * swing + 3.0, -swing])[:, :, None] * [1.0, 0.0]
+    ground = np.zeros((3, BINS, 2, 3))
+    ground[:, :, 0, 2] = 1.0 + 0.1 * np.stack([step, step, step + swing])
+    _, other, mirrored = figures_of(atlas_of(replace(courses, angle_deg=angle, ground_bw=ground)))["table"]
+    assert [other["angle_r"], mirrored["angle_r"]] == pytest.approx([1.0, -1.0])
+    assert [other["ground_r"], mirrored["ground_r"]] == pytest.approx([1.0, 3.0 / np.sqrt(2.0 * 6.0)])
+    assert mirrored["angle_difference_deg"] == pytest.approx(np.sqrt(8.0 / (2 * BINS)))
+    assert [other["angle_spread_deg"], mirrored["angle_spread_deg"]] == pytest.approx([2.0, 4.0])
+    assert [other["ground_spread_bw"], mirrored["ground_spread_bw"]] == pytest.approx([0.2, 1.0])
+
+
+def test_differences_that_no_joint_shows_are_in_the_null_space() -> None:
+    atlas = atlas_of(made_up([[0.2, 0.2, 0.0], [0.4, 0.0, 0.3], [0.4, 0.4, 0.0], [0.4, 0.2, 0.2]]))
+    shares = [atlas.null_share(place) for place in (1, 2, 3)]
+    np.testing.assert_allclose(shares, [1.0, 0.0, (0.02 + 0.04) / (0.04 + 0.04)], atol=1e-9)
+
+
+def test_solutions_load_joints_by_what_they_prefer() -> None:
+    courses = made_up([[0.1, 0.1, 0.5], [0.5, 0.5, 0.5], [0.2, 0.2, 0.0]], vertical=[1.0, 1.0, 1.05])
+    figures = figures_of(atlas_of(courses))
+    rows = figures["table"]
+    assert [row["joint_reaction_peak_bw"]["hip_r"] for row in rows] == pytest.approx([1.3, 2.5, 1.65])
+    assert [row["joint_stiffness_nm_rad"]["hip_flexion_r"] for row in rows] == pytest.approx([6.0, 18.0, 9.0])
+    assert figures["joint_reaction_peak_bw"]["hip_r"] == pytest.approx({"least": 1.3, "median": 1.65, "most": 2.5})
+    assert figures["joint_stiffness_nm_rad"]["hip_flexion_r"]["most"] == pytest.approx(18.0)
+
+
+def test_without_any_solution_there_are_figures_and_a_map() -> None:
+    atlas = atlas_of(made_up([[0.1, 0, 0]], survived=[0.0]))
+    figures = figures_of(atlas)
+    assert (figures["solutions"], figures["median_activation_distance"], figures["survival"]) == (0, None, None)
+    assert atlas.map()[0].shape == (0, 2)
