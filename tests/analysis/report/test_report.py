@@ -1,5 +1,6 @@
 """The page about movements."""
 
+import json
 import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
@@ -10,6 +11,8 @@ from command_line import assert_one_clear_line, run
 from stepping import SPEED, stepping
 
 from msemu.analysis.mechanics.gait_parameters import GaitParameters
+from msemu.analysis.mechanics.measured import Measured
+from msemu.analysis.report.page import Subject, render
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
 
@@ -31,22 +34,26 @@ def test_the_page_stands_alone_and_shows_both(march: MotionClip, tmp_path: Path)
     march.save(tmp_path / "march.npz")
     march.save(tmp_path / "other.npz")
     page = tmp_path / "page.html"
-    code, _, error = run("report", tmp_path / "march.npz", tmp_path / "other.npz", "--out", page)
+    both, figures = (tmp_path / "march.npz", tmp_path / "other.npz"), tmp_path / "page.json"
+    code, _, error = run("report", *both, "--out", page, "--json", figures)
     assert code == 0, error
     text = page.read_text()
     assert not re.search(r"(src|href)=[\"']?(https?:|/)", text.replace('xlink:href="#', ""))
-    figures = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
-    assert len(figures) >= 8
-    for figure in figures:
+    drawn = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
+    assert len(drawn) >= 8
+    for figure in drawn:
         ElementTree.fromstring(figure)
-    for words in ("Ground reaction", "Joint reaction", "muscle mass [kg]", "Provenance", "march", "other"):
+    for words in ("Ground reaction", "Joint reaction", "muscle mass [kg]", "Work", "Provenance", "march", "other"):
         assert words in text
+    assert "nothing that was to be followed" in text and f"msemu-report {both[0]}" in text
+    first, second = json.loads(figures.read_text())["movements"]
+    assert (first["name"], second["name"], first["tracking_error_deg"]) == ("march", "other", None)
+    assert first["provenance"]["source"].startswith("static optimization of the clip")
+    assert first["positive_muscle_power_w"] == second["positive_muscle_power_w"] > 0.0
 
 
 def test_a_name_with_marks_of_html_is_text(legs: Body) -> None:
-    from msemu.analysis.report.page import Subject, render
-
-    page = render([Subject("<b>x</b>", stepping(legs), {"what": "<script>"})])
+    page = render([Subject("<b>x</b>", Measured.of(stepping(legs)), {"what": "<script>"})])
     assert "<b>x" not in page and "<script>" not in page
 
 

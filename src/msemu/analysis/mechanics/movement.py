@@ -1,6 +1,6 @@
 """A movement with all that acts on it, whether a policy, a simulation or static optimization gave it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -61,6 +61,7 @@ class MechanicalMovement:
         episode_start: True in the first frame of each episode, shape [T].
         cyclic: Whether the first frame follows the last.
         reference_qpos: Pose that was to be followed, shape [T, nq]; None without one.
+        provenance: What it is from, by name.
     """
 
     body: Body
@@ -79,6 +80,7 @@ class MechanicalMovement:
     episode_start: np.ndarray
     cyclic: bool = False
     reference_qpos: np.ndarray | None = None
+    provenance: dict[str, str] = field(default_factory=dict)
 
     @property
     def num_frames(self) -> int:

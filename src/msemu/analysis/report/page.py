@@ -6,20 +6,18 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
-from msemu.analysis.mechanics.energetics import Energetics
-from msemu.analysis.mechanics.gait_parameters import GaitParameters
-from msemu.analysis.mechanics.joint_reaction import JointReaction, joint_reaction
-from msemu.analysis.mechanics.metabolic import MetabolicCost
+from msemu.analysis.mechanics.joint_reaction import JointReaction
+from msemu.analysis.mechanics.measured import Measured
 from msemu.analysis.mechanics.movement import MechanicalMovement
 from msemu.analysis.mechanics.plots import ground_figure, joint_figure, reaction_figure
-from msemu.analysis.mechanics.work import Work
 from msemu.analysis.report.activations import activation_figure
+from msemu.analysis.report.tracking import joint_error_deg, tracking_figure
 
 _LARGEST = 12
 """Muscles whose work is shown."""
+_MISSING = {"Tracking": "nothing that was to be followed"}
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:1500px;margin:2em auto;padding:0 1em}
 h1{font-size:1.6em}h2{font-size:1.2em;border-bottom:1px solid #ccc;margin-top:2em}
@@ -35,41 +33,43 @@ class Subject:
 
     Attributes:
         name: What the user called it.
-        movement: It.
+        measured: It, with all that is measured of it.
         provenance: What it is from, by name.
     """
 
     name: str
-    movement: MechanicalMovement
+    measured: Measured
     provenance: dict[str, str]
+
+    @property
+    def movement(self) -> MechanicalMovement:
+        """The movement itself."""
+        return self.measured.movement
 
     @property
     def tracking_error_deg(self) -> float | None:
         """Mean distance of the independent hinges from the reference [deg]; None without one."""
-        movement = self.movement
-        if movement.reference_qpos is None:
-            return None
-        hinges = [joint for joint in movement.body.independent_joints if movement.body.is_hinge[joint]]
-        columns = 7 + np.array(hinges)
-        return float(np.degrees(np.abs(movement.qpos - movement.reference_qpos)[:, columns].mean()))
+        error = joint_error_deg(self.movement)
+        return None if error is None else float(error.mean())
 
 
 def render(subjects: Sequence[Subject]) -> str:
     """Return the page about one or more movements, side by side."""
-    reactions = [joint_reaction(subject.movement) for subject in subjects]
     sections: dict[str, Callable[[MechanicalMovement, JointReaction], Figure | None]] = {
+        "Tracking": lambda movement, _: tracking_figure(movement),
         "Ground reaction": lambda movement, _: ground_figure(movement),
         "Joint moments": lambda movement, _: joint_figure(movement, "moment"),
         "Joint powers": lambda movement, _: joint_figure(movement, "power"),
         "Joint reaction": reaction_figure,
         "Muscle activation": lambda movement, _: activation_figure(movement),
     }
-    parts = [_table(subjects, reactions)]
+    parts = [_table(subjects)]
     for title, draw in sections.items():
-        figures = [draw(subject.movement, reaction) for subject, reaction in zip(subjects, reactions, strict=True)]
-        panes = "".join(f"<div>{svg(figure) if figure else '<p>no gait cycle to show</p>'}</div>" for figure in figures)
+        figures = [draw(subject.movement, subject.measured.reaction) for subject in subjects]
+        missing = f"<p>{_MISSING.get(title, 'no gait cycle to show')}</p>"
+        panes = "".join(f"<div>{svg(figure) if figure else missing}</div>" for figure in figures)
         parts.append(f'<h2>{title}</h2><div class="side">{panes}</div>')
-    works = "".join(f"<div>{_work(subject.movement)}</div>" for subject in subjects)
+    works = "".join(f"<div>{_work(subject.measured)}</div>" for subject in subjects)
     parts.append(f'<h2>Work</h2><div class="side">{works}</div>')
     parts.append("<h2>Provenance</h2>" + _provenance(subjects))
     title = escape(" · ".join(subject.name for subject in subjects))
@@ -94,8 +94,8 @@ def table_of(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table>{top}{''.join(lines)}</table>"
 
 
-def _table(subjects: Sequence[Subject], reactions: Sequence[JointReaction]) -> str:
-    columns = [_figures(subject, reaction) for subject, reaction in zip(subjects, reactions, strict=True)]
+def _table(subjects: Sequence[Subject]) -> str:
+    columns = [_figures(subject) for subject in subjects]
     labels = list(dict.fromkeys(label for column in columns for label in column))
     head = "".join(f"<th>{escape(subject.name)}</th>" for subject in subjects)
     rows = "".join(
@@ -107,15 +107,15 @@ def _table(subjects: Sequence[Subject], reactions: Sequence[JointReaction]) -> s
     warnings = "".join(
         f'<p class="warn">{escape(subject.name)}: the muscle mass is not plausible, so neither are metabolic watts</p>'
         for subject in subjects
-        if not MetabolicCost.of(subject.movement).is_plausible
+        if not subject.measured.cost.is_plausible
     )
     return f"<table><tr><th></th>{head}</tr>{rows}</table>{warnings}"
 
 
-def _figures(subject: Subject, reaction: JointReaction) -> dict[str, str]:
+def _figures(subject: Subject) -> dict[str, str]:
     """Return the figures of a movement as text by label."""
-    movement = subject.movement
-    energetics, cost, gait = Energetics.of(movement), MetabolicCost.of(movement), GaitParameters.of(movement)
+    movement, measured = subject.movement, subject.measured
+    energetics, cost, gait = measured.energetics, measured.cost, measured.gait
     values: dict[str, Any] = {
         "length [s]": movement.num_frames / movement.fps,
         "tracking error, mean over joints [deg]": subject.tracking_error_deg,
@@ -139,10 +139,7 @@ def _figures(subject: Subject, reaction: JointReaction) -> dict[str, str]:
         "muscle power over least effort": energetics.power_over_least_effort,
         "smoothness [log10]": energetics.smoothness,
         "smoothness of the reference [log10]": energetics.reference_smoothness,
-        **{
-            f"joint reaction, peak: {name} [BW]": peak
-            for name, peak in zip(reaction.names, reaction.magnitude_bw.max(0), strict=True)
-        },
+        **{f"joint reaction, peak: {name} [BW]": peak for name, peak in measured.reaction_peaks().items()},
         "muscle mass [kg]": cost.muscle_mass_kg,
         "metabolic power, Bhargava [W]": cost.bhargava_w,
         "metabolic power, Umberger [W]": cost.umberger_w,
@@ -155,9 +152,9 @@ def _figures(subject: Subject, reaction: JointReaction) -> dict[str, str]:
     }
 
 
-def _work(movement: MechanicalMovement) -> str:
+def _work(measured: Measured) -> str:
     """Return tables of the work of all joints and of the muscles that do most of it."""
-    work, mass = Work.of(movement), movement.body.mass
+    work, mass = measured.work, measured.movement.body.mass
     per = f"{work.work_per} ({work.work_cycle_s:.2f} s)" if work.work_cycles else work.work_per
     joints = [
         (name, *(f"{parts[part]:.1f}" for part in ("positive", "negative", "net")), f"{parts['positive_j_kg']:.3f}")
@@ -175,7 +172,7 @@ def _work(movement: MechanicalMovement) -> str:
     ]
     head = ("positive [J]", "negative [J]")
     return (
-        f"<p>{escape(movement.title)}, per {per}</p>"
+        f"<p>{escape(measured.movement.title)}, per {per}</p>"
         + table_of(("joint", *head, "net [J]", "positive [J/kg]"), joints)
         + table_of((f"muscle, the {len(chosen)} of most work", *head, "positive [J/kg]"), muscles)
     )

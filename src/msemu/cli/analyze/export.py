@@ -5,11 +5,25 @@ from rich.console import Console
 from msemu.analysis.mechanics.export.formats import EXPORTERS
 from msemu.cli.analyze.mechanics_options import ExportCfg
 from msemu.cli.analyze.source import find_movement
-from msemu.console import make_folders
+from msemu.console import make_folders, write_json
 
 
 def export(args: ExportCfg) -> None:
     """Write the files of a format into a folder."""
     make_folders(args.out)
-    paths = EXPORTERS[args.format](find_movement(args), args.out, f".{args.format}")
-    Console().print(f"{len(paths)} files in {args.out}: {', '.join(path.name for path in paths)}", soft_wrap=True)
+    movement = find_movement(args)
+    written = EXPORTERS[args.format](movement, args.out, f".{args.format}")
+    names = ", ".join(path.name for path in written)
+    Console().print(f"{len(written)} files in {args.out}: {names}", soft_wrap=True)
+    if args.json:
+        about = {
+            "title": movement.title,
+            "body": movement.body.name,
+            "format": args.format,
+            "folder": str(args.out),
+            "frames": movement.num_frames,
+            "fps": movement.fps,
+            "provenance": movement.provenance,
+        }
+        files = [{"file": path.name, "columns": columns} for path, columns in written.items()]
+        write_json(args.json, about | {"files": files})

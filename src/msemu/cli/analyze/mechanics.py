@@ -1,22 +1,15 @@
 """``msemu-analyze mechanics``: what a movement and its muscles do, in figures and plots."""
 
 from dataclasses import asdict, replace
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from msemu.analysis.mechanics.co_contraction import antagonists_of, co_contraction_of
 from msemu.analysis.mechanics.emg_agreement import compare_emg, lines_of, read_cycle_emg
-from msemu.analysis.mechanics.energetics import Energetics
-from msemu.analysis.mechanics.gait_parameters import GaitParameters
-from msemu.analysis.mechanics.joint_reaction import JointReaction, joint_reaction
 from msemu.analysis.mechanics.loads.agreement import compare_forces, said
 from msemu.analysis.mechanics.loads.placing import LoadsCfg, place
-from msemu.analysis.mechanics.metabolic import MetabolicCost
-from msemu.analysis.mechanics.movement import MechanicalMovement
+from msemu.analysis.mechanics.measured import Measured
 from msemu.analysis.mechanics.plots import plot_mechanics
-from msemu.analysis.mechanics.work import Work
 from msemu.cli.analyze.mechanics_options import MechanicsCfg
 from msemu.cli.analyze.source import find_movement
 from msemu.console import make_folders, write_json
@@ -30,16 +23,16 @@ def mechanics(args: MechanicsCfg) -> None:
     if args.filter_hz:
         movement = replace(movement, ground=movement.ground.filtered(args.filter_hz))
     envelopes = compare_emg(movement, args.emg) if args.emg else {}
-    energetics, cost, reaction = Energetics.of(movement), MetabolicCost.of(movement), joint_reaction(movement)
-    work = Work.of(movement)
+    measured = Measured.of(movement)
+    cost = measured.cost
     console = Console()
-    console.print(_table(movement, energetics, work, cost, reaction))
+    console.print(_table(measured))
     agreement = {}
     if args.external_loads:
         cfg = LoadsCfg(args.external_loads, args.loads_start, args.loads_mass, args.align_loads)
-        measured = place(cfg, movement.body, movement.qpos, movement.time, movement.required)
-        agreement = compare_forces(movement.ground, measured.ground, movement.body.weight)
-        for line in (*measured.remarks, *said(agreement)):
+        plates = place(cfg, movement.body, movement.qpos, movement.time, movement.required)
+        agreement = compare_forces(movement.ground, plates.ground, movement.body.weight)
+        for line in (*plates.remarks, *said(agreement)):
             console.print(line, soft_wrap=True)
     for line in lines_of(envelopes):
         console.print(line)
@@ -53,39 +46,15 @@ def mechanics(args: MechanicsCfg) -> None:
         forces = {part: asdict(found) for part, found in agreement.items()}
         emg = {muscle: asdict(own) for muscle, own in envelopes.items()}
         also = {"filter_hz": args.filter_hz, "measured_forces": forces, "emg": emg}
-        write_json(args.json, figures(movement, energetics, work, cost, reaction) | also)
+        write_json(args.json, measured.figures() | also)
     if args.out:
-        for path in plot_mechanics(movement, reaction, args.out):
+        for path in plot_mechanics(movement, measured.reaction, args.out):
             console.print(f"plot: {path}", soft_wrap=True)
 
 
-def figures(
-    movement: MechanicalMovement, energetics: Energetics, work: Work, cost: MetabolicCost, reaction: JointReaction
-) -> dict[str, Any]:
-    """Return everything that is measured, for JSON; docs/understand/mechanics.md says what the keys are."""
-    peaks = dict(zip(reaction.names, reaction.magnitude_bw.max(0).tolist(), strict=True))
-    moments = {
-        name: {"least": float(values.min()), "greatest": float(values.max())}
-        for name, values in zip(movement.joint_names, (movement.joint_moment / movement.body.mass).T, strict=True)
-    }
-    about: dict[str, Any] = {
-        "title": movement.title,
-        "body": movement.body.name,
-        "frames": movement.num_frames,
-        "fps": movement.fps,
-    }
-    gait = GaitParameters.of(movement)
-    about["gait"] = asdict(gait) if gait else None
-    about["co_contraction_nm"] = co_contraction_of(movement)
-    about["co_contraction"] = {joint: asdict(groups) for joint, groups in antagonists_of(movement).items()}
-    about |= asdict(energetics) | asdict(work) | asdict(cost)
-    return about | {"joint_reaction_peak_bw": peaks, "joint_moment_nm_kg": moments}
-
-
-def _table(
-    movement: MechanicalMovement, energetics: Energetics, work: Work, cost: MetabolicCost, reaction: JointReaction
-) -> Table:
-    table = Table("measure", "value", "unit", title=movement.title)
+def _table(measured: Measured) -> Table:
+    energetics, work, cost = measured.energetics, measured.work, measured.cost
+    table = Table("measure", "value", "unit", title=measured.movement.title)
     per = f"J per {work.work_per}"
     rows = [
         ("speed", energetics.speed_m_s, "m/s"),
@@ -102,10 +71,7 @@ def _table(
         ("muscle work, positive", work.all_muscles_work_j["positive"], per),
         ("muscle work, negative", work.all_muscles_work_j["negative"], per),
         ("smoothness (second difference of joint speeds)", energetics.smoothness, "log10"),
-        *(
-            (f"joint reaction, peak: {name}", peak, "body weights")
-            for name, peak in zip(reaction.names, reaction.magnitude_bw.max(0), strict=True)
-        ),
+        *((f"joint reaction, peak: {name}", peak, "body weights") for name, peak in measured.reaction_peaks().items()),
         ("muscle mass", cost.muscle_mass_kg, "kg"),
         ("metabolic power (Bhargava, with basal rate)", cost.bhargava_w, "W"),
         ("metabolic power (Umberger)", cost.umberger_w, "W"),

@@ -64,6 +64,7 @@ class ExportCfg(MovementCfg):
     """Format of the files."""
     out: Annotated[Path, Output()] = Path("mechanics")
     """Folder to write to."""
+    json: JsonFile = None
 
 
 @dataclass
@@ -85,3 +86,4 @@ class ReportCfg:
     """The sources are tasks: the policies of them that come with msemu."""
     seconds: Seconds | None = None
     """How long runs are simulated [s]; the task's episode by default."""
+    json: JsonFile = None

@@ -1,6 +1,7 @@
 """From what a user names to a movement with its forces: a run, a rollout or a clip."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from msemu.analysis.mechanics.movement import MechanicalMovement
@@ -42,7 +43,8 @@ def find_movement(args: MovementCfg, check: Callable[[Body], object] = lambda bo
         rollout = Rollout.load(path)
         body = body_of(path, rollout, args.body, args.body_path)
         check(body)
-        return replay(rollout, body, configured_parameters(body.model, MuscleCfg(parameter_file=args.parameter_file)))
+        parameters = configured_parameters(body.model, MuscleCfg(parameter_file=args.parameter_file))
+        return _from(replay(rollout, body, parameters), source=f"rollout {path}", **_muscle_file(args))
     return _explained(args, check)
 
 
@@ -51,7 +53,8 @@ def _simulated(args: MovementCfg, check: Callable[[Body], object]) -> Mechanical
     if args.body or args.parameter_file:
         raise MsemuError("a run has its own body and muscles; leave --body and --parameter-file out")
     run = find_run(args.source, _RUNS, args.pretrained)
-    env, runner = open_policy(run, run.checkpoint(args.checkpoint), 1, "cpu", args.seed)
+    checkpoint = run.checkpoint(args.checkpoint)
+    env, runner = open_policy(run, checkpoint, 1, "cpu", args.seed)
     check(env.body)
     index, clip = find_clip(env.reference.clips, args.clip)
     wanted = env.cfg.env.episode_length_s if args.seconds is None else args.seconds
@@ -59,7 +62,14 @@ def _simulated(args: MovementCfg, check: Callable[[Body], object]) -> Mechanical
     env.max_episode_length = steps
     with progress(f"{run.task}, {clip.name}", transient=True) as on_step:
         rollout = record(env, runner.policy(), steps, f"{run.task}  {clip.name}", index * CLIP_SPACING, on_step=on_step)
-    return replay(rollout, env.body, configured_parameters(env.body.model, env.cfg.sim.muscle))
+    return _from(
+        replay(rollout, env.body, configured_parameters(env.body.model, env.cfg.sim.muscle)),
+        source=f"policy of {run.task}, {'comes with msemu' if args.pretrained else run.path}",
+        checkpoint=checkpoint,
+        clip=clip.name,
+        seed=args.seed,
+        time_step_s=f"{env.cfg.sim.timestep_s:g}",
+    )
 
 
 def _explained(args: MovementCfg, check: Callable[[Body], object]) -> MechanicalMovement:
@@ -76,4 +86,17 @@ def _explained(args: MovementCfg, check: Callable[[Body], object]) -> Mechanical
     with progress(f"{clip.name} on {body.name}", transient=True) as on_frame:
         found = optimize(body, movement, None, parameters, on_frame)
     title = f"static optimization: {clip.name or path.stem}"
-    return MechanicalMovement.of_static_optimization(body, movement, found, parameters, clip.fps, title, clip.cyclic)
+    explained = MechanicalMovement.of_static_optimization(
+        body, movement, found, parameters, clip.fps, title, clip.cyclic
+    )
+    source = f"static optimization of the clip {args.source}, smoothed by {_SMOOTHING_S:g} s"
+    return _from(explained, source=source, clip_source=clip.source, clip_license=clip.license, **_muscle_file(args))
+
+
+def _muscle_file(args: MovementCfg) -> dict[str, object]:
+    return {"muscle_parameters": args.parameter_file} if args.parameter_file else {}
+
+
+def _from(movement: MechanicalMovement, **provenance: object) -> MechanicalMovement:
+    """Say what a movement is from."""
+    return replace(movement, provenance={name: str(value) for name, value in provenance.items() if value != ""})

@@ -45,7 +45,7 @@ def write_c3d(path: Path, movement: MechanicalMovement, regions: tuple[str, ...]
     file["data"]["analogs"] = wrenches.T[None]
     analog = file["parameters"]["ANALOG"]
     analog["RATE"]["value"] = [movement.fps]
-    analog["LABELS"]["value"] = [f"{region}_{channel}" for region in regions for channel in _CHANNELS]
+    analog["LABELS"]["value"] = plate_channels(regions)
     analog["UNITS"]["value"] = [*("N",) * 3, *("Nmm",) * 3] * len(regions)
     corners = _PER_M * np.array([middle + half * sign for sign in ([1, -1], [-1, -1], [-1, 1], [1, 1])])
     count = len(regions)
@@ -65,6 +65,11 @@ def write_c3d(path: Path, movement: MechanicalMovement, regions: tuple[str, ...]
         file["parameters"].add_parameter("FORCE_PLATFORM", parameter)
     with whole_file(path) as unfinished:
         file.write(str(unfinished))
+
+
+def plate_channels(regions: tuple[str, ...]) -> list[str]:
+    """Return the names of what the plates of some parts measure."""
+    return [f"{region}_{channel}" for region in regions for channel in _CHANNELS]
 
 
 def _area(movement: MechanicalMovement) -> tuple[np.ndarray, np.ndarray]:

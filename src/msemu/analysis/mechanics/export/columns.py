@@ -1,11 +1,15 @@
 """A movement's mechanics as named columns over time."""
 
+from pathlib import Path
+
 import numpy as np
 
 from msemu.analysis.mechanics.joint_reaction import has_pulleys, joint_reaction
 from msemu.analysis.mechanics.movement import MechanicalMovement
 
 Columns = dict[str, np.ndarray]
+Written = dict[Path, list[str]]
+"""Files, with the names of their columns, or of markers and channels."""
 
 FROM_Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 """From our axes (x forward, y left, z up) to OpenSim's (x forward, y up, z right)."""

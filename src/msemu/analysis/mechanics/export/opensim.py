@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from msemu.analysis.mechanics.export.columns import PART_OF, Columns, ground_columns, tables
+from msemu.analysis.mechanics.export.columns import PART_OF, Columns, Written, ground_columns, tables
 from msemu.analysis.mechanics.movement import MechanicalMovement
 from msemu.files import write_text
 from msemu.motion.formats.opensim_export import write_opensim
-from msemu.motion.formats.opensim_storage import write_storage
+from msemu.motion.formats.opensim_storage import read_storage, write_storage
 
 
-def export_opensim(movement: MechanicalMovement, folder: Path, suffix: str) -> list[Path]:
+def export_opensim(movement: MechanicalMovement, folder: Path, suffix: str) -> Written:
     """Write what OpenSim's tools read: ``motion``, ``grf.mot`` with its ``external_loads.xml``, and the tables as .sto.
 
     The motion is in degrees for ``.mot`` and in radians for ``.sto``.
@@ -19,12 +19,13 @@ def export_opensim(movement: MechanicalMovement, folder: Path, suffix: str) -> l
     ground = ground_columns(movement)
     write_storage(grf, "grf", movement.time, ground)
     write_text(loads, external_loads(ground))
-    paths = [motion, grf, loads]
+    written: Written = {motion: list(read_storage(motion).columns), grf: list(ground), loads: []}
     for quantity, columns in tables(movement).items():
         if quantity not in ("angle", "ground"):
-            paths.append(folder / f"{quantity}.sto")
-            write_storage(paths[-1], f"{movement.title} {quantity}", movement.time, columns)
-    return paths
+            path = folder / f"{quantity}.sto"
+            write_storage(path, f"{movement.title} {quantity}", movement.time, columns)
+            written[path] = list(columns)
+    return written
 
 
 def external_loads(ground: Columns) -> str:
