@@ -1,7 +1,9 @@
 """What `import msemu` offers a notebook."""
 
+import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +144,19 @@ def test_a_plot_shows_what_is_named(rollout: msemu.Rollout) -> None:
         rollout.plot("joint_angle", ["knee"])
     with pytest.raises(MsemuError, match="no quantity 'force'; known: joint_angle"):
         rollout.plot("force")
+
+
+def test_a_rollout_is_shown_in_the_browser(rollout: msemu.Rollout) -> None:
+    pytest.importorskip("viser")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    page = rollout.show(port)
+    try:
+        with urllib.request.urlopen(page.url, timeout=10) as answer:
+            assert str(port) in page.url and answer.status == 200
+    finally:
+        page.stop()
 
 
 def test_a_notebook_is_shown_a_video(rollout: msemu.Rollout) -> None:

@@ -1,7 +1,22 @@
-"""Returns that the comparison of agents judges a critic by."""
+"""The comparison of agents: the returns that it judges a critic by, and what comes out of a small one."""
 
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import compare_agents
+import pytest
 import torch
-from compare_agents import returns
+from command_line import run
+from compare_agents import held_out, returns
+from conftest import small_run
+
+from msemu.cli.training import train
+from msemu.motion.clip import MotionClip
+from msemu.rl.run_folder import RunFolder
+from msemu.schema import ExcitationCfg
+
+TASK = "Msemu-Track-MyoLegs-v0"
 
 
 def test_returns_end_with_the_episode_and_only_known_ones_count() -> None:
@@ -12,3 +27,34 @@ def test_returns_end_with_the_episode_and_only_known_ones_count() -> None:
     kept, found = returns(predicted, rewards, goes_on, gamma=0.5)  # 0.5^5 < 0.05: five steps are unknown
     assert torch.equal(kept, predicted[:6])
     assert found[:, 0].tolist() == [2.0, 2.0, 4.0, 0.0, 0.0, 0.0] and found[:, 1].tolist() == [1.0, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_agents_are_compared_from_one_start(
+    march: MotionClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """One with a V and one with a Q; either explains some share of what comes, and complete runs are not repeated."""
+    cfg = small_run(march, tmp_path, "dagger")
+    cfg.env.action = ExcitationCfg(start="reference")
+    start, out = train(TASK, replace(cfg, iterations=2)), tmp_path / "out"
+
+    def in_this_process(command: str, *words: str) -> None:
+        small = ("--episodes", "2", "--seconds", "0.1", "--plots", str(tmp_path)) if command == "eval" else ()
+        result = run(command, *words, *small)
+        assert result.returncode == 0, result.stderr
+
+    monkeypatch.setattr(compare_agents, "run", in_this_process)
+    monkeypatch.setattr(compare_agents, "held_out", lambda folder: held_out(folder, num_envs=2, seconds=0.5))
+    options = ("--agents", "ppo", "crossq", "--seeds", "1", "--steps", "512", "--init", str(start))
+    words = ["compare_agents.py", "--task", TASK, "--out", str(out), *options, "--num-envs=4", "--device=cpu"]
+    monkeypatch.setattr(sys, "argv", [*words, "--checkpoint=last"])
+    compare_agents.main()
+    table = (out / "comparison.md").read_text()
+    assert table in capsys.readouterr().out
+    assert "| measure | ppo | crossq |" in table and (out / "comparison.png").stat().st_size > 10_000
+    rows = {line.split("|")[1].strip(): line.split("|")[2:4] for line in table.splitlines()[2:] if line}
+    assert all(float(cell.split()[0]) <= 1.0 for cell in rows["explained variance of held-out returns [-]"])
+    runs = [RunFolder.open(path.parent) for path in out.glob(f"{TASK}/*/config.yaml")]
+    assert {run.next_iteration() * run.load_config().agent.num_steps_per_env * 4 for run in runs} == {512}
+    monkeypatch.setattr(compare_agents, "run", lambda *_: pytest.fail("a complete run was repeated"))
+    compare_agents.main()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from command_line import run
+from command_line import assert_one_clear_line, run
 
 from msemu.analysis.rollout import measure_episodes
 from msemu.cli.train import parse
@@ -94,6 +94,19 @@ def test_a_policy_that_cannot_be_exported_is_distilled_as_the_message_says(tmp_p
     found = RunFolder.latest("Msemu-Walk-MyoLegs-v0", tmp_path)
     assert found.load_config().agent.algorithm["teacher"] == str((FOLDER / "Msemu-Walk-MyoLegs-v0").resolve())
     assert [clip.name for clip in found.load_clips()] == ["walk"]
+
+
+def test_a_policy_without_its_body_or_its_clip_ends_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    words = ("play", "Msemu-Walk-MyoLegs-v0", "--pretrained", "--video", tmp_path / "walk.mp4")
+    with monkeypatch.context() as patch:
+        patch.setattr("importlib.util.find_spec", lambda name: None)
+        assert_one_clear_line(run(*words), "is not installed; install it: pip install musclemimic-models")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert_one_clear_line(run(*words), "pybullet")
+    assert not (tmp_path / "walk.mp4").exists()
 
 
 def test_a_published_policy_needs_nothing_else_of_its_run(

@@ -14,7 +14,7 @@ from small_agent import small_agent
 from msemu.cli.options import DistillCfg
 from msemu.cli.policy import distill as command
 from msemu.cli.training import train
-from msemu.config import cfg_file, load
+from msemu.config import cfg_file, load, load_named
 from msemu.envs.action.space import ActionSpace, make_of_kind
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
@@ -27,7 +27,7 @@ from msemu.rl.distillation.memory import Memory
 from msemu.rl.distillation.teacher import TaughtSpace, Teacher, find_teacher, find_teachers
 from msemu.rl.distillation.weights import ErrorWeights
 from msemu.rl.run_folder import RunFolder
-from msemu.schema import ExcitationCfg, JointCfg, ObservationTermCfg, TaskCfg
+from msemu.schema import ActionCfg, ExcitationCfg, JointCfg, ObservationTermCfg, TaskCfg
 
 TASK = "Msemu-Track-MyoLegs-v0"
 
@@ -119,6 +119,23 @@ def test_a_run_of_another_action_space_as_teacher(march: MotionClip, tmp_path: P
     assert not isinstance(played.action_space, TaughtSpace)
     train(TASK, replace(cfg, iterations=1, resume=str(run.path)))
     assert run.next_iteration() == 4
+
+
+def test_a_teacher_that_adds_to_a_controller_is_distilled(march: MotionClip, tmp_path: Path) -> None:
+    """The labels are its own excitations: what the action space makes of its actions, not the controller's alone."""
+    cfg = small_run(march, tmp_path, "ppo")
+    cfg.env.action = load_named(ActionCfg, "residual")
+    teacher = train(TASK, replace(cfg, iterations=1))
+    options = DistillCfg((str(teacher),), checkpoint="last", iterations=1, num_envs=3, runs_dir=str(tmp_path))
+    run = RunFolder.open(command.distill(options))
+    label = checkpoint.read(run.path / "replay.pt", "cpu")["replay"]["label"]
+    assert label.shape == (72, 80) and 0.0 <= label.min() < label.max() <= 1.0 and label.std() > 0.01
+    student = MotionTrackingEnv(run.load_config(), load_body("myolegs"), march)
+    taught = find_teacher(str(teacher), "last", student)
+    seen, frame = student.get_observations(), student.frame
+    with torch.no_grad():
+        own = taught.space.excitation(taught.actions(seen), frame, 0)
+        assert (own - taught.space.excitation(torch.zeros(3, taught.space.num_actions), frame, 0)).abs().max() > 1e-4
 
 
 def teacher_that_says(space: ActionSpace, action: float) -> Teacher:
@@ -239,6 +256,8 @@ def test_teachers_of_another_body_or_clip(env: MotionTrackingEnv, march: MotionC
     shutil.copytree(run, other)
     text = (other / "config.yaml").read_text()
     (other / "config.yaml").write_text(text.replace("  body: myolegs\n", "  body: myofullbody\n", 1))
+    with pytest.raises(MsemuError, match=r"other moves the body 'myofullbody', and the student is 'myolegs'; leave"):
+        find_teacher(str(other), "last", env)
     with pytest.raises(MsemuError, match=r"the body 'myolegs' and .*other 'myofullbody'; teachers of one"):
         command.distill(DistillCfg((str(run), str(other)), checkpoint="last", runs_dir=str(tmp_path)))
     with pytest.raises(MsemuError, match="wants a teacher"):

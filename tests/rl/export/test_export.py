@@ -1,5 +1,6 @@
 """Policies for programs without msemu: the same excitations, the same observations, the same movement."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -67,6 +68,9 @@ def test_the_header_says_what_is_what(run: Path, legs: Body, march: MotionClip, 
     assert header["control_frequency_hz"] == 50.0 and header["clips"][0]["frames"] == march.num_frames
     model = mujoco.MjModel.from_binary_path(str(tmp_path / "out" / "body.mjb"))
     assert model.opt.timestep == header["timestep_s"] and model.nu == 80
+    movement = b"".join(array.astype("<f8").tobytes() for array in (march.qpos, march.qvel))
+    assert header["clips"][0]["sha256"] == hashlib.sha256(movement).hexdigest()
+    assert header["body"]["sha256"] == hashlib.sha256((tmp_path / "out" / "body.mjb").read_bytes()).hexdigest()
     columns = header["observations"]
     assert sum(block["count"] for block in columns) == session.get_inputs()[0].shape[1]
     env, _ = open_policy(RunFolder.open(run), run / "model_0.pt", 1, "cpu", 1)

@@ -50,6 +50,10 @@ def find_teacher(run: str | None, checkpoint: str, env: MotionTrackingEnv, seed:
     if run is None:
         return Teacher(make_of_kind(load(JointCfg, cfg_file("action", "joint")), env.scene))
     folder = RunFolder.open(Path(run))
+    if (body := Path(folder.load_config().body).stem) != Path(env.cfg.body).stem:
+        raise MsemuError(
+            f"the teacher {run} moves the body '{body}', and the student is '{env.body.name}'; leave --body out"
+        )
     _require_common_clip(folder, env)
     own, runner = open_policy(folder, folder.checkpoint(checkpoint), 1, "cpu", seed, env.reference.clips)
     if own.body.muscle_names != env.body.muscle_names or own.body.joint_names != env.body.joint_names:
