@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from msemu.errors import MsemuError
-from msemu.motion.clip import MotionClip
+from msemu.motion.clip import MotionClip, Simulated
 from msemu.motion.recording import Recording
 
 JOINTS = ("hip", "knee")
@@ -85,6 +85,20 @@ def test_impossible_content_is_refused(tmp_path, changes, message):
     make_clip(**changes).save(tmp_path / "clip.npz")
     with pytest.raises(MsemuError, match=message):
         MotionClip.load(tmp_path / "clip.npz")
+
+
+def test_a_simulated_toe_may_swing_between_two_frames_but_no_joint_all_the_time(tmp_path):
+    still = {"qpos": moving(), "cyclic": False, "cycle_displacement": np.zeros(3)}
+    own = Simulated(("soleus",), "", "own", "walk", np.zeros((5, 1)), np.zeros((5, 8)), moving())
+    once, always = np.zeros((5, 8)), np.zeros((5, 8))
+    once[2, 7], always[:, 7] = -25.0, -25.0
+    for simulated, qvel, is_refused in ((own, once, False), (own, always, True), (None, once, True)):
+        make_clip(**still, qvel=qvel, simulated=simulated).save(tmp_path / "clip.npz")
+        if is_refused:
+            with pytest.raises(MsemuError, match="velocities are not those of the poses"):
+                MotionClip.load(tmp_path / "clip.npz")
+        else:
+            assert MotionClip.load(tmp_path / "clip.npz").qvel[2, 7] == -25.0
 
 
 def test_foreign_and_damaged_files_are_refused(tmp_path):

@@ -196,7 +196,10 @@ class MotionClip:
         speed = _central_differences(self.qpos, self.fps)
         share = _SPEED_SHARE if self.simulated is None else 1.0  # a body that lands changes its speed between frames
         tolerance = _SPEED_TOLERANCE + share * np.abs(speed).max(axis=0, initial=0.0)
-        wrong = np.abs(self.qvel[1:-1] - speed) > tolerance
+        apart = np.abs(self.qvel[1:-1] - speed)
+        if self.simulated is not None:  # toes and fingers swing to and fro between two frames
+            apart[:, 6:] = np.median(apart[:, 6:], axis=0)
+        wrong = apart > tolerance
         _refuse(wrong, f"velocities are not those of the poses at {self.fps:g} frames per second", first_frame=1)
 
     def _simulated_arrays(self) -> dict[str, np.ndarray]:
