@@ -4,6 +4,7 @@ from dataclasses import fields
 
 import numpy as np
 
+from msemu.analysis.mechanics.metabolic import MuscleMass
 from msemu.analysis.study.atlas import Atlas, Tolerances
 from msemu.analysis.study.course import Courses
 from msemu.analysis.study.loads import JointLoads
@@ -27,7 +28,9 @@ LOADS = JointLoads(
 def made_up(activation: list[list[float]], **values: list[float]) -> Courses:
     """Solutions with constant activations; what is not given is of a body that follows well."""
     count = len(activation)
-    usual = {each.name: np.zeros(count) for each in fields(Courses)} | {"survived": np.ones(count)}
+    usual = {each.name: np.zeros(count) for each in fields(Courses)} | dict.fromkeys(
+        ("survived", "metabolic_w"), np.ones(count)
+    )
     courses = usual | {name: np.array(each) for name, each in values.items()}
     courses["activation"] = np.repeat(np.array(activation)[:, None], BINS, axis=1)
     courses["angle_deg"] = np.zeros((count, BINS, 2))
@@ -41,4 +44,4 @@ def atlas_of(courses: Courses, matrix: list[list[float]] | None = None) -> Atlas
     count = len(courses.activation)
     torque = np.repeat(np.array(matrix or [[1.0, 1.0, 0.0]])[None], BINS, axis=0)
     names = ("base", *(f"other {place}" for place in range(1, count)))
-    return Atlas(names, courses, torque, LOADS, Tolerances())
+    return Atlas(names, courses, torque, LOADS, Tolerances(), MuscleMass(15.0, 0.2, True))

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from made_up_atlas import BINS, atlas_of, made_up
 
+from msemu.analysis.mechanics.metabolic import MuscleMass
+from msemu.analysis.study.determined import determined
+from msemu.analysis.study.page import render
 from msemu.analysis.study.tables import figures_of
 
 
@@ -69,3 +72,33 @@ def test_without_any_solution_there_are_figures_and_a_map() -> None:
     figures = figures_of(atlas)
     assert (figures["solutions"], figures["median_activation_distance"], figures["survival"]) == (0, None, None)
     assert atlas.map()[0].shape == (0, 2)
+
+
+def test_a_movement_determines_the_muscles_in_which_solutions_agree() -> None:
+    atlas = atlas_of(made_up([[0.2, 0.8, 0.5], [0.4, 0.2, 0.0], [0.3, 0.5, 0.1]]), [[1.0, 1.0, 0.0]])
+    found = determined(atlas, ("steady", "loose", "moves nothing"))
+    deviation = np.std([0.2, 0.3, 0.4])
+    assert found["muscles"].keys() == {"steady", "loose"}
+    steady = {"activation": 0.3, "spread": deviation, "relative_spread": deviation / 0.3}
+    assert found["muscles"]["steady"] == pytest.approx(steady)
+    assert list(found["by_spread"]["most_determined"]) == ["steady", "loose"]
+    assert list(found["by_relative_spread"]["least_determined"]) == ["loose", "steady"]
+    atlas = atlas_of(made_up([[0.2, 0.001, 0.0], [0.4, 0.002, 0.0]]), [[1.0, 1.0, 0.0]])
+    assert list(determined(atlas, ("used", "rests", "nothing"))["by_relative_spread"]["most_determined"]) == ["used"]
+    assert determined(atlas_of(made_up([[0.2, 0.1, 0.0]])), ("a", "b", "c"))["muscles"] == {}
+
+
+def test_metabolic_watts_stand_beside_the_muscle_mass_they_hang_on() -> None:
+    atlas = atlas_of(made_up([[0.2, 0.8, 0.5], [0.4, 0.4, 0.0]], metabolic_w=[400.0, 500.0]))
+    for mass, said in (
+        (MuscleMass.of_muscles(np.array([10.0, 5.0]), 75.0), "15.0 kg of muscle, 20 %"),
+        (MuscleMass.of_muscles(np.array([40.0, 4.7]), 75.0), "44.7 kg of muscle, 60 % of the body, is not plausible"),
+    ):
+        weighed = replace(atlas, muscle_mass=mass)
+        figures = figures_of(weighed)
+        assert figures["is_plausible"] == ("not" not in said)
+        assert figures["muscle_mass_kg"] == pytest.approx(mass.muscle_mass_kg)
+        assert [row["metabolic_ratio"] for row in figures["table"]] == [1.0, 1.25]
+        more = {"determined": determined(weighed, ("a", "b", "c")), "synergies": {"solutions": {}}}
+        page = render("made up", weighed, figures | more, ("one", "other"), ("a", "b", "c"), {})
+        assert said in page and "least determined" in page

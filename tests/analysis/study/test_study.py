@@ -115,7 +115,15 @@ def test_the_command_writes_an_atlas(joint_run: Path, tmp_path: Path, monkeypatc
     )
     assert result.returncode == 0, result.stderr
     figures = json.loads((tmp_path / "s.json").read_text())
-    wanted = {"solutions", "distinct_solutions", "tolerances", "median_activation_distance", "null_space_share"}
+    assert not figures["is_plausible"] and figures["muscle_mass_kg"] > 40.0
+    wanted = {
+        "determined",
+        "solutions",
+        "distinct_solutions",
+        "tolerances",
+        "median_activation_distance",
+        "null_space_share",
+    }
     assert wanted | {"survival", "table", "perturbations"} <= figures.keys()
     assert figures["tried"] == 4 and [row["name"] for row in figures["table"]][:2] == ["base", "no_gastrocnemius"]
     assert [row["perturbation"] for row in figures["perturbations"]] == ["none", "slope 3 deg up"]

@@ -76,21 +76,37 @@ def umberger(fiber: FiberState, slow: float = SLOW_SHARE) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class MetabolicCost:
-    """Mean metabolic power of a movement, and the muscle mass that it hangs on.
+class MuscleMass:
+    """The muscle mass that metabolic watts hang on.
 
     Attributes:
         muscle_mass_kg: Mass of all muscles [kg].
         muscle_mass_share: Share of the body's mass [-].
         is_plausible: Whether that share is within `PLAUSIBLE_SHARE`; the watts mean nothing if it is not.
-        bhargava_w: Bhargava's model, with the basal rate [W].
-        umberger_w: Umberger's model, without one [W].
-        bhargava_j_kg_m: Bhargava's cost of transport [J/kg/m]; None where the body goes nowhere.
     """
 
     muscle_mass_kg: float
     muscle_mass_share: float
     is_plausible: bool
+
+    @classmethod
+    def of_muscles(cls, muscle_masses: np.ndarray, body_mass: float) -> "MuscleMass":
+        """Add up the masses of muscles [kg], shape [M], in a body of a mass [kg]."""
+        mass = float(muscle_masses.sum())
+        share = mass / body_mass
+        return MuscleMass(mass, share, PLAUSIBLE_SHARE[0] <= share <= PLAUSIBLE_SHARE[1])
+
+
+@dataclass(frozen=True)
+class MetabolicCost(MuscleMass):
+    """Mean metabolic power of a movement, and the muscle mass that it hangs on.
+
+    Attributes:
+        bhargava_w: Bhargava's model, with the basal rate [W].
+        umberger_w: Umberger's model, without one [W].
+        bhargava_j_kg_m: Bhargava's cost of transport [J/kg/m]; None where the body goes nowhere.
+    """
+
     bhargava_w: float
     umberger_w: float
     bhargava_j_kg_m: float | None
@@ -99,13 +115,10 @@ class MetabolicCost:
     def of(cls, movement: MechanicalMovement) -> "MetabolicCost":
         """Measure a movement."""
         fiber, mass = fiber_state(movement), movement.body.mass
-        share = float(fiber.mass.sum()) / mass
         power = float(bhargava(fiber).sum(1).mean()) + BASAL_W_KG * mass
         speed = float(np.linalg.norm(movement.qvel[:, :2].mean(0)))
         return cls(
-            muscle_mass_kg=share * mass,
-            muscle_mass_share=share,
-            is_plausible=PLAUSIBLE_SHARE[0] <= share <= PLAUSIBLE_SHARE[1],
+            **vars(MuscleMass.of_muscles(fiber.mass, mass)),
             bhargava_w=power,
             umberger_w=float(umberger(fiber).sum(1).mean()),
             bhargava_j_kg_m=power / mass / speed if speed > _STANDS_M_S else None,

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from msemu.analysis.mechanics.metabolic import MuscleMass
 from msemu.analysis.solutions.measures import null_space_share
 from msemu.analysis.study.course import Courses
 from msemu.analysis.study.loads import JointLoads
@@ -38,6 +39,7 @@ class Atlas:
         matrix: Torque of each muscle at full activation over the joint's capacity, in the clip's frames, [B, J, M].
         loads: What activations and ground force load the joints with in those frames.
         tolerances: What makes the movement the same.
+        muscle_mass: What their metabolic power hangs on.
     """
 
     names: tuple[str, ...]
@@ -45,6 +47,7 @@ class Atlas:
     matrix: np.ndarray
     loads: JointLoads
     tolerances: Tolerances
+    muscle_mass: MuscleMass
 
     @cached_property
     def ground_difference(self) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The report of a study as one HTML file."""
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from msemu.analysis.report.page import document, svg, table_of
@@ -49,6 +50,7 @@ _COLUMNS = {
     "effort": "effort",
     "power_w": "power [W]",
     "metabolic_w": "metabolic [W]",
+    "metabolic_ratio": "metabolic, over the base's",
 }
 
 
@@ -66,12 +68,13 @@ def render(
     parts = [
         table_of([], summary),
         *_loads(figures),
+        *_determined(figures["determined"]),
         "<h2>Map</h2>" + svg(map_figure(atlas)),
         "<h2>Muscles</h2>" + svg(muscle_figure(atlas, muscle_names)),
         "<h2>Movement</h2>" + svg(movement_figure(atlas, joint_names)),
         *_synergies(figures["synergies"]),
         *_perturbed(figures.get("perturbations", [])),
-        "<h2>Solutions</h2>" + table_of([*_COLUMNS.values()], rows),
+        "<h2>Solutions</h2>" + _muscle_mass(figures) + table_of([*_COLUMNS.values()], rows),
         "<h2>Provenance</h2>" + table_of([], [*provenance.items()]),
     ]
     return document(title, "".join(parts))
@@ -87,6 +90,30 @@ def _loads(figures: Mapping[str, Any]) -> list[str]:
         rows = [[name, *(_plain(value) for value in spans.values())] for name, spans in figures[key].items()]
         parts.append(f"<h2>{title}</h2>" + table_of(["joint", "least", "median", "most"], rows))
     return parts
+
+
+def _determined(figures: Mapping[str, Any]) -> list[str]:
+    """Return the muscles in which the distinct solutions agree most and least."""
+    columns = {
+        f"{end.replace('_', ' ')}{over}": [f"{name} {value:.2f}" for name, value in muscles.items()]
+        for key, over in (("by_relative_spread", ", over its activation"), ("by_spread", ""))
+        for end, muscles in figures[key].items()
+    }
+    if not columns:
+        return []
+    note = "<p>standard deviation of the activation over the distinct solutions, mean over the clip</p>"
+    rows = zip_longest(*columns.values(), fillvalue="")
+    return ["<h2>Muscles that the movement determines</h2>" + note + table_of([*columns], [*rows])]
+
+
+def _muscle_mass(figures: Mapping[str, Any]) -> str:
+    """Return what the metabolic watts hang on."""
+    text = f"{figures['muscle_mass_kg']:.1f} kg of muscle, {100.0 * figures['muscle_mass_share']:.0f} % of the body"
+    if figures["is_plausible"]:
+        return f"<p>Metabolic watts are of {text}.</p>"
+    return (
+        f'<p class="warn">{text}, is not plausible, so neither are metabolic watts: only their ratios mean anything</p>'
+    )
 
 
 def _synergies(figures: Mapping[str, Any]) -> list[str]:

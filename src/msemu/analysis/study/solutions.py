@@ -8,6 +8,7 @@ from itertools import count, islice
 
 import numpy as np
 
+from msemu.analysis.mechanics.metabolic import MuscleMass
 from msemu.analysis.rollout import Policy, steps_with
 from msemu.analysis.solutions.space import torque_matrix
 from msemu.analysis.study.atlas import BASE, Atlas, Tolerances
@@ -17,6 +18,8 @@ from msemu.control.inverse_dynamics import Movement, differentiate
 from msemu.envs.action.preferring import Preferring
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
+from msemu.muscle.metabolic import muscle_mass
+from msemu.muscle.overrides import configured_parameters
 from msemu.schema import PreferenceCfg
 
 _SMOOTHING_S = 0.02
@@ -76,6 +79,13 @@ class Subject:
         """Return what activations and ground force load the joints with."""
         return joint_loads(self.env.body, self.movement, level)
 
+    @property
+    def muscle_mass(self) -> MuscleMass:
+        """What the metabolic power of the muscles hangs on."""
+        table = configured_parameters(self.env.body.model, self.env.cfg.sim.muscle)
+        masses = muscle_mass(table.max_isometric_force, table.optimal_fiber_length)
+        return MuscleMass.of_muscles(masses, self.env.body.mass)
+
     @cached_property
     def movement(self) -> Movement:
         """The clip, differentiated."""
@@ -128,4 +138,5 @@ def explore(
     if not bins.any():
         raise MsemuError("the base policy falls before anything is measured; train it longer, or choose another run")
     loads = subject.loads(level).at(bins)
-    return Atlas(tuple(preferences), courses.at(bins), matrix[bins], loads, tolerances), preferences
+    atlas = Atlas(tuple(preferences), courses.at(bins), matrix[bins], loads, tolerances, subject.muscle_mass)
+    return atlas, preferences

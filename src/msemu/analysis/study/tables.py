@@ -53,6 +53,7 @@ def figures_of(atlas: Atlas) -> dict[str, Any]:
         "joint_reaction_peak_bw": _spans(atlas.loads.bearing, [atlas.peaks(place) for place in distinct]),
         "joint_stiffness_nm_rad": _spans(atlas.loads.stiff, [atlas.stiffness(place) for place in distinct]),
         **{name: _median([row[name] for row in others]) for name in _COMPARED},
+        **vars(atlas.muscle_mass),
         "left_out": {
             reason: sum(reason in each for each in atlas.reasons) for reason in ("falls", "kinematics", "ground force")
         },
@@ -92,6 +93,7 @@ def _row(atlas: Atlas, place: int) -> dict[str, Any]:
         "effort": courses.effort[place],
         "power_w": courses.power_w[place],
         "metabolic_w": courses.metabolic_w[place],
+        "metabolic_ratio": courses.metabolic_w[place] / courses.metabolic_w[0],
     }
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from msemu.analysis.study.atlas import BASE, Atlas, Tolerances
+from msemu.analysis.study.determined import determined
 from msemu.analysis.study.page import render
 from msemu.analysis.study.perturbations import Perturbation, perturb, standard
 from msemu.analysis.study.solutions import Subject, explore, random_preferences
@@ -41,8 +42,12 @@ def study_solutions(args: SolutionsCfg) -> None:
     tolerances = Tolerances(args.angle_deg, args.ground_bw, args.survival)
     with progress("exploring", transient=True) as on_step:
         atlas, preferences = explore(subject, named, randoms, tolerances, args.minutes, on_step)
-    synergies = synergies_of(atlas, _told_apart(atlas), subject.env.body.muscle_names)
-    figures = figures_of(atlas) | {"synergies": synergies, "perturbations": []}
+    muscles = subject.env.body.muscle_names
+    figures = figures_of(atlas) | {
+        "determined": determined(atlas, muscles),
+        "synergies": synergies_of(atlas, _told_apart(atlas), muscles),
+        "perturbations": [],
+    }
     _write(args, run, folder, subject, atlas, figures, preferences)
     if args.perturbed:
         figures["perturbations"] = _perturbed(args, run, atlas, preferences)
