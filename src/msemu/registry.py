@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msemu.config import build, cfg_file, check, load, read_yaml
 from msemu.errors import MsemuError, blaming, suggestion
-from msemu.schema import AgentCfg, TaskCfg, TrainCfg
+from msemu.schema import AgentCfg, TaskCfg, TrainCfg, known_levels
 
 ENTRY_POINT_GROUP = "msemu.tasks"
 
@@ -210,6 +210,12 @@ def list_bodies() -> list[str]:
     """Names of the bodies that have a recipe, in msemu or in a plug-in."""
     _load_plugins()
     return sorted(_BODIES)
+
+
+def list_levels() -> tuple[str, ...]:
+    """Names of the muscle levels, those of plug-ins among them."""
+    _load_plugins()
+    return known_levels()
 
 
 def find_body(name: str) -> BodySpec:

@@ -1,14 +1,19 @@
 """The commands msemu-analyze ranges and sample."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import run
+from command_line import assert_one_clear_line, run
 from matplotlib.image import imread
 
+from msemu.control.inverse_dynamics import differentiate
+from msemu.control.static_optimization import StaticOptimizationCfg, optimize
+from msemu.models import Body
 from msemu.motion.clip import MotionClip
+from msemu.muscle.levels import LEVELS
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +94,21 @@ def test_a_clip_that_no_activation_explains_is_refused(march: MotionClip, tmp_pa
     assert code != 0
     assert "no activation explains" in error
     assert len(error.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["static-optimization", "ranges", "sample"])
+def test_levels_are_those_of_the_table_now(clip: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    """One that a plug-in puts there after the command was imported; a name that nobody has is refused with all."""
+    monkeypatch.setitem(LEVELS, "own", replace(LEVELS["rigid"], about="somebody's"))
+    result = run("analyze", command, clip, "--body", "myolegs", "--muscle", "hill")
+    assert_one_clear_line(result, "--muscle: 'hill' is unknown; known: mujoco, rigid, elastic, own")
+    # The option is taken: what is refused is the clip.
+    result = run("analyze", command, "nowhere.npz", "--body", "myolegs", "--muscle", "own")
+    assert_one_clear_line(result, "nowhere.npz")
+
+
+def test_a_level_of_a_plug_in_is_computed_with(march: MotionClip, legs: Body, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LEVELS, "own", replace(LEVELS["rigid"], about="somebody's"))
+    movement = differentiate(legs, march, 0.02).every(10)
+    own, rigid = (optimize(legs, movement, StaticOptimizationCfg(level=level)) for level in ("own", "rigid"))
+    np.testing.assert_array_equal(own.activation, rigid.activation)

@@ -7,7 +7,6 @@ from msemu.muscle.in_numpy import ReferenceState
 from msemu.muscle.levels import LEVELS, Functions, Level
 from msemu.muscle.parameters import MuscleParameters
 from msemu.muscle.records import Contraction, Muscle
-from msemu.schema import muscle as schema
 
 
 @wp.func
@@ -30,4 +29,3 @@ def spring_state(p: MuscleParameters, activation: np.ndarray, length: np.ndarray
 
 FUNCTIONS = Functions(spring_contraction, spring_state)
 LEVELS["toy"] = Level("a spring", __name__)
-schema.LEVELS = tuple(LEVELS)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msemu.console import BodyPath, Input, JsonFile, Output
 from msemu.errors import MsemuError
-from msemu.schema import LEVELS
+from msemu.registry import list_levels
 from msemu.schema.ranges import Count, Known, NotEmpty, Range, Seconds, Seed, Threads
 from msemu.schema.task import Engine, Paths, RepairKind
 
@@ -77,7 +77,7 @@ class PathsBenchCfg(TimingCfg):
     """Control steps of each timing, of ten physics steps each."""
     timestep_s: Annotated[float, Range(above=0, greatest=0.1)] = 0.002
     """Physics time step [s]."""
-    level: Annotated[str, Known(LEVELS)] = "mujoco"
+    level: Annotated[str, Known(list_levels)] = "mujoco"
     """Level of the muscle: mujoco, rigid or elastic."""
     engine: Engine = "mujoco"
     """Physics engine: auto, mujoco, warp."""

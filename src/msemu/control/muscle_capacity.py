@@ -35,8 +35,14 @@ def _make_kernel(contract: Callable) -> wp.Kernel:
     return measure_capacity
 
 
-_KERNELS = {name: _make_kernel(level.stateless.contraction) for name, level in LEVELS.items()}
-"""By level; the force of a fiber with a state depends on its history and is approximated, see `MuscleCapacity`."""
+for _level in LEVELS.values():  # all at once, so that what Warp compiles is compiled once
+    _make_kernel(_level.stateless.contraction)
+
+
+def _kernel(level: str) -> wp.Kernel:
+    """Return that of a level, also of one that was put into the table since."""
+    return _make_kernel(LEVELS[level].stateless.contraction)
+
 
 _MOST_SLACK = 0.95
 """Greatest activation that is taken to leave a muscle slack [-]; it keeps a range above it."""
@@ -54,7 +60,7 @@ class MuscleCapacity:
         """Prepare the kernel of one of `msemu.muscle.levels.LEVELS`."""
         self.level = level
         self._muscles = muscle_array(parameters, "cpu")
-        compile_now(_KERNELS[level])
+        compile_now(_kernel(level))
 
     def forces(self, length: torch.Tensor, velocity: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Compute the two forces along the tendon, in single precision, at length [m] and speed [m/s], shape [E, M].
@@ -65,7 +71,7 @@ class MuscleCapacity:
         inputs = [tensor.float().contiguous() for tensor in (length, velocity)]
         outputs = [torch.empty_like(inputs[0]) for _ in range(2)]
         wp.launch(
-            _KERNELS[self.level],
+            _kernel(self.level),
             dim=tuple(length.shape),
             inputs=[self._muscles, *(as_array(tensor) for tensor in inputs)],
             outputs=[as_array(tensor) for tensor in outputs],

@@ -19,7 +19,7 @@ from msemu.control.solver.dense import solve
 from msemu.control.torque_balance import TorqueBalance
 from msemu.models.body import Body
 from msemu.muscle.parameters import MuscleParameters
-from msemu.schema import LEVELS, ContactCfg
+from msemu.schema import ContactCfg, known_levels
 from msemu.schema.ranges import Count, Known, Positive
 
 OBJECTIVES = ("activation", "power", "volume")
@@ -46,7 +46,7 @@ class StaticOptimizationCfg:
     effort: Positive = 1e-4
     """Weight of the effort beside 1/2 (torque error over the joint's capacity)^2. At 1e-4 joints that are strong enough
     miss their torque by about 1e-4 of their capacity."""
-    level: Annotated[str, Known(lambda: LEVELS)] = "mujoco"
+    level: Annotated[str, Known(known_levels)] = "mujoco"
     """Muscle level; ``elastic`` is approximated by a rigid tendon."""
     iterations: Count = 30
     """Iterations of the solver."""

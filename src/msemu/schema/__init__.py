@@ -13,7 +13,7 @@ from msemu.schema.action import (
 )
 from msemu.schema.agent import AgentCfg
 from msemu.schema.controller import ContactCfg, ControllerCfg, DecoderCfg, FootPlacementCfg, SpringCfg
-from msemu.schema.muscle import ACTIVATION_DYNAMICS, LEVELS, FatigueCfg, MotorNoiseCfg, MuscleCfg
+from msemu.schema.muscle import ACTIVATION_DYNAMICS, LEVELS, FatigueCfg, MotorNoiseCfg, MuscleCfg, known_levels
 from msemu.schema.preference import PreferenceCfg
 from msemu.schema.task import (
     AssistCfg,
@@ -63,4 +63,5 @@ __all__ = [
     "TermCfg",
     "TerminationTermCfg",
     "TrainCfg",
+    "known_levels",
 ]

@@ -1,5 +1,6 @@
 """Which muscle runs, and its options (`msemu.muscle`)."""
 
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -8,6 +9,14 @@ from msemu.schema.ranges import Ascending, Factors, Fraction, Known, NotNegative
 
 LEVELS = ("mujoco", "rigid", "elastic")
 """Levels of fidelity: MuJoCo's muscle, a rigid tendon with pennation, an elastic tendon."""
+
+
+def known_levels() -> tuple[str, ...]:
+    """Names of all levels: `LEVELS`, and what was put into their table (`msemu.muscle.levels`) beside them."""
+    table = sys.modules.get("msemu.muscle.levels")  # whoever adds a level has imported it; here it is not needed
+    return tuple(table.LEVELS) if table else LEVELS
+
+
 ACTIVATION_DYNAMICS = ("mujoco", "de_groote")
 """Activation dynamics by name."""
 CALIBRATED = Path("calibrated")
@@ -43,7 +52,7 @@ class MuscleCfg:
     role: ClassVar[str] = "muscle"
     """Folder of cfg that holds such values by name."""
 
-    level: Annotated[str, Known(lambda: LEVELS)] = "mujoco"
+    level: Annotated[str, Known(known_levels)] = "mujoco"
     """Level of fidelity: mujoco, rigid or elastic."""
     activation_dynamics: Annotated[str, Known(ACTIVATION_DYNAMICS)] = "mujoco"
     """How activation follows excitation: mujoco or de_groote."""

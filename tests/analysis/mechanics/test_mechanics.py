@@ -15,11 +15,11 @@ from msemu.analysis.mechanics.co_contraction import (
     joint_co_contraction,
     rudolph,
 )
-from msemu.analysis.mechanics.energetics import Energetics, reference_smoothness, smoothness
+from msemu.analysis.mechanics.energy.energetics import Energetics, reference_smoothness, smoothness
+from msemu.analysis.mechanics.energy.least_effort import least_effort
+from msemu.analysis.mechanics.energy.metabolic import FiberState, MetabolicCost, bhargava, umberger
 from msemu.analysis.mechanics.ground_reaction import GroundReaction
 from msemu.analysis.mechanics.joint_reaction import joint_reaction, reaction_forces, without_contact
-from msemu.analysis.mechanics.least_effort import least_effort
-from msemu.analysis.mechanics.metabolic import FiberState, MetabolicCost, bhargava, umberger
 from msemu.analysis.mechanics.movement import MechanicalMovement
 from msemu.analysis.mechanics.replay import replay
 from msemu.control.inverse_dynamics import differentiate

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from stepping import stepping
 
+from msemu.analysis.mechanics.energy.work import Work
 from msemu.analysis.mechanics.ground_reaction import GroundReaction
 from msemu.analysis.mechanics.movement import MechanicalMovement
-from msemu.analysis.mechanics.work import Work
 from msemu.models import Body
 
 _PEAK_W, _MOMENT_NM, _SPEED_RAD_S = 80.0, 4.0, -0.5

@@ -4,12 +4,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from msemu.analysis.mechanics.co_contraction import antagonists_of, co_contraction_of
-from msemu.analysis.mechanics.energetics import Energetics
+from msemu.analysis.mechanics.energy.energetics import Energetics
+from msemu.analysis.mechanics.energy.metabolic import MetabolicCost
+from msemu.analysis.mechanics.energy.work import Work
 from msemu.analysis.mechanics.gait_parameters import GaitParameters
 from msemu.analysis.mechanics.joint_reaction import JointReaction, joint_reaction
-from msemu.analysis.mechanics.metabolic import MetabolicCost
 from msemu.analysis.mechanics.movement import MechanicalMovement
-from msemu.analysis.mechanics.work import Work
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import torch
 
-from msemu.analysis.mechanics.metabolic import BASAL_W_KG
+from msemu.analysis.mechanics.energy.metabolic import BASAL_W_KG
 from msemu.analysis.rollout import Policy
 from msemu.analysis.solutions.measures import row_space
 from msemu.envs import tracking_error

@@ -8,7 +8,7 @@ import tyro
 
 from msemu.cli.options import LoadsOptions, PolicyCfg
 from msemu.console import BodyName, BodyPath, Input, JsonFile, Output, Without
-from msemu.schema import LEVELS
+from msemu.registry import list_levels
 from msemu.schema.ranges import Count, Fraction, Known, Range, Seconds, Seed
 
 
@@ -30,8 +30,8 @@ class ExplainClipCfg(LoadsOptions):
     """Minimize the sum of activation^p, the active forces' power, or the sum of volume times activation^p."""
     power: Annotated[int, Known((2, 3))] = 2
     """The exponent p, 2 or 3."""
-    muscle: Annotated[str, Known(LEVELS)] = "mujoco"
-    """Muscle level; elastic is approximated by a rigid tendon."""
+    muscle: Annotated[str, Known(list_levels)] = "mujoco"
+    """Muscle level: mujoco, rigid or elastic, which is approximated by a rigid tendon; or one of a plug-in."""
     parameter_file: Annotated[Path | None, Input()] = None
     """YAML or CSV file of muscle parameters, or calibrated; the body's own by default."""
     smoothing_s: Fraction = 0.02
@@ -73,8 +73,8 @@ class SpaceCfg:
     """Motion of the catalogue, such as walk, path of a clip (.npz), or a rollout (.npz, see msemu-eval --rollout)."""
     body: BodyName
     body_path: BodyPath = None
-    muscle: Literal["mujoco", "rigid", "elastic"] = "mujoco"
-    """Muscle level; elastic is approximated by a rigid tendon."""
+    muscle: Annotated[str, Known(list_levels)] = "mujoco"
+    """Muscle level: mujoco, rigid or elastic, which is approximated by a rigid tendon; or one of a plug-in."""
     smoothing_s: Fraction = 0.02
     """Standard deviation of the Gaussian that smooths a clip before it is differentiated [s]."""
     stride: Count = 1

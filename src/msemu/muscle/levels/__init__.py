@@ -67,4 +67,4 @@ LEVELS = {
     "rigid": Level("pennate fiber on a rigid tendon", f"{__name__}.rigid"),
     "elastic": Level("pennate fiber on an elastic tendon", f"{__name__}.elastic", approximation="rigid"),
 }
-"""Every level by name; `msemu.schema.LEVELS` repeats the names for the configuration."""
+"""Every level by name; `msemu.schema.LEVELS` repeats the names of msemu's own for the configuration."""

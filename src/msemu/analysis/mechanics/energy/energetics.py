@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from msemu.analysis.mechanics.least_effort import least_effort, positive_power
+from msemu.analysis.mechanics.energy.least_effort import least_effort, positive_power
 from msemu.analysis.mechanics.movement import MechanicalMovement
 from msemu.control.independent_dofs import ROOT_DOFS
 

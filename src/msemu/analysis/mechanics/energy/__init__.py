@@ -1,0 +1,1 @@
+"""Powers, work and metabolic cost of a movement."""
