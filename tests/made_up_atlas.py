@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from msemu.analysis.mechanics.metabolic import MuscleMass
+from msemu.analysis.mechanics.energy.metabolic import MuscleMass
 from msemu.analysis.study.atlas import Atlas, Tolerances
 from msemu.analysis.study.course import Courses
 from msemu.analysis.study.loads import JointLoads

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_up_atlas import BINS, atlas_of, made_up
 
-from msemu.analysis.mechanics.metabolic import MuscleMass
+from msemu.analysis.mechanics.energy.metabolic import MuscleMass
 from msemu.analysis.study.determined import determined
 from msemu.analysis.study.page import render
 from msemu.analysis.study.tables import figures_of

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from msemu.analysis.mechanics.metabolic import MuscleMass
+from msemu.analysis.mechanics.energy.metabolic import MuscleMass
 from msemu.analysis.solutions.measures import null_space_share
 from msemu.analysis.study.course import Courses
 from msemu.analysis.study.loads import JointLoads

@@ -8,7 +8,7 @@ from itertools import count, islice
 
 import numpy as np
 
-from msemu.analysis.mechanics.metabolic import MuscleMass
+from msemu.analysis.mechanics.energy.metabolic import MuscleMass
 from msemu.analysis.rollout import Policy, steps_with
 from msemu.analysis.solutions.space import torque_matrix
 from msemu.analysis.study.atlas import BASE, Atlas, Tolerances
