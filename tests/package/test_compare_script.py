@@ -55,6 +55,8 @@ def test_agents_are_compared_from_one_start(
     rows = {line.split("|")[1].strip(): line.split("|")[2:4] for line in table.splitlines()[2:] if line}
     assert all(float(cell.split()[0]) <= 1.0 for cell in rows["explained variance of held-out returns [-]"])
     runs = [RunFolder.open(path.parent) for path in out.glob(f"{TASK}/*/config.yaml")]
-    assert {run.next_iteration() * run.load_config().agent.num_steps_per_env * 4 for run in runs} == {512}
+    for trained in runs:
+        rollout = 4 * trained.load_config().agent.num_steps_per_env
+        assert abs(trained.next_iteration() * rollout - 512) <= rollout / 2, "as near as whole rollouts come"
     monkeypatch.setattr(compare_agents, "run", lambda *_: pytest.fail("a complete run was repeated"))
     compare_agents.main()

@@ -13,8 +13,9 @@ from places import PLUGIN, ROOT
 
 from msemu import registry
 from msemu.cli.train import parse
-from msemu.config import cfg_file, load, load_named
+from msemu.config import build, cfg_file, load, load_named, read_yaml
 from msemu.errors import MsemuError
+from msemu.models import PRETRAINED
 from msemu.registry import TaskSpec, find_body, get_task, list_bodies, list_tasks, register_body, register_task
 from msemu.schema import ActionCfg, AgentCfg, TaskCfg, TrainCfg
 
@@ -101,6 +102,8 @@ WALK = "Msemu-Walk-MyoLegs-v0"
 def test_a_task_is_learned_with_what_works_best_for_it() -> None:
     best = ["--env.action", "joint", "--agent", "ppo_prior", "--sim.device", "cpu", "--sim.timestep-s", "0.004"]
     assert parse(WALK, []) == parse(WALK, best)
+    shipped = read_yaml(PRETRAINED / WALK / "config.yaml")["train"]["agent"]
+    assert parse(WALK, []).agent == build(AgentCfg, shipped, "the walk that comes with msemu"), "what was measured"
     assert parse("Msemu-Run-MyoLegs-v0", []).env.action == load_named(ActionCfg, "joint_running")
 
 
