@@ -25,6 +25,9 @@ LOADS = JointLoads(
 """A hip whose muscles pull with one and two body weights; the right foot is beyond it."""
 
 
+MUSCLE_MASS = MuscleMass(15.0, 0.2, True)
+
+
 def made_up(activation: list[list[float]], **values: list[float]) -> Courses:
     """Solutions with constant activations; what is not given is of a body that follows well."""
     count = len(activation)
@@ -44,4 +47,4 @@ def atlas_of(courses: Courses, matrix: list[list[float]] | None = None) -> Atlas
     count = len(courses.activation)
     torque = np.repeat(np.array(matrix or [[1.0, 1.0, 0.0]])[None], BINS, axis=0)
     names = ("base", *(f"other {place}" for place in range(1, count)))
-    return Atlas(names, courses, torque, LOADS, Tolerances(), MuscleMass(15.0, 0.2, True))
+    return Atlas(names, courses, torque, LOADS, Tolerances(), MUSCLE_MASS)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_up_rollout import made_up_rollout
 
 from msemu.analysis.solutions.space import space_of_rollout
 from msemu.control.inverse_dynamics import Movement, dynamics_along
@@ -27,29 +28,7 @@ def rollout(march: MotionClip, legs: Body) -> Rollout:
         active, passive = (each.clone().numpy() for each in capacity.forces(state.muscle_length, state.muscle_velocity))
         begun = sum(map(len, pull))
         pull.append(activation[begun : begun + len(active)] * active + passive)
-    none = np.zeros_like(activation)
-    return Rollout(
-        body="myolegs",
-        fps=50.0,
-        title="made up",
-        joint_names=legs.joint_names,
-        muscle_names=legs.muscle_names,
-        contact_regions=("foot_r",),
-        qpos=qpos,
-        qvel=qvel,
-        reference_qpos=qpos,
-        excitation=activation,
-        activation=activation,
-        muscle_force=np.concatenate(pull).clip(min=0.0),
-        fiber_length=none + 1.0,
-        fiber_velocity=none,
-        tendon_strain=none,
-        muscle_power=none,
-        contact_force=np.zeros((frames, 1, 3)),
-        center_of_pressure=np.zeros((frames, 1, 3)),
-        free_moment=np.zeros((frames, 1)),
-        episode_start=np.arange(frames) == 0,
-    )
+    return made_up_rollout(legs, qpos, qvel, activation, np.concatenate(pull).clip(min=0.0))
 
 
 def test_a_rollout_of_the_bodys_muscles_has_a_space_also_where_a_foot_lands(rollout: Rollout, legs: Body) -> None:

@@ -66,6 +66,36 @@ def test_measured_muscles_have_their_place_among_the_samples(clip: Path, tmp_pat
     assert code != 0 and "soleu_r" in error and len(error.strip().splitlines()) == 1
 
 
+def bounds(clip: Path, path: Path, *options: str) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest activation of two muscles in the frames 0 and 25, by budget."""
+    two = ("--muscles", "soleus_r", "recfem_l", "--stride", "25", "--out", path)
+    code, _, error = run("analyze", "ranges", clip, "--body", "myolegs", *two, *options)
+    assert code == 0, error
+    with np.load(path, allow_pickle=False) as arrays:
+        chosen = np.isin(arrays["muscle_names"], ["soleus_r", "recfem_l"])
+        assert np.isnan(arrays["least"][:, :, ~chosen]).all()
+        return arrays["least"][:, :, chosen], arrays["greatest"][:, :, chosen]
+
+
+def test_two_processes_find_what_one_does_and_a_tolerance_widens_it(clip: Path, tmp_path: Path) -> None:
+    least, greatest = bounds(clip, tmp_path / "one.npz", "--effort", "1.2")
+    again = bounds(clip, tmp_path / "two.npz", "--effort", "1.2", "--jobs", "2")
+    for one, other in zip((least, greatest), again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    lower, higher = bounds(clip, tmp_path / "loose.npz", "--effort", "1.2", "--tolerance", "0.05")
+    free = -1  # a budget is over the least effort, which is less with a tolerance
+    assert (lower[free] <= least[free] + 1e-4).all() and (higher[free] >= greatest[free] - 1e-4).all()
+    assert higher[free].sum() > greatest[free].sum() + 0.02
+
+
+def test_a_window_bounds_the_frame_in_its_middle(clip: Path, tmp_path: Path) -> None:
+    lower, higher = bounds(clip, tmp_path / "window.npz", "--window", "3")
+    assert lower.shape == (1, 2, 2) == higher.shape
+    assert (higher >= lower - 1e-6).all()
+    with np.load(tmp_path / "window.npz", allow_pickle=False) as arrays:
+        assert arrays["frames"].tolist() == [1, 26]
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import assert_one_clear_line, run
+from made_up_rollout import made_up_rollout
 from matplotlib.image import imread
 
 from msemu.analysis.solutions.freedom import read_freedom, show_freedom
@@ -47,6 +49,15 @@ def test_muscles_are_drawn_by_their_freedom(legs: Body, tmp_path: Path) -> None:
     assert red[1] > red[0] + 100
     with pytest.raises(MsemuError, match="--freedom"):
         save_frame(recording, legs, 0, tmp_path / "x.png", 300, 200, "lines", "freedom")
+
+
+def test_the_command_draws_a_rollout_by_the_freedom_of_its_muscles(legs: Body, tmp_path: Path) -> None:
+    qpos = np.repeat(legs.neutral_qpos[None], 2, axis=0)
+    made_up_rollout(legs, qpos, np.zeros((2, legs.model.nv)), np.zeros((2, legs.num_muscles))).save(tmp_path / "r.npz")
+    options = ("--renderer", "lines", "--color-by", "freedom", "--video", tmp_path / "free.mp4")
+    result = run("play", tmp_path / "r.npz", "--freedom", write_atlas(tmp_path / "atlas.npz", legs), *options)
+    assert result.returncode == 0 and (tmp_path / "free.mp4").stat().st_size > 1000, result.stderr
+    assert_one_clear_line(run("play", tmp_path / "r.npz", "--freedom", tmp_path / "r.npz", *options), "msemu-study")
 
 
 def test_what_says_nothing_of_this_body_is_refused(legs: Body, tmp_path: Path) -> None:

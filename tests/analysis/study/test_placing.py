@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up_rollout import made_up_rollout
 
 from msemu.analysis.solutions.placing import activation_along
 from msemu.errors import MsemuError
@@ -18,29 +19,8 @@ def rollout(march: MotionClip, legs: Body) -> Rollout:
     """One and a half cycles behind the reference, which begins in frame 10; activations count the frames."""
     frames = (10 + np.arange(75)) % march.num_frames
     muscles = np.repeat(np.arange(75.0)[:, None], legs.num_muscles, axis=1) / 100.0
-    none = np.zeros_like(muscles)
-    return Rollout(
-        body="myolegs",
-        fps=50.0,
-        title="made up",
-        joint_names=legs.joint_names,
-        muscle_names=legs.muscle_names,
-        contact_regions=("foot_r",),
-        qpos=march.qpos[frames] + 0.01,
-        qvel=march.qvel[frames],
-        reference_qpos=march.qpos[frames],
-        excitation=muscles,
-        activation=muscles,
-        muscle_force=none,
-        fiber_length=none + 1.0,
-        fiber_velocity=none,
-        tendon_strain=none,
-        muscle_power=none,
-        contact_force=np.zeros((75, 1, 3)),
-        center_of_pressure=np.zeros((75, 1, 3)),
-        free_moment=np.zeros((75, 1)),
-        episode_start=np.arange(75) == 0,
-    )
+    reference = march.qpos[frames]
+    return made_up_rollout(legs, reference + 0.01, march.qvel[frames], muscles, reference_qpos=reference)
 
 
 def test_a_rollout_is_where_its_reference_is(rollout: Rollout, march: MotionClip, legs: Body, tmp_path: Path) -> None:
