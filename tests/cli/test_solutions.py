@@ -46,7 +46,7 @@ def test_samples_are_printed_and_written(clip: Path, tmp_path: Path) -> None:
     )
     assert code == 0, error
     figures = json.loads((tmp_path / "s.json").read_text())
-    assert figures["unconverged_frames"] == []
+    assert figures["unconverged_frames"] == [] and figures["settings"]["stride"] == 50
     assert figures["dimension"]["greatest"] == 66  # 80 muscles, 14 degrees of freedom
     assert figures["effort_median"] > figures["known_effort"]
     assert "split R-hat" in out

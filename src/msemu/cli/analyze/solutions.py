@@ -77,7 +77,9 @@ def analyze_samples(args: SampleCfg) -> None:
         )
     console.print(table)
     if args.json:
-        settings = {"chains": args.chains, "samples": args.samples}
+        settings = {
+            name: getattr(args, name) for name in ("muscle", "chains", "samples", "seed", "stride", "smoothing_s")
+        }
         write_json(args.json, figures | {"compared_percentile": placed, "settings": settings})
     if args.out:
         write_arrays(args.out, _arrays(vars(sampled), space), "give --out another path")
