@@ -1,12 +1,13 @@
 """The command msemu-analyze."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import run
+from command_line import assert_one_clear_line, run
 from matplotlib.image import imread
 
 from msemu.analysis.static_optimization.plots import gait_cycles
@@ -15,6 +16,7 @@ from msemu.control.static_optimization import optimize
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.opensim_storage import read_storage
+from msemu.muscle.parameters import MuscleParameters
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +105,34 @@ def test_a_clip_off_the_floor_is_warned_about(march: MotionClip, tmp_path: Path)
     assert code == 0
     assert "nothing carries the body" in out
     assert "too weak" in out
+
+
+def test_muscles_from_a_file_volumes_and_another_level(
+    legs: Body, standing: Callable[[Body], MotionClip], tmp_path: Path
+) -> None:
+    """Twice as strong muscles are half as active; volume and level lead to other activations, and are in the record."""
+    standing(legs).save(tmp_path / "standing.npz")
+    own = MuscleParameters.of(legs.model)
+    columns = zip(legs.muscle_names, 2 * own.max_isometric_force, own.passive_max_isometric_force, strict=True)
+    rows = ["muscle,max_isometric_force,passive_max_isometric_force", *(",".join(map(str, row)) for row in columns)]
+    (tmp_path / "strong.csv").write_text("\n".join(rows))
+    ways: dict[str, tuple[str | Path, ...]] = {
+        "plain": (),
+        "strong": ("--parameter-file", tmp_path / "strong.csv"),
+        "volume": ("--objective", "volume"),
+        "rigid": ("--muscle", "rigid"),
+    }
+    found = {}
+    for name, options in ways.items():
+        path = tmp_path / f"{name}.json"
+        code, _, error = run("analyze", "so", tmp_path / "standing.npz", "--body", "myolegs", *options, "--json", path)
+        assert code == 0, error
+        found[name] = json.loads(path.read_text())
+    effort = {name: figures["sum_of_squared_activation_mean"] for name, figures in found.items()}
+    assert found["strong"]["activation_mean"] == pytest.approx(found["plain"]["activation_mean"] / 2, rel=0.02)
+    assert effort["volume"] > effort["plain"], "least squares are least without weights"
+    assert effort["rigid"] != pytest.approx(effort["plain"], rel=1e-3)
+    assert (found["volume"]["settings"]["objective"], found["rigid"]["settings"]["muscle"]) == ("volume", "rigid")
+    (tmp_path / "strong.csv").write_text("muscle,max_isometric_force\nsoleus,1\n")
+    wrong = ("--body", "myolegs", "--parameter-file", tmp_path / "strong.csv")
+    assert_one_clear_line(run("analyze", "so", tmp_path / "standing.npz", *wrong), "soleus")

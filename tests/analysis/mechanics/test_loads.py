@@ -1,5 +1,6 @@
 """Measured forces: read in every form that msemu writes, placed under a movement, refused where they do not fit."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,3 +157,15 @@ def test_commands_take_measured_forces(
     assert code in (0, 1), error
     assert "implied force on foot_r against the measured one: vertical 0.00" in out
     assert_one_clear_line(run("motion", "check", tmp_path / "march.npz", *given, "--loads-start", "3"), "--loads-start")
+
+
+def test_mechanics_compares_with_measured_forces(march: MotionClip, folder: Path, tmp_path: Path) -> None:
+    """Those of the march itself: static optimization finds them again."""
+    march.save(tmp_path / "march.npz")
+    given = ("--external-loads", folder / "external_loads.xml", "--json", tmp_path / "m.json")
+    code, out, error = run("analyze", "mechanics", tmp_path / "march.npz", *given)
+    assert code == 0, error
+    compared = json.loads((tmp_path / "m.json").read_text())["measured_forces"]
+    assert set(compared) == {"foot_r", "foot_l"} and "foot_r" in out
+    for part in compared.values():
+        assert part["rms_bw"] < 0.05 and part["correlation"] > 0.99
