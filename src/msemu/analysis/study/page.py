@@ -1,5 +1,6 @@
 """The report of a study as one HTML file."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
@@ -95,7 +96,7 @@ def _loads(figures: Mapping[str, Any]) -> list[str]:
 def _determined(figures: Mapping[str, Any]) -> list[str]:
     """Return the muscles in which the distinct solutions agree most and least."""
     columns = {
-        f"{end.replace('_', ' ')}{over}": [f"{name} {value:.2f}" for name, value in muscles.items()]
+        f"{end.replace('_', ' ')}{over}": [f"{name} {value:.2g}" for name, value in muscles.items()]
         for key, over in (("by_relative_spread", ", over its activation"), ("by_spread", ""))
         for end, muscles in figures[key].items()
     }
@@ -137,7 +138,7 @@ def _perturbed(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if value is None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return "-"
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {each:.1f}" for name, each in value.items())
