@@ -23,6 +23,7 @@ from msemu.models.body import Body
 from msemu.models.simulated import simulate
 from msemu.models.strength.sets import with_strength
 from msemu.motion.clip import MotionClip
+from msemu.motion.disturbance import Disturbances
 from msemu.motion.reference import ReferenceMotion
 from msemu.schema import TaskCfg
 from msemu.sim import Simulation, single_threaded
@@ -71,6 +72,8 @@ class MotionTrackingEnv(VecEnv):
         self.device = self.sim.device
         self.reference = ReferenceMotion(clips, body, env.control_frequency_hz, self.device)
         self.sampler = StartSampler(self.reference, env.start_sampling)
+        noise = env.start_sampling.joint_noise_deg
+        self._disturbances = Disturbances(body, self.reference, noise, seed) if noise else None
         self.num_envs = cfg.num_envs
         self.scene = Scene(body, self.sim, self.reference, self._substeps, cfg.sim.muscle, cfg.sim.num_threads)
         self.action_space: ActionSpace = make_of_kind(env.action, self.scene)
@@ -231,12 +234,15 @@ class MotionTrackingEnv(VecEnv):
         return Transition(**vars(now), reference=reference, previous_excitation=previous_excitation)
 
     def _reset(self, mask: torch.Tensor, frame: torch.Tensor | None = None) -> None:
+        is_drawn = frame is None
         if frame is None:
             frame = self.sampler.draw(self.num_envs, self._generator)
         self.frame = torch.where(mask, frame, self.frame)
         self._start = torch.where(mask, frame, self._start)
         self.episode_length_buf = torch.where(mask, 0, self.episode_length_buf)
         qpos, qvel = self.reference.state(self.frame)
+        if self._disturbances and is_drawn:
+            qpos = self._disturbances.draw(self.frame, self._generator)
         activation = self._ask_space("initial_activation", self.frame)
         if activation is None:
             activation = torch.full_like(self.sim.act, self.cfg.env.reset_activation)

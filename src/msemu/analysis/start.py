@@ -2,15 +2,11 @@
 
 from dataclasses import dataclass
 
-import mujoco
 import numpy as np
 import torch
 
 from msemu.envs.motion_tracking import MotionTrackingEnv
-from msemu.models.body import Body
-from msemu.models.couplings import Couplings
-from msemu.models.geoms import lowest_points
-from msemu.models.poses import posed, scalar_joints
+from msemu.motion.disturbance import disturbed
 from msemu.motion.reference import CLIP_SPACING
 
 
@@ -45,25 +41,3 @@ class Starts:
 
 
 SPREAD = Starts()
-
-
-def disturbed(body: Body, qpos: np.ndarray, noise_deg: float, generator: np.random.Generator) -> np.ndarray:
-    """Disturb the independent joints of poses [E, nq]; what couples moves along, and the lowest point keeps its height.
-
-    A joint stays within its range, or where the reference has it if that is beyond.
-    """
-    model, joints = body.model, scalar_joints(body.model)[body.independent_joints]
-    addresses, limits = model.jnt_qposadr[joints], model.jnt_range[joints].T
-    low, high = np.minimum(limits[0], qpos[:, addresses]), np.maximum(limits[1], qpos[:, addresses])
-    noise = np.radians(noise_deg) * generator.uniform(-1.0, 1.0, (len(qpos), len(joints)))
-    changed = qpos.copy()
-    changed[:, addresses] = np.clip(qpos[:, addresses] + noise, low, high)
-    changed = Couplings.of(model).project(changed)
-    geoms = np.concatenate([*body.contact_regions.values()])
-    changed[:, 2] += _heights(model, qpos, geoms) - _heights(model, changed, geoms)
-    return changed
-
-
-def _heights(model: mujoco.MjModel, poses: np.ndarray, geoms: np.ndarray) -> np.ndarray:
-    """Return the height of the lowest point of some geoms in each pose [m], shape [E]."""
-    return np.array([lowest_points(model, data, geoms)[:, 2].min() for data in posed(model, poses)])

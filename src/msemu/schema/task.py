@@ -94,6 +94,8 @@ class StartSamplingCfg:
     """Time after the start within which a failure counts against the segment [s]."""
     memory: Annotated[float, Range(1)] = 50.0
     """Latest episodes of a segment that its failure rate is taken over, by exponential forgetting."""
+    joint_noise_deg: Annotated[float, Range(0, 45)] = 0.0
+    """Greatest disturbance of each independent joint at the start of an episode, uniform between both signs [deg]."""
 
 
 @dataclass
