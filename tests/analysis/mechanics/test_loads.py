@@ -169,3 +169,7 @@ def test_mechanics_compares_with_measured_forces(march: MotionClip, folder: Path
     assert set(compared) == {"foot_r", "foot_l"} and "foot_r" in out
     for part in compared.values():
         assert part["rms_bw"] < 0.05 and part["correlation"] > 0.99
+    (tmp_path / "cut.xml").write_text((folder / "external_loads.xml").read_text()[:200])
+    assert_one_clear_line(
+        run("analyze", "mechanics", "nowhere.npz", "--external-loads", tmp_path / "cut.xml"), "damaged XML"
+    )

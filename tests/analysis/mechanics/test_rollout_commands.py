@@ -9,6 +9,7 @@ from command_line import assert_one_clear_line, run
 from conftest import make_marching_clip
 from small_agent import small_agent
 
+from msemu.analysis.mechanics.export import formats
 from msemu.models import Body
 from msemu.motion.formats.opensim_storage import read_storage
 from msemu.motion.formats.trc import read_trc
@@ -92,3 +93,12 @@ def test_the_page_of_a_rollout_shows_how_it_follows(rollout: Path, tmp_path: Pat
 def test_a_rollout_of_another_body_is_one_line(rollout: Path) -> None:
     for command in (("analyze", "mechanics"), ("analyze", "export")):
         assert_one_clear_line(run(*command, rollout, "--body", "myofullbody"), "another 'myolegs'")
+
+
+def test_a_format_whose_package_is_missing_is_refused_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the source is looked at."""
+    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    for form, packages in (("parquet", "pandas pyarrow"), ("c3d", "ezc3d")):
+        result = run("analyze", "export", "nowhere.npz", "--format", form, "--out", tmp_path / "new")
+        assert_one_clear_line(result, f"pip install {packages}")
+    assert not (tmp_path / "new").exists()

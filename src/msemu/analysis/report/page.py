@@ -21,7 +21,8 @@ _MISSING = {"Tracking": "nothing that was to be followed"}
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:1500px;margin:2em auto;padding:0 1em}
 h1{font-size:1.6em}h2{font-size:1.2em;border-bottom:1px solid #ccc;margin-top:2em}
-table{border-collapse:collapse}td,th{padding:.2em .9em .2em 0;text-align:left;border-bottom:1px solid #eee}
+table{border-collapse:collapse;margin-bottom:1.5em}
+td,th{padding:.2em .9em .2em 0;text-align:left;border-bottom:1px solid #eee}
 td.n{text-align:right;font-variant-numeric:tabular-nums}.side{display:flex;flex-wrap:wrap;gap:1em}
 .side>div{flex:1 1 480px;min-width:0}svg{width:100%;height:auto}.warn{color:#a33}
 """

@@ -47,7 +47,9 @@ def tracking_figure(movement: MechanicalMovement) -> Figure | None:
         of_bodies.plot(movement.time, values, color=color, linewidth=1.2, label=label)
     of_bodies.set_ylabel("body error [cm]")
     of_bodies.set_xlabel("time [s]")
-    of_bodies.legend(frameon=False, loc="upper right")
+    for axis in (of_joints, of_bodies):
+        axis.margins(y=0.2)
+    of_bodies.legend(frameon=False, loc="upper right", ncols=2)
     for axis in (of_joints, of_bodies):
         for begin in movement.time[1:][movement.episode_start[1:]]:
             axis.axvline(begin, color="0.6", linestyle="--", linewidth=0.8)

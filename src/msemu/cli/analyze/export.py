@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from msemu.analysis.mechanics.export.formats import EXPORTERS
+from msemu.analysis.mechanics.export.formats import EXPORTERS, check_format
 from msemu.cli.analyze.mechanics_options import ExportCfg
 from msemu.cli.analyze.source import find_movement
 from msemu.console import make_folders, write_json
@@ -10,6 +10,7 @@ from msemu.console import make_folders, write_json
 
 def export(args: ExportCfg) -> None:
     """Write the files of a format into a folder."""
+    check_format(args.format)
     make_folders(args.out)
     movement = find_movement(args)
     written = EXPORTERS[args.format](movement, args.out, f".{args.format}")

@@ -8,6 +8,7 @@ from rich.table import Table
 from msemu.analysis.mechanics.emg_agreement import compare_emg, lines_of, read_cycle_emg
 from msemu.analysis.mechanics.loads.agreement import compare_forces, said
 from msemu.analysis.mechanics.loads.placing import LoadsCfg, place
+from msemu.analysis.mechanics.loads.reading import read_loads
 from msemu.analysis.mechanics.measured import Measured
 from msemu.analysis.mechanics.plots import plot_mechanics
 from msemu.cli.analyze.mechanics_options import MechanicsCfg
@@ -19,6 +20,8 @@ def mechanics(args: MechanicsCfg) -> None:
     """Measure, print the table, write JSON and plots."""
     if args.out:
         make_folders(args.out)
+    if args.external_loads:
+        read_loads(args.external_loads)  # what is damaged is refused before the work
     movement = find_movement(args, lambda body: args.emg and read_cycle_emg(args.emg, body))
     if args.filter_hz:
         movement = replace(movement, ground=movement.ground.filtered(args.filter_hz))

@@ -16,6 +16,8 @@ from msemu.errors import MsemuError
 from msemu.files import write_text
 from msemu.rl.provenance import git_state, versions
 
+_LABELS = {"time_step_s": "time step [s]"}
+
 
 def report(args: ReportCfg) -> None:
     """Write the page."""
@@ -35,7 +37,7 @@ def _subject(args: ReportCfg, source: str) -> Subject:
     movement = find_movement(options)
     provenance = {
         "what": movement.title,
-        **{name.replace("_", " "): value for name, value in movement.provenance.items()},
+        **{_LABELS.get(name, name.replace("_", " ")): value for name, value in movement.provenance.items()},
         "body": f"{movement.body.name}, {movement.body.mass:.1f} kg, {movement.body.num_muscles} muscles",
         "strength set": movement.body.strength_set,
         **{f"body: {name}": value for name, value in movement.body.provenance.items()},

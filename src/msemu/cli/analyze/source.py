@@ -65,7 +65,7 @@ def _simulated(args: MovementCfg, check: Callable[[Body], object]) -> Mechanical
     return _from(
         replay(rollout, env.body, configured_parameters(env.body.model, env.cfg.sim.muscle)),
         source=f"policy of {run.task}, {'comes with msemu' if args.pretrained else run.path}",
-        checkpoint=checkpoint,
+        checkpoint=checkpoint.name if args.pretrained else checkpoint,
         clip=clip.name,
         seed=args.seed,
         time_step_s=f"{env.cfg.sim.timestep_s:g}",

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from msemu.analysis.mechanics.movement import MechanicalMovement
-from msemu.errors import MsemuError
 from msemu.files import whole_file
 from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.motion.geometry import landmark_path
@@ -23,15 +22,9 @@ _PLATE_AXES = np.array([1.0, -1.0, -1.0])
 
 
 def write_c3d(path: Path, movement: MechanicalMovement, regions: tuple[str, ...]) -> None:
-    """Write joint centers [mm] and the forces on some parts [N, N mm].
+    """Write joint centers [mm] and the forces on some parts [N, N mm]."""
+    import ezc3d
 
-    Raises:
-        MsemuError: ezc3d is not installed.
-    """
-    try:
-        import ezc3d
-    except ImportError:
-        raise MsemuError("C3D files need ezc3d: pip install ezc3d") from None
     file = ezc3d.c3d()
     centers, _ = landmark_path(movement.body, movement.qpos)
     file["parameters"]["POINT"]["RATE"]["value"] = [movement.fps]

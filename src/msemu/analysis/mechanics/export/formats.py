@@ -1,6 +1,7 @@
 """What writes each format."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from msemu.analysis.mechanics.export.c3d import plate_channels, write_c3d
@@ -11,6 +12,19 @@ from msemu.errors import MsemuError
 from msemu.files import whole_file, write_text
 from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.motion.formats.write import HEAD_MARKERS_M, PELVIS_MARKERS_M, write_landmarks
+
+_PACKAGES = {"parquet": ("pandas", "pyarrow"), "c3d": ("ezc3d",)}
+
+
+def check_format(name: str) -> None:
+    """Refuse a format whose packages are missing.
+
+    Raises:
+        MsemuError: They are not installed.
+    """
+    packages = _PACKAGES.get(name, ())
+    if not all(map(find_spec, packages)):
+        raise MsemuError(f"{name} files need {' and '.join(packages)}: pip install {' '.join(packages)}")
 
 
 def export_csv(movement: MechanicalMovement, folder: Path, suffix: str) -> Written:
@@ -28,16 +42,14 @@ def export_parquet(movement: MechanicalMovement, folder: Path, suffix: str) -> W
     """Write one table of everything as Parquet; columns are ``quantity/name``.
 
     Raises:
-        MsemuError: pandas and pyarrow, which do it, are not installed.
+        MsemuError: As `check_format`.
     """
+    check_format("parquet")
     path, columns = folder / f"mechanics{suffix}", flat_table(movement)
-    try:
-        import pandas as pd
+    import pandas as pd
 
-        with whole_file(path) as unfinished:
-            pd.DataFrame(columns).to_parquet(unfinished)
-    except ImportError:
-        raise MsemuError("Parquet needs pandas and pyarrow: pip install pandas pyarrow") from None
+    with whole_file(path) as unfinished:
+        pd.DataFrame(columns).to_parquet(unfinished)
     return {path: list(columns)}
 
 
@@ -49,7 +61,12 @@ def export_trc(movement: MechanicalMovement, folder: Path, suffix: str) -> Writt
 
 
 def export_c3d(movement: MechanicalMovement, folder: Path, suffix: str) -> Written:
-    """Write joint centers and forces as C3D."""
+    """Write joint centers and forces as C3D.
+
+    Raises:
+        MsemuError: As `check_format`.
+    """
+    check_format("c3d")
     path = folder / f"markers{suffix}"
     regions = tuple(region for region in movement.ground.regions if region in PART_OF)
     write_c3d(path, movement, regions)
