@@ -25,6 +25,7 @@ from msemu.rl import checkpoint
 from msemu.rl.distributed import Team
 from msemu.rl.heads import expect_head, head_name
 from msemu.rl.initial.policy import take_over, take_over_critic
+from msemu.rl.off_policy import replay_file
 from msemu.rl.progress import Iteration, ProgressLogger, StopTraining, disk_errors, log_writer, note_once
 from msemu.rl.run_folder import RunFolder
 from msemu.schema import AgentCfg, TerminationTermCfg
@@ -109,6 +110,8 @@ class Runner(OnPolicyRunner):
             if self._team.is_rank_zero:
                 self.logger.writer.flush()
                 self.logger.stop_logging_writer()
+                if self._memory is not None:
+                    replay_file.keep(self._memory, Path(self.logger.log_dir), self.current_learning_iteration)
 
     def save(self, path: str, infos: dict | None = None) -> None:
         """Write everything that is needed to go on exactly from here, and remove what is older than `keep` says."""
@@ -124,6 +127,9 @@ class Runner(OnPolicyRunner):
         It holds the environments of the first process. In a run of several, the others start new episodes; the run may
         therefore go on with another number of processes. With another number of environments, or on another engine, all
         start new episodes.
+
+        The memory of an algorithm that has one is that of the checkpoint if the call that wrote it ended in order.
+        Otherwise it fills anew.
 
         Raises:
             MsemuError: The checkpoint is damaged, or belongs to another body or network.
@@ -153,6 +159,10 @@ class Runner(OnPolicyRunner):
             for name, value in state["logger"].items():
                 setattr(self.logger, name, deque(value, maxlen=100) if isinstance(value, list) else value)
             _set_random_state(state["random"])
+        if (memory := self._memory) is not None:
+            kept = Path(path).parent, state["iter"], self.env.num_envs, self.device
+            if not replay_file.restore(memory, *kept) and self._team.is_rank_zero:
+                note_once(f"{path} comes without its replay memory, which fills anew before what needs it goes on")
         return {}
 
     def load_policy(self, path: Path) -> None:
@@ -177,7 +187,8 @@ class Runner(OnPolicyRunner):
     def begin_with(self, run: RunFolder, path: Path) -> None:
         """Begin a new run with the policy at ``path``, a checkpoint of a run whose agent may be another one.
 
-        The critic begins as that of its last checkpoint where it is alike. `Anchor` keeps the policy from being lost.
+        The critic begins as that of its last checkpoint where it is alike, and the memory of an algorithm that has one
+        with the transitions that the run remembers. `Anchor` keeps the policy from being lost.
 
         Raises:
             MsemuError: The checkpoint is damaged, or acts or observes otherwise.
@@ -189,6 +200,15 @@ class Runner(OnPolicyRunner):
         self.env.control_steps = found.get("control_steps", 0)
         if anchor := getattr(self.alg, "anchor", None):  # an algorithm of a plug-in may have none
             anchor.begin()
+        if self._memory is not None:
+            groups = {*self.alg.actor.obs_groups, *self.alg.critic.obs_groups}
+            if why := replay_file.fill(self._memory, run, self.env, groups, self.device):
+                note_once(f"{run.path} {why}; the memory fills with what its policy does from now on")
+
+    @property
+    def _memory(self) -> Any:
+        """What the algorithm remembers beyond a rollout, if it does."""
+        return getattr(self.alg, "replay", None)
 
     def _load_networks(self, path: Path, parts: tuple[str, ...], begins: bool = False) -> None:
         own = self._learned()

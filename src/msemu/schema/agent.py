@@ -112,6 +112,7 @@ class Guidance(TypedDict, total=False):
     learning_rate: LearningRate
     num_learning_epochs: Few
     num_mini_batches: Count
+    replay_size: Annotated[int, Range(0, 10**9)]
 
 
 class Entropy(TypedDict, total=False):

@@ -42,13 +42,13 @@ def same_seed() -> None:
     torch.manual_seed(0)
 
 
-def make_algorithm(**guidance: object) -> tuple[GuidedFlowPPO, TensorDict]:
+def make_algorithm(num_envs: int = NUM_ENVS, **guidance: object) -> tuple[GuidedFlowPPO, TensorDict]:
     """An algorithm whose PPO does not move: what changes the policy is the guidance."""
-    obs = TensorDict({"nothing": torch.ones(NUM_ENVS, 1)}, batch_size=[NUM_ENVS])
+    obs = TensorDict({"nothing": torch.ones(num_envs, 1)}, batch_size=[num_envs])
     groups = {"actor": ["nothing"], "critic": ["nothing"]}
     actor = MLPModel(obs, groups, "actor", MUSCLES, [16], "elu", False, FLOW)
     critic = MLPModel(obs, groups, "critic", 1, [16], "elu", False)
-    storage = RolloutStorage("rl", NUM_ENVS, 2, obs, [MUSCLES])
+    storage = RolloutStorage("rl", num_envs, 2, obs, [MUSCLES])
     settings = {
         "desired_kl_per_action": 0.01,
         "critic_learning_rate": 0.0,
@@ -60,16 +60,19 @@ def make_algorithm(**guidance: object) -> tuple[GuidedFlowPPO, TensorDict]:
     return GuidedFlowPPO(actor, critic, storage, guidance=GUIDANCE | guidance, **settings), obs
 
 
-def iterate(algorithm: GuidedFlowPPO, obs: TensorDict, target: torch.Tensor | None) -> tuple[float, dict]:
-    """One rollout rewarded by the nearness of a target, or at random, and the update."""
-    total = 0.0
+def iterate(
+    algorithm: GuidedFlowPPO, obs: TensorDict, target: torch.Tensor | None, noise: float = 0.0
+) -> tuple[float, dict]:
+    """One rollout rewarded by the nearness of a target, with noise in its deviation, or at random; and the update."""
+    total, count = 0.0, len(obs)
     with torch.inference_mode():
         for _ in range(2):
             actions = algorithm.act(obs)
-            noise = torch.randn(NUM_ENVS)
-            rewards = noise if target is None else -(actions - target).square().sum(1)
+            rewards = torch.randn(count) if target is None else -(actions - target).square().sum(1)
             total += rewards.mean().item() / 2
-            algorithm.process_env_step(obs, rewards, torch.ones(NUM_ENVS), {"time_outs": torch.zeros(NUM_ENVS)})
+            rewards = rewards + noise * rewards.std() * torch.randn(count) if noise else rewards
+            extras = {"time_outs": torch.zeros(count), "terminal_observations": obs}
+            algorithm.process_env_step(obs, rewards, torch.ones(count), extras)
         algorithm.compute_returns(obs)
     return total, algorithm.update()
 
@@ -122,6 +125,32 @@ def test_guidance_alone_brings_the_actions_nearer_to_what_is_rewarded() -> None:
     assert excess[-1] < 0.2 * excess[0], excess
     assert max(excess) < 1.1 * excess[0]
     assert all(torch.equal(one, two) for one, two in zip(before, algorithm.actor.mlp.parameters(), strict=True))
+
+
+def test_a_memory_holds_what_actions_were_worth() -> None:
+    """Of steps that end an episode that is the reward less V, in the deviation of the rollout's advantages."""
+    algorithm, obs = make_algorithm(replay_size=2 * NUM_ENVS)
+    iterate(algorithm, obs, None)
+    assert len(algorithm.replay) == 2 * NUM_ENVS
+    rewards = algorithm.replay.state_dict()["rewards"]
+    _, noise, worth = algorithm._remembered(algorithm.replay, 2000, torch.tensor(3.0))
+    with torch.no_grad():
+        wanted = (rewards - algorithm.critic(obs).squeeze(1)).flatten() / 3.0
+        gaps = (worth - wanted).abs()
+    assert gaps.min(dim=1).values.max() < 1e-6 and worth.std() == pytest.approx(wanted.std().item(), rel=0.1)
+    assert noise.std().item() == pytest.approx(1.0, abs=0.1), "the policy has not moved"
+
+
+def test_a_q_that_is_taught_from_memory_knows_more_of_returns_that_it_has_not_seen() -> None:
+    """Of small rollouts with noise in their rewards, which alone are too little to learn from."""
+    explained = []
+    for size in (0, 5000):
+        torch.manual_seed(0)
+        algorithm, obs = make_algorithm(32, weight=0.0, replay_size=size)
+        target = algorithm.actor(obs)[:1].detach() + 0.3 * torch.randn(1, MUSCLES).sign()
+        history = [iterate(algorithm, obs, target, noise=1.0)[1]["q_explained_variance"] for _ in range(40)]
+        explained.append(sum(history[20:]) / 20)
+    assert explained[1] > explained[0] + 0.08 and explained[1] > 0.3, explained
 
 
 def test_a_q_that_explains_nothing_guides_nothing() -> None:

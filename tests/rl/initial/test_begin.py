@@ -19,6 +19,7 @@ from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.rl import checkpoint
 from msemu.rl.assemble import find_runner, open_policy
+from msemu.rl.flow.guided import GuidedFlowPPO
 from msemu.rl.initial.values import begin_values
 from msemu.rl.off_policy.runner import OffPolicyRunner
 from msemu.rl.off_policy.transitions import transitions_of
@@ -163,6 +164,19 @@ def test_a_memory_begins_with_what_teacher_and_student_have_done(
     batch = runner.alg.replay.draw(50)
     assert batch.returns.std() > 0 and batch.actions.std() > 0.1
     assert set(batch.discounts.flatten().tolist()) <= {0.0, np.float32(0.99)}
+
+
+def test_the_qs_of_guidance_are_taught_by_what_teacher_and_student_have_done(
+    distilled: RunFolder, make_runner: Callable[[str], Runner], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the first step there is a memory to learn from; what it says of an action is finite and varies."""
+    runner = make_runner("flow_guided")
+    assert isinstance(runner.alg, GuidedFlowPPO) and "memory" not in capsys.readouterr().err
+    assert 80 < len(runner.alg.replay) <= 4 * 8 * 4
+    seen, noise, worth = runner.alg._remembered(runner.alg.replay, 50, torch.tensor(1.0))
+    assert seen.shape == (50, runner.alg.critic.obs_dim) and noise.shape == (50, 80) and worth.shape == (50, 1)
+    assert noise.isfinite().all() and noise.abs().max() > 5.0, "the teacher acts outside the student's noise"
+    assert worth.isfinite().all() and worth.std() > 0
 
 
 def test_a_memory_that_was_rewarded_otherwise(

@@ -7,9 +7,11 @@ from typing import Any
 
 import torch
 from rsl_rl.utils import reduce_gradients_in_buckets
+from tensordict import TensorDict
 
 from msemu.rl.flow.algorithm import FlowPPO
 from msemu.rl.flow.guidance import TwinAdvantage, ascend, explained_variance, flow_matching_loss, point_between
+from msemu.rl.off_policy.replay import Replay
 
 
 class GuidedFlowPPO(FlowPPO):
@@ -23,9 +25,13 @@ class GuidedFlowPPO(FlowPPO):
     the Qs are to be trusted: they predict the advantages of a rollout before they have learned from it, and the
     explained variance of this prediction fades guidance in.
 
+    With a memory the Qs learn also from what earlier policies and, in a run that begins with a distilled one, its
+    teacher have done.
+
     Attributes:
         twins: The two Qs, less V.
         trust: Share of the guidance's weight that counts, from 0 to 1.
+        replay: The memory, if there is one.
     """
 
     def __init__(self, *arguments: Any, guidance: dict[str, Any], **settings: Any):
@@ -44,6 +50,7 @@ class GuidedFlowPPO(FlowPPO):
         learning_rate: float,
         num_learning_epochs: int,
         num_mini_batches: int,
+        replay_size: int = 0,
     ) -> None:
         """Build the Qs and the optimizers.
 
@@ -58,6 +65,8 @@ class GuidedFlowPPO(FlowPPO):
             learning_rate: Of the Qs and of the guided velocity.
             num_learning_epochs: Passes of the Qs over a rollout; the velocity makes one.
             num_mini_batches: Mini-batches in a pass.
+            replay_size: Transitions that are remembered, of all environments together; with none, the Qs learn from
+                one rollout alone.
         """
         self._weight, self._full_trust = weight, full_trust_explained_variance
         self._ascent: dict[str, Any] = {"num_steps": ascent_steps, "step_size": ascent_step_size}
@@ -69,16 +78,30 @@ class GuidedFlowPPO(FlowPPO):
         self._flow_optimizer = torch.optim.Adam(self._flow_parameters, lr=learning_rate)
         self._guidance_rate = learning_rate
         self.trust = 0.0
+        self.replay = Replay(replay_size, self.storage.num_envs, 1, self.gamma) if replay_size else None
+
+    def process_env_step(
+        self, obs: TensorDict, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, torch.Tensor]
+    ) -> None:
+        """Record one environment step, also in the memory."""
+        if self.replay is not None:
+            ended, time_outs = dones.bool(), extras["time_outs"].to(self.device).bool()
+            groups = dict.fromkeys([*self.actor.obs_groups, *self.critic.obs_groups])
+            states = (self.transition.observations, extras["terminal_observations"].to(self.device))
+            before, after = ({name: rows[name] for name in groups} for rows in states)
+            actions = self.transition.actions[:, self._num_actions :]
+            self.replay.add(before, actions, rewards, ended & ~time_outs, ended, after)
+        super().process_env_step(obs, rewards, dones, extras)
 
     def update(self) -> dict[str, float]:
         """Let the Qs predict and learn, then PPO, then guide the velocity."""
         before, held = self.skipped_updates, self.anchor is not None and self.anchor.holds
-        observations, noise, advantages = self._samples()
+        observations, noise, advantages, unit = self._samples()
         with torch.no_grad():
             explained = explained_variance(self.twins.min_value(observations, noise), advantages)
         explained = self._mean_over_ranks(torch.tensor(explained, device=self.device))
         self.trust = min(1.0, max(0.0, explained / self._full_trust))
-        value_error = self._learn_values(observations, noise, advantages)
+        value_error = self._learn_values(observations, noise, advantages, unit)
         losses = super().update()
         shift = self._guide() if self.trust > 0.0 and self._weight > 0.0 and not held else 0.0
         skipped = self.skipped_updates - before
@@ -106,7 +129,7 @@ class GuidedFlowPPO(FlowPPO):
     def _parts(self) -> dict[str, torch.nn.Module | torch.optim.Optimizer]:
         return {"twins": self.twins, "twins_optimizer": self._twins_optimizer, "flow_optimizer": self._flow_optimizer}
 
-    def _samples(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _samples(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Of the rollout: observations, actions in units of the noise about the mean, advantages in their deviation."""
         storage = self.storage
         with torch.no_grad():
@@ -114,12 +137,38 @@ class GuidedFlowPPO(FlowPPO):
             mean, std, _, residual_std = (each.flatten(0, 1) for each in storage.distribution_params)
             actions = storage.actions.flatten(0, 1)[:, self._num_actions :]
             advantages = (storage.returns - storage.values).flatten(0, 1)
-        return observations, (actions - mean) / torch.hypot(std, residual_std), advantages / advantages.std()
+            noise, unit = (actions - mean) / torch.hypot(std, residual_std), advantages.std()
+        return observations, noise, advantages / unit, unit
 
-    def _learn_values(self, observations: torch.Tensor, noise: torch.Tensor, advantages: torch.Tensor) -> float:
+    def _remembered(self, replay: Replay, count: int, unit: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Draw the same from the memory, for the policy and the critic of now.
+
+        What an action was worth more than the state is ``(1 - gamma) r + gamma V(s') - V(s)`` of its one step, whoever
+        chose it.
+        """
+        batch = replay.draw(count)
+        with torch.no_grad():
+            seen, after = (
+                TensorDict(rows, batch_size=[count], device=self.device)
+                for rows in (batch.observations, batch.next_observations)
+            )
+            worth = (1.0 - self.gamma) * batch.returns + batch.discounts * self.critic(after) - self.critic(seen)
+            self.actor(seen, stochastic_output=True)
+            mean, std, _, residual_std = self.actor.distribution.params
+            noise = (batch.actions - mean) / torch.hypot(std, residual_std)
+            return self.critic.get_latent(seen), noise, worth / unit
+
+    def _learn_values(
+        self, observations: torch.Tensor, noise: torch.Tensor, advantages: torch.Tensor, unit: torch.Tensor
+    ) -> float:
+        """Teach the Qs on the rollout and on as much of the memory, if there is one."""
         error = torch.zeros(())
         for rows in self._mini_batches(len(noise), self._num_epochs):
-            loss = (self.twins(observations[rows], noise[rows]) - advantages[rows]).square().mean()
+            shown: Sequence[torch.Tensor] = observations[rows], noise[rows], advantages[rows]
+            if self.replay is not None:
+                remembered = self._remembered(self.replay, len(rows), unit)
+                shown = [torch.cat(pair) for pair in zip(shown, remembered, strict=True)]
+            loss = (self.twins(shown[0], shown[1]) - shown[2]).square().mean()
             self._step(self._twins_optimizer, loss, list(self.twins.parameters()))
             error = loss.detach()
         return error.item()

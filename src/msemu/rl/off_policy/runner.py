@@ -1,27 +1,19 @@
 """The off-policy runner: a step of all environments, then learning from memory."""
 
 import time
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from tensordict import TensorDict
 
 from msemu.errors import MsemuError
-from msemu.rl import checkpoint
 from msemu.rl.distributed import Team
 from msemu.rl.off_policy.crossq import CrossQ
-from msemu.rl.off_policy.transitions import transitions_of
-from msemu.rl.progress import note_once
-from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
-
-REPLAY_FILE = "replay.pt"
-"""File of a run folder with the memory of the newest checkpoint."""
 
 
 class OffPolicyRunner(Runner):
-    """Trains an off-policy algorithm; all but the loop and the memory is that of the on-policy runner.
+    """Trains an off-policy algorithm; all but the loop is that of the on-policy runner.
 
     An iteration is ``num_steps_per_env`` steps, for curves and checkpoints.
     """
@@ -68,47 +60,6 @@ class OffPolicyRunner(Runner):
                 self.save(self._checkpoint_path())
         if self.logger.writer is not None:
             self.save(self._checkpoint_path())
-
-    def train(self, iterations: int, fresh: bool) -> None:
-        """Learn, save and keep the memory; see `Runner.train`."""
-        super().train(iterations, fresh)
-        content = {"iter": self.current_learning_iteration, "replay": self.alg.replay.state_dict()}
-        checkpoint.write(Path(self.logger.log_dir) / REPLAY_FILE, content)
-
-    def begin_with(self, run: RunFolder, path: Path) -> None:
-        """Begin with the policy of a run, and with what its memory holds of transitions; see `Runner.begin_with`."""
-        super().begin_with(run, path)
-        file, own, cfg = run.path / REPLAY_FILE, run.load_config(), self.env.cfg
-        if not file.is_file():
-            why = "has no memory"
-        elif (own.env.rewards, own.env.fall_value) != (cfg.env.rewards, cfg.env.fall_value):
-            why = "was rewarded otherwise"
-        elif (memory := checkpoint.read(file, self.device)["replay"]).get("action") is None:
-            why = "remembers no actions"
-        else:
-            groups = {name: self.env.get_observations()[name].shape[1] for name in own.agent.obs_groups["actor"]}
-            self.alg.replay.fill(transitions_of(memory, groups))
-            return
-        note_once(f"{run.path} {why}; the memory fills with what its policy does from now on")
-
-    def load(
-        self, path: str, load_cfg: dict | None = None, strict: bool = True, map_location: str | None = None
-    ) -> dict:
-        """Continue from a checkpoint; see `Runner.load`.
-
-        The memory is that of the checkpoint if the call that wrote it ended in order. Otherwise it starts empty, and
-        learning goes on once ``learning_starts`` transitions are in it again.
-        """
-        infos = super().load(path, load_cfg, strict, map_location)
-        file = Path(path).parent / REPLAY_FILE
-        if file.is_file():
-            content = checkpoint.read(file, self.device)
-            fits = self.alg.replay.fits(content["replay"], self.env.num_envs)
-            if fits and content["iter"] + 1 == self.current_learning_iteration:
-                self.alg.replay.load_state_dict(content["replay"])
-                return infos
-        note_once(f"{path} comes without its replay memory, which fills anew before learning goes on")
-        return infos
 
     def _step(self, observations: TensorDict) -> TensorDict:
         with torch.no_grad():
