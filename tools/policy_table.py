@@ -76,11 +76,17 @@ def measured(task: str, episodes: int, out: Path) -> dict[str, Any]:
     path, policy = out / f"{task}.json", FOLDER / task / "best.pt"
     if not path.is_file() or path.stat().st_mtime < policy.stat().st_mtime:
         options = ["--pretrained", f"--episodes={episodes}", f"--timestep-s={PHYSICS_STEP_S}", f"--json={path}"]
-        if not all(clip["cyclic"] for clip in read_yaml(FOLDER / task / "config.yaml")["clips"]):
+        if ends(PretrainedRun.of(task)):
             options += ["--from-start", "--start-noise-deg=5"]
         path.parent.mkdir(parents=True, exist_ok=True)
         run("eval", task, *options, f"--plots={out / task}")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def ends(policy: PretrainedRun) -> bool:
+    """Return whether the clip that a policy follows ends: one that was recorded so, or any that was simulated."""
+    recorded = read_yaml(policy.path / "config.yaml")["clips"]
+    return policy.holds_clips or not all(clip["cyclic"] for clip in recorded)
 
 
 def about(task: str) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from policy_table import BEGIN, END, about, between_marks, tabulate
+from policy_table import BEGIN, END, about, between_marks, ends, tabulate
 
 from msemu.errors import MsemuError
+from msemu.rl.pretrained import PretrainedRun
 
 FIGURES = {
     "survival": 0.836,
@@ -39,6 +40,13 @@ def test_what_it_took_stands_in_the_policy_that_ships() -> None:
     made = about("Msemu-Walk-MyoLegs-v0")
     assert made["samples"] == pytest.approx(1.15e6, rel=0.01)  # docs/results.md
     assert len(made["commit"]) == 7
+
+
+def test_a_simulated_clip_of_one_that_repeats_ends(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("clips: [{cyclic: true}]")
+    assert not ends(PretrainedRun(tmp_path, "Msemu-Walk-MyoLegs-v0"))
+    (tmp_path / "motion.npz").touch()
+    assert ends(PretrainedRun(tmp_path, "Msemu-Walk-MyoLegs-v0"))
 
 
 def test_only_what_is_between_the_marks_changes(tmp_path: Path) -> None:
