@@ -15,7 +15,7 @@ from msemu.envs.assist import AssistiveWrench
 from msemu.envs.observations import Observations
 from msemu.envs.readings import ObservationReader, Readings, Transition
 from msemu.envs.rewards import RewardSum
-from msemu.envs.start_sampler import StartSampler
+from msemu.envs.start_sampler import Disturbances, StartSampler
 from msemu.envs.terminations import Terminations
 from msemu.envs.terms import without_prefix
 from msemu.errors import MsemuError, blaming
@@ -23,7 +23,6 @@ from msemu.models.body import Body
 from msemu.models.simulated import simulate
 from msemu.models.strength.sets import with_strength
 from msemu.motion.clip import MotionClip
-from msemu.motion.disturbance import Disturbances
 from msemu.motion.reference import ReferenceMotion
 from msemu.schema import TaskCfg
 from msemu.sim import Simulation, single_threaded

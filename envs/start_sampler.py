@@ -2,13 +2,19 @@
 
 from itertools import accumulate
 
+import numpy as np
 import torch
 
+from msemu.models.body import Body
+from msemu.motion.geometry import disturbed
 from msemu.motion.reference import CLIP_SPACING, ReferenceMotion
 from msemu.schema import StartSamplingCfg
 
 _FORGETTING = 0.99
 """Share of the counted steps and failures that is kept in each step: the curves look back about a hundred steps."""
+
+_VARIANTS = 16
+"""Disturbances of each frame."""
 
 
 class StartSampler:
@@ -135,3 +141,23 @@ def _cut(starts: int, length: float) -> torch.Tensor:
 def _count(like: torch.Tensor, index: torch.Tensor, *marks: torch.Tensor) -> torch.Tensor:
     """How often each mark is set for each index, shape of ``like``: a row for each mark [E]."""
     return torch.zeros_like(like).index_add_(1, index, torch.stack(marks).to(like.dtype))
+
+
+class Disturbances:
+    """Several disturbances of each frame of the clips, made once, so that drawing one needs no host."""
+
+    def __init__(self, body: Body, reference: ReferenceMotion, noise_deg: float, seed: int):
+        """Disturb independent joints by at most ``noise_deg`` [deg], uniform between both signs."""
+        poses = np.concatenate([clip.qpos for clip in reference.clips])
+        generator = np.random.default_rng(seed)
+        changed = np.stack([disturbed(body, poses, noise_deg, generator) for _ in range(_VARIANTS)], axis=1)
+        self._reference = reference
+        self._table = torch.from_numpy(changed).to(reference.starts.device)
+
+    def draw(self, frame: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Return a disturbed position at each of some frames, shape [E, nq]; clips that repeat have gone on."""
+        row = self._reference.row(frame)
+        choice = torch.randint(_VARIANTS, frame.shape, generator=generator, device=frame.device)
+        qpos = self._table[row, choice]
+        qpos[:, :2] = self._reference.state(frame)[0][:, :2]
+        return qpos

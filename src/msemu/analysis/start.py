@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from msemu.envs.motion_tracking import MotionTrackingEnv
-from msemu.motion.disturbance import disturbed
+from msemu.motion.geometry import disturbed
 from msemu.motion.reference import CLIP_SPACING
 
 

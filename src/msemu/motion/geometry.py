@@ -8,8 +8,8 @@ import numpy as np
 
 from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.models.body import Body
-from msemu.models.geoms import DOWN, support_points
-from msemu.models.poses import at_pose, posed
+from msemu.models.geoms import DOWN, lowest_points, support_points
+from msemu.models.poses import at_pose, posed, scalar_joints
 from msemu.motion.source import JOINT_CENTERS
 
 FEET = ("foot_r", "foot_l")
@@ -97,3 +97,25 @@ def _radius(model: mujoco.MjModel, geom: int) -> float:
     """Return the radius of the end of a geom [m]; zero for one without a single radius."""
     is_round = int(model.geom_type[geom]) in (mujoco.mjtGeom.mjGEOM_SPHERE, mujoco.mjtGeom.mjGEOM_CAPSULE)
     return float(model.geom_size[geom, 0]) if is_round else 0.0
+
+
+def disturbed(body: Body, qpos: np.ndarray, noise_deg: float, generator: np.random.Generator) -> np.ndarray:
+    """Disturb the independent joints of poses [E, nq]; what couples moves along, and the lowest point keeps its height.
+
+    A joint stays within its range, or where the reference has it if that is beyond.
+    """
+    model, joints = body.model, scalar_joints(body.model)[body.independent_joints]
+    addresses, limits = model.jnt_qposadr[joints], model.jnt_range[joints].T
+    low, high = np.minimum(limits[0], qpos[:, addresses]), np.maximum(limits[1], qpos[:, addresses])
+    noise = np.radians(noise_deg) * generator.uniform(-1.0, 1.0, (len(qpos), len(joints)))
+    changed = qpos.copy()
+    changed[:, addresses] = np.clip(qpos[:, addresses] + noise, low, high)
+    changed = body.couplings.project(changed)
+    geoms = np.concatenate([*body.contact_regions.values()])
+    changed[:, 2] += _heights(model, qpos, geoms) - _heights(model, changed, geoms)
+    return changed
+
+
+def _heights(model: mujoco.MjModel, poses: np.ndarray, geoms: np.ndarray) -> np.ndarray:
+    """Return the height of the lowest point of some geoms in each pose [m], shape [E]."""
+    return np.array([lowest_points(model, data, geoms)[:, 2].min() for data in posed(model, poses)])
