@@ -17,7 +17,7 @@ EXTRAS = {
     "docs": ["mkdocs-material", "nbconvert", "pandas"],  # tools/site/build.sh
     "tune": ["cma"],  # the search of tools/tune_controller.py
 }
-LARGE = ("wandb", "docs")
+UNTESTED = ("wandb",)
 """Extras that the test suite does without."""
 
 setup(
@@ -62,7 +62,8 @@ setup(
             "pytest-xdist",  # files of tests side by side on all cores
             *("hypothesis", "ruff", "mypy", "types-PyYAML", "build"),
             "ezc3d",  # writes the C3D files that the tests read
-            *sorted({package for name, packages in EXTRAS.items() if name not in LARGE for package in packages}),
+            "stable-baselines3",  # tools/examples/train_with_sb3.py
+            *sorted({package for name, packages in EXTRAS.items() if name not in UNTESTED for package in packages}),
         ],
     },
     entry_points={

@@ -1,5 +1,6 @@
 """The documentation site: what is generated for it, the Dockerfile, and what names the release."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -52,7 +53,8 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     for package in ("mkdocs", "material", "nbconvert"):
         pytest.importorskip(package)
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}  # of the theme, about a release to come
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
     assert result.returncode == 0, result.stderr
     assert "WARNING" not in result.stderr and (tmp_path / "reference/commands.html").is_file()
 
