@@ -11,10 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from places import ROOT
+from shipped import PLAYABLE
 
-from msemu.rl.pretrained import FOLDER
-
-TASKS = sorted(path.parent.name for path in FOLDER.glob("*/config.yaml"))
 FIGURES = """
 import json, sys, torch
 from msemu.analysis.rollout import measure_episodes
@@ -44,7 +42,7 @@ def edited(value: Any) -> Any:
 
 def figures(package: Path) -> dict[str, list]:
     environment = {**os.environ, "PYTHONPATH": str(package)}
-    command = [sys.executable, "-c", FIGURES, *TASKS]
+    command = [sys.executable, "-c", FIGURES, *PLAYABLE]
     result = subprocess.run(command, env=environment, cwd=package, capture_output=True, text=True, timeout=280)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout.splitlines()[-1])
