@@ -62,6 +62,7 @@ Done.
 What to run next:
   $bin/msemu-play $run                      watch it in the browser
   ./tools/quickstart.sh --minutes 60        train on
+  $bin/msemu-distill $run --minutes 20      make a policy of it that excites each muscle itself
   $bin/msemu-train --list                   other bodies and motions
   docs/own_motion.md                        your own motion
 END

@@ -112,3 +112,11 @@ def test_a_folder_refuses_its_bare_name(name: str) -> None:
     namespace = {"__name__": name}
     with pytest.raises(ImportError, match=f"import msemu.{name}, not {name}"):
         exec(compile((ROOT / name / "__init__.py").read_text(), name, "exec"), namespace)
+
+
+def test_a_training_needs_no_viewer() -> None:
+    """The commands of a cluster, with viser kept away as where it is not installed."""
+    modules = [f"msemu.cli.{name}" for name in ("train", "training", "eval", "play", "policy.distill", "policy.export")]
+    code = f"import sys; sys.modules['viser'] = None; import {', '.join([*modules, 'msemu.gymnasium'])}"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
