@@ -25,7 +25,7 @@ from msemu.rl import checkpoint
 from msemu.rl.distributed import Team
 from msemu.rl.heads import expect_head, head_name
 from msemu.rl.initial.policy import take_over, take_over_critic
-from msemu.rl.off_policy import replay_file
+from msemu.rl.memory import replay_file
 from msemu.rl.progress import Iteration, ProgressLogger, StopTraining, disk_errors, log_writer, note_once
 from msemu.rl.run_folder import RunFolder
 from msemu.schema import AgentCfg, TerminationTermCfg

@@ -21,8 +21,8 @@ from msemu.rl import checkpoint
 from msemu.rl.assemble import find_runner, open_policy
 from msemu.rl.flow.guided import GuidedFlowPPO
 from msemu.rl.initial.values import begin_values
+from msemu.rl.memory.transitions import transitions_of
 from msemu.rl.off_policy.runner import OffPolicyRunner
-from msemu.rl.off_policy.transitions import transitions_of
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
 from msemu.schema import ExcitationCfg, JointCfg, ObservationTermCfg, TrainCfg

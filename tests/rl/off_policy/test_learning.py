@@ -7,9 +7,9 @@ from count_reads import CountReads
 from tensordict import TensorDict
 
 from msemu.rl.flow.guidance import ascend
+from msemu.rl.memory.replay import Batch
 from msemu.rl.off_policy.crossq import CrossQ
 from msemu.rl.off_policy.qflex import Qflex
-from msemu.rl.off_policy.replay import Batch
 
 NUM_ENVS, ACTIONS = 64, 4
 HEAD = "msemu.rl.off_policy.policy"

@@ -7,10 +7,10 @@ from tensordict import TensorDict
 from torch.distributions import AffineTransform, Independent, Normal, TanhTransform, TransformedDistribution
 
 from msemu.errors import MsemuError
+from msemu.rl.memory.replay import Replay
 from msemu.rl.off_policy.batch_renorm import BatchRenorm
 from msemu.rl.off_policy.critic import TwinCritic
 from msemu.rl.off_policy.policy import FlowActor, SquashedGaussian
-from msemu.rl.off_policy.replay import Replay
 
 RENORM = {"r_max": 3.0, "d_max": 5.0, "warm_up": 2, "momentum": 0.1, "eps": 1e-3}
 

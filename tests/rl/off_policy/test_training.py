@@ -17,7 +17,7 @@ from msemu.motion.clip import MotionClip
 from msemu.rl import checkpoint
 from msemu.rl.assemble import prepare
 from msemu.rl.distributed import Team
-from msemu.rl.off_policy.replay_file import REPLAY_FILE
+from msemu.rl.memory.replay_file import REPLAY_FILE
 from msemu.rl.off_policy.runner import OffPolicyRunner
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner

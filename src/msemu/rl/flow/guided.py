@@ -11,7 +11,7 @@ from tensordict import TensorDict
 
 from msemu.rl.flow.algorithm import FlowPPO
 from msemu.rl.flow.guidance import TwinAdvantage, ascend, explained_variance, flow_matching_loss, point_between
-from msemu.rl.off_policy.replay import Replay
+from msemu.rl.memory.replay import Replay
 
 
 class GuidedFlowPPO(FlowPPO):

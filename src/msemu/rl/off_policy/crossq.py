@@ -13,10 +13,10 @@ from torch import nn
 
 from msemu.rl.heads import head_name
 from msemu.rl.initial.anchor import Anchor
+from msemu.rl.memory.replay import Batch, Replay
 from msemu.rl.off_policy.critic import TwinCritic
 from msemu.rl.off_policy.networks import make_networks, step_if_finite
 from msemu.rl.off_policy.policy import SquashedGaussian
-from msemu.rl.off_policy.replay import Batch, Replay
 from msemu.rl.progress import tell_of_no_update
 
 Value = Callable[[torch.Tensor], torch.Tensor]

@@ -6,7 +6,7 @@ from typing import Any
 
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.rl import checkpoint
-from msemu.rl.off_policy.transitions import transitions_of
+from msemu.rl.memory.transitions import transitions_of
 from msemu.rl.run_folder import RunFolder
 
 REPLAY_FILE = "replay.pt"
