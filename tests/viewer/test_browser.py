@@ -267,6 +267,37 @@ def test_page_shows_the_body_and_obeys_its_controls(recording, legs, tmp_path):
     assert min(body_pixels(everything), body_pixels(bones)) > 2000
 
 
+def green_pixels(image):
+    """Number of pixels in the color of the floor's force, left of the control panel."""
+    scene = image[:, : image.shape[1] * 2 // 3]
+    return int((scene[..., 1] > scene[..., [0, 2]].max(-1) + 0.07).sum())
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome is installed")
+def test_the_page_shows_what_the_floor_does_until_it_is_not_wanted(recording, legs, tmp_path):
+    """One body weight, half a meter to the left of the body."""
+    frames, regions = len(recording.qpos), len(legs.contact_regions)
+    force, center = np.zeros((2, frames, regions, 3))
+    force[:, 0, 2], center[..., :2] = legs.weight, recording.qpos[:, None, :2] + [0.0, 0.5]
+    loaded = dataclasses.replace(recording, contact_force=force, center_of_pressure=center)
+    box = "[...document.querySelectorAll('label')].find(l => l.innerText == 'Ground reaction')"
+
+    async def drive(page):
+        async with chromium(page.url, tmp_path) as tab:
+            await tab.until(f"document.body && {box} !== undefined")
+            await tab.picture(lambda image: green_pixels(image) > 100, timeout_s=60)
+            await tab.evaluate(f"{box}.closest('div').parentElement.querySelector('input[type=checkbox]').click()")
+            await tab.picture(lambda image: green_pixels(image) == 0 and red_pixels(image) > 300)
+
+    page = serve(loaded, legs, port=free_port(), block=False)
+    try:
+        asyncio.run(drive(page))
+    finally:
+        page.stop()
+
+
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome is installed")

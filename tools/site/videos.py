@@ -19,7 +19,8 @@ def draw() -> None:
     tasks = [spec.id for spec in list_tasks() if spec.kind == "clips" and spec.origin == "msemu"]
     trained = sorted(path.parent.name for path in PRETRAINED.glob("*/config.yaml"))
     calls = {f"policy_{task}": [task, "--pretrained"] for task in trained}
-    calls |= {f"clip_{task}": [task, "--runs-dir", str(FOLDER / "no_runs")] for task in tasks}
+    untrained = [task for task in tasks if task not in trained]
+    calls |= {f"clip_{task}": [task, "--runs-dir", str(FOLDER / "no_runs")] for task in untrained}
     for name, call in calls.items():
         path = FOLDER / f"{name}.mp4"
         if path.is_file():
