@@ -64,10 +64,10 @@ def train(task: str, cfg: TrainCfg, clips: Sequence[MotionClip] | None = None) -
         with TrainingDisplay(console, iterations, cfg.minutes) as display:
             runner.logger.show = display.show
             runner.train(iterations, fresh=cfg.resume is None or not team.is_rank_zero)
-        if team.is_rank_zero:
-            run.note_cpu(time.process_time() - begun)
-    console.print(f"saved: {run.checkpoint('last')}", soft_wrap=True)
-    console.print(f"curves: tensorboard --logdir {run.path}", soft_wrap=True)
+    if team.is_rank_zero:  # the others may be here before it has saved
+        run.note_cpu(time.process_time() - begun)
+        console.print(f"saved: {run.checkpoint('last')}", soft_wrap=True)
+        console.print(f"curves: tensorboard --logdir {run.path}", soft_wrap=True)
     return run.path
 
 
