@@ -5,12 +5,10 @@ from pathlib import Path
 
 import pytest
 from command_line import run
+from real_clips import recording_of
 
 from msemu.cli.commands import COMMANDS
-from msemu.errors import MsemuError
 from msemu.motion.clip import MotionClip
-from msemu.motion.library.catalogue import find_entry
-from msemu.motion.library.obtain import load_source
 
 ROUNDS = ("--rounds", "2", "--steps", "2", "--threads", "1")
 LEAST = {
@@ -39,10 +37,7 @@ def test_a_figure_is_measured(name: str, march: MotionClip, tmp_path: Path) -> N
         march.save(tmp_path / "march.npz")
         options += ("--motion", str(tmp_path / "march.npz"))
     if name == "motion":
-        try:
-            load_source(find_entry("walk"))
-        except MsemuError as error:
-            pytest.skip(f"the real clip is not in the cache and cannot be fetched: {error}")
+        recording_of("walk")
     result = run("bench", name, *options, "--json", tmp_path / "figures.json")
     assert result.returncode == 0, result.stderr
     assert result.stdout and json.loads((tmp_path / "figures.json").read_text())

@@ -4,22 +4,18 @@ import json
 from pathlib import Path
 
 import pytest
+from real_clips import recording_of
 
 from msemu.bench.motion import bench_motion
 from msemu.bench.options import MotionBenchCfg
 from msemu.cli.motion.options import PrepareCfg
 from msemu.cli.motion.prepare import prepare
 from msemu.errors import MsemuError
-from msemu.motion.library.catalogue import find_entry
-from msemu.motion.library.obtain import load_source
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _recordings() -> None:
-    try:
-        load_source(find_entry("walk"))
-    except MsemuError as error:
-        pytest.skip(f"the real clip is not in the cache and cannot be fetched: {error}")
+    recording_of("walk")
 
 
 @pytest.mark.slow

@@ -1,21 +1,18 @@
 """Retargeting: a made-up movement on the legs, and the real walk and run against the published bar."""
 
 import os
-from collections.abc import Callable
 
 import mujoco
 import numpy as np
 import pytest
+from real_clips import recording_of
 from scipy.spatial.transform import Rotation
 
-from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.models.anatomy.landmarks import LANDMARKS
 from msemu.models.geoms import lowest_points
 from msemu.motion.clip import MotionClip
 from msemu.motion.geometry import find_feet, landmark_path, sole_heights
-from msemu.motion.library.catalogue import find_entry
-from msemu.motion.library.obtain import load_source
 from msemu.motion.quality import source_joint_speed
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.motion.retargeting.retarget import RetargetCfg, retarget
@@ -227,22 +224,11 @@ BAR_CM = {
 """Mean, 95th percentile and maximum of the joint-center error of a plain position IK, without floor and loop."""
 
 
-@pytest.fixture(scope="module")
-def source() -> Callable[[str], SourceMotion]:
-    def obtain(name: str) -> SourceMotion:
-        try:
-            return load_source(find_entry(name))
-        except MsemuError as error:
-            pytest.skip(f"the real clip is not in the cache and cannot be fetched: {error}")
-
-    return obtain
-
-
 @pytest.mark.parametrize(("body_name", "clip_name"), BAR_CM)
-def test_real_clips_are_within_the_bar(body_name, clip_name, source):
+def test_real_clips_are_within_the_bar(body_name, clip_name):
     if body_name == "ms_human_700" and not os.environ.get("MSEMU_MS_HUMAN_700"):
         pytest.skip("MSEMU_MS_HUMAN_700 is not set")
-    quality = retarget(load_body(body_name), source(clip_name), RetargetCfg(cyclic=True)).quality
+    quality = retarget(load_body(body_name), recording_of(clip_name), RetargetCfg(cyclic=True)).quality
     found = [quality[f"error_{figure}_cm"] for figure in ("mean", "p95", "max")]
     mean, p95, largest = BAR_CM[body_name, clip_name]
     assert found[0] <= mean and found[1] <= p95, found

@@ -8,10 +8,7 @@ from pathlib import Path
 
 import pytest
 from places import ROOT
-
-from msemu.errors import MsemuError
-from msemu.motion.library.catalogue import find_entry
-from msemu.motion.library.obtain import load_source
+from real_clips import recording_of
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 GREATEST = 400_000
@@ -52,10 +49,7 @@ def test_outputs_are_kept_and_small(notebook: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(notebook: Path, tmp_path: Path) -> None:
-    try:
-        load_source(find_entry("walk"))
-    except MsemuError as error:
-        pytest.skip(f"the real clip is not in the cache and cannot be fetched: {error}")
+    recording_of("walk")
     environment = os.environ | {"MSEMU_NOTEBOOK_BUDGET": "0.001", "PYTHONPATH": str(ROOT / "src")}
     command = [sys.executable, "-c", code_of(notebook)]
     result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280)

@@ -120,9 +120,11 @@ def test_a_published_policy_needs_nothing_else_of_its_run(
     monkeypatch.setattr(sys, "argv", words)
     trained.note_resumption(trained.load_config())
     trained.note_origin(checkpoint)
+    write_text(tmp_path / "published" / trained.task / "motion.npz", "what one published before had followed")
     publish(trained, "best", tmp_path / "published")
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "published")
     found = PretrainedRun.of(trained.task)
+    assert not found.holds_clips
     assert read_yaml(found.path / "config.yaml")["train"]["runs_dir"] == TrainCfg.runs_dir
     provenance = read_yaml(found.path / "provenance.yaml")
     told = f"msemu-train {trained.task} --resume {trained.path.name} --checkpoint={checkpoint.name}"

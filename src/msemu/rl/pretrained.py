@@ -60,9 +60,9 @@ class PretrainedRun(RunFolder):
         Raises:
             MsemuError: One cannot be obtained.
         """
+        if self.holds_clips:
+            return super().load_clips()
         cfg, values = self.load_config(), read_yaml(self.path / "config.yaml")
-        if (self.path / MOTION).is_file():
-            return [MotionClip.load(self.path / MOTION)]
         body, fps = self.load_body(cfg), cfg.env.control_frequency_hz
         entries = [build(Entry, clip, f"{self.path}: clips") for clip in values["clips"]]
         with Console(stderr=True).status(f"motion {cfg.motion} on {body.name}"):
@@ -134,6 +134,7 @@ def publish(
     found = next((clip for clip in run.load_clips() if clip.simulated), None)
     names = [found.simulated.followed] if found and found.simulated else motions_of(run.load_config())
     config["clips"] = [to_dict(entry) for entry in find_entries(names)]
+    (own / MOTION).unlink(missing_ok=True)  # of a policy that was published there before
     if found:
         config["train"]["motion"] = names[0]
         found.save(own / MOTION)
