@@ -3,9 +3,9 @@
 import os
 
 from msemu.config import read_yaml
-from msemu.rl.pretrained import FOLDER
+from msemu.rl.pretrained import FOLDER, shipped
 
-SHIPPED = sorted(path.parent.name for path in FOLDER.glob("*/config.yaml"))
+SHIPPED = shipped()
 
 
 def _is_here(task: str) -> bool:

@@ -19,7 +19,7 @@ from msemu.config import read_yaml
 from msemu.errors import MsemuError, command
 from msemu.files import write_text
 from msemu.rl.checkpoint import read
-from msemu.rl.pretrained import FOLDER, PretrainedRun
+from msemu.rl.pretrained import FOLDER, PretrainedRun, shipped
 
 BEGIN, END = "<!-- policies: written by tools/policy_table.py -->", "<!-- end of policies -->"
 PHYSICS_STEP_S = 0.002
@@ -67,8 +67,7 @@ def main() -> None:
 
 def measured_table(out: Path, episodes: int = 63) -> str:
     """Measure what ships and is not measured yet, and return the table."""
-    tasks = sorted(path.parent.name for path in FOLDER.glob("*/config.yaml"))
-    return tabulate([(task, measured(task, episodes, out), about(task)) for task in tasks])
+    return tabulate([(name, measured(name, episodes, out), about(name)) for name in shipped()])
 
 
 def measured(task: str, episodes: int, out: Path) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 from places import ROOT
+from shipped import SHIPPED
 
 from msemu import __version__
 from msemu.cli.commands import COMMANDS
-from msemu.models import PRETRAINED
 
 sys.path[:0] = [str(ROOT / "tools/site"), str(ROOT / "docker")]
 import check  # noqa: E402
@@ -39,11 +39,10 @@ def test_every_page_of_the_navigation_exists_or_is_made() -> None:
 
 
 def test_every_shipped_policy_has_a_place_among_the_videos(tmp_path: Path) -> None:
-    shipped = [path.parent.name for path in PRETRAINED.glob("*/config.yaml")]
-    for name in (*(f"policy_{task}" for task in shipped), "clip_Msemu-Jump-MyoLegs-v0"):
+    for name in (*(f"policy_{task}" for task in SHIPPED), "clip_Msemu-Jump-MyoLegs-v0"):
         (tmp_path / f"{name}.mp4").touch()
     page = videos.gallery(tmp_path)
-    assert page.count("<video") == len(shipped) + 1
+    assert page.count("<video") == len(SHIPPED) + 1
     assert "**Walk on MyoLegs**, a policy that comes with msemu, native\n" in page
     assert page.rindex("a policy that comes") < page.index("**Jump on MyoLegs**, the clip alone\n")
 

@@ -13,11 +13,11 @@ def draw() -> None:
     """Draw those that are missing; a body or clip that cannot be had is left out with a line."""
     from msemu.cli.commands import run
     from msemu.errors import MsemuError
-    from msemu.models import PRETRAINED
     from msemu.registry import list_tasks
+    from msemu.rl.pretrained import shipped
 
     tasks = [spec.id for spec in list_tasks() if spec.kind == "clips" and spec.origin == "msemu"]
-    trained = sorted(path.parent.name for path in PRETRAINED.glob("*/config.yaml"))
+    trained = shipped()
     calls = {f"policy_{task}": [task, "--pretrained"] for task in trained}
     untrained = [task for task in tasks if task not in trained]
     calls |= {f"clip_{task}": [task, "--runs-dir", str(FOLDER / "no_runs")] for task in untrained}
