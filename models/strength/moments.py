@@ -19,8 +19,8 @@ class Figure:
         joint: The joint.
         angle_deg: Its angle [deg].
         value: The figure [N m or mm].
-        low: Least published one.
-        high: Greatest published one.
+        low: Least published one, if there is any.
+        high: Greatest published one, if there is any.
         beyond: By how much the figure is outside, tolerance included, in its unit; 0 within.
     """
 
@@ -28,19 +28,26 @@ class Figure:
     joint: str
     angle_deg: float
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     beyond: float
 
     @property
     def published(self) -> str:
-        """What is published, in words."""
+        """What is published, in words; empty where nothing is."""
+        if self.low is None or self.high is None:
+            return ""
         return f"{self.low:.0f}" if self.low == self.high else f"{self.low:.0f} to {self.high:.0f}"
 
 
 def joint_of(body: Body, movement: Movement) -> str | None:
     """Return the name that the joint of a movement has in a body, if the body has it."""
     return next((joint for joint in movement.joints if joint in body.joint_names), None)
+
+
+def sign_of(body: Body, movement: Movement, joint: str) -> int:
+    """Return the sign that a movement has at its joint in a body."""
+    return movement.joints[joint] * (-1 if body.name in movement.flipped_in else 1)
 
 
 def poses_at(body: Body, joint: str, angles_deg: np.ndarray, posture_deg: dict[str, float]) -> np.ndarray:
@@ -80,11 +87,11 @@ def muscle_moments(body: Body, movement: Movement, angles_deg: np.ndarray) -> np
     assert joint is not None
     poses = poses_at(body, joint, angles_deg, movement.posture_deg)
     arms, forces = arms_and_forces(body, poses, joint, movement.alone)
-    return np.maximum(movement.joints[joint] * arms * forces, 0.0)
+    return np.maximum(sign_of(body, movement, joint) * arms * forces, 0.0)
 
 
 def strength_figures(body: Body) -> list[Figure]:
-    """Compare the greatest isometric moments of a body with those of men of its mass."""
+    """Compare the greatest isometric moments of a body with those of men of its mass, where they are known."""
     table, figures = strength_table(), []
     for name, movement in table.movements.items():
         joint = joint_of(body, movement)
@@ -92,10 +99,13 @@ def strength_figures(body: Body) -> list[Figure]:
             continue
         angles = within(body, joint, np.array(movement.angles_deg, float))
         moments = muscle_moments(body, movement, angles).sum(axis=1)
-        low, high = table.range(name, angles, body.mass)
+        known = table.range(name, angles, body.mass)
+        if known is None:
+            figures += [Figure(name, joint, *row, None, None, 0.0) for row in zip(angles, moments, strict=True)]
+            continue
         figures += [
             Figure(name, joint, *map(float, (*row, max(row[2] - row[1], row[1] - row[3], 0.0))))
-            for row in zip(angles, moments, low, high, strict=True)
+            for row in zip(angles, moments, *known, strict=True)
         ]
     return figures
 

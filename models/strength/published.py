@@ -39,12 +39,15 @@ class Movement:
     """Names of the joint in bodies, and the sign of the movement there."""
     angles_deg: tuple[float, ...]
     """Angles at which it is compared."""
-    men: TorqueCurve
+    men: TorqueCurve | None = None
+    """What men give, where a figure could be verified."""
     women: TorqueCurve | None = None
     posture_deg: dict[str, float] = field(default_factory=dict)
     """Angles of other joints."""
     alone: bool = False
     """Whether the joint is meant without those that follow it."""
+    flipped_in: tuple[str, ...] = ()
+    """Bodies in which a joint of that name counts the other way."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,11 @@ class StrengthTable:
     stature_m: float
     movements: dict[str, Movement]
 
-    def range(self, name: str, angles_deg: np.ndarray, mass_kg: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return the least and the greatest torque of men [N m], two standard deviations around the mean."""
+    def range(self, name: str, angles_deg: np.ndarray, mass_kg: float) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the least and the greatest torque of men [N m], two standard deviations around the mean, if known."""
         curve = self.movements[name].men
+        if curve is None:
+            return None
         low, high = (curve.torque(angles_deg, mass_kg, self.stature_m, sign * _SPREAD) for sign in (-1, 1))
         return low, high
 

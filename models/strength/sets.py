@@ -1,6 +1,6 @@
 """Sets of strength: how strong the muscles of a body are made; the values are in `cfg/strength`."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,10 +13,29 @@ from msemu.models.strength.published import strength_table
 
 OWN = "own"
 """The set that leaves a body as it is."""
+GREATEST_FACTOR = 6.0
+"""No muscle of a set is made more times as strong; the back of MyoFullBody needs 5.2."""
 _FORCE, _SCALE = 2, 3  # places in the parameters of a muscle
-_ROUNDS = 20
+_ROUNDS = 200
 _LEAST_NM = 0.01
-"""A muscle that gives less to every movement [N m] belongs to none."""
+"""A muscle that gives less to a movement [N m] has no part in it."""
+
+
+@dataclass(frozen=True)
+class SetFigure:
+    """A torque that a set asks for.
+
+    Attributes:
+        movement: Its name.
+        asked: Torque that the set asks for [N m].
+        own: What the muscles of the body give [N m].
+        given: What they give in the set [N m].
+    """
+
+    movement: str
+    asked: float
+    own: float
+    given: float
 
 
 def strength_sets() -> list[str]:
@@ -56,38 +75,72 @@ def _scaled(body: Body, factors: np.ndarray) -> Body:
 
 
 def strength_factors(body: Body, name: str) -> np.ndarray:
-    """Return the factor of each muscle's force in a set, at least 1, shape [M].
+    """Return the factor of each muscle's force in a set, 1 to `GREATEST_FACTOR`, shape [M].
 
-    Each muscle belongs to the movement to which it gives most. The muscles of a movement get one factor, so that
-    together, with what those of other movements give to it, they reach the torque of the set at that of the published
-    angles where they are strongest.
+    Each movement that gives less than the set asks, at that of the published angles where it is strongest, has its
+    muscles made stronger by one factor. A muscle of several movements takes what each adds to 1 in the share that it
+    gives there of the greatest moment that it gives anywhere. These factors are the ones nearest to 1 that reach all
+    torques (least squares, each muscle counted by its greatest moment; Hildreth's ascent in the dual), and a movement
+    that would need more than the greatest factor stays short of its torque.
     """
-    wanted, moments = _movements(body, read_yaml(cfg_file("strength", name)))
-    if not len(wanted):
+    return _factors(body, _asked(body, name))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a set asks of a body.
+
+    Attributes:
+        movements: Their names, [G].
+        torque: Torque that is asked for [N m], [G].
+        moments: What each muscle of the body gives there [N m], [G, M].
+    """
+
+    movements: tuple[str, ...]
+    torque: np.ndarray
+    moments: np.ndarray
+
+
+def set_figures(body: Body, name: str) -> list[SetFigure]:
+    """Return what a set asks of a body that has its own strength, and what the body gives before and after."""
+    if name == OWN:
+        return []
+    asked = _asked(body, name)
+    own, given = asked.moments.sum(axis=1), asked.moments @ _factors(body, asked)
+    rows = zip(asked.movements, asked.torque, own, given, strict=True)
+    return [SetFigure(movement, *map(float, figures)) for movement, *figures in rows]
+
+
+def _factors(body: Body, asked: Asked) -> np.ndarray:
+    if not asked.movements:
         return np.ones(body.num_muscles)
-    either = np.maximum(moments, moments[:, _images(body)])  # movements of a leg are measured on the right
-    movement = either.argmax(axis=0)
-    members = (movement == np.arange(len(wanted))[:, None]) & (either.max(axis=0) > _LEAST_NM)
-    factors = np.ones(len(wanted))
+    either = np.maximum(asked.moments, asked.moments[:, _images(body)])  # movements of a limb are measured on the right
+    either = np.where(either > _LEAST_NM, either, 0.0)
+    shares = either / np.maximum(either.max(axis=0), _LEAST_NM)
+    reach = (asked.moments * shares).sum(axis=1)
+    added = np.zeros(len(reach))
     for _ in range(_ROUNDS):
-        given = moments * factors[movement]
-        own = (given * members).sum(axis=1)
-        missing = wanted - given.sum(axis=1)
-        factors = np.maximum(1.0, factors * np.maximum(own + missing, 0.0) / np.maximum(own, 1e-9))
-    return np.where(members.any(axis=0), factors[movement], 1.0)
+        for row, moments in enumerate(asked.moments):
+            missing = asked.torque[row] - moments @ _bounded(added @ shares)
+            added[row] = np.clip(added[row] + missing / max(reach[row], 1e-9), 0.0, GREATEST_FACTOR - 1.0)
+    return _bounded(added @ shares)
 
 
-def _movements(body: Body, peaks: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the torque of each movement in a set [N m], [G], and what each muscle gives to it at its peak [G, M]."""
-    wanted, moments = [], []
-    for name, peak in peaks.items():
-        movement = strength_table().movements[name]
+def _bounded(added: np.ndarray) -> np.ndarray:
+    return np.minimum(1.0 + added, GREATEST_FACTOR)
+
+
+def _asked(body: Body, name: str) -> Asked:
+    names, torque, moments = [], [], []
+    for title, peak in read_yaml(cfg_file("strength", name)).items():
+        movement = strength_table().movements[title]
         joint = joint_of(body, movement)
         if joint is not None:
             at_angles = muscle_moments(body, movement, within(body, joint, np.array(movement.angles_deg, float)))
+            names.append(title)
+            torque.append(peak * body.mass)
             moments.append(at_angles[at_angles.sum(axis=1).argmax()])
-            wanted.append(peak * body.mass)
-    return np.array(wanted), np.array(moments)
+    return Asked(tuple(names), np.array(torque), np.array(moments))
 
 
 def _images(body: Body) -> list[int]:

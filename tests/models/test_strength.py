@@ -1,10 +1,12 @@
 """Moments of muscles, published figures and strength sets, on a leg whose figures follow from a closed form."""
 
 import dataclasses
+import os
 
 import mujoco
 import numpy as np
 import pytest
+import scipy.optimize
 import torch
 
 from msemu.config import cfg_file, read_yaml
@@ -18,6 +20,13 @@ from msemu.muscle.overrides import configured_parameters
 from msemu.schema import MuscleCfg, SimCfg
 
 FORCE_N, ARM_M = 1000.0, 0.04
+WHOLE_BODIES = [
+    "myofullbody",
+    pytest.param(
+        "ms_human_700",
+        marks=pytest.mark.skipif("MSEMU_MS_HUMAN_700" not in os.environ, reason="needs MSEMU_MS_HUMAN_700"),
+    ),
+]
 CURVE = TorqueCurve(share=0.1, sd=0.02, width=1.0, optimum_rad=0.5)
 EXTENSION = Movement(joints={"knee_angle_r": -1}, angles_deg=(30.0,), men=CURVE)
 
@@ -175,6 +184,124 @@ def test_the_own_set_is_the_body_and_an_unknown_one_is_named(body):
     assert sets.with_strength(strong, "athlete") is strong
     with pytest.raises(MsemuError, match="has the strength set 'athlete' already"):
         sets.with_strength(strong, "own")
+
+
+def the_nearest(torque: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """Factors of at least 1, nearest to it by each muscle's greatest moment, with which the torques are reached."""
+    weight = moments.max(axis=0)
+    reached = scipy.optimize.LinearConstraint(moments, torque, np.inf)
+    start = np.full(len(weight), 5.0)
+    bounds = scipy.optimize.Bounds(1.0, sets.GREATEST_FACTOR)
+    return scipy.optimize.minimize(
+        lambda x: weight @ (x - 1) ** 2, start, constraints=reached, bounds=bounds, method="SLSQP", tol=1e-12
+    ).x
+
+
+def test_factors_are_the_nearest_to_one_with_which_all_torques_are_reached(body, monkeypatch):
+    rng = np.random.default_rng(4)
+    moments = rng.uniform(0, 30, (5, body.num_muscles)) * (rng.random((5, body.num_muscles)) < 0.4)
+    moments[:, moments.max(axis=0) < 0.01] = 1.0
+    torque = moments.sum(axis=1) * np.array([1.5, 0.8, 2.5, 1.2, 1.0])
+    asked = sets.Asked(tuple("abcde"), torque, moments)
+    monkeypatch.setattr(sets, "_asked", lambda body, name: asked)
+    monkeypatch.setattr(sets, "_images", lambda body: list(range(body.num_muscles)))
+    found = sets.strength_factors(body, "athlete")
+    np.testing.assert_allclose(found, the_nearest(torque, moments), atol=2e-3)
+    assert found.min() == 1.0
+    assert all(figure.given >= 0.999 * figure.asked for figure in sets.set_figures(body, "athlete"))
+
+
+def test_a_torque_out_of_reach_asks_no_muscle_for_more_than_the_greatest_factor(body, monkeypatch):
+    moments = np.zeros((2, body.num_muscles))
+    moments[0, :10], moments[1, 5:20] = 2.0, 4.0
+    asked = sets.Asked(("weak", "strong"), np.array([2000.0, 30.0]), moments)
+    monkeypatch.setattr(sets, "_asked", lambda body, name: asked)
+    monkeypatch.setattr(sets, "_images", lambda body: list(range(body.num_muscles)))
+    found = sets.strength_factors(body, "athlete")
+    # Five muscles give half of their greatest moment to it, so that they take half of what it adds to one.
+    np.testing.assert_allclose(found[:10], [sets.GREATEST_FACTOR] * 5 + [1 + 0.5 * (sets.GREATEST_FACTOR - 1)] * 5)
+    np.testing.assert_allclose(found[10:], 1.0)
+    weak = sets.set_figures(body, "athlete")[0]
+    assert (weak.own, weak.given) == pytest.approx((20.0, 2 * found[:10].sum()))
+
+
+def work(body: Body, joint: str, pose: np.ndarray, sign: int) -> float:
+    """Torque of all muscles that move a joint one way at full activation, by the work along it and MuJoCo's forces."""
+    step, data = 1e-4, mujoco.MjData(body.model)
+    at = pose[7 + body.joint_names.index(joint)]
+    forces, lengths = [], []
+    for activation in (0.0, 1.0):
+        data.qpos[:], data.act[:] = pose, activation
+        mujoco.mj_forward(body.model, data)
+        forces.append(data.actuator_force.copy())
+    for end in body.poses({joint: np.array([at - step, at + step])}, pose):
+        data.qpos[:] = end
+        mujoco.mj_forward(body.model, data)
+        lengths.append(data.actuator_length.copy())
+    pull = (forces[0] - forces[1]) * (lengths[0] - lengths[1]) / (2 * step)
+    return np.maximum(sign * pull, 0.0).sum()
+
+
+@pytest.mark.parametrize("name", WHOLE_BODIES)
+def test_an_athlete_has_the_torques_of_the_set_in_all_his_joints(name):
+    own = load_body(name)
+    strong = sets.with_strength(own, "athlete")
+    asked = {figure.movement: figure for figure in sets.set_figures(own, "athlete")}
+    assert set(asked) == read_yaml(cfg_file("strength", "athlete")).keys()
+    for movement in ("shoulder flexion", "shoulder horizontal abduction", "elbow extension", "wrist ulnar deviation"):
+        known = strength_table().movements[movement]
+        joint = moments.joint_of(own, known)
+        angles = moments.within(own, joint, np.array(known.angles_deg, float))
+        poses = moments.poses_at(own, joint, angles, known.posture_deg)
+        sign = moments.sign_of(own, known, joint)
+        before, after = (np.array([work(body, joint, pose, sign) for pose in poses]) for body in (own, strong))
+        best, peak = before.argmax(), read_yaml(cfg_file("strength", "athlete"))[movement] * own.mass
+        assert asked[movement].own == pytest.approx(before[best], rel=1e-3)
+        assert asked[movement].given == pytest.approx(after[best], rel=1e-3)
+        assert after[best] >= 0.99 * peak > before[best]
+
+
+@pytest.mark.parametrize("name", WHOLE_BODIES)
+def test_limbs_go_where_the_movement_says(name):
+    """The body faces x with its left at y; its right hand hangs with the thumb in front."""
+    body = load_body(name)
+    hand = {"myofullbody": "secondmc_r", "ms_human_700": "hand_r"}[name]
+    data = mujoco.MjData(body.model)
+    toward = {
+        ("hip adduction", "calcn_r"): (0, 1, 0),
+        ("shoulder flexion", hand): (1, 0, 0),
+        ("shoulder horizontal adduction", hand): (1, 1, 0),
+        ("shoulder internal rotation", hand): (0, 1, 0),
+        ("elbow flexion", hand): (1, 0, 1),
+    }
+    around = {
+        ("forearm pronation", hand): (0, 0, 1),
+        ("wrist flexion", hand): (1, 0, 0),
+        ("wrist radial deviation", hand): (0, -1, 0),
+    }
+    for (movement, part), way in (toward | around).items():
+        known = strength_table().movements[movement]
+        joint = moments.joint_of(body, known)
+        start = moments.poses_at(body, joint, np.array([10.0]), known.posture_deg)[0]
+        if movement.startswith(("forearm", "wrist")):
+            start = moments.poses_at(body, joint, np.array([0.0]), {})[0]
+        end = start[7 + body.joint_names.index(joint)] + 0.1 * moments.sign_of(body, known, joint)
+        places, turns = [], []
+        for pose in (start, body.poses({joint: end}, start)[0]):
+            data.qpos[:] = pose
+            mujoco.mj_kinematics(body.model, data)
+            places.append(data.body(part).xpos.copy())
+            turns.append(data.body(part).xmat.reshape(3, 3).copy())
+        turned = turns[1] @ turns[0].T
+        axis = np.array([turned[2, 1] - turned[1, 2], turned[0, 2] - turned[2, 0], turned[1, 0] - turned[0, 1]])
+        gone = axis if (movement, part) in around else places[1] - places[0]
+        assert gone @ np.array(way, float) > 0.6 * np.linalg.norm(gone) * np.linalg.norm(way), movement
+
+
+def test_a_movement_without_a_curve_of_men_is_shown_and_not_judged(body):
+    found = [figure for figure in moments.strength_figures(body) if figure.subject == "hip adduction"]
+    assert found and all((figure.published, figure.beyond) == ("", 0.0) for figure in found)
+    assert not [finding for finding in check_strength(body) if finding.subject == "hip adduction"]
 
 
 def test_sets_speak_of_published_movements():
