@@ -72,8 +72,7 @@ def measuring(action: str, threads: int) -> Measure:
     def measure(name: str, seed: int) -> Figures:
         if name not in loaded:
             loaded.clear()
-            body, _, motion = name.partition(":")
-            loaded[name] = PriorSubject.load(body, motion, threads=threads)
+            loaded[name] = PriorSubject.named(name, threads)
         subject, cyclic = loaded[name], loaded[name].clip.cyclic
         found = {"starts": subject.measure(action, STARTS, CYCLE_S if cyclic else PART_S, seed)}
         if not cyclic:

@@ -3,27 +3,30 @@
 
     python tools/tune_controller.py --subjects myolegs:walk myofullbody:walk myofullbody:jump --out tuned
 
-Each candidate follows every clip from evenly spaced frames (``msemu-bench prior``). It costs the share of the time that
-is lost to failures and the errors until then, in the mean over the subjects. The best one and the mean of the last
+Each candidate follows every clip from evenly spaced frames, as in ``msemu-bench prior``. It costs the share of the time
+that is lost to failures and the errors until then, in the mean over the subjects. The best one and the mean of the last
 generation are judged beside the values that the search began with on other starts, and the best of the three is
 written: ``controller.yaml``, an action space, and ``controller.md``, what each clip gets from it and from the first.
-What has been measured is kept in ``measured.json``: the same command again goes on where it was stopped.
+What has been measured at the same commit is kept in ``measured.json``: the same command again goes on where it was
+stopped. Where no episode lasts to its end there is nothing to choose by, and that is said instead.
 """
 
 import argparse
 import json
 import math
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import cma
 import yaml
 
+from msemu.bench.prior import PriorSubject
 from msemu.config import to_dict
-from msemu.files import write_text
+from msemu.errors import MsemuError, command
+from msemu.files import read_text, write_text
+from msemu.rl.provenance import git_state
 from msemu.schema import ControllerCfg
 
 SPACE = {
@@ -52,6 +55,7 @@ Figures = dict[str, Any]
 Measure = Callable[[list[dict[str, Any]], str], list[Figures]]
 
 
+@command
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -65,26 +69,27 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    subjects = {name: PriorSubject.named(name, args.threads) for name in args.subjects}
 
     def kept(episodes: int, start: int) -> Measure:
-        def measure(candidates: list[dict[str, Any]], subject: str) -> list[Figures]:
-            options = {"episodes": episodes, "seconds": args.seconds, "seed": start, "threads": args.threads}
-            return bench(candidates, subject, options, args.out)
-
-        how = f"{episodes} x {args.seconds:g} s" + (f", start {start}" if start else "")
+        measure = measuring(subjects, episodes, args.seconds, start, args.out)
+        how = f"{episodes} x {args.seconds:g} s, start {start}, {git_state()}"
         return remembering(measure, args.out / "measured.json", how)
 
     measures = kept(args.episodes, 0), kept(2 * args.episodes + 1, 1)
-    sys.exit(tune(args.subjects, measures, args.generations, args.population, args.seed, args.out))
+    tune(args.subjects, measures, args.generations, args.population, args.seed, args.out)
 
 
 def tune(
     subjects: Sequence[str], measures: tuple[Measure, Measure], generations: int, population: int, seed: int, out: Path
-) -> str | None:
-    """Search, and write what is found; return why nothing is.
+) -> None:
+    """Search, and write what is found.
 
     The two measures, of the search and of the judgment, take values of the controller and a subject and return the
     figures of each.
+
+    Raises:
+        MsemuError: No episode lasts to its end with any of the values that are judged.
     """
     measure, judge = measures
     options = {"bounds": [0, 1], "popsize": population, "seed": seed, "verbose": -9}
@@ -106,15 +111,16 @@ def tune(
     finalists = [first, best, values_of(search.result.xfavorite)]
     judged = list(zip(*(judge(finalists, subject) for subject in subjects), strict=True))
     chosen = min(range(len(finalists)), key=lambda index: mean_cost(judged[index]))
-    if not any(each["survival"] for each in judged[chosen]):
-        longest = max(each["survival_time_s"] for each in judged[chosen])
-        return (
-            f"no episode of any subject lasts to its end, the longest mean time is {longest:.2f} s: use fewer --seconds"
+    everything = [each for figures in judged for each in figures]
+    if not any(each["survival"] for each in everything):
+        longest = max(everything, key=lambda each: each["survival_time_s"])
+        raise MsemuError(
+            "no episode of any subject lasts to its end, the longest mean time is"
+            f" {longest['survival_time_s']:.2f} of {longest['episode_length_s']:.2f} s; use fewer --seconds"
         )
     print("best on other starts:", FINALISTS[chosen], *at_border(finalists[chosen]), sep="\n")
     write(out / "controller.yaml", finalists[chosen])
     write_text(out / "controller.md", table(subjects, judged[0], judged[chosen]))
-    return None
 
 
 def at_border(values: dict[str, Any]) -> tuple[str, ...]:
@@ -125,7 +131,7 @@ def at_border(values: dict[str, Any]) -> tuple[str, ...]:
 
 def remembering(measure: Measure, path: Path, how: str) -> Measure:
     """Keep what is measured in a file, and do not measure it again."""
-    known: dict[str, Figures] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known: dict[str, Figures] = json.loads(read_text(path)) if path.exists() else {}
 
     def look_up(candidates: list[dict[str, Any]], subject: str) -> list[Figures]:
         keys = [json.dumps([subject, how, values], sort_keys=True) for values in candidates]
@@ -138,17 +144,14 @@ def remembering(measure: Measure, path: Path, how: str) -> Measure:
     return look_up
 
 
-def bench(candidates: list[dict[str, Any]], subject: str, options: dict[str, float], out: Path) -> list[Figures]:
-    """Measure values of the controller on a subject in one process, with these options of ``msemu-bench prior``."""
-    files = [str(write(out / f"candidate_{index}.yaml", values)) for index, values in enumerate(candidates)]
-    body, _, motion = subject.partition(":")
-    path = out / "figures.json"
-    named = {"body": body, "motion": motion, "json": path, **options}
-    words = [str(word) for key, value in named.items() for word in (f"--{key}", value)]
-    command = [str(Path(sys.executable).with_name("msemu-bench")), "prior", *words, "--actions", *files]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return [found[file] for file in files]
+def measuring(subjects: Mapping[str, PriorSubject], episodes: int, seconds: float, start: int, out: Path) -> Measure:
+    """Return what measures values of the controller on a subject, from a ``start`` of the solver."""
+
+    def measure(candidates: list[dict[str, Any]], subject: str) -> list[Figures]:
+        files = (str(write(out / "candidate.yaml", values)) for values in candidates)
+        return [asdict(subjects[subject].measure(file, episodes, seconds, start)) for file in files]
+
+    return measure
 
 
 def mean_cost(figures: Sequence[Figures]) -> float:

@@ -6,12 +6,18 @@ from typing import Any
 
 import pytest
 
+from msemu.bench.prior import PriorSubject
 from msemu.config import load_named, to_dict
+from msemu.errors import MsemuError
+from msemu.models import Body
+from msemu.motion.clip import MotionClip
+from msemu.registry import get_task
 from msemu.schema import ActionCfg, ControllerCfg, JointCfg
 
 pytest.importorskip("cma")
-from tune_controller import at_border, remembering, shares_of, tune, values_of
+from tune_controller import at_border, measuring, remembering, shares_of, tune, values_of
 
+TASK = "Msemu-Track-MyoLegs-v0"
 BEST_HZ = 3.7
 SUBJECTS = ("a:walk", "b:jump")
 
@@ -33,7 +39,7 @@ def pretend(survival: float, lasting: bool = True, asked: list[str] | None = Non
 
 
 def test_the_tuner_finds_the_best_values_and_writes_them_as_an_action_space(tmp_path: Path) -> None:
-    assert tune(SUBJECTS, (pretend(0.5), pretend(0.5)), generations=15, population=8, seed=1, out=tmp_path) is None
+    tune(SUBJECTS, (pretend(0.5), pretend(0.5)), generations=15, population=8, seed=1, out=tmp_path)
     found = load_named(ActionCfg, str(tmp_path / "controller.yaml"))
     assert isinstance(found, JointCfg)
     assert found.controller.joints.natural_frequency_hz == pytest.approx(BEST_HZ, rel=0.03)
@@ -48,7 +54,7 @@ def test_what_other_starts_like_less_is_not_taken(tmp_path: Path) -> None:
         rest = {"survival_time_s": 1.0, "episode_length_s": 2.0, "survival": 0.5}
         return [{"joint_angle_error_deg": each, "root_rotation_error_deg": each} | rest for each in error]
 
-    assert tune(SUBJECTS, (pretend(0.5), judge), generations=5, population=6, seed=1, out=tmp_path) is None
+    tune(SUBJECTS, (pretend(0.5), judge), generations=5, population=6, seed=1, out=tmp_path)
     found = load_named(ActionCfg, str(tmp_path / "controller.yaml"))
     assert isinstance(found, JointCfg)
     assert found.controller.joints == ControllerCfg().joints
@@ -63,9 +69,36 @@ def test_values_at_the_border_of_their_range_are_named() -> None:
 
 @pytest.mark.parametrize("lasting", [True, False])
 def test_a_search_without_a_survivor_says_how_far_it_came(tmp_path: Path, lasting: bool) -> None:
-    said = tune(SUBJECTS, (pretend(0.0, lasting),) * 2, generations=1, population=4, seed=1, out=tmp_path)
-    assert said is not None and "1.00 s" in said and "\n" not in said
+    with pytest.raises(MsemuError, match=r"the longest mean time is 1\.00 of 2\.00 s; use fewer --seconds$"):
+        tune(SUBJECTS, (pretend(0.0, lasting),) * 2, generations=1, population=4, seed=1, out=tmp_path)
     assert not (tmp_path / "controller.yaml").exists()
+
+
+def test_a_tiny_search_is_simulated_and_its_file_drives_a_body(tmp_path: Path, legs: Body, march: MotionClip) -> None:
+    subject = PriorSubject(TASK, get_task(TASK).load_config(), legs, march)
+    short, long = (measuring({"myolegs:march": subject}, 2, seconds, 0, tmp_path) for seconds in (0.1, 5.0))
+    with pytest.raises(MsemuError, match=r"the longest mean time is [0-4]\.[0-9]+ of 5\.00 s"):
+        tune(["myolegs:march"], (short, long), generations=0, population=4, seed=1, out=tmp_path)
+    assert not (tmp_path / "controller.yaml").exists(), "the made-up march is not one that a body can follow for long"
+    tune(["myolegs:march"], (short, short), generations=1, population=4, seed=1, out=tmp_path)
+    assert subject.measure(str(tmp_path / "controller.yaml"), 2, 0.1).survival == 1.0
+    assert "| myolegs:march | 0.10 -> 0.10 | 1.00 -> 1.00 |" in (tmp_path / "controller.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("walk", "BODY:MOTION, such as myolegs:walk, not 'walk'"),
+        ("myolegs:", "not 'myolegs:'"),
+        (":walk", "not ':walk'"),
+        ("myolegs:wlk", "did you mean walk"),
+        ("legs:walk", "did you mean myolegs"),
+    ],
+)
+def test_a_subject_that_is_none_is_refused_in_one_line(name: str, why: str) -> None:
+    with pytest.raises(MsemuError, match=why) as raised:
+        PriorSubject.named(name)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_search_goes_on_where_it_was_stopped(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from msemu.bench.timing import publish
 from msemu.config import cfg_names, load_named
 from msemu.console import progress, with_progress
 from msemu.envs.motion_tracking import MotionTrackingEnv
+from msemu.errors import MsemuError
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import load_clip
@@ -65,6 +66,18 @@ class PriorSubject:
         cfg = replace(cfg, motion=motion, repair=repair, sim=replace(cfg.sim, num_threads=threads))
         loaded = load_body(body, body_path)
         return cls(task.id, cfg, loaded, with_progress(load_clip)(cfg, loaded))
+
+    @classmethod
+    def named(cls, name: str, threads: int = 0) -> "PriorSubject":
+        """Find both by ``BODY:MOTION``.
+
+        Raises:
+            MsemuError: It is no such name, or there is no such body or motion.
+        """
+        body, colon, motion = name.partition(":")
+        if not (body and colon and motion):
+            raise MsemuError(f"a subject is BODY:MOTION, such as myolegs:walk, not '{name}'")
+        return cls.load(body, motion, threads=threads)
 
     def measure(
         self,
