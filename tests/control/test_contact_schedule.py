@@ -63,15 +63,18 @@ def test_in_the_air_the_angular_momentum_is_wanted_to_stay(legs: Body, airborne)
     assert max(drifts[:2]) < 0.05 < 1.0 < drifts[2]
 
 
-def schedule(march: MotionClip, legs: Body, landing_s: float) -> tuple[ContactSchedule, torch.Tensor]:
+def schedule(
+    march: MotionClip, legs: Body, landing_s: float = 0.0, release: float = 1.0
+) -> tuple[ContactSchedule, torch.Tensor]:
     """A clip whose right foot stands in its first ten frames and whose left foot stands from the twentieth on."""
     reference = ReferenceMotion(march, legs, march.fps, torch.device("cpu"))
     touching = torch.zeros(march.num_frames, 2, dtype=torch.bool)
     touching[:10, 0], touching[20:, 1] = True, True
     nothing = torch.zeros(march.num_frames, 3)
     along = ReferenceDynamics(FEET, touching, nothing, nothing, nothing, nothing)
-    regions, contact = ("foot_r", "foot_l", "foot_l"), ContactCfg(height_m=0.005, landing_s=landing_s)
-    return ContactSchedule(reference, along, regions, contact, round(landing_s * march.fps)), touching
+    contact = ContactCfg(height_m=0.005, speed_m_s=0.5, landing_s=landing_s, release=release)
+    regions = ("foot_r", "foot_l", "foot_l")
+    return ContactSchedule(reference, along, regions, contact, round(landing_s * march.fps), 1), touching
 
 
 def test_the_schedule_goes_on_from_cycle_to_cycle(march: MotionClip, legs: Body) -> None:
@@ -99,6 +102,45 @@ def test_points_land_when_the_clip_and_their_speed_say_so(march: MotionClip, leg
     assert not found.landing_points(torch.tensor([14]), contacts).any()
     velocity[:], position[:] = 3.0, 0.0  # on the floor and fast: it stays in contact while the clip has it there
     assert found.landing_points(torch.tensor([25]), contacts).tolist() == [[False, True, True]]
+
+
+def states(found: ContactSchedule, frame: int, heights: list[float], speed: float = 0.0) -> str:
+    """Whether the second point, of the left foot, touches at each of some heights [m]."""
+    seen = ""
+    for height in heights:
+        position, velocity = torch.zeros(1, 3, 3), torch.zeros(1, 3, 3)
+        position[0, :, 2], velocity[0, :, 0] = height, speed
+        touching = found.touching_points(torch.tensor([frame]), Contacts(position, velocity, torch.empty(0)))
+        seen += "x" if touching[0, 1] else "-"
+    return seen
+
+
+FLICKER = [0.006, 0.004, 0.006, 0.004, 0.011, 0.006]
+"""Heights of a point that flickers about the 5 mm below which it touches [m]."""
+
+
+def test_a_point_does_not_flicker_while_the_clip_has_its_region_on_the_floor(march: MotionClip, legs: Body) -> None:
+    stands, swings = 30, 15
+    assert states(schedule(march, legs)[0], stands, FLICKER) == "-x-x--"
+    assert states(schedule(march, legs, release=2.0)[0], stands, FLICKER) == "-xxx--"
+    assert states(schedule(march, legs, release=2.0)[0], swings, FLICKER) == "-x-x--", "a foot that lifts is let go"
+    found = schedule(march, legs, release=2.0)[0]
+    assert (
+        states(found, stands, [0.0], 0.6) + states(found, stands, [0.0], 0.4) + states(found, stands, [0.0], 0.9)
+        == "-xx"
+    )
+    assert states(found, stands, [0.0], 1.1) == "-"
+
+
+def test_what_is_held_is_forgotten_at_a_reset_and_goes_on_from_a_state(march: MotionClip, legs: Body) -> None:
+    found, other = (schedule(march, legs, release=2.0)[0] for _ in range(2))
+    assert states(found, 30, [0.004]) == "x"
+    other.load_state_dict(found.state_dict())
+    found.reset(torch.tensor([True]))
+    assert states(found, 30, [0.006]) == "-" and states(other, 30, [0.006]) == "x"
+    plain = schedule(march, legs)[0]
+    assert states(plain, 30, [0.004]) == "x" and not plain.state_dict(), "without a memory there is none to keep"
+    plain.load_state_dict({})
 
 
 def test_a_low_foot_is_lifted_while_it_swings(legs: Body, march: MotionClip) -> None:

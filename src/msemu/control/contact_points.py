@@ -13,6 +13,7 @@ from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.models.geoms import ellipsoids, floor_friction, friction_pyramid
 from msemu.muscle.paths.parts import ancestor_dofs
+from msemu.schema import ContactCfg
 
 wp.set_module_options({"enable_backward": False})
 
@@ -34,6 +35,11 @@ class Contacts:
     position: torch.Tensor
     velocity: torch.Tensor
     edge_force: torch.Tensor
+
+    def within(self, limits: ContactCfg, factor: float = 1.0) -> torch.Tensor:
+        """Return which points are lower and slower than so many times the limits, bool, shape [E, C]."""
+        low = self.position[..., 2] < factor * limits.height_m
+        return low & (self.velocity.norm(dim=-1) < factor * limits.speed_m_s)
 
 
 @wp.struct

@@ -65,8 +65,7 @@ class TorqueBalance:
 
     def touching(self, state: DynamicsState) -> torch.Tensor:
         """Return which candidate points may be in contact, bool, shape [E, C]."""
-        low = state.contacts.position[..., 2] < self.contact.height_m
-        return low & (state.contacts.velocity.norm(dim=-1) < self.contact.speed_m_s)
+        return state.contacts.within(self.contact)
 
     def problem(
         self,

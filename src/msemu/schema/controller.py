@@ -24,6 +24,9 @@ class ContactCfg:
     """Height below which a point may be in contact [m]; retargeted feet stand within a few millimeters of the floor."""
     speed_m_s: NotNegative = 1.0
     """Speed above which it is not [m/s]: a swinging foot passes the floor at 3 m/s."""
+    release: Annotated[float, Range(1, 100)] = 1.5
+    """Height and speed at which a part that touches lets go, over those at which it comes to the floor, so that it does
+    not flicker [-]; for a point of the simulation while the reference has its region on the floor."""
     max_force_bw: NotNegative = 3.0
     """Greatest force along each edge of a point's friction pyramid [body weights]."""
     landing_s: Annotated[float, Range(0, 10)] = 0.0
@@ -65,8 +68,8 @@ class DecoderCfg:
     """Iterations of the solver, from the solution of the last decoding."""
     tolerance: Positive = 0.1
     """Relative gap at which a solve counts as converged."""
-    contact: ContactCfg = field(default_factory=lambda: ContactCfg(height_m=0.005, speed_m_s=0.5))
-    """A simulated foot lies in the floor, unlike a retargeted one."""
+    contact: ContactCfg = field(default_factory=lambda: ContactCfg(height_m=0.005, speed_m_s=0.5, release=1.0))
+    """A simulated foot lies in the floor, unlike a retargeted one, and carries nothing as soon as it does not."""
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,8 @@ class TrackingController:
         self._center = CenterOfMass(self._dynamics, along, cfg.root_translation, cfg.reach) if is_center_led else None
         contact = cfg.decoder.contact
         landing = _frames_of("decoder.contact.landing_s", contact.landing_s, reference, rate_hz)
-        self._schedule = ContactSchedule(reference, along, self._dynamics.points.regions, contact, landing)
+        regions = self._dynamics.points.regions
+        self._schedule = ContactSchedule(reference, along, regions, contact, landing, sim.num_envs)
         self.correction = corrections_along(body, reference, Path(cfg.correction)) if cfg.correction else None
         self._load = [sim.contact_regions.index(foot) for foot in FEET]
         self._per_weight = 1.0 / body.weight
@@ -129,8 +130,8 @@ class TrackingController:
         if self._cfg.flight == "momentum":
             state, more = released(state, self._schedule.is_flying(frame) & ~sim.contact_force.any(2).any(1))
             self.wanted[:, :ROOT_DOFS] += more
-        landing = self._schedule.landing_points(frame, contacts) if self._cfg.decoder.contact.landing_s else None
-        return self.decoder.decode(state, sim.act, self._habit_at(frame), part_at(self._parts, passed), landing)
+        touching = self._schedule.touching_points(frame, contacts)
+        return self.decoder.decode(state, sim.act, self._habit_at(frame), part_at(self._parts, passed), touching)
 
     def _habit_at(self, frame: torch.Tensor) -> torch.Tensor | None:
         """Return the activations that suit what comes, shape [E, M]."""
@@ -161,16 +162,18 @@ class TrackingController:
         return self._along.touching[:, [self._along.regions.index(foot) for foot in FEET]]
 
     def reset(self, mask: torch.Tensor) -> None:
-        """Forget the last solution of some bodies, shape [E], bool."""
+        """Forget the last solution and contacts of some bodies, shape [E], bool."""
         self.decoder.reset(mask)
+        self._schedule.reset(mask)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Everything that the next call depends on beside the simulation."""
-        return {"solution": self.decoder.solution.clone()}
+        return {"solution": self.decoder.solution.clone()} | self._schedule.state_dict()
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Continue from a `state_dict`."""
         self.decoder.solution = state["solution"].clone()
+        self._schedule.load_state_dict(state)
 
 
 def _frames_of(what: str, duration_s: float, reference: ReferenceMotion, frequency_hz: float) -> int:

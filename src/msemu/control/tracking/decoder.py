@@ -112,21 +112,20 @@ class MuscleDecoder:
         activation: torch.Tensor,
         habit: torch.Tensor | None = None,
         steps: int | None = None,
-        landing: torch.Tensor | None = None,
+        touching: torch.Tensor | None = None,
     ) -> Decoded:
         """Find excitations at a state with the wanted acceleration and the present activation, shape [E, M].
 
         Effort is the distance from the activations ``habit``, shape [E, M], by default from none. The excitations last
-        for so many physics ``steps``, by default for the control step. Points that are ``landing``, bool, shape [E, C],
-        may be in contact, too.
+        for so many physics ``steps``, by default for the control step. Points that are ``touching``, bool, shape
+        [E, C], may be in contact, by default those that are low and slow now.
         """
         active, passive = self._capacity.forces(state.muscle_length, state.muscle_velocity)
         usual, effort, capacity = self._wishes(habit, active * state.muscle_velocity)
         passive = passive + active * usual[:, : self._num_muscles]
         values = self._balance.entries(state, active, self._places)
         target = self._balance.target(state, passive)
-        touching = self._balance.touching(state)
-        touching = (touching if landing is None else touching | landing).repeat_interleave(NUM_EDGES, 1)
+        touching = (self._balance.touching(state) if touching is None else touching).repeat_interleave(NUM_EDGES, 1)
         covariance = self._balance.covariance(state, self.settings)
         present = activation.float().contiguous(), capacity, values
         inputs = *present, covariance, target, touching, effort, usual, self.solution

@@ -35,25 +35,51 @@ class ReferenceDynamics:
     center_acceleration: torch.Tensor
 
     @classmethod
-    def along(cls, body: Body, movements: Sequence[Movement]) -> "ReferenceDynamics":
-        """Follow some movements."""
+    def along(cls, body: Body, movements: Sequence[Movement], limits: ContactCfg | None = None) -> "ReferenceDynamics":
+        """Follow some movements, whose regions touch the floor within some ``limits``, by default `ContactCfg`'s."""
+        limits = limits or ContactCfg()
         regions = tuple(region for region, geoms in body.contact_regions.items() if is_round(body.model, geoms))
-        found = (pair for movement in movements for pair in dynamics_along(body, movement, regions))
-        return cls(regions, *map(torch.cat, zip(*(_look(*pair, regions) for pair in found), strict=True)))
+        parts = []
+        for movement in movements:
+            found = [_look(*pair, regions, limits) for pair in dynamics_along(body, movement, regions)]
+            coming, staying, *others = map(torch.cat, zip(*found, strict=True))
+            parts.append((held(coming, staying, movement.cyclic), *others))
+        return cls(regions, *map(torch.cat, zip(*parts, strict=True)))
 
     def touched(self) -> tuple[str, ...]:
         """Return the regions that are on the floor in any frame."""
         return tuple(self.regions[index] for index in self.touching.any(0).nonzero().flatten().tolist())
 
 
-def _look(reader: DynamicsReader, state: DynamicsState, regions: Sequence[str]) -> tuple[torch.Tensor, ...]:
-    """Return the tables of some frames in their order."""
-    limits, contacts, owner = ContactCfg(), state.contacts, np.array(reader.points.regions)
-    touches = (contacts.position[..., 2] < limits.height_m) & (contacts.velocity.norm(dim=-1) < limits.speed_m_s)
+def held(coming: torch.Tensor, staying: torch.Tensor, cyclic: bool) -> torch.Tensor:
+    """Return which regions touch along frames, bool, shape [T, R].
+
+    A region touches from a frame in which it is ``coming`` on, for as long as it is ``staying``; in a ``cyclic``
+    movement also over its end.
+    """
+    touching = coming.clone()
+    # What touches in the last frame of a cycle is known after the first round.
+    for start in (0, 0) if cyclic else (1,):
+        for frame in range(start, len(touching)):
+            touching[frame] |= touching[frame - 1] & staying[frame]
+    return touching
+
+
+def _look(
+    reader: DynamicsReader, state: DynamicsState, regions: Sequence[str], limits: ContactCfg
+) -> tuple[torch.Tensor, ...]:
+    """Return which regions come and stay, and then the other tables of some frames, in their order."""
+    contacts, owner = state.contacts, np.array(reader.points.regions)
     points = {region: torch.from_numpy(np.flatnonzero(owner == region)) for region in regions}
     root = reader.read_root_position()
+
+    def touching(factor: float) -> torch.Tensor:
+        low_and_slow = contacts.within(limits, factor)
+        return torch.stack([low_and_slow[:, points[region]].any(1) for region in regions], 1)
+
     return (
-        torch.stack([touches[:, points[region]].any(1) for region in regions], 1),
+        touching(1.0),
+        touching(limits.release),
         torch.stack([contacts.position[:, points[foot]].mean(1) for foot in FEET], 1) - root[:, None],
         reader.read_center_of_mass() - root,
         state.mass_matrix.center_velocity(reader.read_velocity()),
