@@ -79,6 +79,9 @@ def _run(command: list[str], folder: Path) -> str:
 
 def main() -> None:
     """Entry point."""
+    if unknown := set(sys.argv[1:]) - {"--lint"}:
+        print(f"error: unknown option {' '.join(sorted(unknown))}; there is --lint alone", file=sys.stderr)
+        raise SystemExit(2)
     wrong = list(faults(FILE.read_text(encoding="utf-8")))
     if wrong:
         raise SystemExit("\n".join(wrong))

@@ -138,6 +138,15 @@ def check(config: "DataclassInstance", where: str) -> None:
     _convert(type(config), config, where)
 
 
+def check_value(kind: Any, value: Any, where: str) -> Any:
+    """Return one value that a program gave, held against its declared ``kind`` as those of `build` are.
+
+    Raises:
+        MsemuError: It has the wrong type or is out of its range; the message begins with ``where``.
+    """
+    return _convert(kind, value, where)
+
+
 def merge(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     """Return nested mappings of which ``values`` override those of ``base``."""
     merged = dict(base)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -166,6 +167,9 @@ def test_a_notebook_is_shown_a_video(rollout: msemu.Rollout) -> None:
 def test_static_optimization_explains_a_clip(march: MotionClip, legs: Body) -> None:
     result = msemu.static_optimization(march, legs, power=3)
     assert result.activation.shape == (march.num_frames, legs.num_muscles) and result.converged.all()
+    for wrong in ({"strength": -1.0}, {"smoothing_s": -0.1}):
+        with pytest.raises(MsemuError, match=f"static_optimization: {next(iter(wrong))}: .* is not"):
+            msemu.static_optimization(march, legs, **wrong)
     with pytest.raises(MsemuError, match="unknown key 'pwer'"):
         msemu.static_optimization(march, legs, pwer=3)
 
@@ -209,7 +213,36 @@ def test_what_a_search_cannot_be_asked_is_one_line(
     assert said in str(refusal.value) and "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize(("seconds", "start"), [(0.0, 0), (float("nan"), 0), (1.0, 50), (1.0, -1)])
-def test_an_impossible_rollout_is_refused(run: Path, seconds: float, start: int) -> None:
-    with pytest.raises(MsemuError, match=r"is not possible|has the frames 0 to 49"):
+@pytest.mark.parametrize(
+    ("seconds", "start", "said"),
+    [
+        (0.0, 0, "rollout: seconds: 0 is not above 0"),
+        (float("nan"), 0, "rollout: seconds: nan is not"),
+        (float("inf"), 0, "rollout: seconds: inf is not"),
+        ("2", 0, "rollout: seconds: expected float, not '2'"),
+        (1.0, 50, "the clip has the frames 0 to 49"),
+        (1.0, -1, "rollout: start_frame: -1 is not between 0"),
+        (1.0, 1.5, "rollout: start_frame: expected int, not 1.5"),
+    ],
+)
+def test_an_impossible_rollout_is_refused(run: Path, seconds: float, start: int, said: str) -> None:
+    with pytest.raises(MsemuError) as refusal:
         msemu.load_policy(run, "last", "cpu").rollout(seconds, start)
+    assert said in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (lambda run: msemu.load_policy(run, "bst"), "no checkpoint at bst; .* has best, last and those in its folder"),
+        (lambda run: msemu.load_policy(run, seed=-1), "load_policy: seed: -1 is not between 0"),
+        (lambda run: msemu.make("Msemu-Walk-MyoLegs-v0", 1, seed="a"), "Msemu-Walk-MyoLegs-v0: seed: expected int"),
+        (lambda run: msemu.static_optimization("walk"), "static_optimization: 'walk' is no clip; msemu.load_clip"),
+        (lambda run: msemu.track("walk"), "track: 'walk' is no clip; msemu.load_clip"),
+        (lambda run: msemu.load_clip("walk", "myolegs", repair="flights"), "load_clip: repair: .*flights"),
+        (lambda run: msemu.load_clip("walk", "myolegs", fps=float("nan")), "control_frequency_hz: nan is not"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_before_anything_is_loaded(run: Path, asked: Any, said: str) -> None:
+    with pytest.raises(MsemuError, match=said):
+        asked(run)

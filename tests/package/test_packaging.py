@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from places import ROOT
 
+sys.path.insert(0, str(ROOT / "tools"))
+import check_wheel
+
 pytestmark = pytest.mark.slow
 
 
@@ -103,3 +106,26 @@ def test_the_folders_cannot_be_imported_by_accident(name: str) -> None:
         [sys.executable, "-c", f"import {name}"], capture_output=True, text=True, cwd=ROOT, timeout=60
     )
     assert result.returncode == 1 and f"import msemu.{name}, not {name}" in result.stderr
+
+
+def test_the_check_of_the_wheel_knows_the_pythons_of_the_release(distributions: tuple[Path, Path]) -> None:
+    wheel = zipfile.ZipFile(distributions[1])
+    said = wheel.read(next(name for name in wheel.namelist() if name.endswith("METADATA"))).decode()
+    assert all(f"Classifier: Programming Language :: Python :: {version}\n" in said for version in check_wheel.VERSIONS)
+    assert "Python 3.11 to 3.13" in (ROOT / "docs/guide/start.md").read_text(encoding="utf-8")
+    assert check_wheel.version(sys.executable) == f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert check_wheel.find_pythons().keys() == set(check_wheel.VERSIONS)
+
+
+@pytest.mark.parametrize("wrong", ["/bin/false", "/nowhere/python3.12"])
+def test_the_check_of_the_wheel_refuses_what_is_no_python(wrong: str) -> None:
+    command = [sys.executable, str(ROOT / "tools/check_wheel.py"), wrong]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 2 and result.stderr == f"error: no Python from 3.11 to 3.13: {wrong}\n"
+
+
+def test_a_python_in_which_the_wheel_fails_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        check_wheel.run(sys.executable, "-c", "raise SystemExit(3)", folder=tmp_path)
+    monkeypatch.setenv("PYTHONPATH", "/of/the/source")
+    check_wheel.run(sys.executable, "-c", "import os; assert 'PYTHONPATH' not in os.environ", folder=tmp_path)

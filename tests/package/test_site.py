@@ -38,13 +38,16 @@ def test_every_page_of_the_navigation_exists_or_is_made() -> None:
     assert [page for page in named if page not in made and not (ROOT / "docs" / page).is_file()] == []
 
 
-def test_every_shipped_policy_has_a_place_among_the_videos(tmp_path: Path) -> None:
+def test_the_landing_page_has_a_video_of_each_policy_and_clip_and_fetches_none(tmp_path: Path) -> None:
     for name in (*(f"policy_{task}" for task in SHIPPED), "clip_Msemu-Jump-MyoLegs-v0"):
         (tmp_path / f"{name}.mp4").touch()
-    page = videos.gallery(tmp_path)
-    assert page.count("<video") == len(SHIPPED) + 1
-    assert "**Walk on MyoLegs**, a policy that comes with msemu, native\n" in page
-    assert page.rindex("a policy that comes") < page.index("**Jump on MyoLegs**, the clip alone\n")
+    above, below = videos.policies(tmp_path), videos.motions(tmp_path)
+    assert above.count("<video") == above.count('preload="none"') == above.count(".jpg") == len(SHIPPED)
+    assert ">Walk on MyoLegs, native<" in above
+    assert below.count("<video") == 1 and ">Jump on MyoLegs<" in below and "## Every motion" in below
+    (tmp_path / ".clip_Msemu-Run-MyoLegs-v0.1.partial.mp4").touch()
+    assert len(videos.files(tmp_path)) == len(SHIPPED) + 1, "what is being written stays out"
+    assert "<video" not in videos.policies(tmp_path / "none") + videos.motions(tmp_path / "none")
 
 
 @pytest.mark.slow
@@ -89,5 +92,7 @@ def test_scripts_tell_their_options() -> None:
     bash = shutil.which("bash") or "bash"
     help_page = subprocess.run([bash, str(ROOT / "tools/site/build.sh"), "--help"], capture_output=True, text=True)
     assert help_page.returncode == 0 and "--videos" in help_page.stdout
+    lint = subprocess.run([sys.executable, str(ROOT / "docker/check.py"), "--lnt"], capture_output=True, text=True)
+    assert lint.returncode == 2 and lint.stderr == "error: unknown option --lnt; there is --lint alone\n"
     wrong = subprocess.run([bash, str(ROOT / "tools/site/build.sh"), "--vidoes"], capture_output=True, text=True)
     assert wrong.returncode == 2 and "unknown option --vidoes" in wrong.stderr

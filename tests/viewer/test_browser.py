@@ -13,15 +13,20 @@ import time
 import urllib.request
 from contextlib import asynccontextmanager
 
+import mujoco
 import numpy as np
 import pytest
 import viser
 from matplotlib.image import imread
+from real_clips import recording_of
 
 from msemu.errors import MsemuError
+from msemu.models import load_body
+from msemu.models.poses import at_pose
 from msemu.motion.recording import Recording
+from msemu.motion.retargeting.retarget import RetargetCfg, retarget
 from msemu.viewer import serving
-from msemu.viewer.camera import following_cameras, framing, standing_height, vertical_extent
+from msemu.viewer.camera import following_cameras, framing, heading_deg, standing_height, vertical_extent
 from msemu.viewer.live import Live
 from msemu.viewer.muscle_coloring import COLORINGS
 from msemu.viewer.page.browser import serve
@@ -364,6 +369,63 @@ def test_the_camera_frames_a_jump(legs):
     for followed in following_cameras(qpos, 50.0, np.zeros(0, bool), legs, 0.0):
         rows = [followed.project(np.array([*followed.lookat[:2], height]), 640, 480)[1] for height in (low, high)]
         assert min(rows) > 10 and max(rows) < 470
+
+
+def body_mask(image):
+    """Pixels of bones [H, W]: darker than floor and background."""
+    return image.max(axis=-1) < 0.72
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome is installed")
+def test_head_hands_and_feet_are_on_the_page_at_the_top_of_a_real_jump(tmp_path):
+    """Each part is seen where MuJoCo and a pinhole camera that frames the whole movement say that it is."""
+    body = load_body("myofullbody")
+    clip = retarget(body, recording_of("jump"), RetargetCfg(fps=20.0))
+    shown = dataclasses.replace(Recording.from_clip(clip), source_segments=None)
+    poses = [at_pose(body.model, pose) for pose in shown.qpos]
+    top = int(np.argmax([pose.xpos[1:, 2].min() for pose in poses]))
+    named = [mujoco.mj_id2name(body.model, mujoco.mjtObj.mjOBJ_BODY, i) for i in range(body.model.nbody)]
+    parts = [i for i, name in enumerate(named) if name in ("head", "3distph_r", "3distph_l", "calcn_r", "calcn_l")]
+    assert len(parts) == 5 and poses[top].xpos[parts, 2].min() > 0.15, "it flies"
+    places = poses[top].xpos[parts] - [*shown.qpos[top, :2], 0.0]  # the page follows the root over the floor
+
+    async def drive(page):
+        async with chromium(page.url, tmp_path) as tab:
+            button = "[...document.querySelectorAll('button')].find(b => b.innerText == '{}')"
+            await tab.until("document.querySelectorAll('.mantine-NumberInput-input').length > 1", timeout_s=120)
+            await tab.evaluate(button.format("Pause") + ".click()")
+            await tab.until(button.format("Play") + " !== undefined")
+            await tab.evaluate("document.querySelectorAll('.mantine-Notification-closeButton').forEach(b => b.click())")
+            field = "document.querySelector('.mantine-NumberInput-input')"  # of the slider of frames
+            await tab.evaluate(f"{field}.focus(); {field}.select()")
+            await tab.call("Input.insertText", text=str(top))
+            await tab.until(f"document.body.innerText.includes('{top / 20.0:.2f} s of')")
+            size = await tab.evaluate("(c => [c.clientWidth, c.clientHeight].join())(document.querySelector('canvas'))")
+            width, height = (int(word) for word in size.split(","))
+            camera = framing(shown.qpos, body, heading_deg(shown.qpos[0], body))
+            camera = dataclasses.replace(camera, lookat=camera.lookat * [0.0, 0.0, 1.0])
+            columns, rows = camera.project(places, width, height)[:, :2].round().astype(int).T
+            assert 10 < rows.min() < rows.max() < height - 10 and 10 < columns.min() < columns.max() < width - 10
+
+            def seen(image):
+                mask = body_mask(image[:height, :width])
+                mask[:4] = mask[-4:] = mask[:, :4] = mask[:, -4:] = False
+                near = 12
+                return all(
+                    mask[max(row - near, 0) : row + near, max(column - near, 0) : column + near].any()
+                    for row, column in zip(rows, columns, strict=True)
+                )
+
+            return await tab.picture(seen, timeout_s=60)
+
+    page = serve(shown, body, port=free_port(), block=False)
+    try:
+        image = asyncio.run(drive(page))
+    finally:
+        page.stop()
+    assert not body_mask(image[:4, : image.shape[1] // 2]).any(), "nothing is cut off above"
 
 
 def test_without_viser_the_page_names_the_extra(recording, legs, monkeypatch):

@@ -163,6 +163,8 @@ def test_mistakes_are_named(recording, legs, tmp_path):
         write_video(wrong, legs, tmp_path / "a.mp4")
     with pytest.raises(MsemuError, match="even numbers"):
         write_video(recording, legs, tmp_path / "a.mp4", width=641)
+    with pytest.raises(MsemuError, match=r"a\.txt is no name of a video; give one that ends with \.mp4"):
+        write_video(recording, legs, tmp_path / "a.txt")
     with pytest.raises(MsemuError, match="positive"):
         write_video(recording, legs, tmp_path / "a.mp4", fps=0.0)
     with pytest.raises(MsemuError, match="not finite from frame 3"):

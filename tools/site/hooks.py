@@ -17,7 +17,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "src")]
 
 import figures  # noqa: E402
 import reference  # noqa: E402
-from videos import FOLDER, gallery  # noqa: E402
+import videos  # noqa: E402
 
 NOTEBOOKS = ROOT / "notebooks"
 FIGURES = {
@@ -47,7 +47,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for notebook in sorted(NOTEBOOKS.glob("*.ipynb")):
         pages |= _notebook(notebook)
     pages |= {f"figures/{draw.__name__}.svg": draw() for draw in FIGURES.values()}
-    pages |= {f"videos/{path.name}": path.read_bytes() for path in sorted(FOLDER.glob("*.mp4"))}
+    pages |= {f"videos/{path.name}": path.read_bytes() for path in videos.files(videos.FOLDER)}
     for uri, content in pages.items():
         files.append(File.generated(config, uri, content=content))
     return files
@@ -61,7 +61,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         summary = (draw.__doc__ or "").strip()
         markdown = f"{title}\n\n![{summary}](../figures/{draw.__name__}.svg)\n\n*{summary}*\n{rest}"
     if uri == "index.md":
-        markdown = markdown.replace("\n## Use\n", f"\n{gallery(FOLDER)}\n\n## Use\n", 1)
+        markdown = markdown.replace("\n## Use\n", f"\n{videos.policies(videos.FOLDER)}\n\n## Use\n", 1)
+        markdown += videos.motions(videos.FOLDER)
     return _inside(markdown, uri)
 
 

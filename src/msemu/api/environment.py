@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from msemu.config import build
+from msemu.config import build, check_value
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.models.loader import load_body
 from msemu.motion.library.task_clips import load_clips
 from msemu.registry import get_task
 from msemu.rl.assemble import make_env
 from msemu.schema import TaskCfg
+from msemu.schema.ranges import Seed
 
 
 def make(task: str, num_envs: int | None = None, *, seed: int = 1, **overrides: Any) -> MotionTrackingEnv:
@@ -29,6 +30,7 @@ def make(task: str, num_envs: int | None = None, *, seed: int = 1, **overrides: 
         MsemuError: The task or a value is unknown, or body and motion cannot be had.
     """
     cfg = task_cfg(task, num_envs, overrides)
+    check_value(Seed, seed, f"{task}: seed")
     body = load_body(cfg.body, cfg.body_path)
     return make_env(task, cfg, body, load_clips(cfg, body), seed)
 

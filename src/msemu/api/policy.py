@@ -2,12 +2,14 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from tensordict import TensorDict
 
 from msemu.analysis.rollout import record
 from msemu.api.rollout import Rollout
+from msemu.config import check_value
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import PRETRAINED
@@ -17,6 +19,7 @@ from msemu.rl.assemble import open_policy
 from msemu.rl.pretrained import find_run
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
+from msemu.schema.ranges import Range, Seconds, Seed
 from msemu.sim import pick_device
 
 
@@ -36,8 +39,12 @@ def load_policy(
         MsemuError: There is no such policy.
     """
     is_shipped = not Path(name).is_dir() and (PRETRAINED / str(name) / "config.yaml").is_file()
+    check_value(Seed, seed, "load_policy: seed")
     run = find_run(str(name), Path(runs_dir), is_shipped)
-    return Policy(run, run.checkpoint(checkpoint), pick_device(device), seed)
+    path = run.checkpoint(checkpoint)
+    if not path.is_file():
+        raise MsemuError(f"no checkpoint at {path}; {run.path} has best, last and those in its folder")
+    return Policy(run, path, pick_device(device), seed)
 
 
 class Policy:
@@ -64,15 +71,15 @@ class Policy:
             clip: Which one of several clips to follow, the first by default.
 
         Raises:
-            MsemuError: There is no such clip or frame, or the time is no positive number.
+            MsemuError: There is no such clip or frame, or the time is not above 0 and at most an hour.
         """
+        check_value(Seconds | None, seconds, "rollout: seconds")
+        check_value(Annotated[int, Range(0, 10**9)], start_frame, "rollout: start_frame")
         env, runner = self._single
         index, followed = find_clip(env.reference.clips, clip)
-        if not 0 <= start_frame < followed.num_frames:
+        if start_frame >= followed.num_frames:
             raise MsemuError(f"start_frame is {start_frame}; the clip has the frames 0 to {followed.num_frames - 1}")
-        seconds = env.cfg.env.episode_length_s if seconds is None else seconds
-        if not seconds > 0.0:
-            raise MsemuError(f"a rollout of {seconds} s is not possible; give a positive number")
+        seconds = seconds or env.cfg.env.episode_length_s
         env.max_episode_length = max(1, round(seconds * env.cfg.env.control_frequency_hz))
         start, title = index * CLIP_SPACING + start_frame, f"{self.task}  {followed.name}"
         played = record(env, runner.policy(), env.max_episode_length, title, start)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from msemu.analysis.evaluation import Evaluation
+from msemu.api.bodies_and_clips import require_clip
 from msemu.api.rollout import Rollout
 from msemu.config import build
 from msemu.models.body import Body
@@ -83,6 +84,7 @@ def track(
     Raises:
         MsemuError: The clip is of another body, a setting is unknown, or no body comes through the first window.
     """
+    require_clip(clip, "track")
     asked = build(TrackSettings, settings, "track")
     name = body if isinstance(body, str) else (body.name if body else clip.body)
     loaded = body if isinstance(body, Body) else load_body(name)

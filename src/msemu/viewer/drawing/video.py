@@ -61,13 +61,15 @@ def write_video(
         The renderer used, ``egl`` or ``lines``.
 
     Raises:
-        MsemuError: The recording does not fit the body, the size or rate is impossible, EGL was asked for and does
+        MsemuError: The recording does not fit the body, size, rate or name is impossible, EGL was asked for and does
             not work, or the file cannot be written.
     """
     if width % 2 or height % 2 or width < 320 or height < 180:
         raise MsemuError(f"a video of {width} x {height} pixels is not possible; use even numbers from 320 x 180")
     if not fps > 0:
         raise MsemuError(f"a video of {fps} frames per second is not possible; use a positive number")
+    if path.suffix.lower() != ".mp4":
+        raise MsemuError(f"{path} is no name of a video; give one that ends with .mp4")
     frames = _Frames(recording, body, width, height, renderer, color_by, forces)
     shown = np.arange(0, recording.num_frames, recording.fps / fps).astype(int)
     _encode(frames, shown, path, (width, height), fps, progress)
