@@ -187,7 +187,8 @@ class TrackCfg:
 
     Many bodies try ways through short windows of the clip under the muscle controller; the best are gone on from. What
     is found is written as data (a rollout, .npz), as a clip beside it (.clip.npz), and the search itself
-    (.search.npz), which --resume goes on with. Ctrl-C keeps the best so far.
+    (.search.npz), which --resume goes on with. Ctrl-C keeps the best so far. For a clip that is not reached,
+    --help-all shows easier conditions to begin with (--begin-...) and how far the clip may give way (--adapt-...).
     """
 
     clip: Annotated[str, Input(), tyro.conf.Positional, tyro.conf.arg(metavar="CLIP")]
@@ -207,7 +208,7 @@ class TrackCfg:
     passes: Annotated[int, Range(1, 1000)] = 8
     """Passes through the clip at most; the search ends before when errors fall no more."""
     minutes: Positive | None = None
-    """Time of this call [min]."""
+    """Time of this call at most [min]; the best so far is kept, and --resume goes on."""
     strength: Annotated[float, Range(0.1, 10)] = 1.0
     """Factor of every muscle's force [-]."""
     begin_strength: Annotated[float, Range(0.1, 10)] | None = None

@@ -1,28 +1,24 @@
 """``msemu-track``: a muscle-driven simulation of a clip, found by search."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
 from msemu.analysis.evaluation import tabulate
 from msemu.cli.options import TrackCfg
+from msemu.cli.track_progress import display
 from msemu.console import with_progress, write_json
 from msemu.models import load_body
 from msemu.models.strength.sets import with_strength
 from msemu.motion.library.task_clips import load_clip
 from msemu.tracking.climb import SEARCH_SUFFIX, Climb, Order
 from msemu.tracking.environment import Condition, steps_of, tracking_cfg
-from msemu.tracking.reason import weakest_joint
-from msemu.tracking.reference.adaptation import Tolerance, change_of
+from msemu.tracking.reference.adaptation import Tolerance
 from msemu.tracking.result import CLIP_SUFFIX, figures
-from msemu.tracking.search import Progress
 
 ADAPTED_SUFFIX = ".adapted.npz"
 _FIGURES = (
@@ -40,15 +36,19 @@ def track(args: TrackCfg) -> None:
     if args.resume:
         climb.resume()
     limit = began + 60.0 * args.minutes if args.minutes else float("inf")
+    is_lack_said = False
     try:
-        with _progress(climb) as report:
-            climb.run(lambda: time.monotonic() > limit, report)
+        with display(climb, order, limit) as shown:
+            try:
+                climb.run(lambda: time.monotonic() > limit, shown.report, shown.after_pass)
+            finally:
+                is_lack_said = shown.is_lack_said
     finally:
         try:
             climb.save()
         finally:
             if climb.found:
-                _conclude(args, order, climb, out)
+                _conclude(args, order, climb, out, is_lack_said)
     if climb.found is None:
         climb.result()
 
@@ -81,30 +81,7 @@ def _order(args: TrackCfg) -> Order:
     )
 
 
-@contextmanager
-def _progress(climb: Climb) -> Iterator[Callable[[Progress], None]]:
-    """Show a bar, and a line for each pass."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Bar(*columns) as bar:
-        tasks: dict[tuple[int, int], Any] = {}
-        is_lack_said = False
-
-        def report(seen: Progress) -> None:
-            nonlocal is_lack_said
-            key = len(climb.finished), seen.number
-            if key > (0, 1) and not is_lack_said:
-                bar.console.print(f"what the body lacks for the clip: {_lack(climb)}", soft_wrap=True, highlight=False)
-                is_lack_said = True
-            if key not in tasks:
-                tasks[key] = bar.add_task("", total=seen.total)
-            under = f"{climb.condition}, " if climb.condition != Condition() else ""
-            text = f"{under}pass {seen.number}: {seen.done} of {seen.total} steps, cost {seen.cost:.2f}"
-            bar.update(tasks[key], completed=seen.done, description=text)
-
-        yield report
-
-
-def _conclude(args: TrackCfg, order: Order, climb: Climb, out: Path) -> None:
+def _conclude(args: TrackCfg, order: Order, climb: Climb, out: Path, is_lack_said: bool) -> None:
     """Write and show the best so far."""
     assert climb.found
     (condition, _), result = climb.found, climb.result()
@@ -119,48 +96,55 @@ def _conclude(args: TrackCfg, order: Order, climb: Climb, out: Path) -> None:
         "asked_strength": order.condition.strength,
         "needed": climb.needed(),
         "smoothing": climb.smoothing,
-        "adapted": asdict(change_of(climb.clip)),
+        "adapted": asdict(climb.change or Tolerance()),
+        "lacks": climb.reason().overall() if climb.search.records else None,
         "environment_steps": climb.steps,
         "wall_s": climb.seconds,
     }
     result.save(out, order.clip, about)
-    if climb.clip is not order.clip:
+    if climb.change:
         climb.clip.save(out.with_suffix(ADAPTED_SUFFIX))
     console = Console()
     title = f"{order.clip.name} on {order.body.name}, {condition}"
     console.print(tabulate({"search": result.evaluation}, _FIGURES, "way", title))
+    if about["lacks"] and not is_lack_said:
+        console.print(f"what the body lacks for the clip: {about['lacks']}", soft_wrap=True, highlight=False)
     for line in _remarks(order, climb, condition):
         console.print(line, soft_wrap=True, highlight=False)
     console.print(f"rollout: {out}\nclip: {out.with_suffix(CLIP_SUFFIX)}", soft_wrap=True)
+    if climb.change:
+        console.print(f"clip that has given way: {out.with_suffix(ADAPTED_SUFFIX)}", soft_wrap=True)
     if args.json:
         write_json(args.json, figures(result, about))
 
 
 def _remarks(order: Order, climb: Climb, condition: Condition) -> Iterator[str]:
     """Say what was needed, what the last pass did, and where the search has got to, a line each."""
-    for stage in climb.finished:
-        passes = len(stage["passes"])
-        yield f"needed: {Condition(**{name: stage[name] for name in asdict(condition)})}, in {passes} pass(es)"
+    if changed := order.clip.quality.get("repair_change_max_cm"):
+        angle = order.clip.quality["repair_change_max_deg"]
+        yield f"the clip is a repaired one, up to {changed:.1f} cm and {angle:.1f} deg from the recording"
+    if climb.finished:
+        ways = (
+            f"{Condition(**{name: stage[name] for name in asdict(condition)})}: {len(stage['passes'])} pass(es)"
+            for stage in climb.needed()
+        )
+        yield f"needed: {'; '.join(ways)}"
     yield from (each["said"] for each in climb.smoothing)
-    if climb.clip is not order.clip:
-        yield f"the clip has given way by {change_of(climb.clip)}; errors are those against the clip as it was"
-    if climb.search.completed:
-        yield f"what the body lacks for the clip: {_lack(climb)}"
-    else:
-        best = climb.search.best
-        yield _stalled(order, climb, len(best) if best else 0)
-    if condition != climb.condition:
+    if climb.change:
+        yield f"the clip has given way by {climb.change}; errors are those against the clip as it was"
+    if not climb.search.completed:
+        yield _stalled(order, climb)
+    if condition != order.condition:
         yield f"what is kept is not what was asked for: it was found at {condition}"
 
 
-def _stalled(order: Order, climb: Climb, done: int) -> str:
+def _stalled(order: Order, climb: Climb) -> str:
     """Say where the search has got to, in one line."""
-    place = f"frame {done} of {climb.search.total} ({done / order.clip.fps:.2f} s)"
+    place, rate = climb.failed_in, order.cfg.env.control_frequency_hz
+    where = f"frame {place.first} of {climb.search.total} ({place.first / rate:.2f} s)"
     if climb.search.is_halfway:
-        return f"the search at {climb.condition} was stopped at {place}; the same command with --resume goes on"
-    return f"the clip is not reached to its end at {climb.condition}: bodies fail after {place}; {_lack(climb)}"
-
-
-def _lack(climb: Climb) -> str:
-    """Say at which joint the body is too weak, by which factor."""
-    return weakest_joint(climb.body, climb.clip_at(climb.condition))
+        return f"the search at {climb.condition} was stopped at {where}; the same command with --resume goes on"
+    return (
+        f"the clip is not reached to its end at {climb.condition}: bodies fail after {where}, in window {place.number}"
+        f" of {place.count}, in each of {len(climb.search.records)} pass(es); {climb.reason().within(place)}"
+    )

@@ -68,7 +68,7 @@ class ReferenceMotion:
         self._qpos = table([clip.qpos for clip in self.clips])
         self._qvel = table([clip.qvel for clip in self.clips])
         self._phase = torch.cat([torch.arange(length, device=device) / length for length in lengths])
-        self._kinematics = reduce(Kinematics.followed_by, (_kinematics_of(clip, body, device) for clip in self.clips))
+        self._kinematics = reduce(Kinematics.followed_by, (kinematics_along(body, clip, device) for clip in self.clips))
 
     def kinematics(self, frame: torch.Tensor) -> Kinematics:
         """Landmarks, joints and velocities at ``frame`` (int64, any shape [...])."""
@@ -142,7 +142,8 @@ def clip_names(clips: Sequence[MotionClip]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _kinematics_of(clip: MotionClip, body: Body, device: torch.device) -> Kinematics:
+def kinematics_along(body: Body, clip: MotionClip, device: torch.device) -> Kinematics:
+    """Return the kinematics in every frame of a clip, over T."""
     data = mujoco.MjData(body.model)
     arrays = {"qpos": [*clip.qpos], "qvel": [*clip.qvel], "xpos": [], "xquat": [], "cvel": [], "com": []}
     for qpos, qvel in zip(clip.qpos, clip.qvel, strict=True):

@@ -20,12 +20,14 @@ from msemu.schema import ControllerCfg, TaskCfg
 from msemu.schema.controller import DecoderCfg
 from msemu.tracking.cost import TrackingCost
 from msemu.tracking.environment import Condition, make_env
+from msemu.tracking.found import errors_along
 from msemu.tracking.particles import Particles
+from msemu.tracking.reason import Place, Reason
 from msemu.tracking.reference.adaptation import Tolerance, adapted, change_of
 from msemu.tracking.reference.retiming import at_speed
 from msemu.tracking.reference.windows import Windows, is_run, phase_windows, regular_windows
 from msemu.tracking.result import Result, replay
-from msemu.tracking.search import Progress, Search, spread_of
+from msemu.tracking.search import PassRecord, Progress, Search, spread_of
 from msemu.tracking.settings import SearchCfg
 from msemu.tracking.smoothing import smooth
 from msemu.tracking.space import ONE_DECODING, GuidedCfg, RecordedCfg
@@ -34,6 +36,8 @@ from msemu.tracking.tree import Path, loaded, saved
 SEARCH_SUFFIX = ".search.npz"
 _SAVE_EVERY_S = 60.0
 _MOST_ADAPTATIONS = 3
+_TRIAL_PASSES = 2
+"""Passes in which a changed clip must get as far as the clip before."""
 _STEPS = {"strength": 0.25, "speed": 0.25, "gravity": 0.25, "assist_bw": 0.25}
 """By how much a condition changes at most from one search to the next."""
 
@@ -107,15 +111,24 @@ class Climb:
         self.finished: list[dict[str, Any]] = []
         self.smoothing: list[dict[str, Any]] = []
         self._reached: Path | None = None
-        self.clip, self._num_adapted = order.clip, 0
+        self.clip, self._num_adapted, self._is_clip_fixed = order.clip, 0, False
+        self._earlier: list[dict[str, Any]] = []
+        self._after_pass: Callable[[PassRecord], None] = lambda record: None
+        self._reason: tuple[MotionClip, Reason] | None = None
         self._steps_before, self._seconds_before, self._began = 0, 0.0, time.monotonic()
         self.search: Search
         self._particles: Particles
         self._saved = time.monotonic()
         self._enter(0)
 
-    def run(self, should_stop: Callable[[], bool], report: Callable[[Progress], None]) -> None:
-        """Search until it is done or is to stop; ``report`` is called after every window."""
+    def run(
+        self,
+        should_stop: Callable[[], bool],
+        report: Callable[[Progress], None],
+        after_pass: Callable[[PassRecord], None] = lambda record: None,
+    ) -> None:
+        """Search until it is done or is to stop; ``report`` is called after every window that is gone through."""
+        self._after_pass = after_pass
 
         def keep_going() -> bool:
             if self._file and time.monotonic() - self._saved > _SAVE_EVERY_S:
@@ -124,39 +137,65 @@ class Climb:
 
         while True:
             is_last = len(self.finished) + 1 == len(self._stages)
-            passes = self._order.passes if is_last else 0
-            while not (self.search.completed and not is_last):
-                before = len(self.search.records)
-                self.search.run(min(before + 1, passes or self._order.passes), keep_going, report)
-                if len(self.search.records) == before:
-                    break
-            if is_last:
-                self._let_clip_give_way(keep_going, report)
+            if is_last and self._tolerates:
+                self._search(1, keep_going, report)
+                self._let_clip_give_way(should_stop, report)
+            self._search(self._order.passes, keep_going, report, to_end_only=not is_last)
             if is_last or not self.search.completed:
                 return
             self._next()
 
-    def _let_clip_give_way(self, should_stop: Callable[[], bool], report: Callable[[Progress], None]) -> None:
-        """Search about what was found for a clip that is closer to it, again and again, as long as that gets as far."""
-        while any(asdict(self._order.tolerance).values()) and self._num_adapted < _MOST_ADAPTATIONS:
-            before, path = (self.clip, self._particles, self.search), self.search.best
-            if path is None or should_stop():
+    def _search(
+        self,
+        passes: int,
+        should_stop: Callable[[], bool],
+        report: Callable[[Progress], None],
+        to_end_only: bool = False,
+    ) -> None:
+        """Do passes until there are so many, they gain no more, or one has come ``to_end_only``."""
+        while not (to_end_only and self.search.completed):
+            before = len(self.search.records)
+            self.search.run(min(before + 1, passes), should_stop, report)
+            if len(self.search.records) == before:
                 return
-            self.clip = adapted(self._order.body, self._unrolled(), self._poses(path), self._order.tolerance)
+            self._after_pass(self.search.records[-1])
+
+    @property
+    def _tolerates(self) -> bool:
+        return not self._is_clip_fixed and any(asdict(self._order.tolerance).values())
+
+    def _let_clip_give_way(self, should_stop: Callable[[], bool], report: Callable[[Progress], None]) -> None:
+        """Search about what was found for a clip that is closer to it, again and again, as long as that gets as far.
+
+        What is kept in the file is the search before a trial: one that is left begins anew.
+        """
+        while self._tolerates and not should_stop():
+            before, path = (self.clip, self._particles, self.search), self.search.best
+            if path is None:
+                return
+            if self._file:
+                self.save()
+            steps = 0 if self.search.completed else self._order.search.back[0] * self._order.search.window_steps
+            clip, found = self._unrolled(), self._poses(path)
+            self.clip = adapted(self._order.body, clip, found, self._order.tolerance, fading=steps)
             self._enter(len(self.finished))
             self.search.begin_about(path)
-            is_as_far = False
+            is_as_far = is_over = False
             try:
-                self.search.run(1, should_stop, report)
-                is_as_far = bool(self.search.records and self.search.best and len(self.search.best) >= len(path))
+                while not is_as_far and len(self.search.records) < _TRIAL_PASSES and not should_stop():
+                    self._search(len(self.search.records) + 1, should_stop, report)
+                    best = self.search.best
+                    is_as_far = bool(self.search.records and best and len(best) >= len(path))
+                is_over = is_as_far or len(self.search.records) == _TRIAL_PASSES
             finally:
                 dropped = before[1] if is_as_far else self._particles
                 self._steps_before += dropped.steps
                 if not is_as_far:
                     self.clip, self._particles, self.search = before
-            if not is_as_far:
-                return
-            self._num_adapted += 1
+            if is_as_far:
+                self._num_adapted += 1
+                self._earlier += [asdict(record) for record in before[2].records]
+            self._is_clip_fixed = is_over and (not is_as_far or self._num_adapted == _MOST_ADAPTATIONS)
 
     def _unrolled(self) -> MotionClip:
         """Return the clip as it was, its cycles one after another."""
@@ -173,6 +212,16 @@ class Climb:
         return np.concatenate([self.clip.qpos[:1], path.qpos.numpy()])
 
     @property
+    def change(self) -> Tolerance | None:
+        """By how much the clip has given way; None where it is as it was."""
+        return None if self.clip is self._order.clip else change_of(self.clip)
+
+    @property
+    def num_conditions(self) -> int:
+        """How many conditions there are on the way, the one that is asked for included."""
+        return len(self._stages)
+
+    @property
     def condition(self) -> Condition:
         """The present condition."""
         return self._stages[len(self.finished)]
@@ -183,6 +232,30 @@ class Climb:
         if self._reached and not self.search.completed:
             return self._stages[len(self.finished) - 1], self._reached
         return (self.condition, self.search.best) if self.search.best else None
+
+    def errors(self) -> dict[str, float] | None:
+        """Return mean errors of the best way at the present condition [deg, cm], against the clip as it was."""
+        env, best = self._particles.env, self.search.best
+        if best is None:
+            return None
+        return errors_along(env, best, self._wanted)
+
+    def reason(self) -> Reason:
+        """Return what the body lacks at the present condition for the clip as it is followed."""
+        if self._reason is None or self._reason[0] is not self._followed:
+            self._reason = self._followed, Reason(self.body, self._followed)
+        return self._reason[1]
+
+    @property
+    def failed_in(self) -> Place:
+        """The window that no body has come through, after the best way so far."""
+        done, windows = len(self.search.best.layers) if self.search.best else 0, self.search.windows
+        first = sum(map(sum, windows[:done]))
+        return Place(done + 1, len(windows), first, first + sum(windows[done]))
+
+    @property
+    def _followed(self) -> MotionClip:
+        return self._particles.env.reference.clips[0]
 
     @property
     def body(self) -> Body:
@@ -216,8 +289,8 @@ class Climb:
             )
         if found is None:
             raise MsemuError(
-                f"no body has come through the first {order.search.window_steps} control steps of the clip"
-                f" '{order.clip.name}'; see: msemu-motion check CLIP"
+                f"no body has come through the first {self.failed_in.last} control steps of the clip"
+                f" '{order.clip.name}': {self.reason().within(self.failed_in)}; see: msemu-motion check CLIP"
             )
         condition, path = found
         total = self._total(condition)
@@ -241,7 +314,8 @@ class Climb:
         """Write everything that the search depends on."""
         assert self._file
         about = {"finished": self.finished, "steps": self._steps_before, "seconds": self.seconds}
-        about |= {"adapted": self._num_adapted, "change": asdict(change_of(self.clip))}
+        about |= {"adapted": self._num_adapted, "change": asdict(change_of(self.clip)), "earlier": self._earlier}
+        about |= {"fixed": self._is_clip_fixed}
         texts = {"identity": self._order.identity(), "about": json.dumps(about)}
         arrays = {**self.search.state(), **saved(self._reached.layers if self._reached else (), "reached.")}
         arrays |= {"clip.qpos": self.clip.qpos, "clip.qvel": self.clip.qvel} if self._num_adapted else {}
@@ -264,6 +338,7 @@ class Climb:
         try:
             about = json.loads(str(arrays.pop("about")))
             self.finished, self._num_adapted = list(about["finished"]), int(about["adapted"])
+            self._earlier, self._is_clip_fixed = list(about["earlier"]), bool(about["fixed"])
             if self._num_adapted:
                 changed = {f"adapted_{name}": float(value) for name, value in about["change"].items()}
                 poses = {name: arrays.pop(f"clip.{name}") for name in ("qpos", "qvel")}
@@ -294,6 +369,10 @@ class Climb:
         self._particles = self._particles_at(condition, order.bodies)
         spread = spread_of(self.body, self._particles.dofs, order.search.spread)
         self.search = Search(self._particles, spread, self._windows(condition), order.search, order.seed)
+        self._wanted = self._particles.env.reference
+        if self.clip is not order.clip:
+            original = at_speed(order.body, self._unrolled(), condition.speed)
+            self._wanted = ReferenceMotion(original, self.body, original.fps, torch.device("cpu"))
 
     def _particles_at(self, condition: Condition, count: int) -> Particles:
         order = self._order
@@ -324,5 +403,5 @@ class Climb:
     def _account(self) -> dict[str, Any]:
         best = self.search.best
         share = len(best) / self.search.total if best else 0.0
-        passes = [asdict(record) for record in self.search.records]
+        passes = [*self._earlier, *(asdict(record) for record in self.search.records)]
         return {**asdict(self.condition), "passes": passes, "completed": share}

@@ -10,8 +10,10 @@ from scipy.ndimage import gaussian_filter1d
 from msemu.control.independent_dofs import ROOT_DOFS, IndependentDofs
 from msemu.control.inverse_dynamics import differentiate
 from msemu.control.tracking.springs import RootDeviation
+from msemu.envs import tracking_error
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.motion.clip import MotionClip, Simulated
+from msemu.motion.reference import ReferenceMotion, kinematics_along
 from msemu.tracking.space import STEP_AXES
 from msemu.tracking.tree import Path
 
@@ -28,6 +30,14 @@ def found_clip(env: MotionTrackingEnv, path: Path) -> MotionClip:
     wanted = np.zeros_like(qvel)
     wanted[:, IndependentDofs(env.body).index.numpy()] = torch.cat((path.wanted, path.wanted[-1:])).numpy()
     return _clip(env, qpos, qvel, wanted)
+
+
+def errors_along(env: MotionTrackingEnv, path: Path, wanted: ReferenceMotion) -> dict[str, float]:
+    """Return the mean errors of a way [deg, cm], by the names of `msemu.envs.tracking_error.summary`."""
+    clip = replace(env.reference.clips[0], qpos=path.qpos.numpy(), qvel=path.qvel.numpy())
+    frame = torch.arange(1, len(path) + 1)
+    found = tracking_error.summary(kinematics_along(env.body, clip, env.device), wanted.kinematics(frame))
+    return {name: float(values.mean()) for name, values in found.items()}
 
 
 def smoothed(env: MotionTrackingEnv, found: MotionClip, width_s: float) -> MotionClip:

@@ -68,11 +68,12 @@ class Search:
         best: The best way so far: the longest, of those that are alike the one of least cost.
         records: The passes that are finished.
         total: Control steps of the clip.
+        windows: How the clip is cut.
     """
 
     def __init__(self, particles: Particles, spread: torch.Tensor, windows: Windows, cfg: SearchCfg, seed: int):
         """Begin at the first frame; ``spread`` is that of the first pass, shape [A]."""
-        self._particles, self._windows, self._cfg = particles, windows, cfg
+        self._particles, self.windows, self._cfg = particles, windows, cfg
         self.total = sum(map(sum, windows))
         self._first = [0, *accumulate(map(len, windows))]
         self._ends = list(accumulate(piece for window in windows for piece in window))
@@ -118,7 +119,7 @@ class Search:
     def _pass(self, should_stop: Callable[[], bool], report: Callable[[Progress], None]) -> bool:
         """Go on with a pass to its end; return whether it has come there."""
         tree = self._tree = self._tree or self._start()
-        while tree.windows < len(self._windows):
+        while tree.windows < len(self.windows):
             if should_stop():
                 return False
             layer = self._try_window(tree)
@@ -151,7 +152,7 @@ class Search:
         self._particles.load(top.state, chosen)
         mean, noise = self._draw(window, bodies)
         guidance = mean + noise
-        trial = self._go(top.guidance[chosen, -1], guidance, self._windows[window])
+        trial = self._go(top.guidance[chosen, -1], guidance, self.windows[window])
         score = trial.cost[:, -1] + select.mean_share * trial.cost.mean(1) + select.memory * top.score[chosen]
         alive = ~trial.failed & score.isfinite()
         order = torch.where(alive, score, torch.inf).argsort(stable=True)
