@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from msemu.config import cfg_file, cfg_names, read_yaml
+from msemu.config import build, cfg_file, cfg_names, read_yaml
 from msemu.errors import MsemuError, suggestion
 from msemu.models.body import Body
 from msemu.models.mirror import mirror_names
 from msemu.models.strength.moments import joint_of, muscle_moments, within
 from msemu.models.strength.published import strength_table
+from msemu.schema.ranges import Positive
 
 OWN = "own"
 """The set that leaves a body as it is."""
@@ -130,13 +131,22 @@ def _bounded(added: np.ndarray) -> np.ndarray:
     return np.minimum(1.0 + added, GREATEST_FACTOR)
 
 
+@dataclass(frozen=True)
+class _StrengthSet:
+    torque: dict[str, Positive]
+    """Torque [N m per kg of body mass] by movement."""
+
+
 def _asked(body: Body, name: str) -> Asked:
     names, torque, moments = [], [], []
-    for title, peak in read_yaml(cfg_file("strength", name)).items():
-        movement = strength_table().movements[title]
-        joint = joint_of(body, movement)
-        if joint is not None:
-            at_angles = muscle_moments(body, movement, within(body, joint, np.array(movement.angles_deg, float)))
+    path, known = cfg_file("strength", name), strength_table().movements
+    for title, peak in build(_StrengthSet, {"torque": read_yaml(path)}, str(path)).torque.items():
+        if title not in known:
+            raise MsemuError(f"{path}: there is no movement '{title}'{suggestion(title, known)}")
+        movement, joint = known[title], joint_of(body, known[title])
+        angles = within(body, joint, np.array(movement.angles_deg, float)) if joint else np.empty(0)
+        if len(angles):
+            at_angles = muscle_moments(body, movement, angles)
             names.append(title)
             torque.append(peak * body.mass)
             moments.append(at_angles[at_angles.sum(axis=1).argmax()])

@@ -304,6 +304,23 @@ def test_a_movement_without_a_curve_of_men_is_shown_and_not_judged(body):
     assert not [finding for finding in check_strength(body) if finding.subject == "hip adduction"]
 
 
+@pytest.mark.parametrize(
+    ("torque", "said"),
+    [
+        (
+            {"hip extention": 2.0},
+            r"strength/athlete.yaml: there is no movement 'hip extention'; did you mean hip extension",
+        ),
+        ({"knee flexion": -1.0}, r"strength/athlete.yaml: torque.knee flexion: -1 is not above 0"),
+        ({"knee flexion": "strong"}, r"strength/athlete.yaml: torque.knee flexion: expected float"),
+    ],
+)
+def test_a_set_that_cannot_be_read_is_named(body, monkeypatch, torque, said):
+    monkeypatch.setattr(sets, "read_yaml", lambda path: torque)
+    with pytest.raises(MsemuError, match=said):
+        sets.with_strength(body, "athlete")
+
+
 def test_sets_speak_of_published_movements():
     for name in sets.strength_sets():
         if name != sets.OWN:
