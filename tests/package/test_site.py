@@ -43,7 +43,7 @@ def test_the_landing_page_has_a_video_of_each_policy_and_clip_and_fetches_none(t
         (tmp_path / f"{name}.mp4").touch()
     above, below = videos.policies(tmp_path), videos.motions(tmp_path)
     assert above.count("<video") == above.count('preload="none"') == above.count(".jpg") == len(SHIPPED)
-    assert ">Walk on MyoLegs, native<" in above
+    assert ">Walk on MyoLegs, native<" in above and "(#every-motion-on-every-body)" in above
     assert below.count("<video") == 1 and ">Jump on MyoLegs<" in below and "## Every motion" in below
     (tmp_path / ".clip_Msemu-Run-MyoLegs-v0.1.partial.mp4").touch()
     assert len(videos.files(tmp_path)) == len(SHIPPED) + 1, "what is being written stays out"

@@ -98,7 +98,11 @@ def files(folder: Path) -> list[Path]:
 def policies(folder: Path) -> str:
     """Return the videos of policies as a part of a page; a picture where there are none."""
     videos = sorted(folder.glob(f"{_POLICY}_*.mp4"))
-    return _grid(videos) if videos else "![A trained body beside its reference](images/walk_myolegs.png)"
+    if not videos:
+        return "![A trained body beside its reference](images/walk_myolegs.png)"
+    place = MOTIONS_HEADING.lower().replace(" ", "-")
+    below = f"; [{MOTIONS_HEADING.lower()}](#{place}) is below" if motions(folder) else ""
+    return f"Policies that come with msemu, beside their references{below}.\n\n{_grid(videos)}"
 
 
 def motions(folder: Path) -> str:
