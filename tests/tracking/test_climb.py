@@ -193,6 +193,22 @@ def test_what_is_kept_while_a_changed_clip_is_tried_can_be_gone_on_with(order: O
     assert again.change is None and again.search.completed and again.search.records == climb.search.records
 
 
+def test_a_changed_clip_that_bodies_get_less_far_with_is_not_kept(order: Order, monkeypatch) -> None:
+    climb = Climb(replace(order, tolerance=TOLERANCE, total=6))
+    own = Particles.advance
+
+    def advance(self: Particles, *arguments) -> Trial:
+        trial = own(self, *arguments)
+        trial.failed |= climb.change is not None
+        return trial
+
+    monkeypatch.setattr(Particles, "advance", advance)
+    assert searched(climb) == [3, 6]
+    assert climb.change is None and climb.is_change_refused and climb.search.completed
+    assert len(climb.needed()[0]["passes"]) == 1
+    climb.result()
+
+
 def test_a_changed_clip_stays_within_the_tolerance(legs: Body, march_once: MotionClip) -> None:
     """Joints that are coupled to others do, too; what turns is told from what slides."""
     found = march_once.qpos[:20].copy()

@@ -132,6 +132,8 @@ def _remarks(order: Order, climb: Climb, condition: Condition) -> Iterator[str]:
     yield from (each["said"] for each in climb.smoothing)
     if climb.change:
         yield f"the clip has given way by {climb.change}; errors are those against the clip as it was"
+    if climb.is_change_refused:
+        yield "the clip has not given way: bodies got less far with one that was closer to the way"
     if not climb.search.completed:
         yield _stalled(order, climb)
     if condition != order.condition:

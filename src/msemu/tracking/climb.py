@@ -217,6 +217,11 @@ class Climb:
         return None if self.clip is self._order.clip else change_of(self.clip)
 
     @property
+    def is_change_refused(self) -> bool:
+        """Whether the clip is as it was because bodies got less far with a changed one."""
+        return self._is_clip_fixed and self.change is None
+
+    @property
     def num_conditions(self) -> int:
         """How many conditions there are on the way, the one that is asked for included."""
         return len(self._stages)
