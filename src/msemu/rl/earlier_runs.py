@@ -37,6 +37,7 @@ _CLASS_PATHS = {
 _GROUPS = ("proprioception", "muscle", "reference")
 """Observation groups that every environment offered."""
 _DECODER = {"objective": "torque", "iterations": 12}
+_FOOT_PLACEMENT = {"max_lift_m": 0.0}
 _CONTROLLER = {
     "translation": "root",
     "reach": 0.0,
@@ -91,7 +92,8 @@ def _keep_controller(values: Any, is_todays: bool = False) -> None:
     """
     for key, value in values.items() if isinstance(values, dict) else ():
         if key == "controller" and isinstance(value, dict) and "decoder" in value:
-            for group, earlier in ((value, _CONTROLLER), (value["decoder"], _DECODER)):
+            feet = value.setdefault("foot_placement", {})
+            for group, earlier in ((value, _CONTROLLER), (value["decoder"], _DECODER), (feet, _FOOT_PLACEMENT)):
                 group |= {name: kept for name, kept in earlier.items() if is_todays or name not in group}
         _keep_controller(value, is_todays)
 

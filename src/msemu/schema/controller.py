@@ -44,8 +44,8 @@ class FootPlacementCfg:
     """Shift of a swinging foot over the deviation of the extrapolated center of mass [-]; 0 leaves the feet alone."""
     max_shift_m: NotNegative = 0.2
     """Greatest shift of a foot [m]."""
-    max_lift_m: NotNegative = 0.0
-    """Greatest lift of a foot that swings lower than the reference's [m]; 0 leaves its height alone."""
+    max_lift_m: NotNegative = 0.03
+    """Greatest lift of a foot that swings lower than the reference's, such as one whose toes hang [m]; 0 for none."""
     load_bw: NotNegative = 0.1
     """Vertical force on a foot above which it stands [body weights]."""
     damping_m: Positive = 0.1
