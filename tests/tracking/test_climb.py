@@ -209,6 +209,19 @@ def test_a_changed_clip_that_bodies_get_less_far_with_is_not_kept(order: Order, 
     climb.result()
 
 
+def test_a_changed_clip_must_lead_closer_to_the_clip_as_it_was(order: Order, monkeypatch) -> None:
+    climb = Climb(replace(order, tolerance=TOLERANCE, total=3))
+    own = Climb.errors
+
+    def errors(self: Climb) -> dict[str, float] | None:
+        found = own(self)
+        return {name: value + 99.0 for name, value in found.items()} if found and self.change else found
+
+    monkeypatch.setattr(Climb, "errors", errors)
+    assert searched(climb) == [3, 3, 3]
+    assert climb.change is None and climb.is_change_refused and climb.steps == 3 * 3 * 4
+
+
 def test_a_changed_clip_stays_within_the_tolerance(legs: Body, march_once: MotionClip) -> None:
     """Joints that are coupled to others do, too; what turns is told from what slides."""
     found = march_once.qpos[:20].copy()

@@ -133,7 +133,7 @@ def _remarks(order: Order, climb: Climb, condition: Condition) -> Iterator[str]:
     if climb.change:
         yield f"the clip has given way by {climb.change}; errors are those against the clip as it was"
     if climb.is_change_refused:
-        yield "the clip has not given way: bodies got less far with one that was closer to the way"
+        yield "the clip has not given way: with one that did, bodies got less far, or as far with greater errors"
     if not climb.search.completed:
         yield _stalled(order, climb)
     if condition != order.condition:

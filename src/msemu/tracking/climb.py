@@ -37,7 +37,9 @@ SEARCH_SUFFIX = ".search.npz"
 _SAVE_EVERY_S = 60.0
 _MOST_ADAPTATIONS = 3
 _TRIAL_PASSES = 2
-"""Passes in which a changed clip must get as far as the clip before."""
+"""Passes in which a changed clip must prove better than the clip before."""
+_COMPARED = ("joint_angle_deg", "body_position_cm")
+"""Errors whose sum says which of two ways is closer to the clip as it was."""
 _STEPS = {"strength": 0.25, "speed": 0.25, "gravity": 0.25, "assist_bw": 0.25}
 """By how much a condition changes at most from one search to the next."""
 
@@ -118,6 +120,7 @@ class Climb:
         self._steps_before, self._seconds_before, self._began = 0, 0.0, time.monotonic()
         self.search: Search
         self._particles: Particles
+        self._wanted: ReferenceMotion
         self._saved = time.monotonic()
         self._enter(0)
 
@@ -165,13 +168,18 @@ class Climb:
         return not self._is_clip_fixed and any(asdict(self._order.tolerance).values())
 
     def _let_clip_give_way(self, should_stop: Callable[[], bool], report: Callable[[Progress], None]) -> None:
-        """Search about what was found for a clip that is closer to it, again and again, as long as that gets as far.
+        """Search about what was found for a clip that is closer to it, again and again, as long as that is better.
 
-        What is kept in the file is the search before a trial: one that is left begins anew.
+        It is where bodies get further, or as far with no greater errors against the clip as it was. What is kept in the
+        file is the search before a trial: one that is left begins anew.
         """
         while self._tolerates and not should_stop():
-            before, path = (self.clip, self._particles, self.search), self.search.best
-            if path is None:
+            before, path, errors = (
+                (self.clip, self._particles, self.search, self._wanted),
+                self.search.best,
+                self.errors(),
+            )
+            if path is None or errors is None:
                 return
             if self._file:
                 self.save()
@@ -180,22 +188,28 @@ class Climb:
             self.clip = adapted(self._order.body, clip, found, self._order.tolerance, fading=steps)
             self._enter(len(self.finished))
             self.search.begin_about(path)
-            is_as_far = is_over = False
+            steps, self._steps_before = self._steps_before, self._steps_before + before[1].steps
+            is_better = is_over = False
             try:
-                while not is_as_far and len(self.search.records) < _TRIAL_PASSES and not should_stop():
+                while not is_better and len(self.search.records) < _TRIAL_PASSES and not should_stop():
                     self._search(len(self.search.records) + 1, should_stop, report)
-                    best = self.search.best
-                    is_as_far = bool(self.search.records and best and len(best) >= len(path))
-                is_over = is_as_far or len(self.search.records) == _TRIAL_PASSES
+                    is_better = bool(self.search.records) and self._is_better(path, errors)
+                is_over = is_better or len(self.search.records) == _TRIAL_PASSES
             finally:
-                dropped = before[1] if is_as_far else self._particles
-                self._steps_before += dropped.steps
-                if not is_as_far:
-                    self.clip, self._particles, self.search = before
-            if is_as_far:
+                if not is_better:
+                    self._steps_before = steps + self._particles.steps
+                    self.clip, self._particles, self.search, self._wanted = before
+            if is_better:
                 self._num_adapted += 1
                 self._earlier += [asdict(record) for record in before[2].records]
-            self._is_clip_fixed = is_over and (not is_as_far or self._num_adapted == _MOST_ADAPTATIONS)
+            self._is_clip_fixed = is_over and (not is_better or self._num_adapted == _MOST_ADAPTATIONS)
+
+    def _is_better(self, before: Path, errors: dict[str, float]) -> bool:
+        """Whether the best way leads further than one of before, or as far and as close to the clip as it was."""
+        best, own = self.search.best, self.errors()
+        if best is None or own is None or len(best) != len(before):
+            return best is not None and len(best) > len(before)
+        return sum(own[name] for name in _COMPARED) <= sum(errors[name] for name in _COMPARED)
 
     def _unrolled(self) -> MotionClip:
         """Return the clip as it was, its cycles one after another."""
@@ -218,7 +232,7 @@ class Climb:
 
     @property
     def is_change_refused(self) -> bool:
-        """Whether the clip is as it was because bodies got less far with a changed one."""
+        """Whether the clip is as it was because a changed one was no better."""
         return self._is_clip_fixed and self.change is None
 
     @property
