@@ -190,7 +190,12 @@ def test_what_is_kept_while_a_changed_clip_is_tried_can_be_gone_on_with(order: O
         climb.run(lambda: False, cut)
     again = Climb(replace(order, tolerance=TOLERANCE, total=9), file)
     again.resume()
-    assert again.change is None and again.search.completed and again.search.records == climb.search.records
+    assert (
+        again.change is None
+        and again.may_give_way
+        and again.search.completed
+        and again.search.records == climb.search.records
+    )
 
 
 def test_a_changed_clip_that_bodies_get_less_far_with_is_not_kept(order: Order, monkeypatch) -> None:
@@ -204,7 +209,7 @@ def test_a_changed_clip_that_bodies_get_less_far_with_is_not_kept(order: Order, 
 
     monkeypatch.setattr(Particles, "advance", advance)
     assert searched(climb) == [3, 6]
-    assert climb.change is None and climb.is_change_refused and climb.search.completed
+    assert climb.change is None and climb.is_change_refused and climb.search.completed and not climb.may_give_way
     assert len(climb.needed()[0]["passes"]) == 1
     climb.result()
 

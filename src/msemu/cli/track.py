@@ -136,6 +136,8 @@ def _remarks(order: Order, climb: Climb, condition: Condition) -> Iterator[str]:
         yield "the clip has not given way: with one that did, bodies got less far, or as far with greater errors"
     if not climb.search.completed:
         yield _stalled(order, climb)
+    elif climb.may_give_way:
+        yield "the search was stopped before a changed clip was tried; the same command with --resume goes on"
     if condition != order.condition:
         yield f"what is kept is not what was asked for: it was found at {condition}"
 
@@ -144,7 +146,7 @@ def _stalled(order: Order, climb: Climb) -> str:
     """Say where the search has got to, in one line."""
     place, rate = climb.failed_in, order.cfg.env.control_frequency_hz
     where = f"frame {place.first} of {climb.search.total} ({place.first / rate:.2f} s)"
-    if climb.search.is_halfway:
+    if climb.search.is_halfway or climb.may_give_way:
         return f"the search at {climb.condition} was stopped at {where}; the same command with --resume goes on"
     return (
         f"the clip is not reached to its end at {climb.condition}: bodies fail after {where}, in window {place.number}"

@@ -236,6 +236,11 @@ class Climb:
         return self._is_clip_fixed and self.change is None
 
     @property
+    def may_give_way(self) -> bool:
+        """Whether a changed clip is still to be tried at the last condition: the search was stopped before."""
+        return self._tolerates and len(self.finished) + 1 == len(self._stages)
+
+    @property
     def num_conditions(self) -> int:
         """How many conditions there are on the way, the one that is asked for included."""
         return len(self._stages)
