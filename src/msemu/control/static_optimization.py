@@ -160,12 +160,19 @@ def optimize(
 
 
 def find_floor(
-    body: Body, movement: Movement, parameters: MuscleParameters | None = None, contact: ContactCfg | None = None
+    body: Body,
+    movement: Movement,
+    parameters: MuscleParameters | None = None,
+    contact: ContactCfg | None = None,
+    touching: np.ndarray | None = None,
 ) -> FloorForces:
-    """Find the floor's forces on feet and hands that a movement implies, from all its frames together."""
+    """Find the floor's forces on feet and hands that a movement implies, from all its frames together.
+
+    Where ``touching`` is given, shape [T, C], those points push and no others.
+    """
     states = list(dynamics_along(body, movement, contact_regions(body)))
     force = (parameters or MuscleParameters.of(body.model)).max_isometric_force
-    return implied_forces(movement, states, force, body.weight, contact or ContactCfg(), FloorCfg())
+    return implied_forces(movement, states, force, body.weight, contact or ContactCfg(), FloorCfg(), touching)
 
 
 def contact_regions(body: Body) -> list[str]:

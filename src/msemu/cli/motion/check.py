@@ -1,6 +1,6 @@
 """``msemu-motion check`` and ``repair``: is a clip physically plausible, and how it becomes more so."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from msemu.analysis.plausibility.report import write_html, write_pictures
 from msemu.analysis.plausibility.strength import SUSTAINED_FRAMES
 from msemu.analysis.plausibility.torques import Excess, excesses
 from msemu.analysis.recorded import recorded_clip
+from msemu.analysis.static_optimization.missing import joint_groups, missing_shares
 from msemu.cli.motion.options import CheckCfg, RepairCfg
+from msemu.cli.motion.strength import missing_table, show_within, within_strength
 from msemu.console import findings_table, progress, write_json
 from msemu.control.inverse_dynamics import differentiate, required_forces
 from msemu.control.static_optimization import find_floor
@@ -29,6 +31,7 @@ from msemu.motion.repair.repair import Repair, RepairedStance, compare_stances
 from msemu.motion.repair.repair import repair as repair_clip
 from msemu.motion.support import Stance
 from msemu.motion.verdict import remedies
+from msemu.tracking.reference.within_strength import measure
 
 _ROWS = 12
 """Rows of the table of torques."""
@@ -54,6 +57,9 @@ def check(args: CheckCfg) -> None:
     stances = _stances(body, clip, raw, report.stances)
     torques = excesses(own, raw, clip)
     _show(console, stances, torques)
+    now = measure(body, clip)
+    missing = {"before": now if raw is clip else measure(body, raw), "after": now}
+    console.print(missing_table(body, missing["before"], now, f"strength set {args.strength_set}"))
     for line in tips:
         console.print(f"try for {line}", soft_wrap=True, highlight=False, markup=False)
     agreement = _against_measured(args, body, clip) if args.external_loads else {}
@@ -68,6 +74,8 @@ def check(args: CheckCfg) -> None:
         facts = {"strength_set": args.strength_set, "figures": report.figures, "findings": findings, "try": tips}
         facts["stances"] = [_stance_facts(stance) for stance in stances]
         facts["torques"] = {name: [vars(each) for each in found] for name, found in torques.items()}
+        groups = joint_groups(body)
+        facts["torque_missing"] = {when: missing_shares(each, groups) for when, each in missing.items()}
         facts["measured_forces"] = {part: asdict(found) for part, found in agreement.items()}
         write_json(args.json, facts)
     found = count(report.findings)
@@ -81,16 +89,24 @@ def repair(args: RepairCfg) -> None:
     with progress(f"repair of {args.clip.name}") as on_flight:
         result = repair_clip(body, clip, on_flight, args.repair)
     console = Console()
+    within = within_strength(args, body, result) if args.strength_set else None
+    if within:
+        result = replace(result, clip=within.clip, same=within.same)
     if result.clip is result.original:
         result.clip.save(args.out)
+        if within:
+            show_within(console, args, body, within)
         reason = f"only flights that are left alone ({_LEFT_ALONE})" if result.left_alone else "no flight phase"
         console.print(f"{args.clip} has {reason}; copy: {args.out}", soft_wrap=True, markup=False)
         return
     raw = result.save(args.out)
     console.print(_repair_table(result))
     same = result.original if result.original.num_frames == result.clip.num_frames else result.clip
-    _show(console, result.stances, excesses(body, same, result.clip))
-    for stance in result.stances:
+    stances = within.stances or result.stances if within else result.stances
+    _show(console, stances, excesses(body, same, result.clip))
+    if within:
+        show_within(console, args, body, within)
+    for stance in stances:
         if stance.complaint:
             console.print(stance.complaint, style="yellow", soft_wrap=True, markup=False)
     console.print(f"repaired: {args.out}\noriginal: {raw}", soft_wrap=True)

@@ -62,6 +62,7 @@ def implied_forces(
     body_weight: float,
     contact: ContactCfg,
     floor: FloorCfg,
+    touching: np.ndarray | None = None,
 ) -> FloorForces:
     """Find the forces that a movement implies.
 
@@ -72,6 +73,7 @@ def implied_forces(
         body_weight: Weight of the body [N].
         contact: Where contacts begin.
         floor: How the forces are found.
+        touching: Points that may push, shape [T, C]; by default those that stand.
     """
     points = parts[0][0].points
     position, velocity, edge_force, required = (
@@ -83,15 +85,16 @@ def implied_forces(
             lambda state: state.required_force,
         )
     )
-    touching = standing_points(
-        position[..., 2],
-        np.linalg.norm(velocity, axis=-1),
-        tuple(points.regions),
-        movement.fps,
-        movement.cyclic,
-        contact,
-        floor.phases,
-    )
+    if touching is None:
+        touching = standing_points(
+            position[..., 2],
+            np.linalg.norm(velocity, axis=-1),
+            tuple(points.regions),
+            movement.fps,
+            movement.cyclic,
+            contact,
+            floor.phases,
+        )
     error = np.empty(required.shape[1])
     error[:3], error[3:ROOT_DOFS] = floor.force_error_bw, floor.moment_error_bw_m
     error[ROOT_DOFS:] = floor.joint_error_bw_m * _relative_strength(parts, max_isometric_force)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg import solveh_banded
 
 REACH = 4
-"""Frames that have to do with each other are at most so many apart [frames]."""
+"""Frames that the laws of flight and stance tie together are at most so many apart [frames]."""
 
 
 class NormalEquations:
@@ -18,12 +18,12 @@ class NormalEquations:
         gradient: Right-hand side, half the derivative of the cost, shape [F, D].
     """
 
-    def __init__(self, frames: int, coordinates: int, cyclic: bool) -> None:
-        """Begin with zero."""
+    def __init__(self, frames: int, coordinates: int, cyclic: bool, reach: int = REACH) -> None:
+        """Begin with zero; frames that have to do with each other are at most ``reach`` apart."""
         there = np.arange(frames)
         self._place = np.where(2 * there < frames, 2 * there, 2 * (frames - there) - 1) if cyclic else there
         self._count = coordinates
-        blocks = (2 * REACH if cyclic else REACH) + 1
+        blocks = (2 * reach if cyclic else reach) + 1
         self._band = np.zeros((blocks * coordinates, frames * coordinates))
         self._row, self._column = np.indices((coordinates, coordinates))
         self.gradient = np.zeros((frames, coordinates))

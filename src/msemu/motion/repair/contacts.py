@@ -54,8 +54,9 @@ class Contacts:
     def points(self, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where the points are along a path, and the centers about which they roll [m], shapes [T, P, 3]."""
         geoms = np.concatenate([self._round, self._others])
-        places = [(data.geom_xpos[geoms], data.geom_xmat[geoms].reshape(-1, 3, 3)) for data in posed(self._model, path)]
-        position, rotation = map(np.stack, zip(*places, strict=True))
+        position, rotation = np.empty((len(path), len(geoms), 3)), np.empty((len(path), len(geoms), 3, 3))
+        for frame, data in enumerate(posed(self._model, path)):
+            position[frame], rotation[frame] = data.geom_xpos[geoms], data.geom_xmat[geoms].reshape(-1, 3, 3)
         first, rest = slice(0, len(self._round)), slice(len(self._round), None)
         center = position[:, first] + np.einsum("...ij,...j->...i", rotation[:, first], self._offsets)
         scaled = self._axes * rotation[:, first, 2]  # the lowest point is where the normal points down

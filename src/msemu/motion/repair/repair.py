@@ -126,6 +126,7 @@ class Repair:
         clip: The repaired clip; its ``quality`` describes the repaired movement and holds the figures of the change
             under ``repair_*``.
         original: The clip as it was.
+        same: Its poses at the same points of the movement, shape [T, nq].
         flights: The flights that were made ballistic, in order.
         left_alone: Flights too close to others, supported, or that the repair did not better.
         stances: The phases with contact; none where only the flights were to be repaired.
@@ -133,6 +134,7 @@ class Repair:
 
     clip: MotionClip
     original: MotionClip
+    same: np.ndarray
     flights: list[RepairedFlight]
     left_alone: list[Flight]
     stances: list[RepairedStance] = field(default_factory=list)
@@ -207,21 +209,30 @@ def repair(
         result, stances = _carried(body, result, solver)
     on_flight(total, total)
     if not repaired and not stances:
-        return Repair(clip, clip, [], left_alone)
+        return Repair(clip, clip, clip.qpos, [], left_alone)
     displacement = clip.cycle_displacement if clip.cyclic else None
     result.qvel = velocities(body, result.qpos, clip.fps, displacement)
-    same = _rolled_back(same, clip, start)
     if clip.joint_centers is not None and not clip.cyclic:
         result.joint_centers = CubicSpline(np.arange(clip.num_frames), clip.joint_centers)(at)
-    result.quality = (
+    same = _rolled_back(same, clip, start)
+    result = with_quality(body, result, same)
+    result.quality |= _flight_figures(repaired) if repaired else {}
+    result.quality |= _stance_figures(stances) if stances else {}
+    return Repair(result, clip, same, repaired, left_alone, stances)
+
+
+def with_quality(body: Body, clip: MotionClip, same: np.ndarray) -> MotionClip:
+    """Return a repaired clip with the figures of how good it is and of what changed.
+
+    The poses ``same`` [T, nq] are those before the repair at the same points of the movement.
+    """
+    quality = (
         {name: value for name, value in clip.quality.items() if not name.startswith("recorded_error")}
-        | ({} if clip.joint_centers is None else error_figures(clip_errors(body, result), "error"))
-        | assess(body, result, sole_heights(body, same) < CONTACT_HEIGHT_M)
-        | _figures(body, result.qpos, same)
-        | (_flight_figures(repaired) if repaired else {})
-        | (_stance_figures(stances) if stances else {})
+        | ({} if clip.joint_centers is None else error_figures(clip_errors(body, clip), "error"))
+        | assess(body, clip, sole_heights(body, same) < CONTACT_HEIGHT_M)
+        | _figures(body, clip.qpos, same)
     )
-    return Repair(result, clip, repaired, left_alone, stances)
+    return replace(clip, quality=quality)
 
 
 def _carried(body: Body, clip: MotionClip, solver: InverseKinematics) -> tuple[MotionClip, list[RepairedStance]]:
@@ -229,7 +240,7 @@ def _carried(body: Body, clip: MotionClip, solver: InverseKinematics) -> tuple[M
 
     Frames that come out worse than they were stay as they were, and the others are solved for again.
     """
-    flights = [figures for figures in _free_flights(body, clip) if not figures.is_supported]
+    flights = [figures for figures in free_flights(body, clip) if not figures.is_supported]
     optimization = StanceOptimization(body, solver.free_joints, solver.pace, clip, [each.flight for each in flights])
     still = np.zeros(clip.num_frames, dtype=bool)
     for _ in range(_MOST_ROUNDS):
@@ -268,7 +279,8 @@ def compare_stances(body: Body, clip: MotionClip, moved: MotionClip) -> list[Rep
     ]
 
 
-def _free_flights(body: Body, clip: MotionClip) -> list[FlightFigures]:
+def free_flights(body: Body, clip: MotionClip) -> list[FlightFigures]:
+    """Return the flights of a clip in which nothing hovers."""
     flights = find_flights(lowest_height(body, clip.qpos), clip.cyclic)
     return [flight_figures(body, clip, flight) for flight in flights if not flight.is_hovering]
 

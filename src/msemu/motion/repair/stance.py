@@ -7,13 +7,14 @@ touches the floor stays where it touches and swinging feet are kept off it.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import GRAVITY, LEAST_ANGULAR_MOMENTUM, Flight
-from msemu.motion.repair.banded import NormalEquations
+from msemu.motion.repair.banded import REACH, NormalEquations
 from msemu.motion.repair.clearance import swing_heights
 from msemu.motion.repair.contacts import Contacts
 from msemu.motion.repair.frame import FlightFrame, FrameCosts, cross_matrix
@@ -50,6 +51,10 @@ _MOST_STEPS = 8
 _DAMPING = (1e-6, 1e-4, 1e4)
 """Least damping, that at the start of a stage, and the greatest."""
 
+_WHOLE, _PARTS = (1.0,), (1.0, 0.5, 0.25, 0.1)
+"""Shares of a step that are tried before more damping: of one by the laws alone, and of one with a further cost, which
+bends more."""
+
 
 @dataclass(frozen=True)
 class _Course:
@@ -68,16 +73,40 @@ class _Course:
     momentum_rows: np.ndarray
 
 
+class PathCost(Protocol):
+    """What else a path of T frames costs, in D coordinates of which the root's six come first.
+
+    Attributes:
+        reach: Frames that it ties together are at most so many apart [frames].
+    """
+
+    reach: int
+
+    def value(self, path: np.ndarray) -> float:
+        """Return the cost of a path, shape [T, nq]."""
+
+    def add_to(self, equations: NormalEquations, path: np.ndarray) -> None:
+        """Add half of its slope at a path, and half of a curvature, to the equations of a step from there."""
+
+
 class StanceOptimization:
     """Makes a path of T frames one that the floor can carry."""
 
     def __init__(
-        self, body: Body, joints: np.ndarray, pace: np.ndarray, clip: MotionClip, flights: list[Flight]
+        self,
+        body: Body,
+        joints: np.ndarray,
+        pace: np.ndarray,
+        clip: MotionClip,
+        flights: list[Flight],
+        further: PathCost | None = None,
     ) -> None:
         """Take a clip and its flights that are free ones.
 
-        ``joints`` may change, ``pace`` are their largest speeds over the fastest.
+        ``joints`` may change, ``pace`` are their largest speeds over the fastest. A ``further`` cost counts beside
+        everything else.
         """
+        self._further, self._reach = further, max(REACH, further.reach if further else 0)
         self._body, self._fps, self._path = body, clip.fps, clip.qpos
         self._cyclic, self._displacement = clip.cyclic, clip.cycle_displacement
         self._frame = FlightFrame(body, joints, clip.fps, FrameCosts())
@@ -100,30 +129,48 @@ class StanceOptimization:
         self._smoothness = np.vstack([self._bend, np.eye(len(self._path))[still] / _STILL])
         path = self._path
         for stage in _STAGES:
-            cost, damping = self._cost(path, stage), _DAMPING[1]
-            for _ in range(_MOST_STEPS):
-                before, problem = cost, self._problem(path, stage)
-                while damping < _DAMPING[2]:
-                    moved = self._moved(path, problem.solve(damping))
-                    cost = self._cost(moved, stage)
-                    if cost < before:
-                        break
-                    damping *= 10.0
-                else:
+            path = self._lowered(path, stage, _STAGE_ENDS[stage is _STAGES[-1]], _MOST_STEPS, _WHOLE)
+        return path
+
+    def go_on(self, path: np.ndarray, ends: float, most_steps: int) -> np.ndarray:
+        """Return a path that costs less than a given one, both of shape [T, nq], by the laws at their strictest.
+
+        It ends when a step lowers the cost by less than a share, or after the most steps.
+        """
+        return self._lowered(path, _STAGES[-1], ends, most_steps, _PARTS)
+
+    def _lowered(
+        self, path: np.ndarray, stage: Stage, ends: float, most_steps: int, parts: tuple[float, ...]
+    ) -> np.ndarray:
+        """Return the best path that damped steps lead to; none of them makes the cost greater."""
+        cost, damping = self._cost(path, stage), _DAMPING[1]
+        for _ in range(most_steps):
+            before, problem = cost, self._problem(path, stage)
+            while damping < _DAMPING[2]:
+                step = problem.solve(damping)
+                trials = ((moved, self._cost(moved, stage)) for moved in (self._moved(path, p * step) for p in parts))
+                moved, cost = next((trial for trial in trials if trial[1] < before), (path, before))
+                if cost < before:
                     break
-                path, damping = moved, max(0.1 * damping, _DAMPING[0])
-                if before - cost < _STAGE_ENDS[stage is _STAGES[-1]] * abs(before):
-                    break
+                damping *= 10.0
+            else:
+                break
+            path, damping = moved, max(0.1 * damping, _DAMPING[0])
+            if before - cost < ends * abs(before):
+                break
         return path
 
     def _cost(self, path: np.ndarray, stage: Stage) -> float:
-        """Return the sum of the squared errors."""
+        """Return the sum of the squared errors and whatever else a path costs."""
         close = [self._frame.nearness(pose, anchor)[0] for pose, anchor in zip(path, self._anchors, strict=True)]
         course = self._course(path, with_rows=False)
         flights = sum(float((errors**2).sum()) for _, errors in self._flight_errors(course))
         bending = float(((self._smoothness @ self._change(path)) ** 2).sum())
         bounds = self._inequalities(path, course, stage).value(np.zeros((len(path), self._frame.num_coordinates)))
-        return sum(float(errors @ errors) for errors in close) + flights / stage.softness**2 + bending + bounds
+        further = self._further.value(path) if self._further else 0.0
+        return (
+            sum(float(errors @ errors) for errors in close) + flights / stage.softness**2 + bending + bounds + further
+        )
 
     def _problem(self, path: np.ndarray, stage: Stage) -> StepProblem:
         """Return the problem of the best step from a path, its movement being linear in the step."""
@@ -135,6 +182,8 @@ class StanceOptimization:
             equations.add(np.array([frame]), rows.T @ rows, rows.T @ errors)
         self._add_flights(equations, course, stage.softness)
         self._add_bending(equations, path)
+        if self._further:
+            self._further.add_to(equations, path)
         problem.rows = self._wrench_rows(path, course, problem)
         return problem
 
@@ -145,10 +194,11 @@ class StanceOptimization:
         momentum = course.momentum[np.arange(-1, len(path) + 1) % len(path)] if self._cyclic else course.momentum[1:-1]
         wrench = net_wrench(self._body, center, momentum, self._fps)[held - (0 if self._cyclic else 2)]
         points, _ = self._contacts.points(path[held])
-        edges = edge_wrenches(points - course.center[held, None], self._contacts.edges).reshape(len(held), -1, 6)
+        edges = edge_wrenches(points - course.center[held, None], self._contacts.edges)
+        edges = edges.reshape(len(held), int(np.prod(self._contacts.edges.shape[:2])), 6)
         return StepProblem(
             stage=stage,
-            equations=NormalEquations(len(path), self._frame.num_coordinates, self._cyclic),
+            equations=NormalEquations(len(path), self._frame.num_coordinates, self._cyclic, self._reach),
             wrench=wrench,
             edges=edges,
             exists=np.repeat(self._contacts.touching[held], self._contacts.edges.shape[1], axis=1),
@@ -163,7 +213,7 @@ class StanceOptimization:
         """Return how the wrenches beside what the floor gives change with the frames around, shape [K, 6, 5 D]."""
         by_force = self._fps**2 / np.linalg.norm(GRAVITY)
         by_moment = 0.5 * self._fps / self._body.weight / LEVER_M
-        shares = problem.distance().shares.reshape(len(self._held), -1, self._contacts.edges.shape[1])
+        shares = problem.distance().shares.reshape(len(self._held), *self._contacts.edges.shape[:2])
         forces = np.einsum("kpe,pei->kpi", shares, self._contacts.edges)
         _, carried = self._contacts.points(path[self._held])
         rows = np.zeros((len(self._held), 6, 5, self._frame.num_coordinates))
@@ -178,7 +228,7 @@ class StanceOptimization:
             )
             moved += cross_matrix(forces[row].sum(axis=0)) @ course.center_rows[frame]
             rows[row, 3:, 2] -= moved / LEVER_M
-        return rows.reshape(len(rows), 6, -1)
+        return rows.reshape(len(rows), 6, 5 * self._frame.num_coordinates)
 
     def _flight_errors(self, course: _Course) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the errors of the laws of free flight, weighted, and the frame of each, falls before turns."""

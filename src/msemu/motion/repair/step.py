@@ -105,7 +105,7 @@ class StepProblem:
         return cone_distance(wrench, self.edges, self.exists, _MISSING, self.stage.barrier)
 
     def _parts(self, step: np.ndarray) -> np.ndarray:
-        return step[self.around % len(step)].reshape(len(self.around), -1)
+        return step[self.around % len(step)].reshape(len(self.around), 5 * step.shape[1])
 
     def _bounds(self, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return by how much the joints are beyond their limits and move too far, weighted, shape [T, J] each."""
