@@ -17,6 +17,7 @@ from msemu.models.strength.sets import multiplied
 from msemu.motion.clip import MotionClip
 from msemu.motion.repair.banded import NormalEquations
 from msemu.motion.repair.frame import FlightFrame, FrameCosts
+from msemu.motion.repair.repair import repair
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.muscle.parameters import MuscleParameters
 from msemu.tracking.reference import within_strength
@@ -141,3 +142,8 @@ def test_the_command_says_what_is_missing(legs: Body, tmp_path: Path) -> None:
         wrong = run("motion", "repair", tmp_path / "swing.npz", *options, "-o", tmp_path / "two.npz")
         assert wrong.returncode == 2 and message in wrong.stderr, wrong.stderr
         assert not (tmp_path / "two.npz").exists()
+
+
+def test_a_clip_in_which_nothing_touches_has_no_stance_to_repair(legs: Body) -> None:
+    clip = swinging(legs, 0.2, frames=12)
+    assert repair(legs, clip, kind="contact").clip is clip

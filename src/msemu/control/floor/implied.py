@@ -95,10 +95,7 @@ def implied_forces(
             contact,
             floor.phases,
         )
-    error = np.empty(required.shape[1])
-    error[:3], error[3:ROOT_DOFS] = floor.force_error_bw, floor.moment_error_bw_m
-    error[ROOT_DOFS:] = floor.joint_error_bw_m * _relative_strength(parts, max_isometric_force)
-    error *= body_weight
+    error = errors_alike(parts, max_isometric_force, body_weight, floor)
     wrenches = _wrenches(position, points.edges.numpy(), points.regions)
     frames = [
         _Frame(
@@ -121,6 +118,19 @@ def implied_forces(
         points.force(torch.from_numpy(factors)).numpy(),
         np.einsum("tdck,tck->td", edge_force, factors),
     )
+
+
+def errors_alike(
+    parts: list[tuple[DynamicsReader, DynamicsState]],
+    max_isometric_force: np.ndarray,
+    body_weight: float,
+    floor: FloorCfg,
+) -> np.ndarray:
+    """Return the error of each degree of freedom that counts as much as those of others [N m or N], shape [D]."""
+    error = np.empty(len(parts[0][0].dofs))
+    error[:3], error[3:ROOT_DOFS] = floor.force_error_bw, floor.moment_error_bw_m
+    error[ROOT_DOFS:] = floor.joint_error_bw_m * _relative_strength(parts, max_isometric_force)
+    return body_weight * error
 
 
 def _relative_strength(parts: list[tuple[DynamicsReader, DynamicsState]], force: np.ndarray) -> np.ndarray:

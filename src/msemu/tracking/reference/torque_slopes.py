@@ -1,8 +1,8 @@
 """How the torques that muscles miss along a movement change with its poses, velocities and accelerations.
 
 The equation of motion is differentiated by differences of MuJoCo's inverse dynamics over the independent degrees of
-freedom, so that couplings are followed; what touches the floor keeps its force, and what the root then needs more is
-given by the points that push, in the share in which they do. Muscles keep their activations: their force changes with
+freedom, so that couplings are followed; what touches the floor keeps its force, and the points that push answer what
+root and joints then need more. Muscles keep their activations: their force changes with
 length and speed, and what is left is lessened by those that have activation to give or to take away.
 """
 
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from msemu.control.dynamics import DynamicsReader, DynamicsState
+from msemu.control.floor.implied import FloorCfg, errors_alike
 from msemu.control.independent_dofs import ROOT_DOFS, IndependentDofs
 from msemu.control.inverse_dynamics import Movement, dynamics_along
 from msemu.control.muscle_capacity import MuscleCapacity
@@ -27,14 +28,8 @@ _STEP = 1e-6
 _LENGTH_STEP, _SPEED_STEP = 1e-4, 1e-3
 """Steps of the differences of muscle force over half the muscle's greatest, in single precision [m and m/s]."""
 
-_LEVER_M = 0.3
-"""Lever at which a moment at the root counts as a force."""
-
 _LEAST_FORCE = 1e-3
 """Force from which on a point pushes [body weights]."""
-
-_REGULAR = 1e-4
-"""What keeps the floor's change finite where the points that push cannot give what the root needs."""
 
 _MARGIN = 1e-3
 """Weight of the barrier that keeps activations off their bounds beside squared errors over the capacity: a muscle
@@ -68,12 +63,13 @@ def slopes_along(body: Body, movement: Movement, found: StaticOptimization) -> I
     equation = _EquationOfMotion(body, parts[0][0])
     mass = np.concatenate([state.mass.numpy() for _, state in parts])
     push = np.concatenate([equation.push(state) for _, state in parts])
-    scale = found.capacity[ROOT_DOFS:, None]
+    scale, weight = found.capacity[ROOT_DOFS:, None], found.body_weight
+    error = errors_alike(parts, MuscleParameters.of(body.model).max_isometric_force, weight, FloorCfg())
     for frame, arms in enumerate(found.moment_arm):
         force = found.contact_force[frame]
         slopes = [*equation.slopes(movement, frame, found.contact_position[frame], force), mass[frame]]
-        follow = _following(push[frame], np.linalg.norm(force, axis=1) / found.body_weight, found.body_weight)
-        by_pose, by_velocity, by_acceleration = (slope - follow @ slope[:ROOT_DOFS] for slope in slopes)
+        left = _left_by_floor(push[frame], np.linalg.norm(force, axis=1) / weight, error, weight)
+        by_pose, by_velocity, by_acceleration = (left @ slope for slope in slopes)
         by_pose += arms.T @ (stiffness[frame][:, None] * arms)
         by_velocity += arms.T @ (damping[frame][:, None] * arms)
         pull = (arms[:, ROOT_DOFS:] * active[frame][:, None]).T / scale
@@ -93,20 +89,20 @@ def _stiffness(pull: np.ndarray, activation: np.ndarray) -> np.ndarray:
     return np.linalg.inv(np.eye(len(pull)) + (pull * give) @ pull.T)
 
 
-def _following(push: np.ndarray, share: np.ndarray, weight: float) -> np.ndarray:
-    """Return the generalized force [D, 6] by which the floor answers what the root needs, as little as possible.
+def _left_by_floor(push: np.ndarray, share: np.ndarray, error: np.ndarray, weight: float) -> np.ndarray:
+    """Return what the floor leaves of generalized forces that are needed more, shape [D, D].
+
+    It answers with the forces that `msemu.control.floor.implied` would find in the frame alone.
 
     Args:
         push: Generalized force of a newton along each axis at each point, shape [D, C, 3].
         share: How hard each point pushes [body weights], shape [C].
+        error: Errors that count alike [N m or N], shape [D].
         weight: Weight of the body [N].
     """
-    on = share > _LEAST_FORCE
-    pushes, give = push[:, on].reshape(len(push), -1), np.repeat(share[on], 3)
-    scale = 1.0 / np.repeat([weight, weight * _LEVER_M], 3)
-    root = pushes[:ROOT_DOFS] * scale[:, None]
-    answer = np.linalg.solve(root * give @ root.T + _REGULAR * np.eye(ROOT_DOFS), np.diag(scale))
-    return pushes @ (give[:, None] * root.T) @ answer
+    pushes = weight * push[:, share > _LEAST_FORCE].reshape(len(push), -1) / error[:, None]
+    answer = np.linalg.solve(pushes.T @ pushes + FloorCfg().effort * np.eye(pushes.shape[1]), pushes.T)
+    return np.eye(len(push)) - error[:, None] * (pushes @ answer) / error
 
 
 def _muscle_slopes(
