@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import mujoco
 import numpy as np
 import pytest
 from command_line import run
@@ -216,6 +217,27 @@ def test_the_command_repairs_what_is_asked_for(legs: Body, tmp_path: Path) -> No
     assert "repair_stance_median_after" in MotionClip.load(tmp_path / "out.npz").quality
     wrong = run("motion", "repair", tmp_path / "standing.npz", "--repair", "contacts", "-o", tmp_path / "two.npz")
     assert wrong.returncode == 2 and "contacts" in wrong.stderr
+
+
+def test_the_floor_carries_a_clip_from_its_first_frame_to_its_last(legs: Body) -> None:
+    """A clip that begins and ends in the middle of a bow; where it has no neighbors, feet carry no more than inside."""
+    clip = as_clip(legs, bowing(legs, 0.5).qpos[10:18])
+    moved = repair(legs, clip, kind="contact").clip
+
+    def forward(path: np.ndarray) -> np.ndarray:
+        """Acceleration of the center of mass [m/s^2]."""
+        data, centers = mujoco.MjData(legs.model), []
+        for data.qpos[:] in path:
+            mujoco.mj_kinematics(legs.model, data)
+            mujoco.mj_comPos(legs.model, data)
+            centers.append(data.subtree_com[0, 0])
+        return np.diff(centers, n=2) * FPS**2
+
+    before, after = forward(clip.qpos), forward(moved.qpos)
+    assert np.abs(before).max() > 8.0
+    assert np.abs(after).max() < 3.0 and np.abs(np.diff(after)).max() < 1.5
+    steps = FPS * np.diff(moved.qpos[:, :3], axis=0)
+    np.testing.assert_allclose(moved.qvel[[0, -1], :3], 1.5 * steps[[0, -1]] - 0.5 * steps[[1, -2]], atol=0.12)
 
 
 def test_a_clip_of_few_frames_is_returned(legs: Body) -> None:

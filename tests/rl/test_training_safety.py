@@ -199,8 +199,8 @@ def test_output_that_nobody_can_store_ends_in_one_line() -> None:
 
 
 def test_a_little_of_what_the_fuzzer_does(train_cfg: TrainCfg, tmp_path: Path) -> None:
-    """All of it: ``tools/fuzz_runs.py``."""
-    tool = run_path(str(ROOT / "tools/fuzz_runs.py"))
+    """All of it: ``tools/fuzz/fuzz_runs.py``."""
+    tool = run_path(str(ROOT / "tools/fuzz/fuzz_runs.py"))
     trained = RunFolder.open(train(TASK, replace(train_cfg, iterations=2)))
     random = np.random.default_rng(3)
     table = tool["damaged_checkpoints"](trained, 56, random, tmp_path)

@@ -1,4 +1,4 @@
-"""Mutated files of every format end in a movement or in one line: ``tools/fuzz_motions.py`` in small."""
+"""Mutated files of every format end in a movement or in one line: ``tools/fuzz/fuzz_motions.py`` in small."""
 
 import numpy as np
 import pytest

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import mujoco
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import maximum_filter1d
@@ -33,7 +34,7 @@ from msemu.schema import RepairKind
 REPAIR_VERSION = 8
 """Goes up with every change of the result; clips in the cache are made anew."""
 
-STANCE_VERSION = 5
+STANCE_VERSION = 6
 """The same for the repair of stance."""
 
 MARGIN_FRAMES = 16
@@ -59,6 +60,9 @@ _ALIKE = 0.01
 STANCE_MEDIAN, STANCE_MOST = JUDGMENTS["stance"].good, 0.3
 """What contacts leave of a stance in the median frame and in the worst one, up to which it is good [body weights]."""
 
+
+EDGE_FRAMES = 3
+"""By how many frames a clip that is no cycle is prolonged on either side while its stance is repaired [frames]."""
 
 STILL_FRAMES = 6
 """Frames on either side of one that the repair of stance makes worse, which then stay as they were [frames]: so many
@@ -203,6 +207,7 @@ def repair(
         repaired.append(RepairedFlight(before, after, change_cm, slowed / clip.fps))
         shift += slowed
     result = replace(clip, qpos=_rolled_back(path, clip, start), simulated=None)
+    result.qvel = _velocities(body, result)
     stances: list[RepairedStance] = []
     if kind == "contact" and len(path) >= FEWEST_FRAMES:
         on_flight(len(flights), total)
@@ -210,8 +215,6 @@ def repair(
     on_flight(total, total)
     if not repaired and not stances:
         return Repair(clip, clip, clip.qpos, [], left_alone)
-    displacement = clip.cycle_displacement if clip.cyclic else None
-    result.qvel = velocities(body, result.qpos, clip.fps, displacement)
     if clip.joint_centers is not None and not clip.cyclic:
         result.joint_centers = CubicSpline(np.arange(clip.num_frames), clip.joint_centers)(at)
     same = _rolled_back(same, clip, start)
@@ -238,8 +241,10 @@ def with_quality(body: Body, clip: MotionClip, same: np.ndarray) -> MotionClip:
 def _carried(body: Body, clip: MotionClip, solver: InverseKinematics) -> tuple[MotionClip, list[RepairedStance]]:
     """Return a clip that the floor can carry, and its stances; the given one where that would be no better.
 
-    Frames that come out worse than they were stay as they were, and the others are solved for again.
+    Frames that come out worse than they were stay as they were, and the others are solved for again. The laws ask for
+    two neighbors on either side of a frame: where a clip that is no cycle begins and ends, it goes on for so long.
     """
+    given, clip = clip, clip if clip.cyclic else prolonged(body, clip, EDGE_FRAMES)
     flights = [figures for figures in free_flights(body, clip) if not figures.is_supported]
     optimization = StanceOptimization(body, solver.free_joints, solver.pace, clip, [each.flight for each in flights])
     still = np.zeros(clip.num_frames, dtype=bool)
@@ -256,9 +261,30 @@ def _carried(body: Body, clip: MotionClip, solver: InverseKinematics) -> tuple[M
     )
     near = 100 * landmark_distance(body, moved.qpos, clip.qpos).mean() < MOST_CHANGE_CM
     gained = sum(float((each.before.residual - each.after.residual).sum()) for each in stances)
-    if fly and near and gained >= 0.0 and not len(worse):
-        return moved, stances
-    return clip, [RepairedStance(each.before, each.before) for each in stances]
+    moved = moved if fly and near and gained >= 0.0 and not len(worse) else clip
+    inner = slice(None) if clip.cyclic else slice(EDGE_FRAMES, -EDGE_FRAMES)
+    moved = replace(given, qpos=moved.qpos[inner], qvel=_velocities(body, moved)[inner])
+    return moved, compare_stances(body, given, moved)
+
+
+def _velocities(body: Body, clip: MotionClip) -> np.ndarray:
+    return velocities(body, clip.qpos, clip.fps, clip.cycle_displacement if clip.cyclic else None)
+
+
+def prolonged(body: Body, clip: MotionClip, frames: int) -> MotionClip:
+    """Return a clip that goes on at its speed for some frames before its first pose and after its last one."""
+    ends = []
+    for pose, neighbor in ((clip.qpos[0], clip.qpos[1]), (clip.qpos[-1], clip.qpos[-2])):
+        way = np.empty(body.model.nv)
+        mujoco.mj_differentiatePos(body.model, way, 1.0, neighbor, pose)
+        poses = np.repeat(pose[None], frames, axis=0)
+        for step, moved in enumerate(poses, 1):
+            mujoco.mj_integratePos(body.model, moved, way, step)
+        ends.append(body.couplings.project(poses))
+    before, after = ends
+    return replace(
+        clip, qpos=np.concatenate([before[::-1], clip.qpos, after]), joint_centers=None, joint_center_names=()
+    )
 
 
 def _around(frames: np.ndarray, clip: MotionClip) -> np.ndarray:

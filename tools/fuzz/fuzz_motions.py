@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Mutate small sound motion files of every format and read them: a recording, a clip or one clear line must come out.
 
-    python tools/fuzz_motions.py --number 1000 --seed 1 [--formats bvh trc] [--keep FOLDER]
+    python tools/fuzz/fuzz_motions.py --number 1000 --seed 1 [--formats bvh trc] [--keep FOLDER]
 
 The same seed gives the same files. Any other exception, a warning, a message of several lines, more than `SECONDS` or
 `BYTES` for one file is a fault; with ``--keep`` the files with faults are written to a folder. Ends with 1 when there
@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from motion_files import npz_bytes, small_files
 
 from msemu.errors import MsemuError

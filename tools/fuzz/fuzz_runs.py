@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Kill trainings at random moments, damage their checkpoints and clips, and count what msemu does about it.
 
-    python tools/fuzz_runs.py --kills 20 --checkpoints 500 --clips 500 --seed 1 --out fuzzed
+    python tools/fuzz/fuzz_runs.py --kills 20 --checkpoints 500 --clips 500 --seed 1 --out fuzzed
 
 * **Kills**: a training is killed (SIGKILL) at a random moment and resumed, again and again, until it is done. Its last
   checkpoint must equal, bit for bit, that of a training that nobody killed.
