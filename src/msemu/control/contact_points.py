@@ -98,7 +98,8 @@ class ContactPoints:
     is a sum of its four edges with factors that are not negative.
 
     Attributes:
-        names: Name of the geom of each point, C of them.
+        names: Name of the geom of each point, C of them; empty where it has none.
+        bodies: Body of each point, shape [C].
         regions: Contact region of each point.
         friction: Coefficient of friction with the floor [-], shape [C], on the host.
         edges: Directions of the edges, shape [C, 4, 3].
@@ -126,6 +127,7 @@ class ContactPoints:
                 axes += [semi_axes] * len(centers)
                 self.regions += [region] * len(centers)
         self.names = tuple(model.geom(geom).name for geom in geoms)
+        self.bodies = model.geom_bodyid[np.array(geoms, dtype=int)]
         self.friction = floor_friction(model, np.array(geoms, dtype=int))
         edges = friction_pyramid(self.friction)
 

@@ -28,7 +28,7 @@ def within_strength(args: RepairCfg, body: Body, result: Repair) -> WithinStreng
 
 def missing_table(body: Body, before: StaticOptimization, after: StaticOptimization, strength: str) -> Table:
     """Return the share of their torque that groups of joints miss, before and after."""
-    table = Table("joints", "torque missing", caption=f"share that muscles do not give, {strength}")
+    table = Table("joints", f"torque missing, {strength}")
     groups = joint_groups(body)
     once, now = missing_shares(before, groups), missing_shares(after, groups)
     for group in groups:

@@ -131,8 +131,7 @@ class _EquationOfMotion:
 
     def __init__(self, body: Body, reader: DynamicsReader):
         self._body, self._dofs, self._data = body, reader.dofs, mujoco.MjData(body.model)
-        geoms = [body.model.geom(name).id for name in reader.points.names]
-        self._owner = body.model.geom_bodyid[geoms]
+        self._owner = reader.points.bodies
         self._axes = np.linalg.pinv(reader.points.edges.numpy())
 
     def push(self, state: DynamicsState) -> np.ndarray:

@@ -34,8 +34,9 @@ from msemu.tracking.reference.missing_torque import SMOOTHING_S, MissingTorque, 
 GOOD_SHARE = 0.02
 """Share of a group's torque that may be missing."""
 
-SLOWER = (0.0, 0.05, 0.1)
-"""By how much the parts of a clip with contact last longer, tried one after the other while too much is missing [-]."""
+SLOWER = (0.0, 0.1)
+"""By how much the parts of a clip with contact last longer, the second tried when too much is missing with the first
+[-]."""
 
 _GAIN = 0.8
 """A slower clip is taken when it misses less than this share of what the faster one does."""
