@@ -53,7 +53,7 @@ def test_the_earlier_form_means_what_todays_does(
     controller = old.env.action.controller
     assert (controller.decoder.objective, controller.translation, controller.reach) == ("torque", "root", 0.0)
     assert controller.contact_regions == ("foot_r", "foot_l"), "hands were not there to push with"
-    assert controller.foot_placement.max_lift_m == 0.0
+    assert controller.foot_placement.max_lift_m == controller.decoder.joint_inertia_kg_m2 == 0.0
     notes = capsys.readouterr().err.splitlines()
     assert len(notes) == 2 and all(note.startswith("note: ") and str(tmp_path) in note for note in notes)
     assert f"offset_rad: {old.env.action.offset_rad}" in notes[0] and "level: mujoco" in notes[1]
@@ -129,6 +129,6 @@ def test_a_prior_keeps_its_controller_and_a_choice_stays(prior: dict[str, Any]) 
     controller = {"decoder": {"objective": "acceleration"}, "reach": 2.0, "translation": "center_of_mass"}
     chosen = {"env": {"action": {"kind": "joint", "controller": controller}}}
     translate(chosen, "here")
-    assert controller["decoder"] == {"objective": "acceleration", "iterations": 12}
+    assert controller["decoder"] == {"objective": "acceleration", "iterations": 12, "joint_inertia_kg_m2": 0.0}
     assert controller["foot_placement"] == {"max_lift_m": 0.0}, "feet were not lifted before there was a choice"
     assert (controller["reach"], controller["translation"]) == (2.0, "center_of_mass")

@@ -6,7 +6,7 @@ import torch
 
 from msemu.control.contact_points import NUM_EDGES
 from msemu.control.dynamics import DynamicsState
-from msemu.control.independent_dofs import IndependentDofs
+from msemu.control.independent_dofs import ROOT_DOFS, IndependentDofs
 from msemu.control.solver.dense import BoundedLeastSquares
 from msemu.models.body import Body
 from msemu.models.muscle_paths import moment_arms
@@ -117,13 +117,16 @@ class TorqueBalance:
 
         The residual of the generalized forces is ``M da`` for an error da of the acceleration, M being the mass matrix.
         With S in proportion to M it costs ``1/2 da^T M da``, in which the errors of all bodies, whatever joint they
-        come from, count by their mass (Gauss's principle of least constraint).
+        come from, count by their mass (Gauss's principle of least constraint). Joints count as if they had a little
+        more inertia: what lies beyond a toe weighs next to nothing, and what it lacks is taken up by floor and limits.
         """
         if settings.objective == "torque":
             count = len(self.scale)
             return torch.eye(count, dtype=self.scale.dtype).expand(len(state.required_force), count, count)
         error = self._mass * settings.acceleration_error_m_s2**2
-        return error * state.mass / (self.scale.unsqueeze(1) * self.scale)
+        more = torch.full_like(self.scale, settings.joint_inertia_kg_m2)
+        more[:ROOT_DOFS] = 0.0
+        return error * (state.mass + more.diag()) / (self.scale.unsqueeze(1) * self.scale)
 
     def missing_acceleration(self, squared: torch.Tensor, settings: DecoderCfg) -> torch.Tensor:
         """Return the root mean square over the body's mass of what costs ``e^T S^-1 e`` [m/s^2], shape [E]."""

@@ -36,7 +36,7 @@ _CLASS_PATHS = {
 """How release 0.1.0 named the parts of a learner, and their short names."""
 _GROUPS = ("proprioception", "muscle", "reference")
 """Observation groups that every environment offered."""
-_DECODER = {"objective": "torque", "iterations": 12}
+_DECODER = {"objective": "torque", "iterations": 12, "joint_inertia_kg_m2": 0.0}
 _FOOT_PLACEMENT = {"max_lift_m": 0.0}
 _CONTROLLER = {
     "translation": "root",

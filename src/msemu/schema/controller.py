@@ -62,6 +62,9 @@ class DecoderCfg:
     acceleration_error_m_s2: Positive = 1.0
     """Error of the whole body's acceleration that counts as much as a joint's whole capacity does in the other
     objective [m/s^2]."""
+    joint_inertia_kg_m2: NotNegative = 0.1
+    """By what each joint's inertia is taken to be more where accelerations are weighed [kg m^2]: the torque that a toe
+    or a wrist lacks would else, over the inertia of a toe, count more than where the body goes."""
     effort: NotNegative = 1e-3
     """Weight of the sum of squared activations beside half of such a square."""
     iterations: Annotated[int, Range(1, 10_000)] = 16

@@ -244,7 +244,7 @@ def _carried(body: Body, clip: MotionClip, solver: InverseKinematics) -> tuple[M
     Frames that come out worse than they were stay as they were, and the others are solved for again. The laws ask for
     two neighbors on either side of a frame: where a clip that is no cycle begins and ends, it goes on for so long.
     """
-    given, clip = clip, clip if clip.cyclic else prolonged(body, clip, EDGE_FRAMES)
+    given, clip = clip, prolonged(body, clip)
     flights = [figures for figures in free_flights(body, clip) if not figures.is_supported]
     optimization = StanceOptimization(body, solver.free_joints, solver.pace, clip, [each.flight for each in flights])
     still = np.zeros(clip.num_frames, dtype=bool)
@@ -262,8 +262,7 @@ def _carried(body: Body, clip: MotionClip, solver: InverseKinematics) -> tuple[M
     near = 100 * landmark_distance(body, moved.qpos, clip.qpos).mean() < MOST_CHANGE_CM
     gained = sum(float((each.before.residual - each.after.residual).sum()) for each in stances)
     moved = moved if fly and near and gained >= 0.0 and not len(worse) else clip
-    inner = slice(None) if clip.cyclic else slice(EDGE_FRAMES, -EDGE_FRAMES)
-    moved = replace(given, qpos=moved.qpos[inner], qvel=_velocities(body, moved)[inner])
+    moved = shortened(body, moved, given)
     return moved, compare_stances(body, given, moved)
 
 
@@ -271,20 +270,32 @@ def _velocities(body: Body, clip: MotionClip) -> np.ndarray:
     return velocities(body, clip.qpos, clip.fps, clip.cycle_displacement if clip.cyclic else None)
 
 
-def prolonged(body: Body, clip: MotionClip, frames: int) -> MotionClip:
-    """Return a clip that goes on at its speed for some frames before its first pose and after its last one."""
-    ends = []
-    for pose, neighbor in ((clip.qpos[0], clip.qpos[1]), (clip.qpos[-1], clip.qpos[-2])):
-        way = np.empty(body.model.nv)
-        mujoco.mj_differentiatePos(body.model, way, 1.0, neighbor, pose)
-        poses = np.repeat(pose[None], frames, axis=0)
-        for step, moved in enumerate(poses, 1):
-            mujoco.mj_integratePos(body.model, moved, way, step)
-        ends.append(body.couplings.project(poses))
-    before, after = ends
-    return replace(
-        clip, qpos=np.concatenate([before[::-1], clip.qpos, after]), joint_centers=None, joint_center_names=()
-    )
+def prolonged(body: Body, clip: MotionClip) -> MotionClip:
+    """Return a clip that goes on at its speed for `EDGE_FRAMES` before its first pose and after its last one.
+
+    A cycle has neighbors everywhere and stays as it is.
+    """
+    if clip.cyclic:
+        return clip
+    before, after = (_onward(body, *pair) for pair in ((clip.qpos[1], clip.qpos[0]), (clip.qpos[-2], clip.qpos[-1])))
+    qpos = np.concatenate([before[::-1], clip.qpos, after])
+    return replace(clip, qpos=qpos, joint_centers=None, joint_center_names=(), simulated=None)
+
+
+def _onward(body: Body, neighbor: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """Return the poses to which the way from a pose to its neighbor leads on, shape [`EDGE_FRAMES`, nq]."""
+    way = np.empty(body.model.nv)
+    mujoco.mj_differentiatePos(body.model, way, 1.0, neighbor, pose)
+    poses = np.repeat(pose[None], EDGE_FRAMES, axis=0)
+    for step, moved in enumerate(poses, 1):
+        mujoco.mj_integratePos(body.model, moved, way, step)
+    return body.couplings.project(poses)
+
+
+def shortened(body: Body, moved: MotionClip, given: MotionClip) -> MotionClip:
+    """Return what has become of a given clip that was `prolonged` and then moved, with the velocities it has there."""
+    inner = slice(None) if given.cyclic else slice(EDGE_FRAMES, -EDGE_FRAMES)
+    return replace(given, qpos=moved.qpos[inner], qvel=_velocities(body, moved)[inner], simulated=None)
 
 
 def _around(frames: np.ndarray, clip: MotionClip) -> np.ndarray:

@@ -24,6 +24,8 @@ from msemu.motion.repair.repair import (
     compare_stances,
     free_flights,
     landmark_distance,
+    prolonged,
+    shortened,
     with_quality,
 )
 from msemu.motion.repair.stance import FEWEST_FRAMES, StanceOptimization
@@ -119,14 +121,16 @@ def _changed(
         at = _instants(own, clip, slower)
         slow, same = _at(own, clip, at), resample_path(own, same, at)
     solver = InverseKinematics(own, Costs())
-    flights = [figures for figures in free_flights(own, slow) if not figures.is_supported]
-    cost = MissingTorque(strong, slow, solver.free_joints)
+    long = prolonged(own, slow)
+    flights = [figures for figures in free_flights(own, long) if not figures.is_supported]
+    cost = MissingTorque(strong, long, solver.free_joints)
     optimization = StanceOptimization(
-        own, solver.free_joints, solver.pace, slow, [figures.flight for figures in flights], cost
+        own, solver.free_joints, solver.pace, long, [figures.flight for figures in flights], cost
     )
-    moved = along(own, slow, optimization.go_on(slow.qpos, _ENDS, _MOST_STEPS))
+    longer_moved = along(own, long, optimization.go_on(long.qpos, _ENDS, _MOST_STEPS))
+    moved = shortened(own, longer_moved, slow)
     if 100.0 * landmark_distance(own, moved.qpos, same).mean() > MOST_CHANGE_CM or any(
-        flight_figures(own, moved, each.flight).residual_max > max(MOST_IN_FLIGHT, each.residual_max)
+        flight_figures(own, longer_moved, each.flight).residual_max > max(MOST_IN_FLIGHT, each.residual_max)
         for each in flights
     ):
         return None
