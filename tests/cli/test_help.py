@@ -111,7 +111,12 @@ def test_tasks_are_listed_by_body_and_kind(monkeypatch: pytest.MonkeyPatch) -> N
     after = bodies[whole].index("  sets of clips")
     assert any("-Acrobatics-" in line for line in bodies[whole][after:])
     marked = {line.split()[1] for lines in bodies.values() for line in lines if line.startswith("  * ")}
-    assert marked == {"Msemu-Walk-MyoLegs-v0", "Msemu-Walk-MyoFullBody-v0", "Msemu-Jump-MsHuman700-v0"}
+    assert marked == {
+        "Msemu-Walk-MyoLegs-v0",
+        "Msemu-Walk-MyoFullBody-v0",
+        "Msemu-Jump-MsHuman700-v0",
+        "Msemu-Run-MyoLegs-v0",
+    }
     assert marks.startswith("* a trained policy") and "--pretrained" in marks
 
 
