@@ -24,6 +24,8 @@ from msemu.rl.pretrained import FOLDER, PretrainedRun, shipped
 BEGIN, END = "<!-- policies: written by tools/policy_table.py -->", "<!-- end of policies -->"
 PHYSICS_STEP_S = 0.002
 """What policies are judged at, whatever they learned at."""
+LOOP_S = 10.0
+"""Length of the episodes of a clip that repeats [s], whatever length a policy was trained with."""
 FIGURES = {
     "survival": ("survival", "{:.0%}"),
     "survival_time_s": ("mean time", "{:.1f} s"),
@@ -75,8 +77,8 @@ def measured(task: str, episodes: int, out: Path) -> dict[str, Any]:
     path, policy = out / f"{task}.json", FOLDER / task / "best.pt"
     if not path.is_file() or path.stat().st_mtime < policy.stat().st_mtime:
         options = ["--pretrained", f"--episodes={episodes}", f"--timestep-s={PHYSICS_STEP_S}", f"--json={path}"]
-        if ends(PretrainedRun.of(task)):
-            options += ["--from-start", "--start-noise-deg=5"]
+        once = ["--from-start", "--start-noise-deg=5"]
+        options += once if ends(PretrainedRun.of(task)) else [f"--seconds={LOOP_S:g}"]
         path.parent.mkdir(parents=True, exist_ok=True)
         run("eval", task, *options, f"--plots={out / task}")
     return json.loads(path.read_text(encoding="utf-8"))

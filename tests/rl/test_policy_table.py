@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import policy_table
 import pytest
 from policy_table import BEGIN, END, about, between_marks, ends, tabulate
 
@@ -47,6 +48,29 @@ def test_a_simulated_clip_of_one_that_repeats_ends(tmp_path: Path) -> None:
     assert not ends(PretrainedRun(tmp_path, "Msemu-Walk-MyoLegs-v0"))
     (tmp_path / "motion.npz").touch()
     assert ends(PretrainedRun(tmp_path, "Msemu-Walk-MyoLegs-v0"))
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        ("Msemu-Run-MyoLegs-v0", {"--seconds=10"}),  # learned in episodes of 2 s
+        ("Msemu-Jump-MsHuman700-v0", {"--from-start", "--start-noise-deg=5"}),
+    ],
+)
+def test_each_policy_is_measured_over_all_that_it_follows(
+    task: str, expected: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[str, ...]] = []
+
+    def run(*arguments: str) -> None:
+        calls.append(arguments)
+        (tmp_path / f"{task}.json").write_text("{}")
+
+    monkeypatch.setattr(policy_table, "run", run)
+    assert policy_table.measured(task, 63, tmp_path) == {}
+    (arguments,) = calls
+    assert arguments[:3] == ("eval", task, "--pretrained") and "--timestep-s=0.002" in arguments
+    assert expected == set(arguments) & {"--seconds=10", "--from-start", "--start-noise-deg=5"}
 
 
 def test_only_what_is_between_the_marks_changes(tmp_path: Path) -> None:
