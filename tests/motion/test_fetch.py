@@ -52,7 +52,7 @@ def test_the_catalogue_is_complete():
         assert entry.name == name
         assert len(entry.sha256) == 64 and int(entry.sha256, 16)
         assert entry.package.license and entry.package.origin and entry.about
-    assert (entries["walk"].repair, entries["run"].repair) == ("contact", "flight")
+    assert {name for name, entry in entries.items() if entry.repair == "contact"} == {"walk", "run"}
     assert entries["walk"].cyclic and not entries["backflip"].cyclic
     assert len({entry.sha256 for entry in entries.values()}) == len(entries)
 
