@@ -117,16 +117,16 @@ class TorqueBalance:
 
         The residual of the generalized forces is ``M da`` for an error da of the acceleration, M being the mass matrix.
         With S in proportion to M it costs ``1/2 da^T M da``, in which the errors of all bodies, whatever joint they
-        come from, count by their mass (Gauss's principle of least constraint). Joints count as if they had a little
-        more inertia: what lies beyond a toe weighs next to nothing, and what it lacks is taken up by floor and limits.
+        come from, count by their mass (Gauss's principle of least constraint). Light joints count as if they had more
+        inertia: what lies beyond a toe weighs next to nothing, and what it lacks is taken up by floor and limits.
         """
         if settings.objective == "torque":
             count = len(self.scale)
             return torch.eye(count, dtype=self.scale.dtype).expand(len(state.required_force), count, count)
         error = self._mass * settings.acceleration_error_m_s2**2
-        more = torch.full_like(self.scale, settings.joint_inertia_kg_m2)
-        more[:ROOT_DOFS] = 0.0
-        return error * (state.mass + more.diag()) / (self.scale.unsqueeze(1) * self.scale)
+        more = (settings.joint_inertia_kg_m2 - state.mass.diagonal(dim1=1, dim2=2)).clamp(min=0.0)
+        more[:, :ROOT_DOFS] = 0.0
+        return error * (state.mass + torch.diag_embed(more)) / (self.scale.unsqueeze(1) * self.scale)
 
     def missing_acceleration(self, squared: torch.Tensor, settings: DecoderCfg) -> torch.Tensor:
         """Return the root mean square over the body's mass of what costs ``e^T S^-1 e`` [m/s^2], shape [E]."""

@@ -24,7 +24,7 @@ class ContactCfg:
     """Height below which a point may be in contact [m]; retargeted feet stand within a few millimeters of the floor."""
     speed_m_s: NotNegative = 1.0
     """Speed above which it is not [m/s]: a swinging foot passes the floor at 3 m/s."""
-    release: Annotated[float, Range(1, 100)] = 1.5
+    release: Annotated[float, Range(1, 100)] = 1.2
     """Height and speed at which a part that touches lets go, over those at which it comes to the floor, so that it does
     not flicker [-]; for a point of the simulation while the reference has its region on the floor."""
     max_force_bw: NotNegative = 3.0
@@ -63,8 +63,8 @@ class DecoderCfg:
     """Error of the whole body's acceleration that counts as much as a joint's whole capacity does in the other
     objective [m/s^2]."""
     joint_inertia_kg_m2: NotNegative = 0.1
-    """By what each joint's inertia is taken to be more where accelerations are weighed [kg m^2]: the torque that a toe
-    or a wrist lacks would else, over the inertia of a toe, count more than where the body goes."""
+    """Least inertia that a joint is taken to move where accelerations are weighed [kg m^2]: the torque that a toe or a
+    wrist lacks would else, over the inertia of a toe, count more than where the body goes."""
     effort: NotNegative = 1e-3
     """Weight of the sum of squared activations beside half of such a square."""
     iterations: Annotated[int, Range(1, 10_000)] = 16
