@@ -44,7 +44,7 @@ def test_a_policy_lasts_two_seconds_from_most_phases(task: str) -> None:
     env, runner = open_policy(policy, policy.checkpoint("best"), 8, "cpu", seed=1)
     steps = steps_with(env.reference.clips[0], 100)
     errors = measure_episodes(env, runner.policy(), steps)
-    survivors, degrees = (8, 3.0) if "Walk-MyoLegs" in task else (7, 5.0)
+    survivors, degrees = (8, 3.0) if "Walk-MyoLegs" in task else (7, 6.0 if "-Run-" in task else 5.0)
     assert (errors.failed_at == steps).sum() >= survivors
     assert np.nanmean(errors.joint_angle_deg[:50]) < degrees  # up to the failure
 
