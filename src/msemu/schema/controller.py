@@ -62,7 +62,7 @@ class DecoderCfg:
     acceleration_error_m_s2: Positive = 1.0
     """Error of the whole body's acceleration that counts as much as a joint's whole capacity does in the other
     objective [m/s^2]."""
-    joint_inertia_kg_m2: NotNegative = 0.1
+    joint_inertia_kg_m2: NotNegative = 0.02
     """Least inertia that a joint is taken to move where accelerations are weighed [kg m^2]: the torque that a toe or a
     wrist lacks would else, over the inertia of a toe, count more than where the body goes."""
     effort: NotNegative = 1e-3
