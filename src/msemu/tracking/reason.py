@@ -4,15 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from msemu.control.inverse_dynamics import differentiate
-from msemu.control.static_optimization import StaticOptimization, optimize
+from msemu.control.static_optimization import StaticOptimization
 from msemu.control.weakness import Weakness, find_weaknesses
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
+from msemu.tracking.reference.within_strength import measure
 
 STRONGEST = 10.0
 """Greatest factor of the muscles' force that can be asked for; a lack beyond it is one at any strength."""
-_SMOOTHING_S = 0.02
 _NOTABLE_BW = 0.1
 """Force at the root that contacts do not give, from which it is told of [body weights]."""
 _AROUND_S = 0.1
@@ -36,7 +35,7 @@ class Reason:
         """Solve all frames of the clip."""
         self._clip = clip
         self._hinges = {name for name, is_hinge in zip(body.joint_names, body.is_hinge, strict=True) if is_hinge}
-        self._solved = optimize(body, differentiate(body, clip, _SMOOTHING_S))
+        self._solved = measure(body, clip)
 
     def overall(self) -> str:
         """Say in one line which joint is the weakest for the clip, by which factor and in which frame."""

@@ -206,8 +206,7 @@ def repair(
         slowed = len(window) - (last - first + 1)
         repaired.append(RepairedFlight(before, after, change_cm, slowed / clip.fps))
         shift += slowed
-    result = replace(clip, qpos=_rolled_back(path, clip, start), simulated=None)
-    result.qvel = _velocities(body, result)
+    result = along(body, clip, _rolled_back(path, clip, start))
     stances: list[RepairedStance] = []
     if kind == "contact" and len(path) >= FEWEST_FRAMES:
         on_flight(len(flights), total)
@@ -266,8 +265,10 @@ def _carried(body: Body, clip: MotionClip, solver: InverseKinematics) -> tuple[M
     return moved, compare_stances(body, given, moved)
 
 
-def _velocities(body: Body, clip: MotionClip) -> np.ndarray:
-    return velocities(body, clip.qpos, clip.fps, clip.cycle_displacement if clip.cyclic else None)
+def along(body: Body, clip: MotionClip, path: np.ndarray) -> MotionClip:
+    """Return a clip with other poses, shape [T, nq], and the velocities that belong to them."""
+    displacement = clip.cycle_displacement if clip.cyclic else None
+    return replace(clip, qpos=path, qvel=velocities(body, path, clip.fps, displacement), simulated=None)
 
 
 def prolonged(body: Body, clip: MotionClip) -> MotionClip:
@@ -295,7 +296,8 @@ def _onward(body: Body, neighbor: np.ndarray, pose: np.ndarray) -> np.ndarray:
 def shortened(body: Body, moved: MotionClip, given: MotionClip) -> MotionClip:
     """Return what has become of a given clip that was `prolonged` and then moved, with the velocities it has there."""
     inner = slice(None) if given.cyclic else slice(EDGE_FRAMES, -EDGE_FRAMES)
-    return replace(given, qpos=moved.qpos[inner], qvel=_velocities(body, moved)[inner], simulated=None)
+    qvel = along(body, moved, moved.qpos).qvel[inner]
+    return replace(given, qpos=moved.qpos[inner], qvel=qvel, simulated=None)
 
 
 def _around(frames: np.ndarray, clip: MotionClip) -> np.ndarray:

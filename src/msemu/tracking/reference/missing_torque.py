@@ -1,7 +1,5 @@
 """The torque that muscles miss along a path, as a cost of the path with its slopes."""
 
-from dataclasses import replace
-
 import mujoco
 import numpy as np
 
@@ -12,7 +10,8 @@ from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.repair.banded import NormalEquations
 from msemu.motion.repair.frame import cross_matrix
-from msemu.motion.smoothing import smooth_path, velocities
+from msemu.motion.repair.repair import along
+from msemu.motion.smoothing import smooth_path
 from msemu.tracking.reference.torque_slopes import TorqueSlopes, slopes_along
 
 SMOOTHING_S = 0.02
@@ -86,12 +85,6 @@ class MissingTorque:
             floor = find_floor(self._body, movement, touching=self._touching)
             self._last = path, movement, optimize(self._body, movement, _SOLVER, floor=floor)
         return self._last[1:]
-
-
-def along(body: Body, clip: MotionClip, path: np.ndarray) -> MotionClip:
-    """Return a clip with other poses, shape [T, nq], and the velocities that belong to them."""
-    displacement = clip.cycle_displacement if clip.cyclic else None
-    return replace(clip, qpos=path, qvel=velocities(body, path, clip.fps, displacement), simulated=None)
 
 
 def _stencils(clip: MotionClip) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -21,6 +21,7 @@ from msemu.motion.repair.repair import (
     STANCE_MEDIAN,
     STANCE_MOST,
     RepairedStance,
+    along,
     compare_stances,
     free_flights,
     landmark_distance,
@@ -31,7 +32,7 @@ from msemu.motion.repair.repair import (
 from msemu.motion.repair.stance import FEWEST_FRAMES, StanceOptimization
 from msemu.motion.repair.timing import resample_path
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
-from msemu.tracking.reference.missing_torque import SMOOTHING_S, MissingTorque, along
+from msemu.tracking.reference.missing_torque import SMOOTHING_S, MissingTorque
 
 GOOD_SHARE = 0.02
 """Share of a group's torque that may be missing."""
