@@ -17,11 +17,11 @@ from msemu.models.strength.sets import multiplied
 from msemu.motion.clip import MotionClip
 from msemu.motion.repair.banded import NormalEquations
 from msemu.motion.repair.frame import FlightFrame, FrameCosts
-from msemu.motion.repair.repair import repair
+from msemu.motion.repair.repair import along, repair
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.muscle.parameters import MuscleParameters
 from msemu.tracking.reference import within_strength
-from msemu.tracking.reference.missing_torque import SMOOTHING_S, MissingTorque, along
+from msemu.tracking.reference.missing_torque import SMOOTHING_S, MissingTorque
 from msemu.tracking.reference.within_strength import bring_within_strength, measure
 
 FPS = 50.0
@@ -141,6 +141,7 @@ def test_the_command_says_what_is_missing(legs: Body, tmp_path: Path) -> None:
     ):
         wrong = run("motion", "repair", tmp_path / "swing.npz", *options, "-o", tmp_path / "two.npz")
         assert wrong.returncode == 2 and message in wrong.stderr, wrong.stderr
+        assert len(wrong.stderr.splitlines()) == 1 and not wrong.stdout, "nothing is begun before"
         assert not (tmp_path / "two.npz").exists()
 
 

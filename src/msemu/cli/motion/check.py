@@ -19,7 +19,7 @@ from msemu.analysis.plausibility.torques import Excess, excesses
 from msemu.analysis.recorded import recorded_clip
 from msemu.analysis.static_optimization.missing import joint_groups, missing_shares
 from msemu.cli.motion.options import CheckCfg, RepairCfg
-from msemu.cli.motion.strength import missing_table, show_within, within_strength
+from msemu.cli.motion.strength import missing_table, show_within, strengthened, within_strength
 from msemu.console import findings_table, progress, write_json
 from msemu.control.inverse_dynamics import differentiate, required_forces
 from msemu.control.static_optimization import find_floor
@@ -86,10 +86,11 @@ def check(args: CheckCfg) -> None:
 def repair(args: RepairCfg) -> None:
     """Repair a clip and show what changed."""
     clip, body = _load(args.clip, args.body, args.body_path)
+    strong = strengthened(args, body)
     with progress(f"repair of {args.clip.name}") as on_flight:
         result = repair_clip(body, clip, on_flight, args.repair)
     console = Console()
-    within = within_strength(args, body, result) if args.strength_set else None
+    within = within_strength(args, body, strong, result) if strong else None
     if within:
         result = replace(result, clip=within.clip, same=within.same)
     if result.clip is result.original:

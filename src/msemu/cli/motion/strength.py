@@ -16,10 +16,13 @@ _ROWS = 12
 """Joints that are named at most."""
 
 
-def within_strength(args: RepairCfg, body: Body, result: Repair) -> WithinStrength:
-    """Bring the torques of a repaired clip within the strength that is asked for."""
-    assert args.strength_set is not None
-    strong = multiplied(with_strength(body, args.strength_set), args.strength)
+def strengthened(args: RepairCfg, body: Body) -> Body | None:
+    """Return the body with the strength that is asked for; None where torques are not to be looked at."""
+    return multiplied(with_strength(body, args.strength_set), args.strength) if args.strength_set else None
+
+
+def within_strength(args: RepairCfg, body: Body, strong: Body, result: Repair) -> WithinStrength:
+    """Bring the torques of a repaired clip within the muscles of a strong body."""
     with progress(f"torques of {args.clip.name}, slower by", transient=True) as on_step:
         return bring_within_strength(
             body, strong, result.clip, result.same, lambda slower: on_step(SLOWER.index(slower), len(SLOWER))
