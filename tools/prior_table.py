@@ -16,13 +16,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from msemu.bench.prior import PriorSubject
 from msemu.console import write_json
 from msemu.errors import command
 from msemu.files import read_text, write_text
 from msemu.rl.provenance import git_state
+from msemu.schema import RepairKind
 
 SUBJECTS = (
     *("myolegs:walk", "myofullbody:walk", "ms_human_700:walk", "myolegs:run", "myofullbody:run"),
@@ -58,21 +59,23 @@ def main() -> None:
     parser.add_argument("--subjects", nargs="+", default=SUBJECTS, metavar="BODY:MOTION")
     parser.add_argument("--seeds", nargs="+", type=int, default=(1, 2, 3))
     parser.add_argument("--action", default="joint", help="action space: a name of cfg/action or a file")
+    parser.add_argument("--repair", choices=get_args(RepairKind), default="contact", help="repair of the clips")
     parser.add_argument("--threads", type=int, default=0, help="of the physics; 0 uses every core")
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    collect(args.subjects, args.seeds, f"{args.action}, {git_state()}", measuring(args.action, args.threads), args.out)
+    state = f"{args.action}, {args.repair}, {git_state()}"
+    collect(args.subjects, args.seeds, state, measuring(args.action, args.threads, args.repair), args.out)
 
 
-def measuring(action: str, threads: int) -> Measure:
+def measuring(action: str, threads: int, repair: RepairKind) -> Measure:
     """Return what measures a subject from a start of the solver; it keeps the last subject."""
     loaded: dict[str, PriorSubject] = {}
 
     def measure(name: str, seed: int) -> Figures:
         if name not in loaded:
             loaded.clear()
-            loaded[name] = PriorSubject.named(name, threads)
+            loaded[name] = PriorSubject.named(name, threads, repair)
         subject, cyclic = loaded[name], loaded[name].clip.cyclic
         found = {"starts": subject.measure(action, STARTS, CYCLE_S if cyclic else PART_S, seed)}
         if not cyclic:

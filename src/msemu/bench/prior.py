@@ -68,7 +68,7 @@ class PriorSubject:
         return cls(task.id, cfg, loaded, with_progress(load_clip)(cfg, loaded))
 
     @classmethod
-    def named(cls, name: str, threads: int = 0) -> "PriorSubject":
+    def named(cls, name: str, threads: int = 0, repair: RepairKind = "flight") -> "PriorSubject":
         """Find both by ``BODY:MOTION``.
 
         Raises:
@@ -77,7 +77,7 @@ class PriorSubject:
         body, colon, motion = name.partition(":")
         if not (body and colon and motion):
             raise MsemuError(f"a subject is BODY:MOTION, such as myolegs:walk, not '{name}'")
-        return cls.load(body, motion, threads=threads)
+        return cls.load(body, motion, threads=threads, repair=repair)
 
     def measure(
         self,
