@@ -9,7 +9,7 @@ import tyro
 from msemu.console import BodyName, BodyPath, Input, JsonFile, Output, With, Without
 from msemu.errors import MsemuError
 from msemu.schema.ranges import Count, Finite, Positive, Range, Seconds, Seed, Threads, TimeStep
-from msemu.schema.task import RepairKind
+from msemu.schema.task import FollowedRepair
 from msemu.viewer import RendererName
 
 
@@ -201,8 +201,9 @@ class TrackCfg:
     """Go on with the search that lies beside the rollout."""
     seconds: Seconds | None = None
     """How much of the clip [s]; all of it by default, and 10 s of one that repeats."""
-    repair: RepairKind = "contact"
-    """Repair of a motion of the catalogue: contact, which the floor can carry, or of its flights alone: flight."""
+    repair: FollowedRepair = "contact"
+    """Repair of a motion of the catalogue: contact, which the floor can carry, or of its flights alone: flight. With
+    strength the torques of any clip are brought within --strength and --strength-set, too: minutes, but once."""
     particles: Annotated[int, Range(2, 1024)] = 64
     """Bodies that try at a time."""
     passes: Annotated[int, Range(1, 1000)] = 8

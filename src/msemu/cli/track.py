@@ -11,16 +11,20 @@ from rich.console import Console
 from msemu.analysis.evaluation import tabulate
 from msemu.cli.options import TrackCfg
 from msemu.cli.track_progress import display
-from msemu.console import with_progress, write_json
-from msemu.models import load_body
-from msemu.models.strength.sets import with_strength
-from msemu.motion.library.task_clips import load_clip
+from msemu.console import progress, write_json
+from msemu.models import Body, load_body
+from msemu.models.strength.sets import multiplied, with_strength
+from msemu.motion.clip import MotionClip
+from msemu.schema import TaskCfg
 from msemu.tracking.climb import SEARCH_SUFFIX, Climb, Order
 from msemu.tracking.environment import Condition, steps_of, tracking_cfg
 from msemu.tracking.reference.adaptation import Tolerance
+from msemu.tracking.reference.followed import load_followed
+from msemu.tracking.reference.within_strength import SLOWER
 from msemu.tracking.result import CLIP_SUFFIX, figures
 
 ADAPTED_SUFFIX = ".adapted.npz"
+_CHANGES = "repair_change_mean_cm", "repair_change_max_cm", "repair_change_mean_deg", "repair_change_max_deg"
 _FIGURES = (
     *("joint_angle_error_deg", "root_rotation_error_deg", "body_position_error_cm", "root_translation_error_cm"),
     *("survival_from_start", "survival_time_s", "episode_length_s"),
@@ -55,12 +59,10 @@ def track(args: TrackCfg) -> None:
 
 def _order(args: TrackCfg) -> Order:
     cfg = tracking_cfg(args.body, args.clip, args.body_path)
-    cfg.sim, cfg.repair = replace(cfg.sim, num_threads=args.threads), args.repair
+    cfg.sim = replace(cfg.sim, num_threads=args.threads)
     body = load_body(args.body, args.body_path)
     condition = Condition(args.strength, args.strength_set)
-    with_strength(body, condition.strength_set)
-    clip = with_progress(load_clip)(cfg, body)
-    clip.check_matches(body.name, body.joint_names)
+    clip, recorded = _clips(args, cfg, body)
     total = steps_of(clip, cfg, args.seconds)
     strength = args.strength if args.begin_strength is None else args.begin_strength
     begin = Condition(strength, args.strength_set, args.begin_speed, args.begin_gravity, args.begin_assist_bw)
@@ -77,8 +79,19 @@ def _order(args: TrackCfg) -> Order:
         args.seed,
         windows=args.windows,
         tolerance=tolerance,
+        recorded=recorded,
         objective=args.objective,
     )
+
+
+def _clips(args: TrackCfg, cfg: TaskCfg, body: Body) -> tuple[MotionClip, MotionClip | None]:
+    """Return the clip that is followed, and what it was before its repair."""
+    strong = multiplied(with_strength(body, args.strength_set), args.strength)
+    with progress(f"motion {args.clip} on {body.name}", transient=True) as advance:
+        found = load_followed(
+            cfg, body, strong, args.repair, advance, lambda slower: advance(SLOWER.index(slower), len(SLOWER))
+        )
+    return found.clip, found.recorded
 
 
 def _conclude(args: TrackCfg, order: Order, climb: Climb, out: Path, is_lack_said: bool) -> None:
@@ -90,6 +103,8 @@ def _conclude(args: TrackCfg, order: Order, climb: Climb, out: Path, is_lack_sai
         "recipe": str(Path(args.body).resolve()) if Path(args.body).is_file() else args.body,
         "body_path": str(args.body_path.resolve()) if args.body_path else None,
         "clip": order.clip.name,
+        "repair": args.repair,
+        **{name: order.clip.quality[name] for name in _CHANGES if name in order.clip.quality},
         "seed": order.seed,
         "particles": order.bodies,
         **asdict(condition),
@@ -106,7 +121,11 @@ def _conclude(args: TrackCfg, order: Order, climb: Climb, out: Path, is_lack_sai
         climb.clip.save(out.with_suffix(ADAPTED_SUFFIX))
     console = Console()
     title = f"{order.clip.name} on {order.body.name}, {condition}"
-    console.print(tabulate({"search": result.evaluation}, _FIGURES, "way", title))
+    rows = {"to the clip": result.evaluation}
+    if result.to_recording:
+        own: dict[str, Any] = {name.removeprefix("recorded_"): value for name, value in result.to_recording.items()}
+        rows["to the recording"] = replace(result.evaluation, **own)
+    console.print(tabulate(rows, _FIGURES, "errors", title))
     if about["lacks"] and not is_lack_said:
         console.print(f"what the body lacks for the clip: {about['lacks']}", soft_wrap=True, highlight=False)
     for line in _remarks(order, climb, condition):
@@ -122,7 +141,11 @@ def _remarks(order: Order, climb: Climb, condition: Condition) -> Iterator[str]:
     """Say what was needed, what the last pass did, and where the search has got to, a line each."""
     if changed := order.clip.quality.get("repair_change_max_cm"):
         angle = order.clip.quality["repair_change_max_deg"]
-        yield f"the clip is a repaired one, up to {changed:.1f} cm and {angle:.1f} deg from the recording"
+        mean = order.clip.quality["repair_change_mean_cm"]
+        yield (
+            f"the clip is a repaired one, {mean:.1f} cm in the mean and up to {changed:.1f} cm and {angle:.1f} deg from"
+            " the recording"
+        )
     if climb.finished:
         ways = (
             f"{Condition(**{name: stage[name] for name in asdict(condition)})}: {len(stage['passes'])} pass(es)"

@@ -27,6 +27,8 @@ from msemu.schema.terms import ObservationTermCfg, RewardTermCfg, TerminationTer
 
 RepairKind = Literal["flight", "contact"]
 """What is repaired of a clip: its flights, or all of it by what touches the floor."""
+FollowedRepair = Literal["flight", "contact", "strength"]
+"""What is repaired of a clip that a search follows: its torques, too, where they are beyond a strength."""
 Engine = Annotated[str, Known(("auto", "mujoco", "warp"))]
 """Name of a physics engine."""
 Paths = Annotated[str, Known(("exact", "engine"))]

@@ -60,6 +60,7 @@ class Order:
         seed: Seed of what is drawn.
         search: Values of the search.
         windows: Whether bodies are selected after a ``time``, or a contact ``phase``; ``auto`` takes phases for runs.
+        recorded: The clip before its repair, frame by frame; errors are reported against it, too.
         objective: What the decoder's errors are measured in, see `DecoderCfg`.
         tolerance: By how much the clip may give way to what is found.
     """
@@ -76,6 +77,7 @@ class Order:
     search: SearchCfg = field(default_factory=SearchCfg)
     windows: str = "time"
     tolerance: Tolerance = field(default_factory=Tolerance)
+    recorded: MotionClip | None = None
     objective: str = "acceleration"
 
     def stages(self) -> list[Condition]:
@@ -324,7 +326,8 @@ class Climb:
             self.smoothing = [asdict(record) | {"said": record.line()} for record in records]
         env = make_env(order.cfg, order.body, self.clip_at(condition), 1, condition, RecordedCfg(), order.seed)
         title = f"{order.clip.name} on {order.body.name}  {condition}"
-        return replay(env, path, total, title, condition, self._original(condition))
+        recorded = at_speed(order.body, order.recorded, condition.speed) if order.recorded else None
+        return replay(env, path, total, title, condition, self._original(condition), recorded)
 
     def _original(self, condition: Condition) -> MotionClip | None:
         """Return the clip as it was at the speed of a condition, where it has given way."""

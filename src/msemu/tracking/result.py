@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from msemu.analysis.evaluation import Evaluation
+from msemu.analysis.evaluation import Evaluation, recorded_figures
 from msemu.analysis.rollout import measure_episodes, record
 from msemu.analysis.rollout_body import KEY
 from msemu.control.independent_dofs import IndependentDofs
@@ -33,7 +33,8 @@ class Result:
         evaluation: Its errors up to its end; survival is that of the whole clip.
         completed: Share of the clip before a failure [-].
         condition: Under which it was found.
-        recorded_qpos: Poses of the clip as it was recorded, shape [T + 1, nq].
+        to_recording: Figures against the recording, by the names of `recorded_figures`; none where it is not known.
+        recorded_qpos: Poses of the recording, else of the clip, shape [T + 1, nq].
         dofs: Index of each independent degree of freedom among all, shape [D].
     """
 
@@ -42,6 +43,7 @@ class Result:
     evaluation: Evaluation
     completed: float
     condition: Condition
+    to_recording: dict[str, float]
     recorded_qpos: np.ndarray
     dofs: np.ndarray
 
@@ -86,11 +88,18 @@ class Result:
 
 
 def replay(
-    env: MotionTrackingEnv, path: Path, total: int, title: str, condition: Condition, original: MotionClip | None = None
+    env: MotionTrackingEnv,
+    path: Path,
+    total: int,
+    title: str,
+    condition: Condition,
+    original: MotionClip | None = None,
+    recorded: MotionClip | None = None,
 ) -> Result:
     """Simulate a way by its excitations alone, in one environment of the `RecordedSpace`; the clip has so many steps.
 
-    Errors are those against ``original``, where the clip of the environment has given way.
+    Errors are those against ``original``, where the clip of the environment has given way, and those against the
+    recording as well, where that is known.
 
     Raises:
         MsemuError: It leads elsewhere than the search did.
@@ -100,13 +109,18 @@ def replay(
     def policy(_: Any) -> torch.Tensor:
         return path.excitation[env.episode_length_buf]
 
-    recorded = ReferenceMotion(original, env.body, frequency, env.device) if original else None
-    errors = measure_episodes(env, policy, length, recorded=recorded)
+    def reference(clip: MotionClip | None) -> ReferenceMotion | None:
+        return ReferenceMotion(clip, env.body, frequency, env.device) if clip else None
+
+    joints = [env.body.joint_names[index] for index in env.body.independent_joints]
+    as_it_was, recording = reference(original), reference(recorded)
+    errors = measure_episodes(env, policy, length, recorded=as_it_was)
     errors = errors.recorded or errors
+    against = measure_episodes(env, policy, length, recorded=recording) if recording else errors
+    to_recording = recorded_figures(against, joints, frequency) if recording else {}
     rollout = record(env, policy, length, title)
     if not np.array_equal(rollout.qpos[1:], path.qpos.numpy()):
         raise MsemuError("a replay of the excitations leads elsewhere than the search; report this as a fault of msemu")
-    joints = [env.body.joint_names[index] for index in env.body.independent_joints]
     share = length / total
     evaluation = replace(
         Evaluation.of(errors, joints, frequency),
@@ -115,10 +129,11 @@ def replay(
         survival_time_s=length / frequency,
         episode_length_s=total / frequency,
     )
-    poses = (recorded or env.reference).state(torch.arange(length + 1))[0].numpy()
-    return Result(path, rollout, evaluation, share, condition, poses, IndependentDofs(env.body).index.numpy())
+    poses = (recording or as_it_was or env.reference).state(torch.arange(length + 1))[0].numpy()
+    dofs = IndependentDofs(env.body).index.numpy()
+    return Result(path, rollout, evaluation, share, condition, to_recording, poses, dofs)
 
 
 def figures(result: Result, about: dict[str, Any]) -> dict[str, Any]:
     """Return what the command writes as JSON."""
-    return about | {"completed": result.completed} | asdict(result.evaluation)
+    return about | {"completed": result.completed} | asdict(result.evaluation) | result.to_recording

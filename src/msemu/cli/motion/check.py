@@ -27,6 +27,7 @@ from msemu.findings import count, summary
 from msemu.models import Body, load_body
 from msemu.models.strength.sets import with_strength
 from msemu.motion.clip import MotionClip
+from msemu.motion.library.obtain import before_repair
 from msemu.motion.repair.repair import Repair, RepairedStance, compare_stances
 from msemu.motion.repair.repair import repair as repair_clip
 from msemu.motion.support import Stance
@@ -51,7 +52,7 @@ def check(args: CheckCfg) -> None:
     console.print(findings_table(escape(title), report.findings))
     console.print(summary(report.findings))
     tips = remedies(report.findings, clip.quality)
-    raw = _original(body, clip, args.clip)
+    raw = before_repair(args.clip, clip) or recorded_clip(body, clip)
     if clip.simulated:
         console.print(_simulated_table(check_clip(body, raw).figures, report.figures))
     stances = _stances(body, clip, raw, report.stances)
@@ -133,16 +134,6 @@ def _load(path: Path, name: str | None, body_path: Path | None) -> tuple[MotionC
     body = load_body(name or clip.body, body_path)
     clip.check_matches(body.name, body.joint_names)
     return clip, body
-
-
-def _original(body: Body, clip: MotionClip, path: Path) -> MotionClip:
-    """Return the clip before the repair where it lies beside and has the same frames, or what a simulated one follows.
-
-    By default it is the clip itself.
-    """
-    original = path.with_suffix(".raw.npz")
-    raw = MotionClip.load(original) if original.is_file() else recorded_clip(body, clip)
-    return raw if raw.num_frames == clip.num_frames and raw.cyclic == clip.cyclic else clip
 
 
 def _stances(body: Body, clip: MotionClip, raw: MotionClip, found: list[Stance]) -> list[RepairedStance]:

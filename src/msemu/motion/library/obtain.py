@@ -52,13 +52,20 @@ def obtain_clip(
     key |= {"stance": STANCE_VERSION} if kind == "contact" else {}
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
     path = cache_folder() / "retargeted" / f"{entry.name}_{body.name}_{digest}.npz"
-    if path.is_file() and _readable(path):
+    if is_readable(path):
         return path
     made = repair(body, retarget(body, load_source(entry), settings, on_frame), kind=kind)
     if made.clip is not made.original:
         made.original.save(path.with_suffix(".raw.npz"), WRITABLE_CACHE)
     made.clip.save(path, WRITABLE_CACHE)
     return path
+
+
+def before_repair(path: Path, clip: MotionClip) -> MotionClip | None:
+    """Return what a clip was before its repair, where that lies beside its file and has the same frames."""
+    original = path.with_suffix(".raw.npz")
+    raw = MotionClip.load(original) if original.is_file() else None
+    return raw if raw and (raw.num_frames, raw.cyclic) == (clip.num_frames, clip.cyclic) else None
 
 
 def load_source(entry: Entry, options: ReadOptions = AS_STATED) -> SourceMotion:
@@ -109,8 +116,10 @@ def body_fingerprint(body: Body) -> str:
     return digest.hexdigest()
 
 
-def _readable(path: Path) -> bool:
-    """Whether a cached clip is whole; a damaged one is made again."""
+def is_readable(path: Path) -> bool:
+    """Whether a clip of the cache is there and whole; a damaged one is made again."""
+    if not path.is_file():
+        return False
     try:
         MotionClip.load(path)
     except MsemuError:

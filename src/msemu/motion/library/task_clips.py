@@ -11,7 +11,7 @@ from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.read import CLIP_FORMATS, detect_format, read_clip
 from msemu.motion.library.catalogue import find_entries, find_entry
-from msemu.motion.library.obtain import describe, obtain_clip
+from msemu.motion.library.obtain import before_repair, describe, obtain_clip
 from msemu.motion.reference import clip_names
 from msemu.motion.rollout import Rollout
 from msemu.schema import TaskCfg
@@ -69,6 +69,14 @@ def load_clip(cfg: TaskCfg, body: Body, on_frame: OnFrame = lambda done, total: 
     if len(motions) > 1:
         raise MsemuError(f"one clip is wanted here and the motion has {len(motions)}; name one with --motion")
     return load_clips(cfg, body, on_frame)[0]
+
+
+def original_clip(cfg: TaskCfg, body: Body, clip: MotionClip) -> MotionClip | None:
+    """Return what the only clip of a task was before its repair; None where that is not known frame by frame."""
+    (motion,) = motions_of(cfg)
+    if _is_file_name(motion):
+        return before_repair(Path(motion), clip)
+    return before_repair(obtain_clip(find_entry(motion), body, cfg.env.control_frequency_hz, kind=cfg.repair), clip)
 
 
 def find_clip(clips: Sequence[MotionClip], name: str | None) -> tuple[int, MotionClip]:

@@ -34,6 +34,9 @@ from msemu.motion.repair.timing import resample_path
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.tracking.reference.missing_torque import SMOOTHING_S, MissingTorque
 
+WITHIN_VERSION = 1
+"""Goes up with every change of the result; clips in the cache are made anew."""
+
 GOOD_SHARE = 0.02
 """Share of a group's torque that may be missing."""
 
