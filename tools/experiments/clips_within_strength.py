@@ -2,8 +2,9 @@
 
     python tools/experiments/clips_within_strength.py --out FOLDER [--body ms_human_700] [--clips kick dance_a]
 
-Each clip is prepared with ``--repair contact`` and then brought within the strength set; change and timing are against
-that clip. ``within.md`` has a row for each, written after every clip; the clips lie beside.
+Each clip is what ``msemu-track CLIP --repair strength --strength-set athlete`` follows; missing torques are those
+before and after, changes are against the retargeted recording. ``within.md`` has a row for each, written after every
+clip.
 """
 
 import argparse
@@ -13,14 +14,16 @@ from pathlib import Path
 import numpy as np
 
 from msemu.analysis.static_optimization.missing import joint_groups, missing_shares
+from msemu.control.weakness import find_weaknesses
 from msemu.errors import command
 from msemu.files import write_text
 from msemu.models import Body, load_body
 from msemu.models.strength.sets import with_strength
-from msemu.motion.clip import MotionClip
 from msemu.motion.library.catalogue import Entry, find_entries
-from msemu.motion.library.obtain import obtain_clip
-from msemu.tracking.reference.within_strength import bring_within_strength
+from msemu.motion.repair.repair import compare_stances, landmark_distance
+from msemu.tracking.environment import tracking_cfg
+from msemu.tracking.reference.followed import load_followed
+from msemu.tracking.reference.within_strength import measure
 
 STRENGTH = "athlete"
 MOST_NAMED = 3
@@ -38,38 +41,36 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     body = load_body(args.body)
     strong = with_strength(body, STRENGTH)
-    columns = ("clip", "trunk", "legs", "arms", "mean, largest change", "joints", "timing", "stance median, most")
+    columns = ("clip", "trunk", "legs", "arms", "mean, largest change", "timing", "stance median, most")
     rows = [f"| {' | '.join((*columns, 'still missing', 'time'))} |", "|---" * (len(columns) + 2) + "|"]
     for entry in find_entries(args.clips):
-        rows.append(row(body, strong, entry, args.out))
+        rows.append(row(body, strong, entry))
         write_text(args.out / "within.md", "\n".join(rows) + "\n")
 
 
-def row(body: Body, strong: Body, entry: Entry, out: Path) -> str:
+def row(body: Body, strong: Body, entry: Entry) -> str:
     """Return the row of a clip."""
-    clip = MotionClip.load(obtain_clip(entry, body, kind="contact"))
     begin = time.perf_counter()
-    found = bring_within_strength(body, strong, clip, clip.qpos)
+    cfg = tracking_cfg(body.name, entry.name)
+    stands = load_followed(cfg, body, strong, "contact").clip
+    found = load_followed(cfg, body, strong, "strength")
     spent = time.perf_counter() - begin
-    found.clip.save(out / f"{entry.name}_{body.name}.npz")
-    groups = joint_groups(body)
-    before, after = (missing_shares(each, groups) for each in (found.before, found.after))
+    groups, now = joint_groups(body), measure(strong, found.clip)
+    before, after = missing_shares(measure(strong, stands), groups), missing_shares(now, groups)
     shares = (f"{100 * before[group]:.1f}, {100 * after[group]:.1f} %" for group in ("trunk", "legs", "arms"))
-    figure = {name.removeprefix("repair_change_"): value for name, value in found.clip.quality.items()}
-    changed = found.clip is not clip
-    change = f"{figure['mean_cm']:.1f}, {figure['max_cm']:.1f} cm" if changed else "none"
-    angles = f"{figure['mean_deg']:.1f}, {figure['max_deg']:.0f} deg" if changed else ""
-    stances = [
-        float(np.max([getattr(each.after, name) for each in found.stances], initial=0.0)) for name in ("median", "most")
-    ]
+    longer, changes = found.clip.quality.get("repair_longer_s", 0.0), ""
+    if found.recorded:
+        apart = 100.0 * landmark_distance(body, found.clip.qpos, found.recorded.qpos)
+        changes = f"{apart.mean():.1f}, {apart.max():.1f} cm"
+    stances = [each.after for each in compare_stances(body, found.clip, found.clip)]
+    left = [float(np.max([getattr(each, name) for each in stances], initial=0.0)) for name in ("median", "most")]
     weak = [
         f"{each.joint} {abs(each.missing):.0f} of {abs(each.needed):.0f} N m at {each.frame}"
-        for each in found.still_weak[:MOST_NAMED]
+        for each in find_weaknesses(now)[:MOST_NAMED]
     ]
-    cells = (entry.name, *shares, change, angles, f"{1000 * found.slowed_s:+.0f} ms" if found.slowed_s else "kept")
-    return (
-        f"| {' | '.join((*cells, ', '.join(f'{value:.2f}' for value in stances), '; '.join(weak), f'{spent:.0f} s'))} |"
-    )
+    timing = f"{1000 * longer:+.0f} ms" if longer else "kept"
+    cells = (entry.name, *shares, changes, timing, ", ".join(f"{value:.2f}" for value in left), "; ".join(weak))
+    return f"| {' | '.join(cells)} | {spent:.0f} s |"
 
 
 if __name__ == "__main__":
