@@ -22,6 +22,7 @@ from msemu.tracking.environment import Condition, make_env, tracking_cfg
 from msemu.tracking.particles import Particles
 from msemu.tracking.reference.retiming import at_speed
 from msemu.tracking.reference.windows import is_run, phase_windows, regular_windows, touch_downs
+from msemu.tracking.search import Search, _rank
 from msemu.tracking.settings import SearchCfg
 from msemu.tracking.space import GuidedCfg, RecordedCfg
 from msemu.tracking.tree import Layer, Tree
@@ -68,9 +69,10 @@ def test_a_replay_that_leads_elsewhere_is_refused(order: Order, tmp_path: Path) 
         climb.result()
 
 
-@pytest.mark.parametrize("windows", [2, 5])
+@pytest.mark.parametrize("windows", [2, 5, 14])
 def test_a_search_goes_on_as_if_it_had_not_been_left(order: Order, tmp_path: Path, windows: int) -> None:
-    """In the first pass, and in the second."""
+    """In the first pass, in the second, and in the first one of the second start."""
+    order = replace(order, passes=4, search=replace(order.search, least_gain=1.0))
     whole = found(Climb(order, tmp_path / "a.search.npz"))
     left = found(Climb(order, tmp_path / "b.search.npz"), windows)
     left.save()
@@ -173,6 +175,26 @@ def test_a_second_pass_is_never_worse(order: Order, tmp_path: Path) -> None:
     assert one.search.best and two.search.best
     assert two.search.best.cost.sum() <= one.search.best.cost.sum()
     two.result()
+
+
+def test_where_passes_gain_no_more_the_search_begins_anew(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each start has nothing to go about in its first pass, and one that came to nothing better is left at once."""
+    order = replace(order, passes=20, search=replace(order.search, least_gain=1.0, starts=3))
+    climb, about, ranks = Climb(order), [], []
+    monkeypatch.setattr(
+        "msemu.tracking.search.Search._finish",
+        lambda self, tree, own=Search._finish: (about.append(self._particles.space.is_about_found), own(self, tree))[1],
+    )
+    climb.run(lambda: False, lambda _: None, lambda _: ranks.append(_rank(climb.search.best)))
+    assert about[:4] == [False, True, True, False], "three passes that gain too little, and a new start"
+    firsts = [number for number, is_about in enumerate(about) if not is_about]
+    assert len(firsts) == 3 and ranks == sorted(ranks), "the best way of all is kept"
+    for first, end in zip(firsts[1:], [*firsts[2:], len(about)], strict=True):
+        assert end - first == (3 if ranks[first] > ranks[first - 1] else 1)
+    costs = [climb.search.records[first].cost for first in firsts]
+    assert len(set(costs)) == 3, "each draws other numbers"
+    once = found(Climb(replace(order, search=replace(order.search, starts=1))))
+    assert once.search.records == climb.search.records[:3]
 
 
 def test_a_strength_multiplies_every_force(legs: Body) -> None:

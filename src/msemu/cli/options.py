@@ -208,6 +208,8 @@ class TrackCfg:
     """Bodies that try at a time."""
     passes: Annotated[int, Range(1, 1000)] = 8
     """Passes through the clip at most; the search ends before when errors fall no more."""
+    starts: Annotated[int, Range(1, 1000)] = 3
+    """Times that the search begins at the first frame once errors fall no more; the best way is kept."""
     minutes: Positive | None = None
     """Time of this call at most [min]; the best so far is kept, and --resume goes on."""
     strength: Annotated[float, Range(0.1, 10)] = 1.0

@@ -22,6 +22,7 @@ from msemu.tracking.reference.adaptation import Tolerance
 from msemu.tracking.reference.followed import load_followed
 from msemu.tracking.reference.within_strength import SLOWER
 from msemu.tracking.result import CLIP_SUFFIX, figures
+from msemu.tracking.settings import SearchCfg
 
 ADAPTED_SUFFIX = ".adapted.npz"
 _CHANGES = "repair_change_mean_cm", "repair_change_max_cm", "repair_change_mean_deg", "repair_change_max_deg"
@@ -77,6 +78,7 @@ def _order(args: TrackCfg) -> Order:
         args.particles,
         args.passes,
         args.seed,
+        search=SearchCfg(starts=args.starts),
         windows=args.windows,
         tolerance=tolerance,
         recorded=recorded,

@@ -4,7 +4,8 @@ After SAMCON (Liu et al. 2010, doi 10.1145/1778765.1778865), with the muscle con
 clip is cut into windows, in each of which many bodies try what they are guided by, and those that stay closest to it
 are gone on from. The next pass draws about the way that was found: its states are followed, with the accelerations
 that were wanted there, so that noise does not lead away from it. The spread of what is drawn, of each number in each
-piece of the clip, follows that of what was chosen, as the diagonal of the covariance does in CMA-ES.
+piece of the clip, follows that of what was chosen, as the diagonal of the covariance does in CMA-ES. Where passes gain
+no more, the search begins anew: ways that were found from the first frame on differ by more than such passes gain.
 """
 
 import dataclasses
@@ -84,6 +85,8 @@ class Search:
         self._spread = spread.repeat(len(self._ends), 1)
         self._chosen_spread = self._spread.clone()
         self._mean = torch.zeros_like(self._spread)
+        self._first_draws = self._mean, self._spread
+        self._starts, self._begun, self._rank_begun = 1, 0, _NOTHING
         self._tree: Tree | None = None
         self._failures: dict[int, int] = {}
         self.best: Path | None = None
@@ -105,16 +108,29 @@ class Search:
         """Draw about the guidance of another search, shape [P', A], whose clip may be played at another speed."""
         place = torch.linspace(0, len(guidance) - 1, len(self._mean)).round().long()
         self._mean = guidance[place].clone()
+        self._first_draws = self._mean, self._spread
 
     def begin_about(self, path: Path) -> None:
         """Follow a way that was found for a clip that is nearly this one."""
         self._go_about(path)
 
     def run(self, passes: int, should_stop: Callable[[], bool], report: Callable[[Progress], None]) -> None:
-        """Do passes until there are so many, they gain no more, or ``should_stop`` after a window."""
-        while len(self.records) < passes and not self._is_settled():
+        """Do passes until there are so many, no start gains more, or ``should_stop`` after a window."""
+        while len(self.records) < passes:
+            if self._is_settled():
+                if self._starts == self._cfg.starts:
+                    return
+                self._begin_anew()
             if not self._pass(should_stop, report):
                 return
+
+    def _begin_anew(self) -> None:
+        """Forget what was found, but for the best way."""
+        self._starts, self._begun = self._starts + 1, len(self.records)
+        self._rank_begun = _rank(self.best) if self.best else _NOTHING
+        self._mean, self._spread = self._first_draws
+        self._chosen_spread = self._spread.clone()
+        self._scale, self._num_found, self._elite = 1.0, 0, None
 
     def _pass(self, should_stop: Callable[[], bool], report: Callable[[Progress], None]) -> bool:
         """Go on with a pass to its end; return whether it has come there."""
@@ -249,6 +265,7 @@ class Search:
     def state(self) -> dict[str, np.ndarray]:
         """Return everything that the next window depends on, and the best way."""
         counts = {"scale": self._scale, "steps": self._particles.steps, "failures": [*self._failures.items()]}
+        counts |= {"starts": [self._starts, self._begun], "rank": self._rank_begun}
         counts |= {"found": self._num_found, "records": [dataclasses.astuple(record) for record in self.records]}
         drawn = {"mean": self._mean, "spread": self._spread, "chosen_spread": self._chosen_spread}
         arrays: dict[str, Any] = {"random": self._random, **drawn, **counts}
@@ -267,11 +284,14 @@ class Search:
                 raise ValueError(f"a {name} of shape {list(tensors[name].shape)}")
         self._scale, self._num_found = float(state["scale"]), int(state["found"])
         self._particles.steps = int(state["steps"])
+        self._starts, self._begun = (int(count) for count in state["starts"])
+        length, cost = state["rank"]
+        self._rank_begun = int(length), float(cost)
         self._failures = {int(window): int(tries) for window, tries in state["failures"].reshape(-1, 2)}
         self.records = [PassRecord(int(reached), *rest) for reached, *rest in state["records"].reshape(-1, 3).tolist()]
         best, elite, layers = (loaded(tensors, prefix) for prefix in ("best.", "elite.", "layer."))
         self.best = Path(best) if best else None
-        self._elite = (Path(elite) if elite else self.best) if self.records else None
+        self._elite = (Path(elite) if elite else self.best) if len(self.records) > self._begun else None
         self._tree = Tree(layers, self._cfg.back[1]) if layers else None
         if self._elite:
             self._go_about(self._elite)
@@ -279,13 +299,19 @@ class Search:
         self._chosen_spread = tensors["chosen_spread"]
 
     def _is_settled(self) -> bool:
-        """Whether the last two passes have gained next to nothing over those before."""
-        ends = [record.cost for record in self.records if record.reached == self.total]
+        """Whether this start has come to nothing better, or its last two passes gained next to nothing."""
+        records = self.records[self._begun :]
+        if records and self._starts > 1 and (not self.best or _rank(self.best) <= self._rank_begun):
+            return True
+        ends = [record.cost for record in records if record.reached == self.total]
         if not ends:
-            reached = [record.reached for record in self.records]
+            reached = [record.reached for record in records]
             return len(reached) > 2 and max(reached[-2:]) <= max(reached[:-2])
         return len(ends) > 2 and min(ends[-2:]) > (1.0 - self._cfg.least_gain) * min(ends[:-2])
 
+
+_NOTHING = (0, 0.0)
+"""Rank of no way, see `_rank`."""
 
 _MOST_SPREADS = 3.0
 """Guidance back to the clip is bounded by so many standard deviations of the first pass."""

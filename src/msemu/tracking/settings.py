@@ -71,4 +71,6 @@ class SearchCfg:
     smoothing_cost: Fraction = 0.02
     """Share of the cost that a smooth way may cost more."""
     least_gain: Fraction = 0.02
-    """Share of the cost by which a pass must be better, or the search is done."""
+    """Share of the cost by which a pass must be better, or it is begun anew."""
+    starts: Annotated[int, Range(1, 1000)] = 3
+    """How often the search begins, each time without what was found before; the best way of all is kept."""
