@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
-from msemu.config import build, cfg_file, check, load, read_yaml
+from msemu.config import build, cfg_file, check, load, merge, read_yaml
 from msemu.errors import MsemuError, blaming, suggestion
 from msemu.schema import AgentCfg, TaskCfg, TrainCfg, known_levels
 
@@ -82,9 +83,12 @@ class TaskSpec:
         return build(TrainCfg, values, str(path), replace(plain, agent=agent))
 
 
-def _agent(name: str | Path) -> AgentCfg:
-    """Read an agent by the name of a file in cfg/agent, or by its path."""
-    return load(AgentCfg, name if isinstance(name, Path) else cfg_file("agent", name))
+def _agent(named: str | Path | dict[str, Any]) -> AgentCfg:
+    """Read an agent by the name of a file in cfg/agent, by its path, or as values over those of its ``base``."""
+    own = dict(named) if isinstance(named, dict) else {"base": named}
+    base = own.pop("base", "ppo")
+    path = base if isinstance(base, Path) else cfg_file("agent", base)
+    return build(AgentCfg, merge(read_yaml(path), own), str(path))
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,13 @@ def test_a_task_is_learned_with_what_works_best_for_it() -> None:
     assert parse("Msemu-Run-MyoLegs-v0", []).env.action == load_named(ActionCfg, "joint_running")
 
 
+@pytest.mark.parametrize("task", ["Msemu-Walk-MyoFullBody-v0", "Msemu-Walk-MsHuman700-v0"])
+def test_a_walk_of_a_whole_body_is_learned_with_less_noise(task: str) -> None:
+    best = ["--env.action", "joint", "--agent", "ppo_prior", "--sim.device", "cpu"]
+    best += ["--agent.algorithm.desired-kl-per-action", "0.006", "--agent.actor.distribution-cfg.init-std", "0.06"]
+    assert parse(task, []) == parse(task, best)
+
+
 @pytest.mark.parametrize(
     "options",
     [["--agent", "add"], ["--agent=ppo"], ["--env.action", "residual"], ["--sim.engine", "warp"], ["--sim.device=cpu"]],
