@@ -49,6 +49,11 @@ def test_a_clip_is_brought_within_a_strength_once(
         file.write_bytes(file.read_bytes()[:100])
     load_followed(cfg, legs, legs, "strength")
     assert len(moved) == 3, "what is damaged is made again"
+    lower = along(legs, march_once, march_once.qpos - 0.02 * np.eye(march_once.qpos.shape[1])[2])
+    lower.save(tmp_path / "march.raw.npz")
+    found = load_followed(cfg, legs, legs, "strength")
+    assert len(moved) == 4, "and so is what is told against another recording"
+    assert found.recorded and np.array_equal(found.recorded.qpos, lower.qpos)
 
 
 def test_a_repaired_file_is_followed_as_it_is_and_known_as_it_was(

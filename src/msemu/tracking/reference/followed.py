@@ -58,9 +58,9 @@ def load_followed(
     recorded = original_clip(cfg, body, clip)
     if kind != "strength":
         return Followed(clip, recorded)
-    path = cache_folder() / "within_strength" / f"{body.name}_{_digest(clip, strong)}.npz"
+    same = clip if recorded is None else recorded
+    path = cache_folder() / "within_strength" / f"{body.name}_{_digest(clip, same, strong)}.npz"
     if not is_readable(path):
-        same = clip if recorded is None else recorded
         within = bring_within_strength(body, strong, clip, same.qpos, on_slower)
         before = same if within.same is same.qpos else along(body, replace(within.clip, simulated=None), within.same)
         before.save(path.with_suffix(".raw.npz"), WRITABLE_CACHE)
@@ -69,10 +69,10 @@ def load_followed(
     return Followed(clip, before_repair(path, clip))
 
 
-def _digest(clip: MotionClip, strong: Body) -> str:
-    """Return a hash of everything that a clip within a strength depends on."""
+def _digest(clip: MotionClip, same: MotionClip, strong: Body) -> str:
+    """Return a hash of everything that a clip within a strength depends on; changes are told against ``same``."""
     key = {"body": body_fingerprint(strong), "fps": clip.fps, "cyclic": clip.cyclic, "version": WITHIN_VERSION}
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode())
-    for values in (clip.qpos, strong.model.actuator_gainprm, strong.model.actuator_biasprm):
+    for values in (clip.qpos, same.qpos, strong.model.actuator_gainprm, strong.model.actuator_biasprm):
         digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()[:12]
