@@ -13,7 +13,6 @@ from msemu.cli.options import TrackCfg
 from msemu.cli.track_progress import display
 from msemu.console import progress, write_json
 from msemu.models import Body, load_body
-from msemu.models.strength.sets import multiplied, with_strength
 from msemu.motion.clip import MotionClip
 from msemu.schema import TaskCfg
 from msemu.tracking.climb import SEARCH_SUFFIX, Climb, Order
@@ -63,7 +62,7 @@ def _order(args: TrackCfg) -> Order:
     cfg.sim = replace(cfg.sim, num_threads=args.threads)
     body = load_body(args.body, args.body_path)
     condition = Condition(args.strength, args.strength_set)
-    clip, recorded = _clips(args, cfg, body)
+    clip, recorded = _clips(args, cfg, body, condition.strengthened(body))
     total = steps_of(clip, cfg, args.seconds)
     strength = args.strength if args.begin_strength is None else args.begin_strength
     begin = Condition(strength, args.strength_set, args.begin_speed, args.begin_gravity, args.begin_assist_bw)
@@ -86,9 +85,8 @@ def _order(args: TrackCfg) -> Order:
     )
 
 
-def _clips(args: TrackCfg, cfg: TaskCfg, body: Body) -> tuple[MotionClip, MotionClip | None]:
+def _clips(args: TrackCfg, cfg: TaskCfg, body: Body, strong: Body) -> tuple[MotionClip, MotionClip | None]:
     """Return the clip that is followed, and what it was before its repair."""
-    strong = multiplied(with_strength(body, args.strength_set), args.strength)
     with progress(f"motion {args.clip} on {body.name}", transient=True) as advance:
         found = load_followed(
             cfg, body, strong, args.repair, advance, lambda slower: advance(SLOWER.index(slower), len(SLOWER))

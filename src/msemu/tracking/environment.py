@@ -42,6 +42,10 @@ class Condition:
         """What makes it easier than it is for a body; empty for nothing."""
         return "" if replace(self, strength_set="own") == Condition() else str(self)
 
+    def strengthened(self, body: Body) -> Body:
+        """Return a body with this strength."""
+        return multiplied(with_strength(body, self.strength_set), self.strength)
+
     def __str__(self) -> str:
         """Say what is not as it is."""
         text = f"strength {self.strength:g} ({self.strength_set})"
@@ -78,7 +82,7 @@ def make_env(
     assist = AssistCfg(condition.assist_bw, _ASSIST_HZ, fade_begin=_ALWAYS, fade_end=_ALWAYS)
     env = replace(cfg.env, action=action, assist=assist, observations={}, rewards={}, episode_length_s=3600.0)
     cfg = replace(cfg, num_envs=num_envs, sim=replace(cfg.sim, muscle=muscle, engine="mujoco", device="cpu"), env=env)
-    strong = multiplied(with_strength(body, condition.strength_set), condition.strength)
+    strong = condition.strengthened(body)
     if condition.gravity != 1.0:
         strong = strong.under(condition.gravity * strong.model.opt.gravity)
     return MotionTrackingEnv(cfg, strong, clip, seed)
