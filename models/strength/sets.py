@@ -50,13 +50,18 @@ def with_strength(body: Body, name: str) -> Body:
     Raises:
         MsemuError: There is no such set, or the body was made as strong as another one.
     """
-    if name not in strength_sets():
-        raise MsemuError(f"there is no strength set '{name}'{suggestion(name, strength_sets())}")
     if name == body.strength_set:
         return body
+    if name not in strength_sets():
+        raise MsemuError(f"there is no strength set '{name}'{suggestion(name, strength_sets())}")
     if body.strength_set != OWN:
         raise MsemuError(f"{body.name} has the strength set '{body.strength_set}' already; load it anew for '{name}'")
-    return replace(_scaled(body, strength_factors(body, name)), strength_set=name)
+    return as_strong(body, name, strength_factors(body, name))
+
+
+def as_strong(body: Body, name: str, factors: np.ndarray) -> Body:
+    """Return a body whose muscles have the factors of a set, shape [M], whatever the set says today."""
+    return replace(_scaled(body, factors), strength_set=name)
 
 
 def multiplied(body: Body, factor: float) -> Body:

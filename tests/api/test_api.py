@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from patience import PATIENCE_S
 from small_agent import small_agent
 
 import msemu
@@ -154,7 +155,7 @@ def test_a_rollout_is_shown_in_the_browser(rollout: msemu.Rollout) -> None:
         port = free.getsockname()[1]
     page = rollout.show(port)
     try:
-        with urllib.request.urlopen(page.url, timeout=10) as answer:
+        with urllib.request.urlopen(page.url, timeout=PATIENCE_S) as answer:
             assert str(port) in page.url and answer.status == 200
     finally:
         page.stop()

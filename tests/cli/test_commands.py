@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from command_line import assert_one_clear_line, run
+from patience import PATIENCE_S
 from rich.console import Console
 
 from msemu.cli.training import TrainingDisplay
@@ -220,4 +221,4 @@ def test_a_reader_that_has_read_enough_is_no_error() -> None:
     code = "import sys; sys.argv[1:] = ['--list']; from msemu.cli.train import main; main()"
     listing = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     listing.stdout.close()
-    assert listing.stderr.read() == b"" and listing.wait(timeout=60) == 0
+    assert listing.stderr.read() == b"" and listing.wait(timeout=PATIENCE_S) == 0

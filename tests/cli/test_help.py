@@ -11,6 +11,7 @@ from pkgutil import resolve_name
 
 import pytest
 from command_line import assert_one_clear_line, run
+from patience import PATIENCE_S
 
 from msemu.cli.commands import ALIASES, COMMANDS, TITLES, subcommands
 from msemu.cli.parsing import option_names
@@ -52,7 +53,7 @@ def answers() -> dict[str, dict[str, dict]]:
     """What every command answers to help and to a wrong option, all in one process."""
     command = [sys.executable, "-c", ASK_ALL, *SPOKEN, "train --list", *ALIASES]
     environment = {**os.environ, "COLUMNS": str(WIDTH)}
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=PATIENCE_S)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 
@@ -90,7 +91,7 @@ def test_a_wrong_option_is_one_line_and_needs_no_torch(words: str, answers: dict
 
 def test_the_list_of_tasks_needs_no_torch() -> None:
     code = "import sys; from msemu.cli.train import main; main(); assert not {'torch', 'mujoco'} & set(sys.modules)"
-    result = subprocess.run([sys.executable, "-c", code, "--list"], capture_output=True, text=True, timeout=60)
+    result = subprocess.run([sys.executable, "-c", code, "--list"], capture_output=True, text=True, timeout=PATIENCE_S)
     assert result.returncode == 0 and "Msemu-Walk-MyoLegs-v0" in result.stdout, result.stderr
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from msemu.motion.clip import MotionClip
 
@@ -32,7 +33,6 @@ TURNED = """
     except BaseException:
         raise {}
 """
-PATIENCE_S = 60.0
 
 
 def start(code: str, *arguments: str | Path, **options) -> subprocess.Popen:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import warp as wp
+from patience import PATIENCE_S
 from places import ROOT, TESTS
 
 import msemu.schema
@@ -294,7 +295,7 @@ def test_a_new_level_is_a_module_and_a_line_of_the_table() -> None:
     command = [sys.executable, "-m", "pytest", *options, __file__]
     paths = os.pathsep.join([str(TESTS / "contracts"), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": paths}
-    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=240)
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=PATIENCE_S)
     assert result.returncode == 0, result.stdout + result.stderr
 
 

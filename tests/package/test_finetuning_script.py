@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from places import ROOT
 
 STAND_IN = """#!/bin/bash
@@ -37,7 +38,7 @@ def finetune(tmp_path: Path):
         calls.write_text("")
         values = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "CALLS": str(calls), "RATE": rate}
         command = ["bash", str(ROOT / "tools/gpu/finetune.sh"), *arguments, str(tmp_path / "out")]
-        result = subprocess.run(command, env=values, capture_output=True, text=True, timeout=60)
+        result = subprocess.run(command, env=values, capture_output=True, text=True, timeout=PATIENCE_S)
         return result, calls.read_text().splitlines()
 
     return run

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from places import ROOT
 
 STAND_IN = """#!/bin/bash
@@ -35,7 +36,7 @@ def measure(tmp_path: Path):
             **environment,
         }
         command = ["bash", str(ROOT / "tools/measure_gpu.sh"), "--device", "cpu", *arguments, str(figures)]
-        result = subprocess.run(command, env=values, capture_output=True, text=True, timeout=60)
+        result = subprocess.run(command, env=values, capture_output=True, text=True, timeout=PATIENCE_S)
         return result, calls.read_text().splitlines(), figures
 
     return run

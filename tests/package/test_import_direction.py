@@ -7,6 +7,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from places import ROOT
 
 LAYERS = [
@@ -103,7 +104,9 @@ def test_folders_are_small() -> None:
 
 def test_the_muscle_part_needs_numpy_and_warp_only() -> None:
     code = "import sys, msemu.muscle.parameters; print({'torch', 'mujoco', 'rsl_rl', 'scipy'} & set(sys.modules))"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S, check=True
+    )
     assert result.stdout.strip() == "set()"
 
 
@@ -118,5 +121,5 @@ def test_a_training_needs_no_viewer() -> None:
     """The commands of a cluster, with viser kept away as where it is not installed."""
     modules = [f"msemu.cli.{name}" for name in ("train", "training", "eval", "play", "policy.distill", "policy.export")]
     code = f"import sys; sys.modules['viser'] = None; import {', '.join([*modules, 'msemu.gymnasium'])}"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S)
     assert result.returncode == 0, result.stderr

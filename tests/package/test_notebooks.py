@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from places import ROOT
 from real_clips import recording_of
 
@@ -52,5 +53,5 @@ def test_a_notebook_runs(notebook: Path, tmp_path: Path) -> None:
     recording_of("walk")
     environment = os.environ | {"MSEMU_NOTEBOOK_BUDGET": "0.001", "PYTHONPATH": str(ROOT / "src")}
     command = [sys.executable, "-c", code_of(notebook)]
-    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280)
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
     assert result.returncode == 0, result.stderr[-2000:]

@@ -12,6 +12,7 @@ from places import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
 import check_wheel
+from patience import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +22,7 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]
     """The sdist, and the wheel that is built from it."""
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    subprocess.run(command, check=True, capture_output=True, timeout=240)
+    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S)
     return next(folder.glob("*.tar.gz")), next(folder.glob("*.whl"))
 
 
@@ -30,14 +31,14 @@ def installed(distributions: tuple[Path, Path], tmp_path_factory: pytest.TempPat
     """A folder into which pip installed the wheel."""
     target = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target)]
-    subprocess.run([*command, str(distributions[1])], check=True, timeout=120)
+    subprocess.run([*command, str(distributions[1])], check=True, timeout=PATIENCE_S)
     return target
 
 
 def run(code: str, site: Path, folder: Path) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PYTHONPATH": str(site)}
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=180)
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=PATIENCE_S)
 
 
 def source_files() -> set[str]:
@@ -96,14 +97,16 @@ def test_the_commands_are_installed(installed: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     for name in sorted(wanted):
         command = [sys.executable, str(installed / "bin" / name), "--help"]
-        result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=60)
+        result = subprocess.run(
+            command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=PATIENCE_S
+        )
         assert result.returncode == 0 and "usage" in result.stdout, result.stderr
 
 
 @pytest.mark.parametrize("name", ["envs", "models", "cfg"])
 def test_the_folders_cannot_be_imported_by_accident(name: str) -> None:
     result = subprocess.run(
-        [sys.executable, "-c", f"import {name}"], capture_output=True, text=True, cwd=ROOT, timeout=60
+        [sys.executable, "-c", f"import {name}"], capture_output=True, text=True, cwd=ROOT, timeout=PATIENCE_S
     )
     assert result.returncode == 1 and f"import msemu.{name}, not {name}" in result.stderr
 
@@ -120,7 +123,7 @@ def test_the_check_of_the_wheel_knows_the_pythons_of_the_release(distributions: 
 @pytest.mark.parametrize("wrong", ["/bin/false", "/nowhere/python3.12"])
 def test_the_check_of_the_wheel_refuses_what_is_no_python(wrong: str) -> None:
     command = [sys.executable, str(ROOT / "tools/check_wheel.py"), wrong]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
     assert result.returncode == 2 and result.stderr == f"error: no Python from 3.11 to 3.13: {wrong}\n"
 
 

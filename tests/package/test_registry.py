@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from patience import PATIENCE_S
 from places import PLUGIN, ROOT
 
 from msemu import registry
@@ -22,7 +23,9 @@ from msemu.schema import ActionCfg, AgentCfg, TaskCfg, TrainCfg
 
 def run(code: str, *paths: Path) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (*paths, ROOT / "src")))}
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=PATIENCE_S
+    )
 
 
 def test_the_default_tasks_are_known() -> None:
@@ -155,7 +158,7 @@ def installed_plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example package, installed into a folder as pip installs it for a user."""
     target = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*command, "--target", str(target), str(PLUGIN)], check=True, timeout=120)
+    subprocess.run([*command, "--target", str(target), str(PLUGIN)], check=True, timeout=PATIENCE_S)
     return target
 
 

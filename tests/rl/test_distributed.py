@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from patience import PATIENCE_S
 from places import TESTS
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -49,16 +50,16 @@ class Torchrun:
 
     def wait_for_training(self, process: subprocess.Popen[str]) -> None:
         """Wait until both processes have learned at least twice."""
-        deadline = time.monotonic() + 200
+        deadline = time.monotonic() + PATIENCE_S
         while not all((self.records / f"{rank}_2.pt").exists() for rank in (0, 1)):
             assert process.poll() is None, process.communicate()[1]
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
 
-def finish(process: subprocess.Popen[str], timeout: float = 200) -> tuple[str, str]:
+def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
     try:
-        return process.communicate(timeout=timeout)
+        return process.communicate(timeout=PATIENCE_S)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise
@@ -125,7 +126,7 @@ def test_the_others_end_when_a_process_dies(torchrun: Torchrun, rank: int) -> No
     torchrun.wait_for_training(process)
     os.kill(children(process)[rank], signal.SIGKILL)
     killed = time.monotonic()
-    _, errors = finish(process, timeout=60)
+    _, errors = finish(process)
     assert time.monotonic() - killed < 25, "torchrun itself kills after 30 s"
     assert process.returncode != 0
     lines = [line for line in errors.splitlines() if line.startswith("error: ")]
@@ -138,7 +139,7 @@ def test_all_processes_stop_when_one_is_asked_to(torchrun: Torchrun) -> None:
     process = torchrun.start("--iterations", "100000")
     torchrun.wait_for_training(process)
     os.kill(children(process)[1], signal.SIGINT)
-    output, errors = finish(process, timeout=60)
+    output, errors = finish(process)
     assert process.returncode == 0 and output.count("saved: ") == 1, errors
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from patience import PATIENCE_S
 from places import ROOT
 from shipped import PLAYABLE
 
@@ -43,7 +44,7 @@ def edited(value: Any) -> Any:
 def figures(package: Path) -> dict[str, list]:
     environment = {**os.environ, "PYTHONPATH": str(package)}
     command = [sys.executable, "-c", FIGURES, *PLAYABLE]
-    result = subprocess.run(command, env=environment, cwd=package, capture_output=True, text=True, timeout=280)
+    result = subprocess.run(command, env=environment, cwd=package, capture_output=True, text=True, timeout=PATIENCE_S)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout.splitlines()[-1])
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from patience import PATIENCE_S
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from msemu.cli.training import train
@@ -175,12 +176,12 @@ def test_a_signal_leaves_a_usable_checkpoint(train_cfg: TrainCfg, number: signal
     command += ["--runs-dir", train_cfg.runs_dir, "--device", "cpu", "--agent.num-steps-per-env", "4"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     runs = Path(train_cfg.runs_dir) / TASK
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while not list(runs.glob("*/model_0.pt")):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(number)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0 and "saved:" in output, output
     run = RunFolder.latest(TASK, Path(train_cfg.runs_dir))
     assert len(run.checkpoints()) > 1

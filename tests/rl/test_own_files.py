@@ -46,11 +46,12 @@ def test_a_measurement_stays_in_the_run_whatever_becomes_of_the_file(
     shutil.rmtree(file.parent)
     moved = RunFolder.open(run.path.rename(tmp_path / "elsewhere"))
     cfg = moved.load_config()
-    found = make_env(TASK, cfg, moved.load_body(cfg), moved.load_clips(), 0)._reward._terms["emg"]._envelope
+    body = moved.load_body(cfg)
+    found = make_env(TASK, cfg, body, moved.load_clips(), 0)._reward._terms["emg"]._envelope
     assert torch.equal(found, wanted)
     kept = read_yaml(moved.path / "provenance.yaml")["files"]["files/soleus.csv"]
     assert kept == {"source": str(file), "sha256": hashlib.sha256(EMG.encode()).hexdigest()}
-    moved.note_resumption(cfg)
+    moved.note_resumption(cfg, body)
     again = RunFolder.open(moved.path.rename(tmp_path / "once more"))
     assert Path(again.load_config().env.rewards["emg"].options["file"]).read_text() == EMG
     assert list((again.path / "files").iterdir()) == [again.path / "files" / "soleus.csv"]
@@ -198,5 +199,5 @@ def test_what_earlier_releases_kept_is_read(train_cfg: TrainCfg, legs: Body, mar
     (run.path / "config.yaml").write_text(yaml.safe_dump(config))
     found = run.load_config()
     assert found.sim.muscle.parameter_file == run.path / "muscle_parameters.yaml"
-    run.note_resumption(found)
+    run.note_resumption(found, legs)
     assert run.load_config().sim.muscle.parameter_file == run.path / "muscle_parameters.yaml"

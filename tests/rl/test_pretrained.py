@@ -118,7 +118,7 @@ def test_a_published_policy_needs_nothing_else_of_its_run(
     checkpoint = trained.checkpoint("best")
     words = ["/somewhere/bin/msemu-train", trained.task, "--resume", str(trained.path), f"--checkpoint={checkpoint}"]
     monkeypatch.setattr(sys, "argv", words)
-    trained.note_resumption(trained.load_config())
+    trained.note_resumption(cfg := trained.load_config(), trained.load_body(cfg))
     trained.note_origin(checkpoint)
     write_text(tmp_path / "published" / trained.task / "motion.npz", "what one published before had followed")
     publish(trained, "best", tmp_path / "published")

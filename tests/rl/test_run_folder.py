@@ -4,7 +4,9 @@ import hashlib
 from dataclasses import replace
 from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -13,6 +15,7 @@ from msemu.cli.training import train
 from msemu.config import load_named, read_yaml
 from msemu.errors import MsemuError
 from msemu.models import Body
+from msemu.models.strength import sets
 from msemu.motion.clip import MotionClip
 from msemu.muscle.overrides import configured_parameters
 from msemu.rl import checkpoint
@@ -42,7 +45,7 @@ def test_parameters_of_the_users_file_stay_in_the_run(
     file.unlink()
     moved = RunFolder.open(run.path.rename(tmp_path / "elsewhere"))
     assert force(legs, moved.load_config(), "soleus_r") == 3000.0
-    moved.note_resumption(moved.load_config())
+    moved.note_resumption(moved.load_config(), legs)
     assert force(legs, moved.load_config(), "soleus_r") == 3000.0
 
 
@@ -65,7 +68,7 @@ def test_options_of_a_command_that_resumes_go_over_the_runs_values(
     assert cfg.resume == str(run.path)
     assert cfg.env.action.offset_rad == 0.4 and cfg.sim.muscle.fatigue.recovery_rate == 0.5
     recipe = read_yaml(run.path / "config.yaml")["recipe"]
-    run.note_resumption(cfg)
+    run.note_resumption(cfg, legs)
     assert read_yaml(run.path / "config.yaml")["recipe"] == recipe
     assert run.load_config().env == cfg.env and run.load_config().sim == cfg.sim
     assert run.load_config().resume is None
@@ -187,3 +190,49 @@ def test_a_new_run_says_which_checkpoint_it_began_with(train_cfg: TrainCfg) -> N
     with pytest.raises(MsemuError, match=r"no checkpoint at nowhere\.pt"):
         train(TASK, replace(train_cfg, iterations=1, checkpoint="nowhere.pt"))
     assert list(second.path.parent.iterdir()) == folders, "no folder is left behind"
+
+
+def test_a_run_holds_its_strength_whatever_the_set_says_later(
+    train_cfg: TrainCfg, legs: Body, march: MotionClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forces are those of the first training, also after the set was edited and after the run went on."""
+    train_cfg.sim.muscle = MuscleCfg(strength_set="athlete")
+    factors = np.linspace(1.0, 2.0, legs.num_muscles)
+    monkeypatch.setattr(sets, "strength_factors", lambda *_: factors)
+    run = RunFolder.create(TASK, train_cfg, sets.with_strength(legs, "athlete"), [march])
+    monkeypatch.setattr(sets, "strength_factors", lambda *_: factors**2)
+    cfg = run.load_config()
+    for _ in range(2):
+        body = sets.with_strength(run.load_body(cfg), "athlete")
+        given = body.model.actuator_gainprm[:, 2] / legs.model.actuator_gainprm[:, 2]
+        np.testing.assert_allclose(given, factors, rtol=1e-12)
+        run.note_resumption(cfg, body)
+    own = replace(cfg, sim=replace(cfg.sim, muscle=MuscleCfg()))
+    assert run.load_body(own).strength_set == "own"
+    assert "strength" not in read_yaml(RunFolder.create(TASK, own, legs, [march]).path / "config.yaml")
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        ("strong", "strength is 'strong' in place of strength sets"),
+        ({"athlete": {"soleus_r": 2.0}}, "athlete does not name the 80 muscles of myolegs"),
+        ({"athlete": [1.0] * 80}, "athlete does not name the 80 muscles of myolegs"),
+        ({"athlete": {"soleus_r": 60.0}}, "athlete: soleus_r has '60.0' in place of a factor above 0 and at most 6"),
+        ({"athlete": {"soleus_r": "strong"}}, "athlete: soleus_r has 'strong' in place of a factor"),
+        ({"athlete": {"soleus_r": float("nan")}}, "athlete: soleus_r has 'nan' in place of a factor"),
+    ],
+)
+def test_a_damaged_strength_is_refused_in_one_line(
+    held: Any, words: str, train_cfg: TrainCfg, legs: Body, march: MotionClip
+) -> None:
+    train_cfg.sim.muscle = MuscleCfg(strength_set="athlete")
+    run = RunFolder.create(TASK, train_cfg, sets.with_strength(legs, "athlete"), [march])
+    file = run.path / "config.yaml"
+    values = read_yaml(file)
+    whole = isinstance(held, str) or "does not name" in words
+    values["strength"] = held if whole else {"athlete": values["strength"]["athlete"] | held["athlete"]}
+    file.write_text(yaml.safe_dump(values))
+    with pytest.raises(MsemuError, match=words) as caught:
+        run.load_body(run.load_config())
+    assert "\n" not in str(caught.value)

@@ -16,6 +16,7 @@ from runpy import run_path
 import numpy as np
 import pytest
 from command_line import assert_one_clear_line, run
+from patience import PATIENCE_S
 from places import ROOT
 
 from msemu.cli.training import train
@@ -47,7 +48,7 @@ def start_training(clip: MotionClip, folder: Path, *arguments: str) -> tuple[sub
         "1",
     ]
     process = subprocess.Popen([*command, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + PATIENCE_S
     while not (found := list((folder / "runs" / TASK).glob("*/model_0.pt"))):
         assert process.poll() is None, process.communicate()[1].decode()
         assert time.monotonic() < deadline
@@ -66,7 +67,7 @@ def after_a_while(folder: Path) -> None:
 
 
 def while_a_checkpoint_is_written(folder: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while not partial_files(folder):
         assert time.monotonic() < deadline
 

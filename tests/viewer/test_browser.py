@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import viser
 from matplotlib.image import imread
+from patience import PATIENCE_S
 from real_clips import recording_of
 
 from msemu.errors import MsemuError
@@ -82,7 +83,7 @@ def handshake(port, *headers):
     """Status that a WebSocket is answered with, opened with these lines."""
     lines = ["GET / HTTP/1.1", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", *headers]
     lines += ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", f"Sec-WebSocket-Protocol: viser-v{viser.__version__}"]
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as line:
         line.sendall("\r\n".join([*lines, "", ""]).encode())
         return int(line.recv(100).split()[1])
 
@@ -97,7 +98,7 @@ def test_only_its_own_page_may_open_a_websocket(recording, legs):
     try:
         for own in (page.url, f"http://localhost:{port}", None):  # None: a program, no browser
             with connect(f"ws://127.0.0.1:{port}", origin=own, subprotocols=version, max_size=None) as connection:
-                assert len(connection.recv(timeout=20)) > 1000, "it is sent the scene"
+                assert len(connection.recv(timeout=PATIENCE_S)) > 1000, "it is sent the scene"
         for foreign in ("http://evil.example", f"http://evil.example:{port}", f"http://127.0.0.1:{port + 1}", "null"):
             with pytest.raises(InvalidStatus, match="403"):
                 connect(f"ws://127.0.0.1:{port}", origin=foreign, subprotocols=version).__enter__()
@@ -164,15 +165,15 @@ class Tab:
     async def evaluate(self, expression):
         return (await self.call("Runtime.evaluate", expression=expression))["result"].get("value")
 
-    async def until(self, expression, timeout_s=40):
-        end = time.monotonic() + timeout_s
+    async def until(self, expression):
+        end = time.monotonic() + PATIENCE_S
         while not await self.evaluate(expression):
-            assert time.monotonic() < end, f"not within {timeout_s} s: {expression}"
+            assert time.monotonic() < end, f"not within {PATIENCE_S:g} s: {expression}"
             await asyncio.sleep(0.3)
 
-    async def picture(self, condition, timeout_s=30):
+    async def picture(self, condition):
         """Return a screenshot that meets a condition, for the page fades in and draws at its own pace."""
-        end = time.monotonic() + timeout_s
+        end = time.monotonic() + PATIENCE_S
         while True:
             await asyncio.sleep(0.5)
             png = base64.b64decode((await self.call("Page.captureScreenshot", format="png"))["data"])
@@ -209,7 +210,7 @@ async def chromium(url, profile):
     )
     try:
         port_file = profile / "DevToolsActivePort"
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE_S
         while not (port_file.exists() and port_file.read_text().strip()):
             assert browser.poll() is None and time.monotonic() < end, "chromium did not start"
             await asyncio.sleep(0.1)
@@ -223,7 +224,7 @@ async def chromium(url, profile):
             yield tab
     finally:
         browser.terminate()
-        browser.wait(timeout=20)
+        browser.wait(timeout=PATIENCE_S)
 
 
 def red_pixels(image):
@@ -292,7 +293,7 @@ def test_the_page_shows_what_the_floor_does_until_it_is_not_wanted(recording, le
     async def drive(page):
         async with chromium(page.url, tmp_path) as tab:
             await tab.until(f"document.body && {box} !== undefined")
-            await tab.picture(lambda image: green_pixels(image) > 100, timeout_s=60)
+            await tab.picture(lambda image: green_pixels(image) > 100)
             await tab.evaluate(f"{box}.closest('div').parentElement.querySelector('input[type=checkbox]').click()")
             await tab.picture(lambda image: green_pixels(image) == 0 and red_pixels(image) > 300)
 
@@ -330,7 +331,7 @@ def test_the_page_pushes_the_body_and_gives_a_video(recording, legs, tmp_path):
             option = "[...document.querySelectorAll('[role=option]')].find(o => o.innerText == 'cubed')"
             await tab.until(f"{option} !== undefined")
             await tab.evaluate(option + ".click()")
-            end = time.monotonic() + 60
+            end = time.monotonic() + PATIENCE_S
             while len(asked) < 2:
                 assert time.monotonic() < end
                 await asyncio.sleep(0.1)
@@ -339,7 +340,7 @@ def test_the_page_pushes_the_body_and_gives_a_video(recording, legs, tmp_path):
             (tmp_path / "videos").mkdir()
             await tab.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path / "videos"))
             await tab.evaluate(button.format("Record video") + ".click()")
-            end = time.monotonic() + 120
+            end = time.monotonic() + PATIENCE_S
             while not (found := list((tmp_path / "videos").glob("*.mp4"))):
                 assert time.monotonic() < end, await tab.evaluate("document.body.innerText")
                 await asyncio.sleep(0.3)
@@ -394,7 +395,7 @@ def test_head_hands_and_feet_are_on_the_page_at_the_top_of_a_real_jump(tmp_path)
     async def drive(page):
         async with chromium(page.url, tmp_path) as tab:
             button = "[...document.querySelectorAll('button')].find(b => b.innerText == '{}')"
-            await tab.until("document.querySelectorAll('.mantine-NumberInput-input').length > 1", timeout_s=120)
+            await tab.until("document.querySelectorAll('.mantine-NumberInput-input').length > 1")
             await tab.evaluate(button.format("Pause") + ".click()")
             await tab.until(button.format("Play") + " !== undefined")
             await tab.evaluate("document.querySelectorAll('.mantine-Notification-closeButton').forEach(b => b.click())")
@@ -418,7 +419,7 @@ def test_head_hands_and_feet_are_on_the_page_at_the_top_of_a_real_jump(tmp_path)
                     for row, column in zip(rows, columns, strict=True)
                 )
 
-            return await tab.picture(seen, timeout_s=60)
+            return await tab.picture(seen)
 
     page = serve(shown, body, port=free_port(), block=False)
     try:

@@ -109,7 +109,7 @@ def _load(runner: Runner, run: RunFolder, cfg: TrainCfg, team: Team) -> None:
         if team.is_rank_zero:
             if aside := run.set_aside_after(runner.current_learning_iteration - 1):
                 note_once(f"going on from {chosen.name}; later checkpoints are now in {aside[0].parent}")
-            run.note_resumption(cfg)
+            run.note_resumption(cfg, runner.env.body)
     elif cfg.checkpoint:
         if cfg.init:
             runner.begin_with(RunFolder.open(Path(cfg.init)), Path(cfg.checkpoint))

@@ -56,7 +56,7 @@ def prepare(
         return run, make_env(task, own, body, run.load_clips(), seed)
     clips = resumed.load_clips() if resumed else find_clips(cfg, body)
     env = make_env(task, own, body, clips, seed)
-    run = resumed or RunFolder.create(task, cfg, body, clips)
+    run = resumed or RunFolder.create(task, cfg, env.body, clips)
     run.prepare()
     team.broadcast(str(run.path.resolve()))
     return run, env

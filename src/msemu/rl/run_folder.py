@@ -21,6 +21,7 @@ from msemu.files import remove_partial, write_text
 from msemu.models import load_body
 from msemu.models.body import Body
 from msemu.models.recipe import Recipe, recipe_values
+from msemu.models.strength.held import Held, held_strength, with_held_strength
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import file_stem
 from msemu.muscle.overrides import parameter_file
@@ -54,6 +55,8 @@ class RunFolder:
     def create(cls, task: str, cfg: TrainCfg, body: Body, clips: Sequence[MotionClip]) -> "RunFolder":
         """Make a new folder with the resolved configuration, the clips and the provenance.
 
+        ``body`` is the simulated one.
+
         Raises:
             MsemuError: The folder cannot be written.
         """
@@ -65,7 +68,8 @@ class RunFolder:
         records: Records = {}
         recipe = recipe_values(cfg.body)
         recipe = recipe if cfg.body_path else keep_model(recipe, run.path, records)
-        run._write(cfg, recipe, _provenance(body, clips) | ({"files": records} if records else {}))
+        provenance = _provenance(body, clips) | ({"files": records} if records else {})
+        run._write(cfg, recipe, held_strength(body), provenance)
         return run
 
     @classmethod
@@ -122,7 +126,7 @@ class RunFolder:
         return [MotionClip.load(path) for path in several or [self.path / MOTION]]
 
     def load_body(self, cfg: TrainCfg) -> Body:
-        """Make the body by the recipe that the run holds; ``cfg.body_path`` says where its model is now.
+        """Make the body by the recipe and the strength that the run holds; ``cfg.body_path`` says where its model is.
 
         Raises:
             MsemuError: Another body is asked for, or its model is not installed.
@@ -137,7 +141,8 @@ class RunFolder:
             return load_body(cfg.body, cfg.body_path)
         recipe = find_model(values["recipe"], self.path, self._records())
         recipe = {"dependent_limits": True, **recipe}  # as they were before recipes had the key
-        return load_body(cfg.body, cfg.body_path, build(Recipe, recipe, f"{file}: recipe"))
+        body = load_body(cfg.body, cfg.body_path, build(Recipe, recipe, f"{file}: recipe"))
+        return with_held_strength(body, cfg.sim.muscle.strength_set, values.get("strength"), f"{file}: strength")
 
     def load_config(self) -> TrainCfg:
         """Read the resolved configuration; a note on stderr names what a run of an earlier release did not hold.
@@ -168,13 +173,18 @@ class RunFolder:
         except OSError as error:
             raise MsemuError(f"cannot write into the run folder {self.path}: {error.strerror}") from error
 
-    def note_resumption(self, cfg: TrainCfg) -> None:
-        """Add the command that goes on with the run to its provenance, and keep the values that it goes on with."""
+    def note_resumption(self, cfg: TrainCfg, body: Body) -> None:
+        """Add the command that goes on with the run to its provenance, and keep the values that it goes on with.
+
+        ``body`` is the simulated one.
+        """
         provenance = self._provenance()
         entry = {"iteration": self.next_iteration(), "command": sys.argv, "git": git_state()}
         provenance["resumed"] = [*provenance.get("resumed", []), entry]
-        recipe = read_yaml(self.path / "config.yaml").get("recipe") or recipe_values(cfg.body)
-        self._write(cfg, recipe, provenance)
+        held = read_yaml(self.path / "config.yaml")
+        recipe = held.get("recipe") or recipe_values(cfg.body)
+        strength = held_strength(body) | (held.get("strength") or {})
+        self._write(cfg, recipe, strength, provenance)
 
     def note_cpu(self, seconds: float) -> None:
         """Add processor time of a training to what the provenance says that the run has taken [s], told in hours."""
@@ -251,8 +261,8 @@ class RunFolder:
         file = self.path / "provenance.yaml"
         return read_yaml(file) if file.is_file() else {}
 
-    def _write(self, cfg: TrainCfg, recipe: dict[str, Any], provenance: dict[str, Any]) -> None:
-        """Write the files that the configuration names, provenance and configuration.
+    def _write(self, cfg: TrainCfg, recipe: dict[str, Any], strength: Held, provenance: dict[str, Any]) -> None:
+        """Write the files that the configuration names, provenance, and configuration with what makes the body.
 
         The configuration makes the folder a run, so it comes last: a killed command leaves no half of one.
         """
@@ -263,7 +273,8 @@ class RunFolder:
         records: Records = provenance.get("files", {})
         lasting = keep_files(lasting, self.path, records)
         self._write_yaml("provenance.yaml", provenance | ({"files": records} if records else {}))
-        self._write_yaml("config.yaml", {"task": self.task, "train": lasting, "recipe": recipe})
+        values = {"task": self.task, "train": lasting, "recipe": recipe}
+        self._write_yaml("config.yaml", values | ({"strength": strength} if strength else {}))
 
     def _write_yaml(self, name: str, content: dict[str, Any]) -> None:
         write_text(self.path / name, yaml.safe_dump(content, sort_keys=False))

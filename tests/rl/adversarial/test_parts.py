@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from patience import PATIENCE_S
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
 
@@ -253,7 +254,7 @@ dist.destroy_process_group()
 def test_ranks_hold_the_same_discriminator(tmp_path: Path) -> None:
     code = TWO_RANKS.format(tests=__file__, file=tmp_path / "store")
     ranks = [subprocess.Popen([sys.executable, "-c", code, str(rank)]) for rank in range(2)]
-    assert [rank.wait(timeout=120) for rank in ranks] == [0, 0]
+    assert [rank.wait(timeout=PATIENCE_S) for rank in ranks] == [0, 0]
     (data, network, statistics), (other_data, other_network, other_statistics) = (
         torch.load(f"{tmp_path / 'store'}.{rank}") for rank in range(2)
     )
