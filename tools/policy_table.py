@@ -5,7 +5,7 @@
 
 A policy whose figures are in ``--out`` already is not measured again, unless its checkpoint has changed since. One of
 a clip that repeats is measured over episodes of 10 s from all phases; one of a clip that ends from its first frame
-with joints up to 5 degrees off, to its end.
+with joints up to 5 degrees off, to its end, and once undisturbed.
 """
 
 import argparse
@@ -73,14 +73,20 @@ def measured_table(out: Path, episodes: int = 63) -> str:
 
 
 def measured(task: str, episodes: int, out: Path) -> dict[str, Any]:
-    """Figures of a policy, from ``msemu-eval``."""
-    path, policy = out / f"{task}.json", FOLDER / task / "best.pt"
+    """Figures of a policy, from ``msemu-eval``; those of an undisturbed episode of a clip that ends in an entry."""
+    if not ends(PretrainedRun.of(task)):
+        return _evaluated(task, task, out, f"--episodes={episodes}", f"--seconds={LOOP_S:g}")
+    figures = _evaluated(task, task, out, f"--episodes={episodes}", "--from-start", "--start-noise-deg=5")
+    return figures | {"undisturbed": _evaluated(task, f"{task}.undisturbed", out, "--episodes=1", "--from-start")}
+
+
+def _evaluated(task: str, name: str, out: Path, *options: str) -> dict[str, Any]:
+    """Figures under a name, measured with these options unless they are newer than the policy."""
+    path, policy = out / f"{name}.json", FOLDER / task / "best.pt"
     if not path.is_file() or path.stat().st_mtime < policy.stat().st_mtime:
-        options = ["--pretrained", f"--episodes={episodes}", f"--timestep-s={PHYSICS_STEP_S}", f"--json={path}"]
-        once = ["--from-start", "--start-noise-deg=5"]
-        options += once if ends(PretrainedRun.of(task)) else [f"--seconds={LOOP_S:g}"]
         path.parent.mkdir(parents=True, exist_ok=True)
-        run("eval", task, *options, f"--plots={out / task}")
+        files = f"--json={path}", f"--plots={out / name}"
+        run("eval", task, "--pretrained", *options, f"--timestep-s={PHYSICS_STEP_S}", *files)
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -108,6 +114,7 @@ def tabulate(rows: list[tuple[str, dict[str, Any], dict[str, Any]]]) -> str:
     heads = [
         "policy",
         *(label for label, _ in FIGURES.values()),
+        "undisturbed, to the recording",
         "turned",
         "strength",
         "samples",
@@ -118,19 +125,28 @@ def tabulate(rows: list[tuple[str, dict[str, Any], dict[str, Any]]]) -> str:
     for task, figures, made in rows:
         values = (figures.get(key) for key in FIGURES)
         cells = [show(form, value) for value, (_, form) in zip(values, FIGURES.values(), strict=True)]
-        turns = figures.get("reference_turned_deg", 0.0) > 180.0
-        turned = f"{figures['turned_deg']:.0f} of {figures['reference_turned_deg']:.0f} deg" if turns else ""
+        once = figures.get("undisturbed", {})
+        alone = f"{once['survival']:.0%}, {_recorded(once, 'joint_angle_error_deg'):.1f} deg" if once else ""
+        alone += f", {_recorded(once, 'body_position_error_cm'):.1f} cm" if once else ""
+        whole = once or figures
+        turns = whole.get("reference_turned_deg", 0.0) > 180.0
+        turned = f"{whole['turned_deg']:.0f} of {whole['reference_turned_deg']:.0f} deg" if turns else ""
         made_by = [
             made["strength_set"],
             show("{:,}", made["samples"]),
             show("{:.1f}", made["cpu_hours"]),
             made["commit"],
         ]
-        lines.append(f"| {' | '.join([f'`{task}`', *cells, turned, *made_by])} |")
+        lines.append(f"| {' | '.join([f'`{task}`', *cells, alone, turned, *made_by])} |")
     for name, known in OTHERS:
         cells = [known.get(key, "") for key in FIGURES]
-        lines.append(f"| {' | '.join([name, *cells, '', '', '', '', ''])} |")
+        lines.append(f"| {' | '.join([name, *cells, *[''] * 6])} |")
     return "\n".join(lines)
+
+
+def _recorded(figures: dict[str, Any], key: str) -> float:
+    """Return an error against the recording, or against the clip where it is the recording."""
+    return float(figures.get(f"recorded_{key}", figures[key]))
 
 
 def show(form: str, value: float | None) -> str:

@@ -29,7 +29,16 @@ def test_a_row_says_what_was_measured_and_what_it_took() -> None:
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[:8] == ["`Msemu-Backflip-MyoFullBody-v0`", "84%", "9.0 s", "2.8 deg", "", "1.2 deg", "3.4 cm", "264 W"]
     assert cells[8:10] == ["3.2 deg", ""]
-    assert cells[10:] == ["331 of 359 deg", "own", "1,183,744", "0.5", "502246a"]
+    assert cells[10:] == ["", "331 of 359 deg", "own", "1,183,744", "0.5", "502246a"]
+
+
+def test_an_undisturbed_episode_has_its_own_cell_and_says_how_far_the_body_turned() -> None:
+    made = {"samples": None, "cpu_hours": None, "strength_set": "athlete", "commit": "502246a"}
+    once = {"survival": 1.0, "joint_angle_error_deg": 0.5, "body_position_error_cm": 1.2}
+    once |= {"recorded_joint_angle_error_deg": 4.46, "turned_deg": 374.4, "reference_turned_deg": 363.0}
+    row = tabulate([("Msemu-Cartwheel-MsHuman700-v0", FIGURES | {"undisturbed": once}, made)]).splitlines()[2]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[10:13] == ["100%, 4.5 deg, 1.2 cm", "374 of 363 deg", "athlete"]
 
 
 def test_rows_are_as_wide_as_the_heading() -> None:
@@ -53,24 +62,31 @@ def test_a_simulated_clip_of_one_that_repeats_ends(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("task", "expected"),
     [
-        ("Msemu-Run-MyoLegs-v0", {"--seconds=10"}),  # learned in episodes of 2 s
-        ("Msemu-Jump-MsHuman700-v0", {"--from-start", "--start-noise-deg=5"}),
+        ("Msemu-Run-MyoLegs-v0", [{"--episodes=63", "--seconds=10"}]),  # learned in episodes of 2 s
+        (
+            "Msemu-Jump-MsHuman700-v0",
+            [{"--episodes=63", "--from-start", "--start-noise-deg=5"}, {"--episodes=1", "--from-start"}],
+        ),
     ],
 )
 def test_each_policy_is_measured_over_all_that_it_follows(
-    task: str, expected: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    task: str, expected: list[set[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[tuple[str, ...]] = []
 
     def run(*arguments: str) -> None:
         calls.append(arguments)
-        (tmp_path / f"{task}.json").write_text("{}")
+        (file,) = (Path(each.removeprefix("--json=")) for each in arguments if each.startswith("--json="))
+        file.write_text(f'{{"call": {len(calls)}}}')
 
     monkeypatch.setattr(policy_table, "run", run)
-    assert policy_table.measured(task, 63, tmp_path) == {}
-    (arguments,) = calls
-    assert arguments[:3] == ("eval", task, "--pretrained") and "--timestep-s=0.002" in arguments
-    assert expected == set(arguments) & {"--seconds=10", "--from-start", "--start-noise-deg=5"}
+    found = policy_table.measured(task, 63, tmp_path)
+    assert found == ({"call": 1} if len(expected) == 1 else {"call": 1, "undisturbed": {"call": 2}})
+    for arguments, options in zip(calls, expected, strict=True):
+        assert arguments[:3] == ("eval", task, "--pretrained") and "--timestep-s=0.002" in arguments
+        own = {"--episodes=63", "--episodes=1", "--seconds=10", "--from-start", "--start-noise-deg=5"}
+        assert options == set(arguments) & own
+    assert policy_table.measured(task, 63, tmp_path) == found and len(calls) == len(expected)
 
 
 def test_only_what_is_between_the_marks_changes(tmp_path: Path) -> None:
