@@ -70,6 +70,32 @@ def test_actions_are_clipped_and_tensors_stay_tensors(values: dict) -> None:
     assert torch.equal(*results)
 
 
+@pytest.mark.parametrize(
+    ("actions", "words"),
+    [
+        ([[0.0, np.nan]], "environment 0 is not a number"),
+        (torch.tensor([[np.nan, 0.0]]), "environment 0 is not a number"),
+        ([0.0, 0.0], r"shape \[2\] in place of \[1, 80\]"),
+        ("forward", "no array of numbers"),
+    ],
+)
+def test_actions_that_are_none_are_refused_in_one_line(actions: object, words: str, values: dict) -> None:
+    envs = TaskVectorEnv(TASK, num_envs=1, **values)
+    if "environment" in words:
+        wide = torch.zeros(1, 80)
+        wide[:, :2] = torch.as_tensor(actions)
+        actions = wide if isinstance(actions, torch.Tensor) else wide.numpy()
+    with pytest.raises(MsemuError, match=words) as caught:
+        envs.step(actions)
+    assert "\n" not in str(caught.value)
+
+
+def test_options_that_nothing_knows_are_refused(values: dict) -> None:
+    for envs in (TaskVectorEnv(TASK, num_envs=1, **values), SingleEnv(TASK, **values)):
+        with pytest.raises(MsemuError, match="no options, such as 'frame'"):
+            envs.reset(options={"frame": 3})
+
+
 def test_closed_environments_say_so(values: dict) -> None:
     envs = TaskVectorEnv(TASK, num_envs=1, **values)
     envs.close()

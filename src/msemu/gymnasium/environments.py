@@ -56,16 +56,32 @@ class TaskVectorEnv(VectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Start a new episode everywhere; a ``seed`` builds the environments anew with it."""
+        """Start a new episode everywhere; a ``seed`` builds the environments anew with it.
+
+        Raises:
+            MsemuError: There are ``options``, of which there are none to know.
+        """
         self._require_open()
+        if options:
+            raise MsemuError(f"reset knows no options, such as '{next(iter(options))}'; leave them out")
         if seed is not None:
             self._open(seed)
         return self._given(self._observed(self._env.restart())), {}
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """Advance by one control step; see the class for what happens at the end of episodes."""
+        """Advance by one control step; see the class for what happens at the end of episodes.
+
+        Raises:
+            MsemuError: Actions are no numbers of the action space's shape.
+        """
         self._require_open()
-        given = torch.as_tensor(np.asarray(actions) if not isinstance(actions, torch.Tensor) else actions)
+        given = actions if isinstance(actions, torch.Tensor) else torch.as_tensor(_numbers(actions))
+        wanted_shape = [self.num_envs, self._env.num_actions]
+        if list(given.shape) != wanted_shape:
+            raise MsemuError(f"actions have shape {list(given.shape)} in place of {wanted_shape}")
+        if given.device.type == "cpu" and given.isnan().any():  # a GPU is not waited for
+            row = int(given.isnan().any(dim=1).nonzero()[0, 0])
+            raise MsemuError(f"the action of environment {row} is not a number (NaN)")
         wanted = given.to(self._env.device, torch.float32).clamp(-REACH, REACH)
         observations, rewards, dones, extras = self._env.step(wanted)
         truncated = extras["time_outs"]
@@ -104,9 +120,9 @@ class SingleEnv(gymnasium.Env):
         self.action_space = self._envs.single_action_space
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Start a new episode."""
+        """Start a new episode; see `TaskVectorEnv.reset`."""
         super().reset(seed=seed)
-        return self._envs.reset(seed=seed)[0][0], {}
+        return self._envs.reset(seed=seed, options=options)[0][0], {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Advance by one control step; after the end of an episode `reset` starts the next one."""
@@ -116,6 +132,18 @@ class SingleEnv(gymnasium.Env):
     def close(self) -> None:
         """Let go of the simulation."""
         self._envs.close()
+
+
+def _numbers(actions: Any) -> np.ndarray:
+    """Return actions as an array of numbers.
+
+    Raises:
+        MsemuError: They are none.
+    """
+    try:
+        return np.asarray(actions, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise MsemuError(f"actions are no array of numbers: {error}") from error
 
 
 def _groups(task: str) -> list[str]:
