@@ -116,6 +116,7 @@ def test_tasks_are_listed_by_body_and_kind(monkeypatch: pytest.MonkeyPatch) -> N
         "Msemu-Walk-MyoLegs-v0",
         "Msemu-Walk-MyoFullBody-v0",
         "Msemu-Jump-MyoFullBody-v0",
+        "Msemu-Kick-MyoFullBody-v0",
         "Msemu-Jump-MsHuman700-v0",
         "Msemu-Cartwheel-MsHuman700-v0",
         "Msemu-Walk-MsHuman700-v0",
