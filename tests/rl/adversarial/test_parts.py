@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from patience import PATIENCE_S
+from places import TESTS
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
 
@@ -226,6 +227,7 @@ def test_a_collapse_is_named_once(
 TWO_RANKS = """
 import importlib.util, sys, torch
 import torch.distributed as dist
+sys.path.append({helpers!r})
 spec = importlib.util.spec_from_file_location("parts", {tests!r})
 parts = importlib.util.module_from_spec(spec); spec.loader.exec_module(parts)
 rank = int(sys.argv[1])
@@ -252,7 +254,7 @@ dist.destroy_process_group()
 
 
 def test_ranks_hold_the_same_discriminator(tmp_path: Path) -> None:
-    code = TWO_RANKS.format(tests=__file__, file=tmp_path / "store")
+    code = TWO_RANKS.format(helpers=str(TESTS), tests=__file__, file=tmp_path / "store")
     ranks = [subprocess.Popen([sys.executable, "-c", code, str(rank)]) for rank in range(2)]
     assert [rank.wait(timeout=PATIENCE_S) for rank in ranks] == [0, 0]
     (data, network, statistics), (other_data, other_network, other_statistics) = (
