@@ -38,6 +38,7 @@ FIGURES = {
     "recorded_body_position_error_cm": ("body, to the recording", "{:.1f} cm"),
 }
 """Figures of ``msemu-eval --json`` in the table, with heading and format."""
+_ERRORS = ("joint_angle_error_deg", "body_position_error_cm")
 OTHERS = (
     ("MS-Emulator (arXiv:2603.29332): walking, about 700 muscles", {"joint_angle_error_deg": "<= 2 deg"}),
     (
@@ -126,9 +127,7 @@ def tabulate(rows: list[tuple[str, dict[str, Any], dict[str, Any]]]) -> str:
         values = (figures.get(key) for key in FIGURES)
         cells = [show(form, value) for value, (_, form) in zip(values, FIGURES.values(), strict=True)]
         once = figures.get("undisturbed", {})
-        alone = f"{once['survival']:.0%}, {_recorded(once, 'joint_angle_error_deg'):.1f} deg" if once else ""
-        alone += f", {_recorded(once, 'body_position_error_cm'):.1f} cm" if once else ""
-        whole = once or figures
+        alone, whole = _outcome(once) if once else "", once or figures
         turns = whole.get("reference_turned_deg", 0.0) > 180.0
         turned = f"{whole['turned_deg']:.0f} of {whole['reference_turned_deg']:.0f} deg" if turns else ""
         made_by = [
@@ -144,9 +143,10 @@ def tabulate(rows: list[tuple[str, dict[str, Any], dict[str, Any]]]) -> str:
     return "\n".join(lines)
 
 
-def _recorded(figures: dict[str, Any], key: str) -> float:
-    """Return an error against the recording, or against the clip where it is the recording."""
-    return float(figures.get(f"recorded_{key}", figures[key]))
+def _outcome(figures: dict[str, Any]) -> str:
+    """Return survival, and errors against the recording, or against the clip where it is the recording."""
+    joints, body = (figures.get(f"recorded_{key}", figures[key]) for key in _ERRORS)
+    return f"{figures['survival']:.0%}, {joints:.1f} deg, {body:.1f} cm"
 
 
 def show(form: str, value: float | None) -> str:
