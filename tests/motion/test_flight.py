@@ -10,9 +10,9 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.flight import GRAVITY, Flight, find_flights, flight_figures, lowest_height
 from msemu.motion.geometry import landmark_path
 from msemu.motion.quality import clip_errors
+from msemu.motion.repair.flight.timing import TOLERATED_M, FlightCourse, resample_path, retime
 from msemu.motion.repair.frame import FlightFrame, FrameCosts
 from msemu.motion.repair.repair import Repair, repair
-from msemu.motion.repair.timing import TOLERATED_M, FlightCourse, resample_path, retime
 from msemu.motion.retargeting.settling import settling
 
 FPS = 50.0

@@ -22,13 +22,14 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.flight import lowest_height
 from msemu.motion.geometry import joint_centers, sole_heights
 from msemu.motion.quality import limit_excess
-from msemu.motion.repair import clearance
 from msemu.motion.repair.banded import NormalEquations
-from msemu.motion.repair.clearance import CLEARANCE_M, swing_heights
-from msemu.motion.repair.cone import cone_distance
-from msemu.motion.repair.contacts import Contacts
-from msemu.motion.repair.repair import Repair, RepairedStance, repair
-from msemu.motion.repair.stance import StanceOptimization
+from msemu.motion.repair.repair import Repair, repair
+from msemu.motion.repair.stance import clearance
+from msemu.motion.repair.stance.carried import RepairedStance
+from msemu.motion.repair.stance.clearance import CLEARANCE_M, swing_heights
+from msemu.motion.repair.stance.cone import cone_distance
+from msemu.motion.repair.stance.contacts import Contacts
+from msemu.motion.repair.stance.optimization import StanceOptimization
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.motion.support import Stance, edge_wrenches
 

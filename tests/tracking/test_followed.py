@@ -12,7 +12,7 @@ from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.models.strength.sets import multiplied
 from msemu.motion.clip import MotionClip
-from msemu.motion.repair.repair import along
+from msemu.motion.repair.paths import along
 from msemu.tracking.environment import tracking_cfg
 from msemu.tracking.reference import followed
 from msemu.tracking.reference.followed import load_followed

@@ -17,7 +17,8 @@ from msemu.models.strength.sets import multiplied
 from msemu.motion.clip import MotionClip
 from msemu.motion.repair.banded import NormalEquations
 from msemu.motion.repair.frame import FlightFrame, FrameCosts
-from msemu.motion.repair.repair import along, repair
+from msemu.motion.repair.paths import along
+from msemu.motion.repair.repair import repair
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.muscle.parameters import MuscleParameters
 from msemu.tracking.reference import within_strength

@@ -27,7 +27,8 @@ from msemu.models.strength.sets import with_strength
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.catalogue import Entry, find_entries
 from msemu.motion.library.obtain import obtain_clip
-from msemu.motion.repair.repair import REPAIR_VERSION, STANCE_MOST, STANCE_VERSION
+from msemu.motion.repair.repair import REPAIR_VERSION, STANCE_VERSION
+from msemu.motion.repair.stance.carried import STANCE_MOST
 from msemu.motion.support import find_stances, support_along
 
 STRIDE, SMOOTHING_S, STRENGTH = 4, 0.02, "athlete"

@@ -1,1 +1,1 @@
-"""Making the flights of a clip free flights."""
+"""Repair of clips: flights that are free flights, stances that the floor can carry."""

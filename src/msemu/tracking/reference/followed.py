@@ -12,7 +12,7 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.library.catalogue import WRITABLE_CACHE, cache_folder
 from msemu.motion.library.obtain import before_repair, body_fingerprint, is_readable
 from msemu.motion.library.task_clips import load_clip, original_clip
-from msemu.motion.repair.repair import along
+from msemu.motion.repair.paths import along
 from msemu.schema import FollowedRepair, TaskCfg
 from msemu.tracking.reference.within_strength import WITHIN_VERSION, bring_within_strength
 

@@ -10,7 +10,7 @@ from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.repair.banded import NormalEquations
 from msemu.motion.repair.frame import cross_matrix
-from msemu.motion.repair.repair import along
+from msemu.motion.repair.paths import along
 from msemu.motion.smoothing import smooth_path
 from msemu.tracking.reference.torque_slopes import TorqueSlopes, slopes_along
 
@@ -28,7 +28,7 @@ _SOLVER = StaticOptimizationCfg(iterations=20, tolerance=1e-4)
 
 
 class MissingTorque:
-    """`msemu.motion.repair.stance.PathCost`: squares of what muscles miss, by static optimization along the path.
+    """Squares of what muscles miss, by static optimization along the path: a `PathCost` of the repair of stance.
 
     What pushes against the floor is what does so along the clip.
 

@@ -15,22 +15,20 @@ from msemu.control.weakness import Weakness, find_weaknesses
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import find_flights, flight_figures, lowest_height
-from msemu.motion.repair.repair import (
-    MOST_CHANGE_CM,
+from msemu.motion.repair.flight.flown import free_flights
+from msemu.motion.repair.flight.timing import resample_path
+from msemu.motion.repair.paths import MOST_CHANGE_CM, along, landmark_distance
+from msemu.motion.repair.repair import with_quality
+from msemu.motion.repair.stance.carried import (
     MOST_IN_FLIGHT,
     STANCE_MEDIAN,
     STANCE_MOST,
     RepairedStance,
-    along,
     compare_stances,
-    free_flights,
-    landmark_distance,
     prolonged,
     shortened,
-    with_quality,
 )
-from msemu.motion.repair.stance import FEWEST_FRAMES, StanceOptimization
-from msemu.motion.repair.timing import resample_path
+from msemu.motion.repair.stance.optimization import FEWEST_FRAMES, StanceOptimization
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.tracking.reference.missing_torque import SMOOTHING_S, MissingTorque
 

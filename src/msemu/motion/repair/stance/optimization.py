@@ -15,10 +15,10 @@ from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import GRAVITY, LEAST_ANGULAR_MOMENTUM, Flight
 from msemu.motion.repair.banded import REACH, NormalEquations
-from msemu.motion.repair.clearance import swing_heights
-from msemu.motion.repair.contacts import Contacts
 from msemu.motion.repair.frame import FlightFrame, FrameCosts, cross_matrix
-from msemu.motion.repair.step import Stage, StepProblem
+from msemu.motion.repair.stance.clearance import swing_heights
+from msemu.motion.repair.stance.contacts import Contacts
+from msemu.motion.repair.stance.step import Stage, StepProblem
 from msemu.motion.support import LEVER_M, edge_wrenches, net_wrench
 
 FEWEST_FRAMES = 5

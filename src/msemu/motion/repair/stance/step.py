@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from msemu.motion.repair.banded import NormalEquations
-from msemu.motion.repair.cone import ConeDistance, cone_distance
+from msemu.motion.repair.stance.cone import ConeDistance, cone_distance
 
 _MISSING = 0.01
 """Missing force that counts as one, a moment at `LEVER_M` [body weights]."""

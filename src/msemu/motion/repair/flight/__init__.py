@@ -1,0 +1,1 @@
+"""Repair of flights: free flights joined to the contacts beside them."""

@@ -1,0 +1,1 @@
+"""Repair of stance: poses that the floor can carry."""
