@@ -1,18 +1,21 @@
 """Joint targets as actions: a muscle controller follows the reference, the policy says where its joints should be."""
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
 import torch
 
 from msemu.control.independent_dofs import ROOT_DOFS
 from msemu.control.tracking.controller import TrackingController
 from msemu.envs.action.preferring import Preferring
 from msemu.envs.action.space import ActionSpace, Scene
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, suggestion
 from msemu.schema import ControllerCfg, JointCfg
 from msemu.sim import CpuSimulation
 
 
 class JointSpace(ActionSpace):
-    """One action an independent joint; an action of zero is the model-based controller that follows the reference.
+    """One action for each joint that is led; an action of zero is the model-based controller of the reference.
 
     Attributes:
         controller: That controller.
@@ -27,7 +30,9 @@ class JointSpace(ActionSpace):
         self._scene = scene
         self.controller = make_controller(cfg.controller, scene)
         self.preferring = Preferring(cfg.preference, scene, self.controller)
-        self.num_actions = len(self.controller.dofs) - ROOT_DOFS
+        names = self.controller.dofs.names[ROOT_DOFS:]
+        self._led = torch.tensor([names.index(name) for name in matching(cfg.led or ["*"], names)])
+        self.num_actions = len(self._led)
         self.decodings = cfg.controller.decodings
         self._log: dict[str, torch.Tensor] = {}
 
@@ -35,7 +40,9 @@ class JointSpace(ActionSpace):
         return self.renewed(actions, frame, steps, 0.0)
 
     def renewed(self, actions: torch.Tensor, frame: torch.Tensor, steps: int, passed: float) -> torch.Tensor:  # noqa: D102
-        decoded = self.controller.decode(frame, self._offset * torch.tanh(actions).double(), passed=passed)
+        offset = torch.zeros(len(actions), len(self.controller.dofs) - ROOT_DOFS, dtype=torch.float64)
+        offset[:, self._led] = self._offset * torch.tanh(actions).double()
+        decoded = self.controller.decode(frame, offset, passed=passed)
         missing = (decoded.residual / self.controller.decoder.scale)[:, ROOT_DOFS:].abs().mean()
         self._log = {"Action/missing_torque": missing.float(), "Action/unsolved": (~decoded.converged).float().mean()}
         if self._is_acceleration_missed:
@@ -64,6 +71,18 @@ class JointSpace(ActionSpace):
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:  # noqa: D102
         self.controller.load_state_dict(state)
         self.preferring.load_state_dict(state)
+
+
+def matching(patterns: Sequence[str], joints: Sequence[str]) -> list[str]:
+    """Return the joints whose names match one of the patterns, in the order of the body.
+
+    Raises:
+        MsemuError: A pattern matches none.
+    """
+    for pattern in patterns:
+        if not any(fnmatchcase(joint, pattern) for joint in joints):
+            raise MsemuError(f"no joint that can be led matches '{pattern}'{suggestion(pattern, joints)}")
+    return [joint for joint in joints if any(fnmatchcase(joint, pattern) for pattern in patterns)]
 
 
 def make_controller(cfg: ControllerCfg, scene: Scene) -> TrackingController:

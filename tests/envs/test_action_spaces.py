@@ -203,6 +203,31 @@ def test_an_action_moves_its_joint(tracking_cfg: TaskCfg, legs: Body, march: Mot
     assert angle[1] - angle[0] > 0.02
 
 
+def test_joints_that_are_not_led_follow_the_reference(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
+    """Leading some joints is leading all of them with an action of zero for the others, to the bit."""
+    names = [legs.joint_names[joint] for joint in legs.independent_joints]
+    env = make_env(tracking_cfg, legs, march, "joint")
+    given = torch.zeros(4, env.num_actions)
+    given[:, [names.index(name) for name in ("hip_flexion_l", "knee_angle_l", "knee_angle_r")]] = torch.rand(4, 3)
+    tracking_cfg.env.action = replace(load_named(ActionCfg, "joint"), led=["knee_*", "hip_flexion_l"])
+    some = MotionTrackingEnv(tracking_cfg, legs, march, 0)
+    led = [name for name in names if name in ("hip_flexion_l", "knee_angle_l", "knee_angle_r")]
+    assert some.num_actions == 3
+    for each in (env, some):
+        each.restart(torch.full((4,), 14))
+    for _ in range(3):
+        env.step(given)
+        some.step(given[:, [names.index(name) for name in led]])
+    assert torch.equal(env.transition.state.joint_position, some.transition.state.joint_position)
+
+
+def test_a_joint_that_cannot_be_led_is_named(tracking_cfg: TaskCfg, legs: Body, march: MotionClip) -> None:
+    for led, hint in ((["knee_angel_l"], "did you mean knee_angle_l"), (["hip_*", "elbow_*"], "matches 'elbow_\\*'")):
+        tracking_cfg.env.action = replace(load_named(ActionCfg, "joint"), led=led)
+        with pytest.raises(MsemuError, match=hint):
+            MotionTrackingEnv(tracking_cfg, legs, march, 0)
+
+
 def test_the_engines_own_arrays_give_the_equation_of_motion(
     tracking_cfg: TaskCfg, legs: Body, march: MotionClip
 ) -> None:

@@ -85,6 +85,8 @@ class JointCfg(ActionCfg):
     kind: str = "joint"
     offset_rad: Annotated[float, Range(above=0, greatest=10)] = 0.2
     """Greatest offset of a joint's target from the reference [rad]."""
+    led: list[str] = field(default_factory=list)
+    """Joints whose targets the policy moves, as patterns such as hip_*, all by default; others' are the reference."""
     preference: PreferenceCfg = field(default_factory=PreferenceCfg)
     """In a YAML file also the name of a file in cfg/preference (cubed, power, fatigued ...), or of one of yours."""
     controller: ControllerCfg = field(default_factory=ControllerCfg)
