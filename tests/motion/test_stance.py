@@ -25,11 +25,11 @@ from msemu.motion.quality import limit_excess
 from msemu.motion.repair.banded import NormalEquations
 from msemu.motion.repair.repair import Repair, repair
 from msemu.motion.repair.stance import clearance
-from msemu.motion.repair.stance.carried import RepairedStance
 from msemu.motion.repair.stance.clearance import CLEARANCE_M, swing_heights
 from msemu.motion.repair.stance.cone import cone_distance
 from msemu.motion.repair.stance.contacts import Contacts
 from msemu.motion.repair.stance.optimization import StanceOptimization
+from msemu.motion.repair.stance.stances import RepairedStance
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.motion.support import Stance, edge_wrenches
 

@@ -21,7 +21,7 @@ from msemu.models import Body, load_body
 from msemu.models.strength.sets import with_strength
 from msemu.motion.library.catalogue import Entry, find_entries
 from msemu.motion.repair.paths import landmark_distance
-from msemu.motion.repair.stance.carried import compare_stances
+from msemu.motion.repair.stance.stances import compare_stances
 from msemu.tracking.environment import tracking_cfg
 from msemu.tracking.reference.followed import load_followed
 from msemu.tracking.reference.within_strength import measure

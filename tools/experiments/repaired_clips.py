@@ -28,7 +28,7 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.library.catalogue import Entry, find_entries
 from msemu.motion.library.obtain import obtain_clip
 from msemu.motion.repair.repair import REPAIR_VERSION, STANCE_VERSION
-from msemu.motion.repair.stance.carried import STANCE_MOST
+from msemu.motion.repair.stance.stances import STANCE_MOST
 from msemu.motion.support import find_stances, support_along
 
 STRIDE, SMOOTHING_S, STRENGTH = 4, 0.02, "athlete"

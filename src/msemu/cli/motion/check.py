@@ -30,7 +30,7 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.library.obtain import before_repair
 from msemu.motion.repair.repair import Repair
 from msemu.motion.repair.repair import repair as repair_clip
-from msemu.motion.repair.stance.carried import RepairedStance, compare_stances
+from msemu.motion.repair.stance.stances import RepairedStance, compare_stances
 from msemu.motion.support import Stance
 from msemu.motion.verdict import remedies
 from msemu.tracking.reference.within_strength import measure

@@ -12,10 +12,10 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.flight import CONTACT_HEIGHT_M, Flight
 from msemu.motion.geometry import sole_heights
 from msemu.motion.quality import assess, clip_errors, error_figures
-from msemu.motion.repair.flight.flown import RepairedFlight, flown
+from msemu.motion.repair.flight.flights import RepairedFlight, repair_flights
 from msemu.motion.repair.paths import along, landmark_distance
-from msemu.motion.repair.stance.carried import RepairedStance, carried
 from msemu.motion.repair.stance.optimization import FEWEST_FRAMES
+from msemu.motion.repair.stance.stances import RepairedStance, repair_stances
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.schema import RepairKind
 
@@ -70,12 +70,12 @@ def repair(
     """
     with_stance = kind == "contact" and clip.num_frames >= FEWEST_FRAMES
     solver = InverseKinematics(body, Costs())
-    course = flown(body, clip, solver, lambda done, total: on_flight(done, total + int(with_stance)))
+    course = repair_flights(body, clip, solver, lambda done, total: on_flight(done, total + int(with_stance)))
     result = along(body, clip, course.path)
     stances: list[RepairedStance] = []
     if with_stance:
         on_flight(course.found, course.found + 1)
-        result, stances = carried(body, result, solver)
+        result, stances = repair_stances(body, result, solver)
     on_flight(course.found + int(with_stance), course.found + int(with_stance))
     if not course.repaired and not stances:
         return Repair(clip, clip, clip.qpos, [], course.left_alone)

@@ -15,11 +15,12 @@ from msemu.control.weakness import Weakness, find_weaknesses
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import find_flights, flight_figures, lowest_height
-from msemu.motion.repair.flight.flown import free_flights
+from msemu.motion.repair.flight.flights import free_flights
 from msemu.motion.repair.flight.timing import resample_path
 from msemu.motion.repair.paths import MOST_CHANGE_CM, along, landmark_distance
 from msemu.motion.repair.repair import with_quality
-from msemu.motion.repair.stance.carried import (
+from msemu.motion.repair.stance.optimization import FEWEST_FRAMES, StanceOptimization
+from msemu.motion.repair.stance.stances import (
     MOST_IN_FLIGHT,
     STANCE_MEDIAN,
     STANCE_MOST,
@@ -28,7 +29,6 @@ from msemu.motion.repair.stance.carried import (
     prolonged,
     shortened,
 )
-from msemu.motion.repair.stance.optimization import FEWEST_FRAMES, StanceOptimization
 from msemu.motion.retargeting.inverse_kinematics import Costs, InverseKinematics
 from msemu.tracking.reference.missing_torque import SMOOTHING_S, MissingTorque
 

@@ -42,7 +42,7 @@ class RepairedFlight:
 
 
 @dataclass(frozen=True)
-class Flown:
+class FlightRepair:
     """A clip whose flights are free, frame by frame.
 
     Attributes:
@@ -62,7 +62,9 @@ class Flown:
     found: int
 
 
-def flown(body: Body, clip: MotionClip, solver: InverseKinematics, on_flight: Callable[[int, int], None]) -> Flown:
+def repair_flights(
+    body: Body, clip: MotionClip, solver: InverseKinematics, on_flight: Callable[[int, int], None]
+) -> FlightRepair:
     """Make the flights of a clip ballistic, one after the other.
 
     ``on_flight`` gets the number of flights done and in all.
@@ -107,7 +109,7 @@ def flown(body: Body, clip: MotionClip, solver: InverseKinematics, on_flight: Ca
         slowed = len(window) - (last - first + 1)
         repaired.append(RepairedFlight(before, after, change_cm, slowed / clip.fps))
         shift += slowed
-    return Flown(
+    return FlightRepair(
         _rolled_back(path, clip, start), _rolled_back(same, clip, start), at, repaired, left_alone, len(flights)
     )
 

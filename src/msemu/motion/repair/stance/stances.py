@@ -9,7 +9,7 @@ from scipy.ndimage import maximum_filter1d
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import flight_figures
-from msemu.motion.repair.flight.flown import free_flights
+from msemu.motion.repair.flight.flights import free_flights
 from msemu.motion.repair.paths import MOST_CHANGE_CM, along, landmark_distance
 from msemu.motion.repair.stance.optimization import StanceOptimization
 from msemu.motion.retargeting.inverse_kinematics import InverseKinematics
@@ -68,7 +68,7 @@ class RepairedStance:
         )
 
 
-def carried(body: Body, clip: MotionClip, solver: InverseKinematics) -> tuple[MotionClip, list[RepairedStance]]:
+def repair_stances(body: Body, clip: MotionClip, solver: InverseKinematics) -> tuple[MotionClip, list[RepairedStance]]:
     """Return a clip that the floor can carry, and its stances; the given one where that would be no better.
 
     Frames that come out worse than they were stay as they were, and the others are solved for again. The laws ask for
