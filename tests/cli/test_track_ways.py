@@ -13,7 +13,7 @@ from msemu.analysis.evaluation import Evaluation
 from msemu.errors import MsemuError
 from msemu.motion.clip import MotionClip
 from msemu.motion.rollout import Rollout
-from msemu.tracking.climb import Climb
+from msemu.tracking.climb.climb import Climb
 from msemu.tracking.particles import Particles, Trial
 
 SMALL = ("--body", "myolegs", "--particles", "3", "--seconds", "0.2", "--passes", "1", "--threads", "1")
@@ -47,7 +47,7 @@ def fail_from(monkeypatch: pytest.MonkeyPatch):
 def test_errors_and_the_time_that_is_left_are_shown(clip: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("msemu.cli.track_progress._LINE_EVERY_S", -1.0)
     monkeypatch.setattr("msemu.cli.track_progress._ERRORS_EVERY_S", -1.0)
-    monkeypatch.setattr("msemu.tracking.climb.smooth", lambda particles, path, cfg: (path, []))
+    monkeypatch.setattr("msemu.tracking.climb.climb.smooth", lambda particles, path, cfg: (path, []))
     code, out, err = run("track", clip, *SMALL, "--json", "a.json")
     assert code == 0, out + err
     assert re.search(r"^pass 1/1: 0\.10 of 0\.20 s; best [\d.]+ deg, [\d.]+ cm; *$", out, re.MULTILINE)
@@ -171,7 +171,7 @@ def test_the_best_is_kept_where_the_search_cannot_be_saved(clip: str, monkeypatc
             raise MsemuError("cannot write a.search.npz: No space left on device; give another path")
 
     monkeypatch.setattr(Climb, "save", full)
-    monkeypatch.setattr("msemu.tracking.climb._SAVE_EVERY_S", -1.0)
+    monkeypatch.setattr("msemu.tracking.climb.climb._SAVE_EVERY_S", -1.0)
     outcome = run("track", clip, *SMALL, "--out", "a.npz")
     assert_one_clear_line(outcome, "a.search.npz", "No space left")
     assert Rollout.load(Path("a.npz")).num_frames == 6 and not Path("a.search.npz").exists()

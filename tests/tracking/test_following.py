@@ -13,7 +13,8 @@ from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.schema import ControllerCfg, JointCfg
-from msemu.tracking.climb import Climb, Order
+from msemu.tracking.climb.climb import Climb
+from msemu.tracking.climb.order import Order
 from msemu.tracking.environment import Condition, tracking_cfg
 from msemu.tracking.result import Result
 from msemu.tracking.settings import SearchCfg

@@ -16,7 +16,8 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.flight import lowest_height
 from msemu.motion.rollout import Rollout
 from msemu.muscle.parameters import MuscleParameters
-from msemu.tracking.climb import Climb, Order
+from msemu.tracking.climb.climb import Climb
+from msemu.tracking.climb.order import Order
 from msemu.tracking.cost import Momentum, momentum_along
 from msemu.tracking.environment import Condition, make_env, tracking_cfg
 from msemu.tracking.particles import Particles
@@ -267,7 +268,7 @@ def test_windows_end_where_the_clip_touches_down(legs: Body, march_once: MotionC
 
 
 def test_a_search_from_touch_down_to_touch_down(order: Order, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("msemu.tracking.climb.phase_windows", lambda *_: ((3, 4), (5,)))
+    monkeypatch.setattr("msemu.tracking.climb.attempt.phase_windows", lambda *_: ((3, 4), (5,)))
     left = found(Climb(replace(order, windows="phase"), tmp_path / "b.search.npz"), 3)
     left.save()
     again = Climb(replace(order, windows="phase"), tmp_path / "b.search.npz")
@@ -283,7 +284,7 @@ def test_a_smooth_way_takes_the_place_of_a_rough_one_only_where_it_costs_little(
     climb.result()
     assert not any(record["kept"] and record["cost"] > 1.02 * record["cost_before"] for record in climb.smoothing)
     generous = Climb(replace(order, search=replace(order.search, smoothing_cost=1.0)), tmp_path / "a.search.npz")
-    generous.search = climb.search
+    generous.attempt.search = climb.search
     result = generous.result()
     assert any(record["kept"] for record in generous.smoothing) == (result.path is not climb.search.best)
 

@@ -14,7 +14,8 @@ from msemu.models.loader import load_body
 from msemu.models.strength.sets import with_strength
 from msemu.motion.clip import MotionClip
 from msemu.schema.ranges import Positive, Range, Seconds, Seed, Threads
-from msemu.tracking.climb import Climb, Order
+from msemu.tracking.climb.climb import Climb
+from msemu.tracking.climb.order import Order
 from msemu.tracking.environment import Condition, steps_of, tracking_cfg
 from msemu.tracking.search import Progress
 

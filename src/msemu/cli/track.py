@@ -15,7 +15,9 @@ from msemu.console import progress, write_json
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip
 from msemu.schema import TaskCfg
-from msemu.tracking.climb import SEARCH_SUFFIX, Climb, Order
+from msemu.tracking.climb.climb import Climb
+from msemu.tracking.climb.file import SEARCH_SUFFIX
+from msemu.tracking.climb.order import Order
 from msemu.tracking.environment import Condition, steps_of, tracking_cfg
 from msemu.tracking.reference.adaptation import Tolerance
 from msemu.tracking.reference.followed import load_followed

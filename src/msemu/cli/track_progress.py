@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from msemu.tracking.climb import Climb, Order
+from msemu.tracking.climb.climb import Climb
+from msemu.tracking.climb.order import Order
 from msemu.tracking.search import PassRecord, Progress, Search
 
 _ERRORS_EVERY_S = 2.0
