@@ -27,8 +27,8 @@ import torch
 from tensordict import TensorDict
 
 from msemu.cli.train import parse
-from msemu.rl import checkpoint
 from msemu.rl.assemble import open_policy
+from msemu.rl.checkpoints import checkpoint
 from msemu.rl.flow.guidance import explained_variance
 from msemu.rl.off_policy.crossq import CrossQ
 from msemu.rl.run_folder import RunFolder

@@ -18,7 +18,7 @@ from compare_agents import run
 from msemu.config import read_yaml
 from msemu.errors import MsemuError, command
 from msemu.files import write_text
-from msemu.rl.checkpoint import read
+from msemu.rl.checkpoints.checkpoint import read
 from msemu.rl.pretrained import FOLDER, PretrainedRun, shipped
 
 BEGIN, END = "<!-- policies: written by tools/policy_table.py -->", "<!-- end of policies -->"

@@ -18,8 +18,8 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
-from msemu.rl import checkpoint
 from msemu.rl.assemble import find_runner, open_policy
+from msemu.rl.checkpoints import checkpoint
 from msemu.rl.run_folder import RunFolder
 
 TASK = "Msemu-Track-MyoLegs-v0"

@@ -17,7 +17,7 @@ from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import find_clip, load_clip, load_clips, motions_of
 from msemu.motion.reference import CLIP_SPACING, ReferenceMotion, clip_names
 from msemu.registry import get_task
-from msemu.rl import checkpoint
+from msemu.rl.checkpoints import checkpoint
 from msemu.rl.run_folder import RunFolder
 from msemu.schema import StartSamplingCfg, TaskCfg, TrainCfg
 

@@ -15,7 +15,7 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
-from msemu.rl import checkpoint
+from msemu.rl.checkpoints import checkpoint
 from msemu.rl.runner import Runner
 from msemu.schema import TrainCfg
 

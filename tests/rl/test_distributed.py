@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from msemu.errors import MsemuError
 from msemu.motion.clip import MotionClip
-from msemu.rl import checkpoint
+from msemu.rl.checkpoints import checkpoint
 from msemu.rl.distributed import Team
 from msemu.rl.run_folder import RunFolder
 

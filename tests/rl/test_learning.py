@@ -22,10 +22,11 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
-from msemu.rl import checkpoint
 from msemu.rl.assemble import open_policy
+from msemu.rl.checkpoints import checkpoint
 from msemu.rl.run_folder import RunFolder
-from msemu.rl.runner import Runner, tracking_score_cm
+from msemu.rl.runner import Runner
+from msemu.rl.tracking_score import tracking_score_cm
 from msemu.schema import TrainCfg
 from msemu.sim import pick_device
 

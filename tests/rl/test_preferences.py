@@ -9,8 +9,8 @@ import torch
 from msemu.cli.training import train
 from msemu.config import load_named
 from msemu.errors import MsemuError
-from msemu.rl import checkpoint
 from msemu.rl.assemble import open_policy
+from msemu.rl.checkpoints import checkpoint
 from msemu.rl.run_folder import RunFolder
 from msemu.schema import JointCfg, ObservationTermCfg, PreferenceCfg, TrainCfg
 

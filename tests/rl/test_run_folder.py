@@ -18,7 +18,7 @@ from msemu.models import Body
 from msemu.models.strength import sets
 from msemu.motion.clip import MotionClip
 from msemu.muscle.overrides import configured_parameters
-from msemu.rl import checkpoint
+from msemu.rl.checkpoints import checkpoint
 from msemu.rl.run_folder import RunFolder
 from msemu.schema import ActionCfg, MuscleCfg, TrainCfg
 from msemu.schema.muscle import FatigueCfg

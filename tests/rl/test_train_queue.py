@@ -15,7 +15,7 @@ from train_queue import Stopped, Work, do, read_queue, table, work_through
 
 from msemu.errors import MsemuError
 from msemu.files import write_text
-from msemu.rl.checkpoint import write
+from msemu.rl.checkpoints.checkpoint import write
 from msemu.rl.run_folder import RunFolder
 
 TASK = "Msemu-Walk-MyoLegs-v0"

@@ -23,7 +23,7 @@ from msemu.cli.training import train
 from msemu.errors import MsemuError
 from msemu.files import remove_partial
 from msemu.motion.clip import MotionClip
-from msemu.rl import checkpoint
+from msemu.rl.checkpoints import checkpoint
 from msemu.rl.run_folder import RunFolder
 from msemu.schema import TrainCfg
 
@@ -148,7 +148,7 @@ def fail_to_write_a_checkpoint(patch: pytest.MonkeyPatch) -> None:
         def write(self, data: object) -> int:
             raise NO_ROOM
 
-    patch.setattr("msemu.rl.checkpoint.open", lambda path, mode: Full(io.FileIO(path, "w")), raising=False)
+    patch.setattr("msemu.rl.checkpoints.checkpoint.open", lambda path, mode: Full(io.FileIO(path, "w")), raising=False)
 
 
 def fail_to_flush(patch: pytest.MonkeyPatch) -> None:

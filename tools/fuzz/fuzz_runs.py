@@ -31,8 +31,8 @@ import torch
 from msemu.errors import MsemuError
 from msemu.models import load_body
 from msemu.motion.clip import MotionClip
-from msemu.rl import checkpoint
 from msemu.rl.assemble import find_runner, make_env
+from msemu.rl.checkpoints import checkpoint
 from msemu.rl.run_folder import RunFolder
 
 TASK = "Msemu-Track-MyoLegs-v0"

@@ -16,8 +16,8 @@ from msemu.errors import MsemuError
 from msemu.models.engine_log import log_to
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import load_clips
-from msemu.rl import checkpoint
 from msemu.rl.assemble import find_runner, prepare
+from msemu.rl.checkpoints import checkpoint
 from msemu.rl.distributed import Team, join_team
 from msemu.rl.progress import Iteration, StopConditions, log_writer, note_once
 from msemu.rl.run_folder import RunFolder

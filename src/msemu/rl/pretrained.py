@@ -17,7 +17,7 @@ from msemu.motion.library.catalogue import Entry, find_entries
 from msemu.motion.library.obtain import obtain_clip
 from msemu.motion.library.task_clips import motions_of
 from msemu.registry import list_tasks
-from msemu.rl.checkpoint import read, write_policy
+from msemu.rl.checkpoints.checkpoint import read, write_policy
 from msemu.rl.own_files import own_files
 from msemu.rl.progress import note_once
 from msemu.rl.run_folder import MOTION, RunFolder

@@ -25,7 +25,7 @@ from msemu.models.strength.held import Held, held_strength, with_held_strength
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import file_stem
 from msemu.muscle.overrides import parameter_file
-from msemu.rl.checkpoint import iteration_of, numbered
+from msemu.rl.checkpoints.checkpoint import iteration_of, numbered
 from msemu.rl.earlier_runs import translate
 from msemu.rl.own_files import Records, find_files, find_model, keep_files, keep_model
 from msemu.rl.progress import note_once

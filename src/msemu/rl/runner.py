@@ -6,7 +6,7 @@ Which runner trains an agent is a value of the agent (`AgentCfg.runner`); others
 import contextlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,22 +21,30 @@ from msemu.components import resolve
 from msemu.config import check, to_dict
 from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
-from msemu.rl import checkpoint
+from msemu.rl.checkpoints import checkpoint
+from msemu.rl.checkpoints.resumption import (
+    OF_EPISODES,
+    check_optimizers,
+    misfit,
+    random_state,
+    set_random_state,
+    why_episodes_end,
+    with_episodes_of,
+)
 from msemu.rl.distributed import Team
 from msemu.rl.heads import expect_head, head_name
-from msemu.rl.initial.policy import take_over, take_over_critic
+from msemu.rl.initial.policy import see_last_inputs, take_over, take_over_critic
 from msemu.rl.memory import replay_file
 from msemu.rl.progress import Iteration, ProgressLogger, StopTraining, disk_errors, log_writer, note_once
 from msemu.rl.run_folder import RunFolder
+from msemu.rl.tracking_score import tracking_score_cm
 from msemu.schema import AgentCfg, TerminationTermCfg
 
 _DEVIATION = TerminationTermCfg(limit=0.3)
 """What counts after a failure where no limit of the deviation ends an episode."""
-_OF_EPISODES = {"logger": ("cur_reward_sum", "cur_episode_length"), "discriminator": ("window", "frame")}
-"""Entries of a checkpoint's parts that belong to the episodes under way, as do its environments and regularizers."""
 _PREFERENCE = "preference"
 """Observation group that a policy without it may go on with."""
-_LOGGER_STATE = ("tot_timesteps", "tot_time", *_OF_EPISODES["logger"], "rewbuffer", "lenbuffer")
+_LOGGER_STATE = ("tot_timesteps", "tot_time", *OF_EPISODES["logger"], "rewbuffer", "lenbuffer")
 
 
 class Runner(OnPolicyRunner):
@@ -138,11 +146,11 @@ class Runner(OnPolicyRunner):
 
         def examine(found: dict[str, Any]) -> list[str]:
             expect_head(self.alg.get_policy(), found.get("head"), path)
-            return checkpoint.differences(_with_episodes_of(own, found), own)
+            return checkpoint.differences(with_episodes_of(own, found), own)
 
         state = checkpoint.read(Path(path), map_location or self.device, examine)
-        if why := _why_episodes_end(own, state):
-            state, self._episodes_restarted = _with_episodes_of(own, state), True
+        if why := why_episodes_end(own, state):
+            state, self._episodes_restarted = with_episodes_of(own, state), True
             if self._team.is_rank_zero:
                 note_once(f"{path} {why}: all start new episodes")
         try:
@@ -150,15 +158,15 @@ class Runner(OnPolicyRunner):
             if self._team.is_rank_zero:
                 self.env.load_state_dict({key: value.to(self.env.device) for key, value in state["env"].items()})
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
-            raise _misfit(path, error) from error
-        _check_optimizers(self.alg, path)
+            raise misfit(path, error) from error
+        check_optimizers(self.alg, path)
         self.env.control_steps = state.get("control_steps", 0)
         self.current_learning_iteration = state["iter"] + 1
         if self._team.is_rank_zero:
             self.best_error_cm = min(state["best_error_cm"], self._best_on_disk())
             for name, value in state["logger"].items():
                 setattr(self.logger, name, deque(value, maxlen=100) if isinstance(value, list) else value)
-            _set_random_state(state["random"])
+            set_random_state(state["random"])
         if (memory := self._memory) is not None:
             kept = Path(path).parent, state["iter"], self.env.num_envs, self.device
             if not replay_file.restore(memory, *kept) and self._team.is_rank_zero:
@@ -217,14 +225,14 @@ class Runner(OnPolicyRunner):
             expect_head(self.alg.get_policy(), found.get("head"), str(path))
             names = {f"{part}_state_dict" for part in parts} & found.keys()
             for name in names if begins else ():
-                _see_preference(found[name], own[name], self._unseen(name.removesuffix("_state_dict")))
+                see_last_inputs(found[name], own[name], self._unseen(name.removesuffix("_state_dict")))
             return checkpoint.differences(found, checkpoint.policy_of(own) | {name: own[name] for name in names})
 
         state = checkpoint.read(path, self.device, examine)
         try:
             self.alg.load(state, {part: f"{part}_state_dict" in state for part in parts}, strict=True)
         except (KeyError, RuntimeError) as error:
-            raise _misfit(path, error) from error
+            raise misfit(path, error) from error
         self.env.control_steps = state.get("control_steps", 0)
 
     def _unseen(self, network: str) -> int:
@@ -263,7 +271,7 @@ class Runner(OnPolicyRunner):
         logged = {name: getattr(self.logger, name) for name in _LOGGER_STATE}
         return self._learned() | {
             "env": self.env.state_dict(),
-            "random": _random_state(),
+            "random": random_state(),
             "logger": {name: list(value) if isinstance(value, deque) else value for name, value in logged.items()},
         }
 
@@ -300,18 +308,6 @@ class Runner(OnPolicyRunner):
             Console(stderr=True).print(f"warning: {lines[key]}", highlight=False, soft_wrap=True, markup=False)
 
 
-def tracking_score_cm(error_cm: float, failures_per_step: float, episode_length: int, failed_error_cm: float) -> float:
-    """Return the expected tracking error [cm] over an episode in which the time after a failure counts as failed.
-
-    The error of visited states alone would flatter a policy that falls at once: each reset puts it back on the
-    reference. With failure probability p per step, an episode of N control steps is alive for the share
-    (1 - (1 - p)^N) / (N p) of its time.
-    """
-    p = failures_per_step
-    alive = 1.0 if p == 0.0 else (1.0 - (1.0 - p) ** episode_length) / (episode_length * p)
-    return alive * min(error_cm, failed_error_cm) + (1.0 - alive) * failed_error_cm
-
-
 def _check_groups(wanted: dict[str, list[str]], env: MotionTrackingEnv) -> None:
     offered = list(map(str, env.get_observations().keys()))
     for network, groups in wanted.items():
@@ -323,15 +319,6 @@ def _check_groups(wanted: dict[str, list[str]], env: MotionTrackingEnv) -> None:
                 )
 
 
-def _see_preference(found: Any, own: dict[str, Any], count: int) -> None:
-    """Give parameters of a checkpoint that lack the last ``count`` inputs those of a new network, weighted 0."""
-    for key, value in own.items():
-        old = found.get(key) if isinstance(found, dict) else None
-        if isinstance(old, torch.Tensor) and old.dim() == 2 and value.shape == (len(old), old.shape[1] + count):
-            added = value[:, old.shape[1] :].to(old)
-            found[key] = torch.cat((old, 0.0 * added if key.endswith("weight") else added), 1)
-
-
 def with_classes(agent: AgentCfg) -> dict[str, Any]:
     """Plain values of an agent with the classes that its names stand for, which is what rsl-rl takes."""
     cfg = to_dict(agent)
@@ -340,77 +327,3 @@ def with_classes(agent: AgentCfg) -> dict[str, Any]:
         if head := cfg[part].get("distribution_cfg"):  # a network of a plug-in may bring its own
             head["class_name"] = resolve("action head", head.get("class_name"), Distribution)
     return cfg
-
-
-def _random_state() -> dict[str, Any]:
-    state = {"torch": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
-    return state
-
-
-def _set_random_state(state: dict[str, Any]) -> None:
-    torch.set_rng_state(state["torch"].cpu())
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"].cpu())
-
-
-def _why_episodes_end(own: dict[str, Any], state: dict[str, Any]) -> str:
-    """Say why the episodes of a checkpoint cannot go on here; nothing where they can, or where it is damaged."""
-    env, wanted = state.get("env"), own["env"]
-    if not (isinstance(env, dict) and isinstance(state.get("logger"), dict)):
-        return ""
-    frames = env.get("frame")
-    if not isinstance(frames, torch.Tensor) or frames.dtype != wanted["frame"].dtype or frames.dim() != 1:
-        return ""
-    if len(frames) != len(wanted["frame"]):
-        return f"holds {len(frames)} environments, not {len(wanted['frame'])}"
-    is_foreign = any(
-        name.startswith("sim.") and not name.startswith("sim.muscle.") for name in env.keys() - wanted.keys()
-    )
-    return "is of another engine" if is_foreign else ""
-
-
-def _with_episodes_of(own: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
-    """Return a checkpoint's content with the episodes of another content, where its own cannot go on."""
-    if not _why_episodes_end(own, state):
-        return state
-    env = state["env"]
-    statistics = {name: value for name, value in env.items() if name.startswith("sampler.")}
-    episodes = {
-        part: state[part] | {name: own[part][name] for name in names if name in own[part]}
-        for part, names in _OF_EPISODES.items()
-        if part in own and isinstance(state.get(part), dict)
-    }
-    memories = {part: own[part] for part in ("regularizers",) if part in own}
-    return state | episodes | memories | {"env": own["env"] | statistics}
-
-
-def _check_optimizers(algorithm: Any, path: Path | str) -> None:
-    """Refuse what an optimizer remembers of a parameter of another shape: torch finds out in the first step only."""
-    wrong = [
-        f"{name}.state.{index}.{key}"
-        for name, optimizer in _optimizers(algorithm)
-        for index, (parameter, state) in enumerate(optimizer.state.items())
-        for key, value in state.items()
-        if not isinstance(value, torch.Tensor) or value.shape not in (parameter.shape, torch.Size())
-    ]
-    if wrong:
-        raise MsemuError(
-            f"{path} belongs to another network, or is damaged: {', '.join(wrong)}; use another checkpoint"
-        )
-
-
-def _optimizers(algorithm: Any) -> Iterator[tuple[str, torch.optim.Optimizer]]:
-    """Optimizers of an algorithm and of its parts, by where they are."""
-    for name, part in vars(algorithm).items():
-        within = part if isinstance(part, dict) else getattr(part, "__dict__", {})
-        for key, value in {name: part, **{f"{name}.{key}": value for key, value in within.items()}}.items():
-            if isinstance(value, torch.optim.Optimizer):
-                yield key, value
-
-
-def _misfit(path: Path | str, error: Exception) -> MsemuError:
-    return MsemuError(
-        f"{path} belongs to another body, network or number of environments ({str(error).splitlines()[-1].strip()})"
-    )

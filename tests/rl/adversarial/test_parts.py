@@ -12,12 +12,12 @@ from places import TESTS
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
 
-from msemu.rl import checkpoint
 from msemu.rl.adversarial.diagnostics import Diagnostics, DiagnosticsLog
 from msemu.rl.adversarial.discriminator import Discriminator
 from msemu.rl.adversarial.normalizer import MeanAbsoluteNormalizer, MeanStdNormalizer
 from msemu.rl.adversarial.objective import gradient_penalty, least_squares_reward, logistic_reward
 from msemu.rl.adversarial.replay import ReplayBuffer
+from msemu.rl.checkpoints import checkpoint
 
 SETTINGS = {
     "hidden_dims": [16, 8],

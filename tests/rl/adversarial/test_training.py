@@ -21,8 +21,8 @@ from msemu.models import Body
 from msemu.motion import rotation
 from msemu.motion.clip import MotionClip
 from msemu.motion.kinematics import Kinematics
-from msemu.rl import checkpoint
 from msemu.rl.adversarial.features import MotionFeatures
+from msemu.rl.checkpoints import checkpoint
 from msemu.rl.run_folder import RunFolder
 from msemu.rl.runner import Runner
 from msemu.schema import AgentCfg, TaskCfg, TrainCfg

@@ -20,8 +20,8 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import load_body
 from msemu.motion.clip import MotionClip
-from msemu.rl import checkpoint
 from msemu.rl.assemble import find_runner, open_policy
+from msemu.rl.checkpoints import checkpoint
 from msemu.rl.distillation.dagger import Dagger
 from msemu.rl.distillation.memory import Memory
 from msemu.rl.distillation.teacher import TaughtSpace, Teacher, find_teacher, find_teachers

@@ -17,8 +17,8 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
-from msemu.rl import checkpoint
 from msemu.rl.assemble import find_runner, open_policy
+from msemu.rl.checkpoints import checkpoint
 from msemu.rl.flow.guided import GuidedFlowPPO
 from msemu.rl.initial.values import begin_values
 from msemu.rl.memory.transitions import transitions_of
@@ -138,6 +138,22 @@ def test_ten_iterations_keep_what_the_student_does(distilled: RunFolder) -> None
         policy = open_policy(run, run.checkpoint("last"), 1, "cpu", 0)[1].policy()
         moved[weight] = (policy(seen) - student).square().mean().sqrt().item()
     assert moved[1e4] < 0.3 * moved[0.0] and moved[0.0] > 0.02
+
+
+def test_the_anchor_keeps_the_noise_that_entropy_would_let_grow(distilled: RunFolder) -> None:
+    """Its size depends on the state and is learned; nothing else bounds it."""
+    noise = {}
+    for weight in (0.0, 1e4):
+        cfg = begun(distilled, "crossq")
+        cfg.agent.algorithm |= {"learning_rate": 0.001, "policy_delay": 1}
+        cfg.agent.algorithm["entropy"] = {"init_temperature": 0.1, "target_per_action": 0.0}
+        cfg.agent.algorithm["anchor"] |= {"hold_iterations": 0, "weight": weight, "fade_iterations": 1000}
+        run = RunFolder.open(train(TASK, replace(cfg, iterations=6)))
+        env, runner = open_policy(run, run.checkpoint("last"), 4, "cpu", 0)
+        actor = runner.alg.get_policy()
+        actor(env.get_observations(), stochastic_output=True)
+        noise[weight] = actor.distribution.action_limit * actor.output_std.mean().item()
+    assert noise[0.0] > 0.08 and noise[1e4] == pytest.approx(0.05, rel=0.2)
 
 
 def test_transitions_of_a_memory() -> None:

@@ -14,8 +14,8 @@ from msemu.envs.motion_tracking import MotionTrackingEnv
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
-from msemu.rl import checkpoint
 from msemu.rl.assemble import prepare
+from msemu.rl.checkpoints import checkpoint
 from msemu.rl.distributed import Team
 from msemu.rl.memory.replay_file import REPLAY_FILE
 from msemu.rl.off_policy.runner import OffPolicyRunner

@@ -1,11 +1,15 @@
 """What keeps a policy near the one that it began with, until its critic knows better."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
 import torch
 from rsl_rl.models import MLPModel
+
+
+def _mean(actor: MLPModel, observations: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    return actor(observations)
 
 
 class Anchor:
@@ -61,11 +65,13 @@ class Anchor:
         """Return the change of the policy in the states of a mini-batch."""
         return self.change(batch.observations)
 
-    def change(self, observations: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Mean squared difference of the actions without noise from those of the first policy."""
+    def change(
+        self, observations: Mapping[str, torch.Tensor], what: Callable[..., torch.Tensor] = _mean
+    ) -> torch.Tensor:
+        """Mean squared difference from the first policy in ``what``, by default the actions without noise."""
         with torch.no_grad():
-            first = self._first(observations)
-        return (self._actor(observations) - first).square().mean()
+            first = what(self._first, observations)
+        return (what(self._actor, observations) - first).square().mean()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next iteration depends on."""

@@ -61,6 +61,15 @@ def take_over_critic(critic: nn.Module, found: Mapping[str, Any]) -> bool:
     return True
 
 
+def see_last_inputs(found: Any, own: dict[str, Any], count: int) -> None:
+    """Give parameters of a checkpoint that lack the last ``count`` inputs those of a new network, weighted 0."""
+    for key, value in own.items():
+        old = found.get(key) if isinstance(found, dict) else None
+        if isinstance(old, torch.Tensor) and old.dim() == 2 and value.shape == (len(old), old.shape[1] + count):
+            added = value[:, old.shape[1] :].to(old)
+            found[key] = torch.cat((old, 0.0 * added if key.endswith("weight") else added), 1)
+
+
 def _std(state: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """Noise of a Gaussian in a state, shape [A]."""
     if (log_std := state.get("distribution.log_std_param")) is not None:

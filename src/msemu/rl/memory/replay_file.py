@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from msemu.envs.motion_tracking import MotionTrackingEnv
-from msemu.rl import checkpoint
+from msemu.rl.checkpoints import checkpoint
 from msemu.rl.memory.transitions import transitions_of
 from msemu.rl.run_folder import RunFolder
 

@@ -230,7 +230,7 @@ class CrossQ:
     def critic_loss(self, batch: Batch) -> torch.Tensor:
         """Squared error of both Qs, whose aims are their own values at the policy's next actions."""
         with torch.no_grad():
-            next_actions, next_log_prob = self._head(batch.next_observations).draw()
+            next_actions, next_log_prob = _head(self.actor, batch.next_observations).draw()
         observations = [self.critic.columns(each) for each in (batch.observations, batch.next_observations)]
         both = self.critic(torch.cat(observations), torch.cat((batch.actions, next_actions)))
         values, next_values = both.chunk(2)
@@ -245,22 +245,17 @@ class CrossQ:
         self._step("critic", loss)
         if self._num_updates % self._policy_delay == 0 and not (self.anchor and self.anchor.holds):
             value = self.critic.at(self.critic.columns(batch.observations))
-            loss = self.policy_loss(self._head(batch.observations), value)
+            loss = self.policy_loss(_head(self.actor, batch.observations), value)
             self._step("actor", loss + self._pull(batch.observations))
         self._num_updates += 1
 
     def _pull(self, observations: Mapping[str, torch.Tensor]) -> torch.Tensor | float:
-        """Loss of the anchor."""
+        """Loss of the anchor. It holds the noise, too, which depends on the state and which nothing else bounds."""
         if not (self.anchor and (weight := self.anchor.mirror_loss_coeff)):
             return 0.0
-        change = self.anchor.change(observations)
-        self.show(anchor=change)
-        return weight * change
-
-    def _head(self, observations: Mapping[str, torch.Tensor]) -> SquashedGaussian:
-        head = self.actor.distribution
-        head.update(self.actor.mlp(self.actor.get_latent(observations)))
-        return head
+        change, noise = self.anchor.change(observations), self.anchor.change(observations, _noise)
+        self.show(anchor=change, anchor_noise=noise)
+        return weight * (change + noise)
 
     def _soft(self, values: torch.Tensor, log_prob: torch.Tensor) -> torch.Tensor:
         return values - self._temperature.value * log_prob if self._temperature else values
@@ -269,3 +264,15 @@ class CrossQ:
         """One step of an optimizer, which it leaves out where the gradient is not finite."""
         self._skipped += step_if_finite(self._optimizers[name], loss)
         self._tried += 1
+
+
+def _head(actor: MLPModel, observations: Mapping[str, torch.Tensor]) -> SquashedGaussian:
+    """Return the head of a policy in these states."""
+    actor.distribution.update(actor.mlp(actor.get_latent(observations)))
+    return actor.distribution
+
+
+def _noise(actor: MLPModel, observations: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Deviation of the actions of the source, near the middle of their range, shape [N, A]."""
+    head = _head(actor, observations)
+    return head.action_limit * head.std

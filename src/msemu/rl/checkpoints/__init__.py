@@ -1,0 +1,1 @@
+"""Checkpoints: the file, and what of it goes on in a run."""
