@@ -15,7 +15,8 @@ def _mean(actor: MLPModel, observations: Mapping[str, torch.Tensor]) -> torch.Te
 class Anchor:
     """Holds a policy while its critic learns, then draws it to where it began, ever less.
 
-    Nothing is held or drawn before `begin`.
+    Nothing is held or drawn before `begin`. From then on the statistics by which the policy normalizes what it observes
+    stay as they are: they are part of what it has learned.
 
     It has what rsl-rl's PPO asks of a mirror loss, the one term that its update adds to the loss: ``augment_batch``,
     ``compute_loss`` and ``mirror_loss_coeff``.
@@ -42,6 +43,7 @@ class Anchor:
     def begin(self) -> None:
         """Take the policy as it is now for the one to stay near."""
         self._first.load_state_dict(self._actor.state_dict())
+        self._actor.obs_normalization = False  # whether rsl-rl goes on with the statistics
         self._done = 0
 
     def after_iteration(self) -> None:
@@ -80,4 +82,5 @@ class Anchor:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from `state_dict`."""
         self._first.load_state_dict(state["first_state_dict"])
+        self._actor.obs_normalization = False
         self._done = state["done"]
