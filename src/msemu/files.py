@@ -173,6 +173,8 @@ def read_numbers(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
     except (TypeError, ValueError) as error:
         raise MsemuError(f"{path}: {', '.join(keys)} are not numbers ({printable(str(error), 120)})") from error
     for key, values in numbers.items():
+        if np.iscomplexobj(arrays[key]):
+            raise MsemuError(f"{path}: {key} holds complex numbers; give real ones")
         check_finite(path, key, values)
     return numbers
 

@@ -20,7 +20,7 @@ from msemu.motion.clip import MotionClip
 from msemu.muscle.overrides import configured_parameters
 from msemu.rl.checkpoints import checkpoint
 from msemu.rl.run_folder import RunFolder
-from msemu.schema import ActionCfg, MuscleCfg, TrainCfg
+from msemu.schema import ActionCfg, JointCfg, MuscleCfg, TrainCfg
 from msemu.schema.muscle import FatigueCfg
 
 TASK = "Msemu-Track-MyoLegs-v0"
@@ -103,6 +103,16 @@ def test_what_a_run_keeps_is_named(
     run = RunFolder.create(TASK, train_cfg, legs, [march])
     with pytest.raises(MsemuError, match=message):
         parse(TASK, ["--resume", str(run.path), *options])
+
+
+def test_a_run_keeps_the_joints_that_its_policy_leads(train_cfg: TrainCfg, legs: Body, march: MotionClip) -> None:
+    """Others may be as many: then the checkpoint would fit, and move other joints."""
+    train_cfg.env.action = JointCfg(led=["knee*"])
+    run = RunFolder.create(TASK, train_cfg, legs, [march])
+    assert parse(TASK, ["--resume", str(run.path), "--seed", "3"]).env.action.led == ["knee*"]
+    for other in (["knee_angle*"], ["hip_flexion*", "knee_angle_r"]):
+        with pytest.raises(MsemuError, match=r"keeps the joints that its policy leads; leave --env\.action\.led out"):
+            parse(TASK, ["--resume", str(run.path), "--env.action.led", *other])
 
 
 def test_a_run_says_what_processor_time_its_trainings_took(train_cfg: TrainCfg) -> None:

@@ -96,6 +96,15 @@ def test_another_search_is_not_gone_on_with(order: Order, tmp_path: Path, change
         Climb(replace(order, **change), file).resume()
 
 
+def test_a_search_of_another_clip_of_the_same_name_is_not_gone_on_with(order: Order, tmp_path: Path) -> None:
+    """Also of one whose numbers have the same sum: the same poses in another order."""
+    file = tmp_path / "a.search.npz"
+    Climb(order, file).save()
+    turned = replace(order.clip, qpos=order.clip.qpos[::-1].copy(), qvel=order.clip.qvel[::-1].copy())
+    with pytest.raises(MsemuError, match="is of another search: poses of the clip; give its options again"):
+        Climb(replace(order, clip=turned), file).resume()
+
+
 def test_a_damaged_search_is_one_line(order: Order, tmp_path: Path) -> None:
     file = tmp_path / "a.search.npz"
     climb = found(Climb(order, file), 1)

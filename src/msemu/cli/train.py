@@ -96,10 +96,12 @@ def parse(task: str, arguments: list[str]) -> TrainCfg:
         raise MsemuError(f"the run {folder} is not below {runs_dir}; leave --runs-dir out to resume it")
     if run_name is not None and not folder.name.endswith(f"_{run_name}"):
         raise MsemuError(f"the run {folder} keeps its name; leave --run-name out to resume it")
-    kind = own.env.action.kind
+    kind, led = own.env.action.kind, getattr(own.env.action, "led", None)
     cfg = _over(own, arguments, task)
     if cfg.env.action.kind != kind:
         raise MsemuError(f"a run keeps its action space, '{kind}'; leave --env.action out to resume it")
+    if getattr(cfg.env.action, "led", None) != led:
+        raise MsemuError("a run keeps the joints that its policy leads; leave --env.action.led out to resume it")
     if cfg.motion != own.motion:
         raise MsemuError("a run keeps the clips that it was started with; leave --motion out to resume it")
     return cfg

@@ -27,7 +27,7 @@ from msemu.rl.distillation.memory import Memory
 from msemu.rl.distillation.teacher import TaughtSpace, Teacher, find_teacher, find_teachers
 from msemu.rl.distillation.weights import ErrorWeights
 from msemu.rl.run_folder import RunFolder
-from msemu.schema import ActionCfg, ExcitationCfg, JointCfg, ObservationTermCfg, TaskCfg
+from msemu.schema import ActionCfg, ControllerCfg, ExcitationCfg, JointCfg, ObservationTermCfg, TaskCfg
 
 TASK = "Msemu-Track-MyoLegs-v0"
 
@@ -260,8 +260,41 @@ def test_teachers_of_another_body_or_clip(env: MotionTrackingEnv, march: MotionC
         find_teacher(str(other), "last", env)
     with pytest.raises(MsemuError, match=r"the body 'myolegs' and .*other 'myofullbody'; teachers of one"):
         command.distill(DistillCfg((str(run), str(other)), checkpoint="last", runs_dir=str(tmp_path)))
+    with pytest.raises(MsemuError, match=r"the teacher .* is named twice"):
+        command.distill(DistillCfg((str(run), str(run)), checkpoint="last", runs_dir=str(tmp_path)))
     with pytest.raises(MsemuError, match="wants a teacher"):
         command.distill(DistillCfg(()))
+
+
+def test_a_checkpoint_is_one_of_its_teacher(march: MotionClip, tmp_path: Path) -> None:
+    """One file would otherwise teach for all of them."""
+    cfg = replace(small_run(march, tmp_path, "ppo"), iterations=1)
+    one, other = (train(TASK, replace(cfg, run_name=name)) for name in ("one", "other"))
+    options = DistillCfg((str(one), str(other)), iterations=1, num_envs=2, runs_dir=str(tmp_path))
+    foreign = str(other / "model_0.pt")
+    with pytest.raises(MsemuError, match=r"model_0\.pt is no checkpoint of the teacher .*one; give best, last"):
+        command.distill(replace(options, checkpoint=foreign))
+    found = RunFolder.open(command.distill(replace(options, checkpoint="model_0.pt"))).load_config()
+    assert len(found.agent.algorithm["checkpoint"]) == 2
+
+
+def test_a_teacher_that_follows_wanted_accelerations_teaches_its_own_clips(march: MotionClip, tmp_path: Path) -> None:
+    cfg = small_run(march, tmp_path, "ppo")
+    one = RunFolder.open(train(TASK, replace(cfg, iterations=1)))
+    cfg.env.action = JointCfg(controller=ControllerCfg(feedforward=True))
+    other = RunFolder.create(TASK, replace(cfg, run_name="other"), load_body("myolegs"), [march])
+    shutil.copy(one.checkpoint("last"), other.path)
+    with pytest.raises(MsemuError, match=r"follows what msemu-track has found, .* clips march, march of the other"):
+        command.distill(DistillCfg((str(one.path), str(other.path)), checkpoint="last", runs_dir=str(tmp_path)))
+
+
+def test_a_student_sees_no_preferences(march: MotionClip, tmp_path: Path) -> None:
+    cfg = small_run(march, tmp_path, "ppo")
+    cfg.env.action, cfg.env.observations["preference"] = JointCfg(), ObservationTermCfg()
+    cfg.agent.obs_groups["actor"] = [*cfg.agent.obs_groups["actor"], "preference"]
+    run = train(TASK, replace(cfg, iterations=1))
+    with pytest.raises(MsemuError, match=r"sees what its muscles prefer, .* without the observation 'preference'"):
+        command.distill(DistillCfg((str(run),), checkpoint="last", runs_dir=str(tmp_path)))
 
 
 def test_the_error_of_an_excitation_counts_as_that_of_the_activation(env: MotionTrackingEnv) -> None:

@@ -218,8 +218,11 @@ def test_the_command_line(distilled: RunFolder, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--env.action", "joint"], "acts in the space 'excitation' .* would act in 'joint'; leave --env.action out"),
-        (["--env.action.slope", "2"], "acts in the space 'excitation' with its own values, and this run would"),
+        (
+            ["--env.action", "joint"],
+            "acts in the space 'excitation', and this run would act in 'joint'; leave --env.action out",
+        ),
+        (["--env.action.slope", "2"], "acts with slope of its own, .* leave --env.action.slope out"),
         (["--env.observations.reference", "{}"], "sees the observation 'reference' otherwise"),
         (["--env.observations.muscle.scale", "2"], "sees the observation 'muscle' otherwise"),
         (["--body", "myofullbody"], "is a run of the body 'myolegs', not of 'myofullbody'"),

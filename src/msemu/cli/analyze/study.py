@@ -35,9 +35,9 @@ def study_solutions(args: SolutionsCfg) -> None:
     """Explore, perturb, print the figures and write the atlas."""
     run = find_run(args.run, Path(args.runs_dir), args.pretrained)
     folder = args.out or Path("study") / run.task
-    make_folders(folder)
     named = {name: load_named(PreferenceCfg, name) for name in args.names or _settled_names()}
     subject = _subject(args, run, args.batch, args.seconds)
+    make_folders(folder)
     randoms = islice(random_preferences(args.weight_spread, args.tone_spread, args.seed), args.randoms)
     tolerances = Tolerances(args.angle_deg, args.ground_bw, args.survival)
     with progress("exploring", transient=True) as on_step:

@@ -33,10 +33,15 @@ def check_begin(cfg: TrainCfg, own: TrainCfg, run: str) -> None:
     """
     if cfg.body != own.body:
         raise MsemuError(f"{run} is a run of the body '{own.body}', not of '{cfg.body}'; --init wants one of the same")
-    if _meaning(cfg.env.action) != _meaning(own.env.action):
+    if cfg.env.action.kind != own.env.action.kind:
         raise MsemuError(
-            f"the policy of {run} acts in the space '{own.env.action.kind}' with its own values, and this run would"
-            f" act in '{cfg.env.action.kind}'; leave --env.action out, or first teach it that one with msemu-distill"
+            f"the policy of {run} acts in the space '{own.env.action.kind}', and this run would act in"
+            f" '{cfg.env.action.kind}'; leave --env.action out, or first teach it that one with msemu-distill"
+        )
+    if other := _differing(cfg.env.action, own.env.action):
+        raise MsemuError(
+            f"the policy of {run} acts with {', '.join(other)} of its own, and would mean something else in this run;"
+            f" leave {', '.join(f'--env.action.{name}' for name in other)} out"
         )
     for group in own.agent.obs_groups["actor"]:
         if cfg.env.observations.get(group) != own.env.observations.get(group):
@@ -46,9 +51,10 @@ def check_begin(cfg: TrainCfg, own: TrainCfg, run: str) -> None:
             )
 
 
-def _meaning(action: ActionCfg) -> dict[str, object]:
-    """Values of an action space, without how the muscles begin an episode."""
-    return {name: value for name, value in to_dict(action).items() if name != "start"}
+def _differing(action: ActionCfg, own: ActionCfg) -> list[str]:
+    """Names of the values in which two action spaces of a kind differ, but for how the muscles begin an episode."""
+    values, others = to_dict(action), to_dict(own)
+    return [name for name, value in others.items() if name != "start" and values[name] != value]
 
 
 def _fitted(agent: AgentCfg, own: AgentCfg) -> AgentCfg:

@@ -48,6 +48,10 @@ def _require_same(path: Path, found: str, identity: str) -> None:
         other = dict(json.loads(found))
     except (ValueError, TypeError):
         other = {}
-    differ = [f"{name} {other.get(name)!r}, not {own[name]!r}" for name in own if other.get(name) != own[name]]
+    differ = [
+        "poses of the clip" if name == "content" else f"{name} {other.get(name)!r}, not {own[name]!r}"
+        for name in own
+        if other.get(name) != own[name]
+    ]
     if differ:
         raise MsemuError(f"{path} is of another search: {'; '.join(differ)[:300]}; give its options again")

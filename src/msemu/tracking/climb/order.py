@@ -1,5 +1,6 @@
 """What a search is to find, and by which conditions it comes there."""
 
+import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field, replace
@@ -80,7 +81,8 @@ class Order:
 
     def identity(self) -> str:
         """Return what a search that goes on must have in common with the one before, as JSON."""
-        clip = {"clip": self.clip.name, "frames": self.clip.num_frames, "place": float(self.clip.qpos.sum())}
+        content = hashlib.sha256(np.ascontiguousarray(self.clip.qpos).tobytes()).hexdigest()[:12]
+        clip = {"clip": self.clip.name, "frames": self.clip.num_frames, "content": content}
         own = {"body": self.body.name, "steps": self.total, "windows": self.windows, "tolerance": str(self.tolerance)}
         own |= {"objective": self.objective}
         begin = {f"begin_{name}": value for name, value in asdict(self.begin).items()}
