@@ -42,7 +42,7 @@ class Range(Rule):
     def refusal(self, value: float) -> str:  # noqa: D102
         is_within = all(holds(value, bound) for _, holds, bound in self._bounds())
         is_fine = is_within and (abs(value) < inf or value in (self.least, self.greatest))
-        return "" if is_fine else f"{_plain(value)} is not {self if not is_within else 'finite'}"
+        return "" if is_fine else f"{_plain(value)} is not {'a finite number' if is_within else self}"
 
     def __str__(self) -> str:
         if self.least is not None and self.greatest is not None:
