@@ -168,13 +168,14 @@ def read_numbers(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
         MsemuError: As `read_arrays`, or an array holds something else than finite numbers.
     """
     arrays = read_arrays(path, keys)
+    for key, values in arrays.items():
+        if np.iscomplexobj(values):
+            raise MsemuError(f"{path}: {key} holds complex numbers; give real ones")
     try:
         numbers = {key: values.astype(float) for key, values in arrays.items()}
     except (TypeError, ValueError) as error:
         raise MsemuError(f"{path}: {', '.join(keys)} are not numbers ({printable(str(error), 120)})") from error
     for key, values in numbers.items():
-        if np.iscomplexobj(arrays[key]):
-            raise MsemuError(f"{path}: {key} holds complex numbers; give real ones")
         check_finite(path, key, values)
     return numbers
 

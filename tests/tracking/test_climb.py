@@ -82,7 +82,7 @@ def test_a_search_that_stalls_keeps_its_best_and_says_where(order: Order, fail_a
     climb = Climb(replace(order, passes=8))
     assert max(searched(climb)) == 9
     assert [record.reached for record in climb.search.records] == [9, 9, 9, 9, 9]
-    assert not climb.search.is_halfway and climb.failed_in == Place(4, 4, 9, 12)
+    assert not climb.search.is_halfway and climb.attempt.failed_in == Place(4, 4, 9, 12)
     result = climb.result()
     assert result.completed == 0.75 and result.rollout.num_frames == 10
 
@@ -91,7 +91,7 @@ def test_where_no_body_comes_through_the_first_window_the_reason_is_given(order:
     fail_at(0, 1000)
     climb = Climb(order)
     searched(climb)
-    assert climb.found is None and climb.errors() is None
+    assert climb.found is None and climb.attempt.errors() is None
     with pytest.raises(
         MsemuError, match=r"first 3 control steps of the clip 'march': .*(asked for|muscles are strong)"
     ):
@@ -261,7 +261,7 @@ def test_a_clip_does_not_give_way_to_a_fall(legs: Body, march_once: MotionClip) 
 def test_errors_of_the_best_way_are_those_of_the_result(order: Order) -> None:
     climb = Climb(rough(order))
     searched(climb)
-    path, errors = climb.search.best, climb.errors()
+    path, errors = climb.search.best, climb.attempt.errors()
     result = climb.result()
     assert result.path is path and errors
     evaluation = result.evaluation
@@ -278,7 +278,7 @@ def test_errors_are_against_the_clip_as_it_was(order: Order) -> None:
     climb = Climb(replace(rough(order), tolerance=TOLERANCE))
     searched(climb)
     assert climb.change
-    errors, result = climb.errors(), climb.result()
+    errors, result = climb.attempt.errors(), climb.result()
     assert errors and result.path is climb.search.best
     assert errors["root_translation_cm"] == pytest.approx(result.evaluation.root_translation_error_cm, rel=1e-3)
     assert np.array_equal(result.recorded_qpos, order.clip.qpos[: STEPS + 1])

@@ -114,7 +114,7 @@ def _conclude(args: TrackCfg, order: Order, climb: Climb, out: Path, is_lack_sai
         "needed": climb.needed(),
         "smoothing": climb.smoothing,
         "adapted": asdict(climb.change or Tolerance()),
-        "lacks": climb.reason().overall() if climb.search.records else None,
+        "lacks": climb.attempt.reason.overall() if climb.search.records else None,
         "environment_steps": climb.steps,
         "wall_s": climb.seconds,
     }
@@ -169,11 +169,11 @@ def _remarks(order: Order, climb: Climb, condition: Condition) -> Iterator[str]:
 
 def _stalled(order: Order, climb: Climb) -> str:
     """Say where the search has got to, in one line."""
-    place, rate = climb.failed_in, order.cfg.env.control_frequency_hz
+    place, rate = climb.attempt.failed_in, order.cfg.env.control_frequency_hz
     where = f"frame {place.first} of {climb.search.total} ({place.first / rate:.2f} s)"
     if climb.search.is_halfway or climb.may_give_way:
         return f"the search at {climb.condition} was stopped at {where}; the same command with --resume goes on"
     return (
         f"the clip is not reached to its end at {climb.condition}: bodies fail after {where}, in window {place.number}"
-        f" of {place.count}, in each of {len(climb.search.records)} pass(es); {climb.reason().within(place)}"
+        f" of {place.count}, in each of {len(climb.search.records)} pass(es); {climb.attempt.reason.within(place)}"
     )

@@ -61,7 +61,7 @@ class Display:
         count = f"{climb.steps:,} environment steps, {_clock(climb.seconds)}"
         self._say(f"pass {number} has reached {reached}{so_far}; {count}")
         if not self.is_lack_said:
-            self._say(f"what the body lacks for the clip: {climb.reason().overall()}")
+            self._say(f"what the body lacks for the clip: {climb.attempt.reason.overall()}")
             self.is_lack_said = True
 
     def _introduce(self) -> None:
@@ -80,7 +80,7 @@ class Display:
         self._written = time.monotonic()
 
     def _best(self) -> str:
-        errors = self._climb.errors()
+        errors = self._climb.attempt.errors()
         return f"{errors['joint_angle_deg']:.1f} deg, {errors['body_position_cm']:.1f} cm" if errors else ""
 
     def _left(self, now: float, seen: Progress) -> str:

@@ -70,10 +70,10 @@ class Anchor:
     def change(
         self, observations: Mapping[str, torch.Tensor], what: Callable[..., torch.Tensor] = _mean
     ) -> torch.Tensor:
-        """Mean squared difference from the first policy in ``what``, by default the actions without noise."""
+        """Mean squared change of ``what`` [..., N, A] since the first policy, by default actions without noise."""
         with torch.no_grad():
             first = what(self._first, observations)
-        return (what(self._actor, observations) - first).square().mean()
+        return (what(self._actor, observations) - first).square().mean(dim=(-2, -1))
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next iteration depends on."""

@@ -253,7 +253,7 @@ class CrossQ:
         """Loss of the anchor. It holds the noise, too, which depends on the state and which nothing else bounds."""
         if not (self.anchor and (weight := self.anchor.mirror_loss_coeff)):
             return 0.0
-        change, noise = self.anchor.change(observations), self.anchor.change(observations, _noise)
+        change, noise = self.anchor.change(observations, _mean_and_noise)
         self.show(anchor=change, anchor_noise=noise)
         return weight * (change + noise)
 
@@ -272,7 +272,9 @@ def _head(actor: MLPModel, observations: Mapping[str, torch.Tensor]) -> Squashed
     return actor.distribution
 
 
-def _noise(actor: MLPModel, observations: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Deviation of the actions of the source, near the middle of their range, shape [N, A]."""
-    head = _head(actor, observations)
-    return head.action_limit * head.std
+def _mean_and_noise(actor: MLPModel, observations: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return actions without noise, and the deviation of the source near their middle, shape [2, N, A]."""
+    output = actor.mlp(actor.get_latent(observations))
+    head = actor.distribution
+    head.update(output)
+    return torch.stack((head.deterministic_output(output), head.action_limit * head.std))

@@ -14,7 +14,6 @@ from msemu.tracking.climb.attempt import Attempt, particles_at
 from msemu.tracking.climb.file import damaged, read_search, write_search
 from msemu.tracking.climb.order import Order
 from msemu.tracking.environment import Condition, make_env
-from msemu.tracking.reason import Place, Reason
 from msemu.tracking.reference.adaptation import Tolerance, change_of
 from msemu.tracking.reference.retiming import at_speed
 from msemu.tracking.result import Result, replay
@@ -167,19 +166,6 @@ class Climb:
             return self._stages[len(self.finished) - 1], self._reached
         return (self.condition, self.search.best) if self.search.best else None
 
-    def errors(self) -> dict[str, float] | None:
-        """Return mean errors of the best way at the present condition [deg, cm], against the clip as it was."""
-        return self.attempt.errors()
-
-    def reason(self) -> Reason:
-        """Return what the body lacks at the present condition for the clip as it is followed."""
-        return self.attempt.reason
-
-    @property
-    def failed_in(self) -> Place:
-        """The window that no body has come through, after the best way so far."""
-        return self.attempt.failed_in
-
     @property
     def steps(self) -> int:
         """Environment steps so far."""
@@ -206,9 +192,10 @@ class Climb:
                 "the search was stopped before a body had come through its first window; give it more time"
             )
         if found is None:
+            place = self.attempt.failed_in
             raise MsemuError(
-                f"no body has come through the first {self.failed_in.last} control steps of the clip"
-                f" '{order.clip.name}': {self.reason().within(self.failed_in)}; see: msemu-motion check CLIP"
+                f"no body has come through the first {place.last} control steps of the clip"
+                f" '{order.clip.name}': {self.attempt.reason.within(place)}; see: msemu-motion check CLIP"
             )
         condition, path = found
         total = order.total_at(condition)
