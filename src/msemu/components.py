@@ -29,7 +29,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
     "algorithm": {
         "ppo": "msemu.rl.ppo:PPO",
         "adversarial_ppo": "msemu.rl.adversarial.algorithm:AdversarialPPO",
-        "muscle_group_ppo": "msemu.rl.correlated_noise:MuscleGroupPPO",
+        "muscle_group_ppo": "msemu.rl.noise.between_actions:MuscleGroupPPO",
         "flow_ppo": "msemu.rl.flow.algorithm:FlowPPO",
         "guided_flow_ppo": "msemu.rl.flow.guided:GuidedFlowPPO",
         "crossq": "msemu.rl.off_policy.crossq:CrossQ",
@@ -44,11 +44,12 @@ COMPONENTS: dict[str, dict[str, str]] = {
     },
     "action head": {
         "gaussian": "rsl_rl.modules:GaussianDistribution",
+        "autoregressive_gaussian": "msemu.rl.noise.over_time:AutoregressiveGaussian",
         "heteroscedastic_gaussian": "rsl_rl.modules:HeteroscedasticGaussianDistribution",
         "beta": "rsl_rl.modules:BetaDistribution",
         "flow": "msemu.rl.flow.distribution:FlowDistribution",
-        "lattice": "msemu.rl.correlated_noise:LatticeGaussian",
-        "muscle_group": "msemu.rl.correlated_noise:GroupGaussian",
+        "lattice": "msemu.rl.noise.between_actions:LatticeGaussian",
+        "muscle_group": "msemu.rl.noise.between_actions:GroupGaussian",
         "squashed_gaussian": "msemu.rl.off_policy.policy:SquashedGaussian",
         "squashed_flow": "msemu.rl.off_policy.policy:SquashedFlow",
     },

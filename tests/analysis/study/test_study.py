@@ -136,7 +136,12 @@ def test_the_command_writes_an_atlas(joint_run: Path, tmp_path: Path, monkeypatc
 
 
 def test_what_cannot_be_studied_is_one_line(joint_run: Path, tmp_path: Path) -> None:
-    for options, named in ((("--names", "cubd"), "cubed"), (("--ground-bw", "-1"), "--ground-bw")):
+    twice = ("--names", "cubed", "emg", "cubed")
+    for options, named in (
+        (("--names", "cubd"), "cubed"),
+        (twice, "cubed is named 2"),
+        (("--ground-bw", "-1"), "--ground-bw"),
+    ):
         result = run("study", "solutions", joint_run, *options, "--out", tmp_path / "atlas")
         assert_one_clear_line(result, named)
 

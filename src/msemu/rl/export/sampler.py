@@ -9,9 +9,10 @@ from rsl_rl.models import MLPModel
 from rsl_rl.modules import GaussianDistribution
 from torch import nn
 
-from msemu.rl.correlated_noise import CorrelatedGaussian, GroupGaussian, LatticeGaussian
 from msemu.rl.flow.distribution import FlowDistribution
 from msemu.rl.flow.export import MeanOfFlow
+from msemu.rl.noise.between_actions import CorrelatedGaussian, GroupGaussian, LatticeGaussian
+from msemu.rl.noise.over_time import AutoregressiveGaussian
 from msemu.rl.off_policy.policy import LOG_STD_RANGE, SquashedFlow, SquashedGaussian
 from msemu.schema import ExcitationCfg
 
@@ -112,6 +113,7 @@ def _correlated(head: CorrelatedGaussian) -> nn.Module:
 
 _HEADS: dict[type, Callable[[Any], nn.Module]] = {
     GaussianDistribution: _independent,
+    AutoregressiveGaussian: _independent,
     LatticeGaussian: _correlated,
     GroupGaussian: _correlated,
     FlowDistribution: _Flow,

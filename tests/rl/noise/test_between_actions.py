@@ -13,7 +13,7 @@ from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.models.muscle_groups import group_by_length, length_correlation
 from msemu.motion.clip import MotionClip
-from msemu.rl.correlated_noise import CorrelatedGaussian, GroupGaussian, LatticeGaussian
+from msemu.rl.noise.between_actions import CorrelatedGaussian, GroupGaussian, LatticeGaussian
 from msemu.rl.runner import Runner
 from msemu.schema import TrainCfg
 

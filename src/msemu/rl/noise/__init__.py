@@ -1,0 +1,1 @@
+"""Exploration noise that is not independent: between actions, and over time."""
