@@ -40,7 +40,9 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     }
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(train_cfg: TrainCfg) -> None:
+@pytest.mark.parametrize("noise", [{}, {"class_name": "autoregressive_gaussian", "correlation": 0.9}])
+def test_a_resumed_run_equals_an_uninterrupted_one(train_cfg: TrainCfg, noise: dict[str, Any]) -> None:
+    train_cfg.agent.actor["distribution_cfg"] |= noise
     whole = RunFolder.open(train(TASK, replace(train_cfg, iterations=6, run_name="whole")))
     first = RunFolder.open(train(TASK, replace(train_cfg, iterations=3, run_name="halves")))
     train(TASK, replace(first.load_config(), iterations=3, resume=str(first.path)))

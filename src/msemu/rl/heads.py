@@ -13,7 +13,7 @@ from msemu.errors import MsemuError
 def head_name(actor: MLPModel) -> str:
     """Name of an actor's head, as a checkpoint holds it; heads that differ in how noise is drawn alone share one."""
     head = type(getattr(actor, "distribution", None))
-    return getattr(head, "density_of", head).__name__
+    return vars(head).get("density_of", head).__name__
 
 
 def expect_head(actor: MLPModel, stored: str | None, path: str) -> None:

@@ -58,6 +58,15 @@ def test_another_number_of_environments_begins_anew() -> None:
     assert (after * before[: ENVS // 2]).mean().abs() < 0.15
 
 
+def test_a_rollout_begins_anew_after_an_update() -> None:
+    head = AutoregressiveGaussian(ACTIONS, 0.99, init_std=0.3)
+    before = rollout(head, 3)[-1]
+    head.sample()  # as an update does
+    with torch.no_grad():
+        after = (head.sample() - 0.4) / head.std
+    assert (after * before).mean().abs() < 0.1
+
+
 @pytest.mark.parametrize("correlation", [1.0, -0.1, float("nan")])
 def test_a_correlation_out_of_range_is_named(correlation: float) -> None:
     with pytest.raises(MsemuError, match=r"distribution_cfg\.correlation must be at least 0 and below 1"):

@@ -4,18 +4,18 @@ import math
 from typing import Any
 
 import torch
-from rsl_rl.modules import GaussianDistribution
 from torch import nn
 from torch.distributions import Normal
 
 from msemu.rl.flow.export import MeanOfFlow
 from msemu.rl.flow.velocity import VelocityFlow
 from msemu.rl.heads import copy_layer, set_gaussian_noise
+from msemu.rl.noise.over_time import AutoregressiveGaussian
 
 _LEAST_STD = 1e-6
 
 
-class FlowDistribution(GaussianDistribution):
+class FlowDistribution(AutoregressiveGaussian):
     """Actions ``a = flow(x) + r e`` with a source ``x ~ N(mean(s), std^2)`` and residual noise ``e ~ N(0, 1)``.
 
     What is sampled and judged is the pair of source point and action. Its density
@@ -30,7 +30,13 @@ class FlowDistribution(GaussianDistribution):
     """
 
     def __init__(
-        self, output_dim: int, num_steps: int, velocity_hidden_dim: int, init_residual_std: float, **settings: Any
+        self,
+        output_dim: int,
+        num_steps: int,
+        velocity_hidden_dim: int,
+        init_residual_std: float,
+        correlation: float = 0.0,
+        **settings: Any,
     ):
         """Build the head.
 
@@ -39,9 +45,10 @@ class FlowDistribution(GaussianDistribution):
             num_steps: Euler steps K.
             velocity_hidden_dim: Hidden units of the velocity.
             init_residual_std: Residual noise ``r`` to begin with.
+            correlation: Of the source's noise in successive steps of an environment [-].
             settings: Arguments of rsl-rl's Gaussian: the source.
         """
-        super().__init__(output_dim, **settings)
+        super().__init__(output_dim, correlation, **settings)
         self.flow = VelocityFlow(output_dim, num_steps, velocity_hidden_dim)
         self.residual_log_std = nn.Parameter(torch.full((output_dim,), math.log(init_residual_std)))
         self.context: torch.Tensor | None = None
@@ -73,8 +80,8 @@ class FlowDistribution(GaussianDistribution):
 
     def sample(self) -> torch.Tensor:
         """Draw pairs of source point and action, shape [N, 2 A]."""
+        source = super().sample()
         with torch.no_grad():
-            source = super().sample()
             self._carried = self.flow(source, self.mean, self.source_std, self.context)
             residual = self.residual_std * torch.randn_like(self._carried)
             self._drawn = torch.cat((source, self._carried + residual), dim=-1)

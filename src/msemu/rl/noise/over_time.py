@@ -37,8 +37,12 @@ class AutoregressiveGaussian(GaussianDistribution):
         self._noise: torch.Tensor | None = None
 
     def sample(self) -> torch.Tensor:
-        """Draw actions, shape [N, A]; in rollouts, which have no gradients, row n goes on with its noise."""
+        """Draw actions, shape [N, A]; in a rollout, which has no gradients, row n goes on with its noise.
+
+        An update draws with gradients. The next rollout then begins anew, so that a checkpoint need not hold the noise.
+        """
         if torch.is_grad_enabled():
+            self._noise = None
             return super().sample()
         fresh = torch.randn_like(self.mean)
         if self._noise is None or self._noise.shape != fresh.shape:
