@@ -50,6 +50,7 @@ def _training(body: BodySpec, motion: str) -> str:
     """Return the name of what works best for a motion on a body of msemu's own; of others nothing is known."""
     if body.name not in cfg_names("body"):
         return ""
-    whole = {(name, "walk"): "walk_whole_body" for name in ("myofullbody", "ms_human_700")}
-    known = {("myolegs", "walk"): "walk_myolegs"} | whole
-    return known.get((body.name, motion), "controller_running" if "run" in motion.split("_") else "controller")
+    known = {"myolegs": "walk_myolegs", "myofullbody": "walk_myofullbody", "ms_human_700": "walk_whole_body"}
+    if motion == "walk":
+        return known[body.name]
+    return "controller_running" if "run" in motion.split("_") else "controller"
