@@ -133,10 +133,12 @@ def explore(
         slowest = max(slowest, time.monotonic() - started)
         preferences |= dict(batch)
         courses = found if courses is None else courses.followed_by(found)
+        bins = np.isfinite(courses.activation[0]).all(1)
+        if not bins.any():
+            raise MsemuError(
+                "the base policy falls before anything is measured; train it longer, or choose another run"
+            )
     assert courses is not None
-    bins = np.isfinite(courses.activation[0]).all(1)
-    if not bins.any():
-        raise MsemuError("the base policy falls before anything is measured; train it longer, or choose another run")
     loads = subject.loads(level).at(bins)
     atlas = Atlas(tuple(preferences), courses.at(bins), matrix[bins], loads, tolerances, subject.muscle_mass)
     return atlas, preferences
