@@ -50,7 +50,7 @@ def _training(body: BodySpec, motion: str) -> str:
     """Return the name of what works best for a motion on a body of msemu's own; of others nothing is known."""
     if body.name not in cfg_names("body"):
         return ""
-    known = {"myolegs": "walk_myolegs", "myofullbody": "walk_myofullbody", "ms_human_700": "walk_whole_body"}
-    if motion == "walk":
-        return known[body.name]
+    walks = {"myolegs": "walk_myolegs", "myofullbody": "walk_myofullbody", "ms_human_700": "walk_whole_body"}
+    if motion == "walk" and body.name in walks:
+        return walks[body.name]
     return "controller_running" if "run" in motion.split("_") else "controller"

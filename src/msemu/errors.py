@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from pathlib import Path
@@ -44,6 +45,17 @@ def require_name(what: str, name: str) -> None:
             f"{what} is the end of a folder's name, of letters, digits, '_', '-' and '.', not {name[:100]!r};"
             " --runs-dir says where runs are"
         )
+
+
+def require_once(what: str, names: Iterable[str]) -> None:
+    """Refuse names of which one comes again.
+
+    Raises:
+        MsemuError: One does; the message calls it ``what``.
+    """
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise MsemuError(f"{what} {name} is named {'twice' if times == 2 else f'{times} times'}; name it once")
 
 
 def suggestion(name: Any, known: Iterable[str], otherwise: str | None = None) -> str:

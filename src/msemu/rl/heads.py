@@ -13,6 +13,7 @@ from msemu.errors import MsemuError
 def head_name(actor: MLPModel) -> str:
     """Name of an actor's head, as a checkpoint holds it; heads that differ in how noise is drawn alone share one."""
     head = type(getattr(actor, "distribution", None))
+    # Its own alone: what derives from a head, as the flow does, may have another density.
     return vars(head).get("density_of", head).__name__
 
 

@@ -32,7 +32,7 @@ Width = Annotated[int, Range(1, 16_384)]
 Widths = Annotated[tuple[Width, ...], NotEmpty()]
 Few = Annotated[int, Range(1, 1000)]
 LearningRate = Annotated[float, Range(above=0, greatest=1)]
-Discount = Annotated[float, Range(least=0, below=1)]
+BelowOne = Annotated[float, Range(least=0, below=1)]
 Memory = Annotated[int, Range(1, 10**9)]
 
 
@@ -54,6 +54,7 @@ class Head(TypedDict, total=False):
     init_latent_std: Positive
     init_group_std: Positive
     latent_dim: Width
+    correlation: BelowOne
     muscles_per_group: Annotated[float, Range(1)]
     num_steps: Few
     velocity_hidden_dim: Width
@@ -137,7 +138,7 @@ class Algorithm(TypedDict, total=False):
     num_learning_epochs: Few
     num_mini_batches: Count
     clip_param: Annotated[float, Range(above=0, greatest=1)]
-    gamma: Discount
+    gamma: BelowOne
     lam: Fraction
     value_loss_coef: NotNegative
     entropy_coef: NotNegative
@@ -161,7 +162,7 @@ class Algorithm(TypedDict, total=False):
     updates_per_step: Few
     batch_size: Count
     policy_delay: Few
-    adam_betas: tuple[Discount, Discount]
+    adam_betas: tuple[BelowOne, BelowOne]
     entropy: Annotated[dict[str, Any], Entropy] | None
     ascent_steps: Few
     ascent_step_size: Positive

@@ -139,7 +139,7 @@ def test_what_cannot_be_studied_is_one_line(joint_run: Path, tmp_path: Path) -> 
     twice = ("--names", "cubed", "emg", "cubed")
     for options, named in (
         (("--names", "cubd"), "cubed"),
-        (twice, "cubed is named 2"),
+        (twice, "preference cubed is named twice; name it once"),
         (("--ground-bw", "-1"), "--ground-bw"),
     ):
         result = run("study", "solutions", joint_run, *options, "--out", tmp_path / "atlas")

@@ -6,9 +6,11 @@ from rsl_rl.modules import GaussianDistribution
 from small_agent import small_agent
 
 from msemu.cli.training import train
+from msemu.config import build
 from msemu.errors import MsemuError
+from msemu.rl.flow.distribution import FlowDistribution
 from msemu.rl.noise.over_time import AutoregressiveGaussian
-from msemu.schema import TrainCfg
+from msemu.schema import AgentCfg, TrainCfg
 
 STEPS, ENVS, ACTIONS = 400, 300, 3
 
@@ -67,10 +69,32 @@ def test_a_rollout_begins_anew_after_an_update() -> None:
     assert (after * before).mean().abs() < 0.1
 
 
-@pytest.mark.parametrize("correlation", [1.0, -0.1, float("nan")])
-def test_a_correlation_out_of_range_is_named(correlation: float) -> None:
-    with pytest.raises(MsemuError, match=r"distribution_cfg\.correlation must be at least 0 and below 1"):
-        AutoregressiveGaussian(ACTIONS, correlation)
+@pytest.mark.parametrize(
+    ("correlation", "said"),
+    [
+        *((value, ".*at least 0 and below 1") for value in (1.0, -0.1, float("nan"))),
+        ("high", "expected float, not 'hi"),
+    ],
+)
+def test_a_correlation_out_of_range_is_named(correlation: float | str, said: str) -> None:
+    values = {"actor": {"distribution_cfg": {"class_name": "autoregressive_gaussian", "correlation": correlation}}}
+    with pytest.raises(MsemuError, match=f"actor: distribution_cfg: correlation: {said}"):
+        build(AgentCfg, values, "an agent")
+
+
+def test_the_source_of_a_flow_may_last() -> None:
+    """Its residual noise does not."""
+    settings = {"num_steps": 2, "velocity_hidden_dim": 4, "init_residual_std": 0.1, "init_std": 0.3}
+    for correlation in (0.0, 0.9):
+        head = FlowDistribution(ACTIONS, correlation=correlation, **settings)
+        torch.manual_seed(0)
+        with torch.no_grad():
+            head.update(torch.zeros(ENVS, head.input_dim))
+            drawn = torch.stack([head.sample() for _ in range(STEPS)])
+        source, action = drawn.split(ACTIONS, dim=-1)
+        for noise, std, wanted in ((source, 0.3, correlation), (action - source, 0.1, 0.0)):
+            assert noise.std() == pytest.approx(std, rel=0.04)
+            assert (noise[1:] * noise[:-1]).mean() / std**2 == pytest.approx(wanted, abs=0.03)
 
 
 @pytest.mark.usefixtures("one_thread")

@@ -1,7 +1,5 @@
 """``msemu-study solutions``: the atlas of the muscle solutions of one movement."""
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
@@ -21,7 +19,7 @@ from msemu.analysis.study.tables import figures_of
 from msemu.cli.analyze.study_options import SolutionsCfg
 from msemu.config import cfg_names, load_named
 from msemu.console import make_folders, progress, write_json
-from msemu.errors import MsemuError
+from msemu.errors import require_once
 from msemu.files import write_arrays, write_text
 from msemu.models.body import Body
 from msemu.rl.assemble import open_policy
@@ -38,7 +36,8 @@ def study_solutions(args: SolutionsCfg) -> None:
     """Explore, perturb, print the figures and write the atlas."""
     run = find_run(args.run, Path(args.runs_dir), args.pretrained)
     folder = args.out or Path("study") / run.task
-    named = _named(args.names or _settled_names())
+    require_once("the preference", args.names)
+    named = {name: load_named(PreferenceCfg, name) for name in args.names or _settled_names()}
     make_folders(folder)
     subject = _subject(args, run, args.batch, args.seconds)
     randoms = islice(random_preferences(args.weight_spread, args.tone_spread, args.seed), args.randoms)
@@ -80,13 +79,6 @@ def _write(
     write_arrays(folder / "atlas.npz", _arrays(atlas, body, joints))
     page = render(f"Solutions of {run.task}", atlas, figures, joints, body.muscle_names, provenance)
     write_text(folder / "atlas.html", page)
-
-
-def _named(names: Sequence[str]) -> dict[str, PreferenceCfg]:
-    for name, times in Counter(names).items():
-        if times > 1:
-            raise MsemuError(f"the preference {name} is named {times} times; name it once")
-    return {name: load_named(PreferenceCfg, name) for name in names}
 
 
 def _settled_names() -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from msemu.cli.options import DistillCfg
 from msemu.cli.training import train
 from msemu.config import cfg_file, load
-from msemu.errors import MsemuError
+from msemu.errors import MsemuError, require_once
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import motions_of
 from msemu.rl.pretrained import find_run
@@ -41,9 +41,8 @@ def distill(args: DistillCfg) -> Path:
 
 def _require_fitting(teachers: Sequence[RunFolder], configs: Sequence[TrainCfg]) -> None:
     """Refuse teachers that one student cannot learn from together, and those that see what it cannot."""
-    for index, (teacher, cfg) in enumerate(zip(teachers, configs, strict=True)):
-        if teacher.path.resolve() in [other.path.resolve() for other in teachers[:index]]:
-            raise MsemuError(f"the teacher {teacher.path} is named twice; name it once")
+    require_once("the teacher", [str(teacher.path.resolve()) for teacher in teachers])
+    for teacher, cfg in zip(teachers, configs, strict=True):
         if cfg.body != configs[0].body:
             raise MsemuError(
                 f"{teachers[0].path} moves the body '{configs[0].body}' and {teacher.path} '{cfg.body}';"

@@ -6,8 +6,6 @@ from typing import Any
 import torch
 from rsl_rl.modules import GaussianDistribution
 
-from msemu.errors import MsemuError
-
 
 class AutoregressiveGaussian(GaussianDistribution):
     """Gaussian policy whose noise in a step is correlated with that of the step before.
@@ -18,21 +16,16 @@ class AutoregressiveGaussian(GaussianDistribution):
     in "Colored Noise in PPO" (arXiv:2312.11091), so the policy is the Gaussian one in all but how rollouts are drawn.
 
     Attributes:
-        density_of: The head whose density, parameters and checkpoints these are.
-        correlation: Of the noise in successive steps of an environment [-].
+        density_of: The head whose density, parameters and checkpoints these are; of this class, not of those derived
+            from it.
+        correlation: Of the noise in successive steps of an environment, from 0 to below 1 [-].
     """
 
     density_of = GaussianDistribution
 
     def __init__(self, output_dim: int, correlation: float, **settings: Any):
-        """Build the head; the settings are those of rsl-rl's Gaussian.
-
-        Raises:
-            MsemuError: The correlation is not in [0, 1).
-        """
+        """Build the head; the settings are those of rsl-rl's Gaussian."""
         super().__init__(output_dim, **settings)
-        if not 0.0 <= correlation < 1.0:
-            raise MsemuError(f"distribution_cfg.correlation must be at least 0 and below 1, not {correlation}")
         self.correlation = correlation
         self._noise: torch.Tensor | None = None
 
