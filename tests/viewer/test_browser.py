@@ -30,6 +30,7 @@ from msemu.viewer import serving
 from msemu.viewer.camera import following_cameras, framing, heading_deg, standing_height, vertical_extent
 from msemu.viewer.live import Live
 from msemu.viewer.muscle_coloring import COLORINGS
+from msemu.viewer.page import page as page_module
 from msemu.viewer.page.browser import serve
 from msemu.viewer.page.muscle_list import muscle_list
 from msemu.viewer.page.origin import is_own, own_pages_only
@@ -355,6 +356,38 @@ def test_the_page_pushes_the_body_and_gives_a_video(recording, legs, tmp_path):
     assert 0.0 <= push.begin_s <= 0.2 and push.duration_s == 0.2 and preference == "own"
     np.testing.assert_allclose(push.force, [100.0, 0.0, 0.0], atol=1e-6)  # forward, where the body faces
     assert again is push and chosen == "cubed"
+
+
+def test_a_shorter_movement_takes_over_while_the_page_plays(recording, legs, monkeypatch):
+    """No frame is drawn between the new movement and its place in it: the page would end at a frame there is not."""
+    short = dataclasses.replace(
+        recording, **{name: getattr(recording, name)[:2] for name in ("qpos", "reference_qpos", "activation")}
+    )
+    page = serve(recording, legs, port=free_port(), block=False)
+    drawn, show = [], page._show
+
+    def watched(frame):
+        show(frame)
+        drawn.append(frame)
+
+    def wait_for(condition):
+        end = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert page._thread.is_alive(), "playing has ended"
+            assert time.monotonic() < end
+            time.sleep(0.01)
+
+    monkeypatch.setattr(page, "_show", watched)
+    monkeypatch.setattr(page._server, "get_clients", lambda: {0: None})
+    try:
+        wait_for(lambda: drawn and drawn[-1] >= 2)
+        page._playback.loop = False
+        monkeypatch.setattr(page_module, "force_arrows", lambda *_: time.sleep(0.3))  # time for several frames
+        page.change(short, 0)
+        drawn.clear()
+        wait_for(lambda: 1 in drawn)
+    finally:
+        page.stop()
 
 
 def test_the_camera_frames_a_jump(legs):

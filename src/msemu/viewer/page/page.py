@@ -43,6 +43,7 @@ class Page:
     ):
         self._server = server
         self._body = body
+        self._swap = threading.Lock()  # held while a frame is drawn, and while another recording takes over
         self._colorings = {
             coloring.label: coloring for coloring in COLORINGS.values() if coloring.levels(recording) is not None
         }
@@ -92,10 +93,11 @@ class Page:
 
     def change(self, recording: Recording, frame: int) -> None:
         """Play another recording of the same body, from a frame on."""
-        self._take(recording)
-        self._scrub.max = max(recording.num_frames - 1, 1)
-        self._playback.change(recording.num_frames, frame)
-        self._redraw()
+        with self._swap:
+            self._take(recording)
+            self._scrub.max = max(recording.num_frames - 1, 1)
+            self._playback.change(recording.num_frames, frame)
+            self._redraw()
 
     def _take(self, recording: Recording) -> None:
         """Compute what is shown of a recording."""
@@ -183,8 +185,9 @@ class Page:
 
     def _color_by(self, label: str) -> None:
         """Choose the quantity that the muscles show."""
-        self._coloring = self._colorings[label]
-        self._levels = self._coloring.levels(self._recording)
+        with self._swap:
+            self._coloring = self._colorings[label]
+            self._levels = self._coloring.levels(self._recording)
         self._scale.content = color_scale(self._coloring)
         self._redraw()
 
@@ -198,14 +201,18 @@ class Page:
         while not self._stopped.wait(1 / _REFRESH_HZ):
             now = time.monotonic()
             elapsed, last = now - last, now
-            if not self._server.get_clients():
-                continue
-            self._playback.advance(elapsed)
-            label = "Pause" if self._playback.playing else "Play"
-            if self._play.label != label:
-                self._play.label = label
-            if self._playback.frame != self._shown:
-                self._show(self._playback.frame)
+            if self._server.get_clients():
+                with self._swap:
+                    self._tick(elapsed)
+
+    def _tick(self, elapsed_s: float) -> None:
+        """Let some wall-clock time pass, and show what is due."""
+        self._playback.advance(elapsed_s)
+        label = "Pause" if self._playback.playing else "Play"
+        if self._play.label != label:
+            self._play.label = label
+        if self._playback.frame != self._shown:
+            self._show(self._playback.frame)
 
     def _show(self, frame: int) -> None:
         recording = self._recording
