@@ -1,13 +1,16 @@
 #!/usr/bin/env python
-"""Train agents on one task with the same seeds and budget, measure them, and plot error over control steps.
+"""Train agents on one task with the same seeds and budget, measure them, and plot errors over control steps and time.
 
     python tools/compare_agents.py --agents ppo add --seeds 1 2 3 --iterations 400 --out runs/ppo_add
     python tools/compare_agents.py --init RUN --agents ppo flow flow_guided qflex --steps 200000 --out runs/native
+    python tools/compare_agents.py --conditions tools/ablation/walk.yaml --steps 65536 --out runs/ablation
 
-A run that is complete in ``--out`` is not repeated. Writes ``comparison.md`` (errors of the last checkpoint by
-``msemu-eval`` and how well its critic knows what comes, mean and range over the seeds) and ``comparison.png`` (errors
-of the visited states while training). Agents that begin with one policy (``--init``) are compared at equal control
-steps, which ``--steps`` gives.
+``--conditions`` is a YAML file of names, and the options of msemu-train for each, in place of ``--agents``.
+
+All conditions of a seed are trained before the next seed, and a run that is complete in ``--out`` is not repeated.
+Writes ``comparison.md`` (errors of the last checkpoint by ``msemu-eval`` and how well its critic knows what comes, mean
+and range over the seeds), ``comparison_steps.png`` and ``comparison_time.png`` (errors of the visited states while
+training). Agents that begin with one policy (``--init``) are compared at equal control steps, which ``--steps`` gives.
 
 The explained variance is that of discounted returns of new episodes, with the policy's noise, by the critic: V of the
 states, or the lesser Q of the states and what is done in them. It is missing where a discriminator gives the reward.
@@ -16,14 +19,14 @@ states, or the lesser Q of the states and what is done in them. It is missing wh
 import argparse
 import json
 import math
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import yaml
+from commands import run, words
 from tensordict import TensorDict
 
 from msemu.cli.train import parse
@@ -41,6 +44,7 @@ MEASURES = {
     "survival_time_s": "time before a failure [s]",
     "survival": "episodes without one [-]",
     "explained_variance": "explained variance of held-out returns [-]",
+    "training_min": "training [min]",
 }
 CURVES = {
     "Error/joint_angle_deg": "joint angle [deg]",
@@ -56,7 +60,9 @@ def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--task", default="Msemu-Walk-MyoLegs-v0")
-    parser.add_argument("--agents", nargs="+", default=["ppo", "add"], help="names of cfg/agent, or YAML files")
+    compared = parser.add_mutually_exclusive_group()
+    compared.add_argument("--agents", nargs="+", default=["ppo", "add"], help="names of cfg/agent, or YAML files")
+    compared.add_argument("--conditions", type=Path, help="YAML file, see above")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--iterations", type=int, default=400)
@@ -68,46 +74,52 @@ def main() -> None:
         parser.error(f"unknown: {' '.join(unknown)}; options of msemu-train are given as --name=value")
     if args.init:
         options.append(f"--init={args.init}")
-    runs = {
-        agent: [trained(args.task, agent, seed, args.iterations, args.steps, args.out, options) for seed in args.seeds]
-        for agent in args.agents
-    }
-    table = tabulate({agent: [figures(folder) for folder in found] for agent, found in runs.items()})
+    if args.conditions:
+        conditions = yaml.safe_load(args.conditions.read_text(encoding="utf-8"))
+    else:
+        conditions = {Path(agent).stem: {"agent": agent} for agent in args.agents}
+    runs: dict[str, list[Path]] = {name: [] for name in conditions}
+    for seed in args.seeds:
+        for name, chosen in conditions.items():
+            further = [*words(chosen), *options]
+            runs[name].append(trained(args.task, name, seed, args.iterations, args.steps, args.out, further))
+            figures(runs[name][-1])
+    table = tabulate({name: [figures(folder) for folder in found] for name, found in runs.items()})
     (args.out / "comparison.md").write_text(table, encoding="utf-8")
     print(table)
-    plot(runs, args.out / "comparison.png")
+    plot(runs, args.out)
 
 
 def trained(
-    task: str, agent: str, seed: int, iterations: int, steps: int | None, out: Path, further: Sequence[str]
+    task: str, condition: str, seed: int, iterations: int, steps: int | None, out: Path, further: Sequence[str]
 ) -> Path:
-    """Folder of the complete run of one agent and seed; it is trained when there is none."""
+    """Folder of the complete run of one condition and seed; it is trained when there is none."""
     if steps:
-        cfg = parse(task, ["--agent", agent, *further])
+        cfg = parse(task, further)
         iterations = max(1, round(steps / (cfg.num_envs * cfg.agent.num_steps_per_env)))
-    name = f"{Path(agent).stem}_seed{seed}_{iterations}"
+    name = f"{condition}_seed{seed}_{iterations}"
 
     def complete() -> list[Path]:
         return sorted(path.parent for path in (out / task).glob(f"*_{name}/model_{iterations - 1}.pt"))
 
     if not complete():
-        options = {"agent": agent, "seed": seed, "iterations": iterations, "runs-dir": out, "run-name": name}
-        run("train", task, *(f"--{key}={value}" for key, value in options.items()), *further)
+        options = {"seed": seed, "iterations": iterations, "runs-dir": out, "run-name": name}
+        run("train", task, *words(options), *further)
     return complete()[-1]
 
 
-def run(command: str, *arguments: str) -> None:
-    """Run ``msemu-<command>`` of this Python."""
-    subprocess.run([Path(sys.executable).with_name(f"msemu-{command}"), *arguments], check=True)
-
-
 def figures(folder: Path) -> dict[str, float]:
-    """Errors of the last checkpoint of a run, and how well its critic knows what comes."""
+    """Errors of the last checkpoint of a run, how well its critic knows what comes, and how long it was trained."""
     path = folder / "last.json"
     if not path.is_file():
         run("eval", str(folder), "--checkpoint", "last", "--json", str(path))
         found = json.loads(path.read_text(encoding="utf-8"))
-        path.write_text(json.dumps(found | {"explained_variance": held_out(folder)}), encoding="utf-8")
+        minutes = curve(folder, "Error/joint_angle_deg")[1]
+        found |= {
+            "explained_variance": held_out(folder),
+            "training_min": minutes[-1] + minutes[-1] / (len(minutes) - 1),
+        }
+        path.write_text(json.dumps(found), encoding="utf-8")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -165,37 +177,43 @@ def tabulate(results: dict[str, list[dict[str, float]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def plot(runs: dict[str, list[Path]], path: Path) -> None:
-    """Every curve over control steps: the mean over the seeds, and their range."""
+def plot(runs: dict[str, list[Path]], out: Path) -> None:
+    """Every curve over control steps and over time: the mean over the seeds, and their range."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(2, 3, figsize=(12, 6), constrained_layout=True)
-    for axis, (tag, label) in zip(axes.flat, CURVES.items(), strict=True):
-        for agent, found in runs.items():
-            curves = [curve(folder, tag) for folder in found]
-            # A curve may begin some iterations late (episode lengths do).
-            steps = curves[0][0][-min(len(values) for _, values in curves) :]
-            values = np.stack([values[-len(steps) :] for _, values in curves])
-            (line,) = axis.plot(steps, values.mean(0), label=Path(agent).stem)
-            axis.fill_between(steps, values.min(0), values.max(0), color=line.get_color(), alpha=0.2, linewidth=0)
-        axis.set(xlabel="control steps", ylabel=label, ylim=(0, None))
-    axes.flat[0].legend()
-    figure.savefig(path, dpi=120)
+    for place, (name, label) in enumerate({"steps": "control steps", "time": "minutes of training"}.items()):
+        figure, axes = plt.subplots(2, 3, figsize=(12, 6), constrained_layout=True)
+        for axis, (tag, quantity) in zip(axes.flat, CURVES.items(), strict=True):
+            for condition, found in runs.items():
+                curves = [curve(folder, tag) for folder in found]
+                # A curve may begin some iterations late (episode lengths do).
+                shared = min(len(values) for *_, values in curves)
+                along = np.mean([one[place][-shared:] for one in curves], axis=0)
+                values = np.stack([values[-shared:] for *_, values in curves])
+                (line,) = axis.plot(along, values.mean(0), label=condition)
+                axis.fill_between(along, values.min(0), values.max(0), color=line.get_color(), alpha=0.2, linewidth=0)
+            axis.set(xlabel=label, ylabel=quantity, ylim=(0, None))
+        axes.flat[0].legend()
+        figure.savefig(out / f"comparison_{name}.png", dpi=120)
+        plt.close(figure)
 
 
-def curve(folder: Path, tag: str) -> tuple[np.ndarray, np.ndarray]:
-    """Control steps and values of one TensorBoard curve."""
+def curve(folder: Path, tag: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Control steps, minutes since the first iteration ended, and values of one TensorBoard curve."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     from msemu.rl.run_folder import RunFolder
 
     cfg = RunFolder.open(folder).load_config()
-    events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload().Scalars(tag)
+    written = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
+    begin = min(event.wall_time for event in written.Scalars("Error/joint_angle_deg"))
+    events = written.Scalars(tag)
     steps = np.array([(event.step + 1) * cfg.num_envs * cfg.agent.num_steps_per_env for event in events])
-    return steps, np.array([event.value for event in events])
+    minutes = np.array([(event.wall_time - begin) / 60.0 for event in events])
+    return steps, minutes, np.array([event.value for event in events])
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from compare_agents import run
+from commands import run
 
 from msemu.config import read_yaml
 from msemu.errors import MsemuError, command

@@ -32,6 +32,7 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from typing import Any
 
+from commands import words
 from policy_table import between_marks, measured_table
 
 from msemu.config import build, read_yaml
@@ -290,11 +291,6 @@ def run_command(word: str, arguments: list[str]) -> None:
         raise Stopped
     if status:
         raise subprocess.CalledProcessError(status, process.args)
-
-
-def words(options: dict[str, Any]) -> list[str]:
-    """Return options as words of a command line."""
-    return [f"--{key}={value}" for key, value in options.items()]
 
 
 def bound(minutes: float | None) -> dict[str, str]:
