@@ -16,7 +16,7 @@ def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="run folder")
-    parser.add_argument("--checkpoint", default="best", help="best, last, or the path of a checkpoint")
+    parser.add_argument("--checkpoint", default="best", help="best, last, average, or the path of a checkpoint")
     parser.add_argument("--variant", default="", help="name of a policy beside the one of its task, such as native")
     args = parser.parse_args()
     print(publish(RunFolder.open(args.run), args.checkpoint, variant=args.variant))

@@ -129,7 +129,7 @@ def test_a_published_policy_needs_nothing_else_of_its_run(
     provenance = read_yaml(found.path / "provenance.yaml")
     told = f"msemu-train {trained.task} --resume {trained.path.name} --checkpoint={checkpoint.name}"
     assert provenance["resumed"][0]["command"] == told
-    assert provenance["started_from"]["checkpoint"] == checkpoint.name
+    assert provenance["started_from"]["checkpoint"] == checkpoint.name and provenance["policy"] == "best"
     for path in (tmp_path / "mine.yaml", *trained.path.glob("*.*")):
         path.unlink()
     env, runner = open_policy(found, found.checkpoint("best"), 2, "cpu", seed=1)

@@ -22,7 +22,7 @@ class PolicyCfg:
     pretrained: bool = False
     """The policy that comes with msemu, also where there are runs of the task."""
     checkpoint: Annotated[str, Input(), Without("pretrained")] = "best"
-    """best, last, or the path of a checkpoint of the run."""
+    """best, last, average (average:30 from iteration 30 on), or the path of a checkpoint of the run."""
     clip: str | None = None
     """One clip of a run with several; by default play shows the first, and eval measures all."""
     seed: Seed = 1
@@ -53,7 +53,7 @@ class DistillCfg:
     pretrained: bool = False
     """The teacher is the policy of the task that comes with msemu."""
     checkpoint: Annotated[str, Input(), Without("pretrained")] = "best"
-    """best, last, or the path of a checkpoint of the teacher."""
+    """best, last, average (average:30 from iteration 30 on), or the path of a checkpoint of the teacher."""
     minutes: Positive | None = None
     """Time budget [min]."""
     iterations: Count | None = None
@@ -95,7 +95,7 @@ class ExportPolicyCfg:
     pretrained: bool = False
     """The policy that comes with msemu, also where there are runs of the task."""
     checkpoint: Annotated[str, Input(), Without("pretrained")] = "best"
-    """best, last, or the path of a checkpoint of the run."""
+    """best, last, average (average:30 from iteration 30 on), or the path of a checkpoint of the run."""
     format: Literal["onnx", "torchscript"] = "onnx"
     """What the policy and its observations are written as."""
     out: Annotated[Path | None, Output()] = None

@@ -122,8 +122,8 @@ def publish(
 
     What ``msemu-track`` has found is copied, as it cannot be obtained elsewhere.
 
-    Its provenance says what processor time it took in all, its own training's unless told otherwise [h]. A policy that
-    stands beside the one of its task has the name of a ``variant``.
+    Its provenance says which policy of the run it is, and what processor time it took in all, its own training's unless
+    told otherwise [h]. A policy that stands beside the one of its task has the name of a ``variant``.
 
     Raises:
         MsemuError: A clip is a file of the user's, which msemu cannot obtain elsewhere.
@@ -155,6 +155,7 @@ def publish(
     for entry in (provenance, *provenance.get("resumed", [])):
         program, *arguments = entry["command"]
         entry["command"] = " ".join((Path(program).name, *arguments))
+    provenance["policy"] = Path(checkpoint).name
     if cpu_hours is not None:
         provenance["cpu_hours"] = round(cpu_hours, 2)
     write_text(own / "provenance.yaml", yaml.safe_dump(provenance, sort_keys=False))

@@ -5,6 +5,7 @@ A folder holds all that its figures depend on but the model of the body, and may
 
 import hashlib
 import itertools
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -25,7 +26,8 @@ from msemu.models.strength.held import Held, held_strength, with_held_strength
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.task_clips import file_stem
 from msemu.muscle.overrides import parameter_file
-from msemu.rl.checkpoints.checkpoint import iteration_of, numbered
+from msemu.rl.checkpoints.averaging import averaged_policy, since
+from msemu.rl.checkpoints.checkpoint import iteration_of, numbered, write_policy
 from msemu.rl.earlier_runs import translate
 from msemu.rl.own_files import Records, find_files, find_model, keep_files, keep_model
 from msemu.rl.progress import note_once
@@ -37,6 +39,7 @@ MOTION = "motion.npz"
 
 _SET_ASIDE = "set_aside"
 """Where checkpoints go that are younger than the one that a run goes on from."""
+_AVERAGE = re.compile(r"average(?::(\d{1,9}))?")
 
 
 @dataclass(frozen=True)
@@ -230,10 +233,16 @@ class RunFolder:
         return [folder / path.name for path in later]
 
     def checkpoint(self, name: str) -> Path:
-        """Path of a checkpoint: ``best`` (least tracking error), ``last`` (to continue from), or any.
+        """Path of a checkpoint: ``best`` (least tracking error), ``last`` (to continue from), ``average``, or any.
 
-        Any is named by its path, or by its name in the folder.
+        Any is named by its path, or by its name in the folder. ``average`` writes the mean of the policies of the last
+        three quarters of the training there, ``average:30`` that from iteration 30 on; see `averaged_policy`.
+
+        Raises:
+            MsemuError: There is none, or too few to be averaged.
         """
+        if of_average := _AVERAGE.fullmatch(name):
+            return self._average(of_average[1])
         if name not in ("best", "last"):
             return Path(name) if Path(name).exists() or not (self.path / name).is_file() else self.path / name
         best = self.path / "best.pt"
@@ -244,6 +253,18 @@ class RunFolder:
             but = " to continue from, only its best one" if best.is_file() else ""
             raise MsemuError(f"{self.path} has no checkpoint{but}")
         return found[-1]
+
+    def _average(self, first: str | None) -> Path:
+        found = since(paths, int(first) if first else None) if (paths := self.checkpoints()) else []
+        if len(found) < 2:
+            kind = f"checkpoints from iteration {first} on" if first else "checkpoints"
+            raise MsemuError(
+                f"{self.path} lacks {kind} to be averaged; it wants two or more, and --agent.save-interval says how"
+                " often a training saves"
+            )
+        path = self.path / (f"average_{first}.pt" if first else "average.pt")
+        write_policy(path, averaged_policy(found))
+        return path
 
     def _save_clips(self, clips: Sequence[MotionClip]) -> None:
         if len(clips) == 1:

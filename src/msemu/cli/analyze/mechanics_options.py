@@ -26,7 +26,7 @@ class MovementCfg:
     pretrained: bool = False
     """The policy that comes with msemu, also where there are runs of the task."""
     checkpoint: Annotated[str, Input()] = "best"
-    """Of a run: best, last, or the path of a checkpoint."""
+    """Of a run: best, last, average (average:30 from iteration 30 on), or the path of a checkpoint."""
     clip: str | None = None
     """Of a run with several: the clip to follow."""
     seconds: Seconds | None = None

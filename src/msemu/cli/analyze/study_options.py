@@ -24,7 +24,7 @@ class SolutionsCfg:
     pretrained: bool = False
     """The policy that comes with msemu, also where there are runs of the task."""
     checkpoint: Annotated[str, Input(), Without("pretrained")] = "best"
-    """best, last, or the path of a checkpoint of the run."""
+    """best, last, average (average:30 from iteration 30 on), or the path of a checkpoint of the run."""
     minutes: Positive | None = None
     """Time for the random preferences [min]; the named ones and the perturbations come beside it."""
     randoms: Annotated[int, Range(0, 100_000)] = 250

@@ -74,7 +74,8 @@ def _checkpoint(teacher: RunFolder, name: str) -> Path:
     found = teacher.checkpoint(name).resolve()
     if not found.is_relative_to(teacher.path.resolve()):
         raise MsemuError(
-            f"{name} is no checkpoint of the teacher {teacher.path}; give best, last, or the name of one in its folder"
+            f"{name} is no checkpoint of the teacher {teacher.path}; give best, last, average, or the name of one of"
+            " its folder"
         )
     return found
 
