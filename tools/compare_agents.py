@@ -100,7 +100,8 @@ def trained(
     name = f"{condition}_seed{seed}_{iterations}"
 
     def complete() -> list[Path]:
-        return sorted(path.parent for path in (out / task).glob(f"*_{name}/model_{iterations - 1}.pt"))
+        found = sorted(path.parent for path in (out / task).glob(f"*/model_{iterations - 1}.pt"))
+        return [folder for folder in found if folder.name.split("_", 2)[2] == name]  # after the date and the time
 
     if not complete():
         options = {"seed": seed, "iterations": iterations, "runs-dir": out, "run-name": name}
