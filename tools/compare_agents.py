@@ -3,7 +3,7 @@
 
     python tools/compare_agents.py --agents ppo add --seeds 1 2 3 --iterations 400 --out runs/ppo_add
     python tools/compare_agents.py --init RUN --agents ppo flow flow_guided qflex --steps 200000 --out runs/native
-    python tools/compare_agents.py --conditions tools/ablation/walk.yaml --steps 65536 --out runs/ablation
+    python tools/compare_agents.py --conditions tools/ablation/walk.yaml --steps 49152 --out runs/ablation
 
 ``--conditions`` is a YAML file of names, and the options of msemu-train for each, in place of ``--agents``.
 
@@ -115,13 +115,15 @@ def figures(folder: Path) -> dict[str, float]:
     if not path.is_file():
         run("eval", str(folder), "--checkpoint", "last", "--json", str(path))
         found = json.loads(path.read_text(encoding="utf-8"))
-        minutes = curve(folder, "Error/joint_angle_deg")[1]
-        found |= {
-            "explained_variance": held_out(folder),
-            "training_min": minutes[-1] + minutes[-1] / (len(minutes) - 1),
-        }
+        found |= {"explained_variance": held_out(folder), "training_min": training_min(folder)}
         path.write_text(json.dumps(found), encoding="utf-8")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def training_min(folder: Path) -> float | None:
+    """How long a run was trained [min]; the first iteration, before which nothing is noted, counts as their mean."""
+    minutes, timed = curve(folder, "Error/joint_angle_deg")[1][-1], RunFolder.open(folder).next_iteration() - 1
+    return minutes * (timed + 1) / timed if timed else None
 
 
 def held_out(folder: Path, num_envs: int = 16, seconds: float = 16.0) -> float | None:
@@ -205,8 +207,6 @@ def plot(runs: dict[str, list[Path]], out: Path) -> None:
 def curve(folder: Path, tag: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Control steps, minutes since the first iteration ended, and values of one TensorBoard curve."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    from msemu.rl.run_folder import RunFolder
 
     cfg = RunFolder.open(folder).load_config()
     written = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()

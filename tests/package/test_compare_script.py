@@ -52,7 +52,16 @@ def test_agents_are_compared_from_one_start(
     conditions = tmp_path / "conditions.yaml"
     conditions.write_text("ppo: {agent: ppo, env.action: excitation}\nno_ppo: {agent: crossq}\n")
     options = ("--seeds", "1", "--steps", "512", "--init", str(start), "--num-envs=4", "--device=cpu")
-    words = ["compare_agents.py", "--task", TASK, "--out", str(out), *options, "--checkpoint=last"]
+    words = [
+        "compare_agents.py",
+        "--task",
+        TASK,
+        "--out",
+        str(out),
+        *options,
+        "--checkpoint=last",
+        "--agent.num-steps-per-env=32",
+    ]
     monkeypatch.setattr(sys, "argv", [*words, "--conditions", str(conditions)])
     compare_agents.main()
     table = (out / "comparison.md").read_text()
@@ -71,6 +80,10 @@ def test_agents_are_compared_from_one_start(
     monkeypatch.setattr(compare_agents, "run", lambda *_: pytest.fail("a complete run was repeated"))
     compare_agents.main()
     assert (out / "comparison.md").read_text() == table, "a name that ends as another one is no other run"
+    monkeypatch.setattr(sys, "argv", [*words, "--agents", "ppo"])
+    compare_agents.main()
+    own = (out / "comparison.md").read_text().splitlines()
+    assert own[0] == "| measure | ppo |" and own[2] == table.splitlines()[2].rpartition(" | ")[0] + " |"
 
 
 @pytest.mark.parametrize("movement", ["walk", "run"])

@@ -39,7 +39,7 @@ MOTION = "motion.npz"
 
 _SET_ASIDE = "set_aside"
 """Where checkpoints go that are younger than the one that a run goes on from."""
-_AVERAGE = re.compile(r"average(?::(\d{1,9}))?")
+_AVERAGE = re.compile(r"average(?::([0-9]{1,9}))?")
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ def study_solutions(args: SolutionsCfg) -> None:
     require_once("the preference", args.names)
     named = {name: load_named(PreferenceCfg, name) for name in args.names or _settled_names()}
     make_folders(folder)
-    subject = _subject(args, run, args.batch, args.seconds)
+    checkpoint = run.checkpoint(args.checkpoint)
+    subject = _subject(args, run, checkpoint, args.batch, args.seconds)
     randoms = islice(random_preferences(args.weight_spread, args.tone_spread, args.seed), args.randoms)
     tolerances = Tolerances(args.angle_deg, args.ground_bw, args.survival)
     with progress("exploring", transient=True) as on_step:
@@ -50,10 +51,10 @@ def study_solutions(args: SolutionsCfg) -> None:
         "synergies": synergies_of(atlas, _told_apart(atlas), muscles),
         "perturbations": [],
     }
-    _write(args, run, folder, subject, atlas, figures, preferences)
+    _write(args, run, checkpoint, folder, subject, atlas, figures, preferences)
     if args.perturbed:
-        figures["perturbations"] = _perturbed(args, run, atlas, preferences)
-        _write(args, run, folder, subject, atlas, figures, preferences)
+        figures["perturbations"] = _perturbed(args, run, checkpoint, atlas, preferences)
+        _write(args, run, checkpoint, folder, subject, atlas, figures, preferences)
     console = Console()
     console.print(_table(run.task, figures))
     console.print(f"atlas: {folder / 'atlas.html'}", soft_wrap=True)
@@ -62,6 +63,7 @@ def study_solutions(args: SolutionsCfg) -> None:
 def _write(
     args: SolutionsCfg,
     run: RunFolder,
+    checkpoint: Path,
     folder: Path,
     subject: Subject,
     atlas: Atlas,
@@ -69,7 +71,7 @@ def _write(
     preferences: dict[str, PreferenceCfg],
 ) -> None:
     """Write the atlas as it is so far."""
-    body, provenance = subject.env.body, _provenance(args, run, subject.env.body)
+    body, provenance = subject.env.body, _provenance(args, run, checkpoint, subject.env.body)
     joints = [body.joint_names[joint] for joint in body.independent_joints]
     settings = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(args).items()}
     about = {"task": run.task, "settings": settings, "provenance": provenance}
@@ -89,7 +91,12 @@ def _settled_names() -> list[str]:
 
 
 def _subject(
-    args: SolutionsCfg, run: RunFolder, room: int, seconds: float, perturbation: Perturbation | None = None
+    args: SolutionsCfg,
+    run: RunFolder,
+    checkpoint: Path,
+    room: int,
+    seconds: float,
+    perturbation: Perturbation | None = None,
 ) -> Subject:
     def alter(cfg: TrainCfg, body: Body) -> Body:
         if perturbation is None:
@@ -99,7 +106,6 @@ def _subject(
         weight = np.linalg.norm(body.model.opt.gravity)
         return body.under(-weight * np.array([np.sin(turn), 0.0, np.cos(turn)]))
 
-    checkpoint = run.checkpoint(args.checkpoint)
     env, runner = open_policy(run, checkpoint, room * args.starts, "cpu", args.seed, alter=alter)
     return Subject.of(env, runner.policy(), args.starts, seconds)
 
@@ -115,17 +121,21 @@ def _told_apart(atlas: Atlas) -> np.ndarray:
 
 
 def _perturbed(
-    args: SolutionsCfg, run: RunFolder, atlas: Atlas, preferences: dict[str, PreferenceCfg]
+    args: SolutionsCfg, run: RunFolder, checkpoint: Path, atlas: Atlas, preferences: dict[str, PreferenceCfg]
 ) -> list[dict[str, Any]]:
     chosen = dict.fromkeys((BASE, *(atlas.names[place] for place in atlas.distinct)))
     some = {name: preferences[name] for name in islice(chosen, args.perturbed)}
-    subject = _subject(args, run, len(some), _PERTURBED_S)
+    subject = _subject(args, run, checkpoint, len(some), _PERTURBED_S)
     body = subject.env.body
     force = body.model.actuator_gainprm[:, 2] * atlas.courses.activation[0].mean(0)
     perturbations = standard(body.muscle_names[int(force.argmax())])
 
     def subject_for(perturbation: Perturbation) -> Subject:
-        return _subject(args, run, len(some), _PERTURBED_S, perturbation) if perturbation.is_of_world else subject
+        return (
+            _subject(args, run, checkpoint, len(some), _PERTURBED_S, perturbation)
+            if perturbation.is_of_world
+            else subject
+        )
 
     with progress("perturbing", transient=True) as on_done:
         return perturb(some, perturbations, subject_for, args.seed, on_done)
@@ -145,10 +155,10 @@ def _arrays(atlas: Atlas, body: Body, joints: list[str]) -> dict[str, Any]:
     }
 
 
-def _provenance(args: SolutionsCfg, run: RunFolder, body: Body) -> dict[str, str]:
+def _provenance(args: SolutionsCfg, run: RunFolder, checkpoint: Path, body: Body) -> dict[str, str]:
     about = {
         "run": run.task,
-        "checkpoint": run.checkpoint(args.checkpoint).name,
+        "checkpoint": checkpoint.name,
         "body": f"{body.name}, {body.mass:.1f} kg, {body.num_muscles} muscles",
         "seed": args.seed,
         "msemu": git_state(),
