@@ -51,6 +51,11 @@ def test_a_run_names_its_average(train_cfg: TrainCfg, tmp_path: Path) -> None:
     assert run.checkpoint("average") == run.path / "average.pt"
     with pytest.raises(MsemuError, match="lacks checkpoints from iteration 2 on to be averaged"):
         run.checkpoint("average:2")
+    for name in ("average", "best"):
+        again = replace(run.load_config(), resume=str(run.path), checkpoint=name)
+        with pytest.raises(MsemuError, match=rf"{name}\.pt holds a policy alone.* --checkpoint last"):
+            train("Msemu-Track-MyoLegs-v0", again)
+    assert run.next_iteration() == 3
 
 
 @pytest.mark.parametrize("name", ["average:", "average:-1", "averages", "average:1.5", "average:٣"])

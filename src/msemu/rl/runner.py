@@ -140,11 +140,16 @@ class Runner(OnPolicyRunner):
         Otherwise it fills anew.
 
         Raises:
-            MsemuError: The checkpoint is damaged, or belongs to another body or network.
+            MsemuError: The checkpoint is damaged, holds a policy alone, or belongs to another body or network.
         """
         own = self._content()
 
         def examine(found: dict[str, Any]) -> list[str]:
+            if checkpoint.is_policy(found):
+                raise MsemuError(
+                    f"{path} holds a policy alone, without what training goes on from; resume with --checkpoint last,"
+                    " or begin a new run with it: --init RUN --checkpoint FILE"
+                )
             expect_head(self.alg.get_policy(), found.get("head"), path)
             return checkpoint.differences(with_episodes_of(own, found), own)
 

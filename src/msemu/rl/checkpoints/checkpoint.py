@@ -67,6 +67,11 @@ def policy_of(content: dict[str, Any]) -> dict[str, Any]:
     return {name: content[name] for name in _POLICY if name in content}
 
 
+def is_policy(content: dict[str, Any]) -> bool:
+    """Return whether a checkpoint holds only what a policy needs that learns no more."""
+    return content.keys() <= {"format", *_POLICY}
+
+
 def read(
     path: Path, device: str | torch.device, examine: Callable[[dict[str, Any]], list[str]] = lambda content: []
 ) -> dict[str, Any]:
