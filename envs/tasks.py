@@ -50,6 +50,6 @@ def _training(body: BodySpec, motion: str) -> str:
     """Return the name of what works best for a motion on a body of msemu's own; of others nothing is known."""
     if body.name not in cfg_names("body"):
         return ""
-    if motion == "walk" and (own := f"walk_{body.name}") in cfg_names("training"):
+    if (own := f"{motion}_{body.name}") in cfg_names("training"):
         return own
     return "controller_running" if "run" in motion.split("_") else "controller"

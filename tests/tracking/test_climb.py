@@ -10,19 +10,22 @@ import numpy as np
 import pytest
 import torch
 
+from msemu.config import load_named
 from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import lowest_height
+from msemu.schema import ActionCfg
 from msemu.tracking.climb.attempt import Attempt
 from msemu.tracking.climb.climb import Climb
 from msemu.tracking.climb.order import Order
-from msemu.tracking.environment import Condition, tracking_cfg
+from msemu.tracking.environment import Condition, controller_of, tracking_cfg, tracking_task
 from msemu.tracking.particles import Particles, Trial
 from msemu.tracking.reason import Place, Reason
 from msemu.tracking.reference.adaptation import Tolerance, adapted, change_of
 from msemu.tracking.search import Progress
 from msemu.tracking.settings import SearchCfg
+from msemu.tracking.space import ONE_DECODING
 
 STEPS = 12
 
@@ -52,6 +55,15 @@ def fail_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
         monkeypatch.setattr(Particles, "advance", advance)
 
     return begin
+
+
+def test_a_run_is_searched_with_the_controller_of_running(order: Order) -> None:
+    usual, running = (controller_of(tracking_task("myolegs", motion)) for motion in ("march", "run"))
+    assert usual == order.controller and running == load_named(ActionCfg, "joint_running").controller
+    space = Attempt(replace(order, controller=running), Condition(), order.clip).particles.env.action_space
+    assert space._cfg == replace(running, **ONE_DECODING)  # type: ignore[attr-defined]
+    assert replace(order, controller=running).identity() != order.identity()
+    assert controller_of(tracking_task("myolegs", "run"), "torque").decoder.objective == "torque"
 
 
 def searched(climb: Climb, windows: int = 10**6) -> list[int]:

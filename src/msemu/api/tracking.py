@@ -16,7 +16,7 @@ from msemu.motion.clip import MotionClip
 from msemu.schema.ranges import Positive, Range, Seconds, Seed, Threads
 from msemu.tracking.climb.climb import Climb
 from msemu.tracking.climb.order import Order
-from msemu.tracking.environment import Condition, steps_of, tracking_cfg
+from msemu.tracking.environment import Condition, controller_of, steps_of, tracking_cfg, tracking_task
 from msemu.tracking.search import Progress
 
 Strength = Annotated[float, Range(0.1, 10)]
@@ -105,4 +105,6 @@ def _order(name: str, body: Body, clip: MotionClip, asked: TrackSettings) -> Ord
     clip.check_matches(body.name, body.joint_names)
     total = steps_of(clip, cfg, asked.seconds)
     begin = replace(condition, strength=asked.begin_strength or asked.strength)
-    return Order(cfg, body, clip, total, condition, begin, asked.particles, asked.passes, asked.seed)
+    controller = controller_of(tracking_task(name, clip.name))
+    bodies, passes, seed = asked.particles, asked.passes, asked.seed
+    return Order(cfg, body, clip, total, condition, begin, bodies, passes, seed, controller=controller)

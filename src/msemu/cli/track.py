@@ -18,7 +18,7 @@ from msemu.schema import TaskCfg
 from msemu.tracking.climb.climb import Climb
 from msemu.tracking.climb.file import SEARCH_SUFFIX
 from msemu.tracking.climb.order import Order
-from msemu.tracking.environment import Condition, steps_of, tracking_cfg
+from msemu.tracking.environment import Condition, controller_of, steps_of, tracking_cfg, tracking_task
 from msemu.tracking.reference.adaptation import Tolerance
 from msemu.tracking.reference.followed import load_followed
 from msemu.tracking.reference.within_strength import SLOWER
@@ -83,7 +83,7 @@ def _order(args: TrackCfg) -> Order:
         windows=args.windows,
         tolerance=tolerance,
         recorded=recorded,
-        objective=args.objective,
+        controller=controller_of(tracking_task(args.body, args.clip), args.objective),
     )
 
 

@@ -9,8 +9,8 @@ from msemu.errors import MsemuError
 from msemu.models.body import Body
 from msemu.models.strength.sets import multiplied, with_strength
 from msemu.motion.clip import MotionClip
-from msemu.registry import find_body, get_task
-from msemu.schema import ActionCfg, AssistCfg, TaskCfg
+from msemu.registry import TaskSpec, find_body, get_task
+from msemu.schema import ActionCfg, AssistCfg, ControllerCfg, JointCfg, TaskCfg
 
 _ALWAYS = 10**9
 _LOOP_S = 10.0
@@ -59,8 +59,8 @@ def steps_of(clip: MotionClip, cfg: TaskCfg, seconds: float | None) -> int:
     return steps_with(clip, max(1, round(seconds * cfg.env.control_frequency_hz)))
 
 
-def tracking_cfg(body: str, motion: str, body_path: Path | None = None) -> TaskCfg:
-    """Return the values of the tracking task of a body with a motion: those of the catalogue's have tasks of their own.
+def tracking_task(body: str, motion: str) -> TaskSpec:
+    """Return the tracking task of a body with a motion: those of the catalogue's have tasks of their own.
 
     Raises:
         MsemuError: There is no such body.
@@ -68,10 +68,22 @@ def tracking_cfg(body: str, motion: str, body_path: Path | None = None) -> TaskC
     title = find_body(body).title
     word = "".join(part.capitalize() for part in motion.split("_"))
     try:
-        task = get_task(f"Msemu-{word}-{title}-v0", body)
+        return get_task(f"Msemu-{word}-{title}-v0", body)
     except MsemuError:
-        task = get_task(f"Msemu-Track-{title}-v0", body)
-    return replace(task.load_config(), body=body, body_path=str(body_path) if body_path else None, motion=motion)
+        return get_task(f"Msemu-Track-{title}-v0", body)
+
+
+def tracking_cfg(body: str, motion: str, body_path: Path | None = None) -> TaskCfg:
+    """Return the values of `tracking_task`."""
+    cfg = tracking_task(body, motion).load_config()
+    return replace(cfg, body=body, body_path=str(body_path) if body_path else None, motion=motion)
+
+
+def controller_of(task: TaskSpec, objective: str = "acceleration") -> ControllerCfg:
+    """Return the muscle controller that a task is learned with, or the usual one; it minimizes an ``objective``."""
+    action = task.load_training().env.action
+    found = action.controller if isinstance(action, JointCfg) else ControllerCfg()
+    return replace(found, decoder=replace(found.decoder, objective=objective))
 
 
 def make_env(

@@ -1,5 +1,6 @@
 """A search at one condition, about one clip."""
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -8,8 +9,6 @@ import torch
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.reference import ReferenceMotion
-from msemu.schema import ControllerCfg
-from msemu.schema.controller import DecoderCfg
 from msemu.tracking.climb.order import Order
 from msemu.tracking.cost import TrackingCost
 from msemu.tracking.environment import Condition, make_env
@@ -28,7 +27,7 @@ _COMPARED = ("joint_angle_deg", "body_position_cm")
 
 def particles_at(order: Order, clip: MotionClip, condition: Condition, count: int) -> Particles:
     """Return ``count`` bodies at a condition that follow ``clip``, given at its own speed."""
-    action = GuidedCfg(controller=ControllerCfg(decoder=DecoderCfg(objective=order.objective), **ONE_DECODING))
+    action = GuidedCfg(controller=replace(order.controller, **ONE_DECODING))
     followed = at_speed(order.body, clip, condition.speed)
     env = make_env(order.cfg, order.body, followed, count, condition, action, order.seed)
     limit = order.cfg.env.terminations["body_position_deviation"].limit

@@ -12,7 +12,8 @@ import torch
 from msemu.models.body import Body
 from msemu.motion.clip import MotionClip
 from msemu.motion.reference import ReferenceMotion
-from msemu.schema import TaskCfg
+from msemu.schema import ControllerCfg, TaskCfg
+from msemu.schema.controller import DecoderCfg
 from msemu.tracking.environment import Condition
 from msemu.tracking.reference.adaptation import Tolerance
 from msemu.tracking.settings import SearchCfg
@@ -38,7 +39,7 @@ class Order:
         search: Values of the search.
         windows: Whether bodies are selected after a ``time``, or a contact ``phase``; ``auto`` takes phases for runs.
         recorded: The clip before its repair, frame by frame; errors are reported against it, too.
-        objective: What the decoder's errors are measured in, see `DecoderCfg`.
+        controller: The muscle controller that is guided.
         tolerance: By how much the clip may give way to what is found.
     """
 
@@ -55,7 +56,7 @@ class Order:
     windows: str = "time"
     tolerance: Tolerance = field(default_factory=Tolerance)
     recorded: MotionClip | None = None
-    objective: str = "acceleration"
+    controller: ControllerCfg = field(default_factory=ControllerCfg)
 
     def stages(self) -> list[Condition]:
         """Return the conditions on the way to the one that is asked for."""
@@ -84,7 +85,10 @@ class Order:
         content = hashlib.sha256(np.ascontiguousarray(self.clip.qpos).tobytes()).hexdigest()[:12]
         clip = {"clip": self.clip.name, "frames": self.clip.num_frames, "content": content}
         own = {"body": self.body.name, "steps": self.total, "windows": self.windows, "tolerance": str(self.tolerance)}
-        own |= {"objective": self.objective}
+        objective = self.controller.decoder.objective
+        own |= {"objective": objective}
+        if self.controller != ControllerCfg(decoder=DecoderCfg(objective=objective)):
+            own |= {"controller": hashlib.sha256(repr(self.controller).encode()).hexdigest()[:12]}
         begin = {f"begin_{name}": value for name, value in asdict(self.begin).items()}
         values = {"bodies": self.bodies, "seed": self.seed, **asdict(self.condition), **begin}
         return json.dumps(clip | own | values, sort_keys=True)
