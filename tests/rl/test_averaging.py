@@ -8,8 +8,10 @@ import torch
 
 from msemu.cli.training import train
 from msemu.errors import MsemuError
+from msemu.files import unwritten
 from msemu.rl.checkpoints import checkpoint
 from msemu.rl.checkpoints.averaging import averaged_policy, since
+from msemu.rl.pretrained import find_run
 from msemu.rl.run_folder import RunFolder
 from msemu.schema import TrainCfg
 
@@ -51,6 +53,11 @@ def test_a_run_names_its_average(train_cfg: TrainCfg, tmp_path: Path) -> None:
     assert run.checkpoint("average") == run.path / "average.pt"
     with pytest.raises(MsemuError, match="lacks checkpoints from iteration 2 on to be averaged"):
         run.checkpoint("average:2")
+    with unwritten([]):
+        again = find_run(str(run.path), tmp_path)
+        assert again.checkpoint("average") == run.path / "average.pt", "made anew by every command that names it"
+        with pytest.raises(MsemuError, match="read by this command"):
+            checkpoint.write(run.path / "model_0.pt", {})
     for name in ("average", "best"):
         again = replace(run.load_config(), resume=str(run.path), checkpoint=name)
         with pytest.raises(MsemuError, match=rf"{name}\.pt holds a policy alone.* --checkpoint last"):

@@ -20,7 +20,7 @@ from msemu.registry import list_tasks
 from msemu.rl.checkpoints.checkpoint import read, write_policy
 from msemu.rl.own_files import own_files
 from msemu.rl.progress import note_once
-from msemu.rl.run_folder import MOTION, RunFolder
+from msemu.rl.run_folder import MOTION, RunFolder, is_average
 from msemu.schema import TrainCfg
 
 FOLDER = models.PRETRAINED
@@ -85,13 +85,14 @@ def find_run(name: str, runs_dir: Path, pretrained: bool = False) -> RunFolder:
 
     A folder is itself the run, also one of a policy that comes with msemu. Any other name is first that of a task, for
     its latest run below ``runs_dir``, and then that of a policy that comes with msemu; with ``pretrained`` only this.
-    From then on the command writes over none of the files that the run is made of.
+    From then on the command writes over none of the files that the run is made of; means of its policies are made anew.
 
     Raises:
         MsemuError: There is neither.
     """
     run = PretrainedRun.of(name) if pretrained else _found(name, runs_dir)
-    spare(path for kind in ("yaml", "npz", "pt") for path in run.path.rglob(f"*.{kind}"))
+    files = (path for kind in ("yaml", "npz", "pt") for path in run.path.rglob(f"*.{kind}"))
+    spare(path for path in files if not is_average(path))
     spare(run.path / name for name in own_files(run.path))
     return run
 

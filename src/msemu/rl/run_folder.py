@@ -40,6 +40,12 @@ MOTION = "motion.npz"
 _SET_ASIDE = "set_aside"
 """Where checkpoints go that are younger than the one that a run goes on from."""
 _AVERAGE = re.compile(r"average(?::([0-9]{1,9}))?")
+_AVERAGE_FILE = re.compile(r"average(_[0-9]{1,9})?\.pt")
+
+
+def is_average(path: Path) -> bool:
+    """Return whether a file of a run folder is the mean of its policies, which `RunFolder.checkpoint` makes."""
+    return bool(_AVERAGE_FILE.fullmatch(path.name))
 
 
 @dataclass(frozen=True)
