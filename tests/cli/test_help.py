@@ -121,6 +121,7 @@ def test_tasks_are_listed_by_body_and_kind(monkeypatch: pytest.MonkeyPatch) -> N
         "Msemu-Cartwheel-MsHuman700-v0",
         "Msemu-Walk-MsHuman700-v0",
         "Msemu-Run-MyoLegs-v0",
+        "Msemu-Run-MyoFullBody-v0",
     }
     assert marks.startswith("* a trained policy") and "--pretrained" in marks
 

@@ -18,6 +18,7 @@ from msemu.config import build, cfg_file, load, load_named, read_yaml
 from msemu.errors import MsemuError
 from msemu.models import PRETRAINED
 from msemu.registry import TaskSpec, find_body, get_task, list_bodies, list_tasks, register_body, register_task
+from msemu.rl.pretrained import PretrainedRun
 from msemu.schema import ActionCfg, AgentCfg, TaskCfg, TrainCfg
 
 LASTING = {"class_name": "autoregressive_gaussian", "correlation": 0.9}
@@ -129,6 +130,16 @@ def test_a_walk_of_a_whole_body_is_learned_as_the_one_that_ships(body: str, trun
     own = dataclasses.replace(build(AgentCfg, shipped["agent"], "the walk"), save_interval=found.agent.save_interval)
     assert found.agent == own and found.env.action.led == shipped["env"]["action"]["led"]
     assert found.sim.timestep_s == shipped["sim"]["timestep_s"]
+
+
+def test_a_run_of_a_whole_body_is_learned_as_the_one_that_ships() -> None:
+    """With the controller of running, for whose trunk only the strength that is asked for suffices."""
+    task = "Msemu-Run-MyoFullBody-v0"
+    shipped, found = PretrainedRun.of(task).load_config(), parse(task, [])
+    assert (found.agent, found.env.action) == (shipped.agent, shipped.env.action)
+    assert found.env.episode_length_s == shipped.env.episode_length_s
+    assert found.sim.timestep_s == shipped.sim.timestep_s
+    assert (found.sim.muscle.strength_set, shipped.sim.muscle.strength_set) == ("own", "athlete")
 
 
 @pytest.mark.parametrize(
