@@ -76,6 +76,7 @@ setup(
             "msemu-export = msemu.cli.commands:export",
             "msemu-report = msemu.cli.commands:report",
             "msemu-track = msemu.cli.commands:track",
+            "msemu-stabilize = msemu.cli.commands:stabilize",
             "msemu-motion = msemu.cli.commands:motion",
             "msemu-model = msemu.cli.commands:model",
             "msemu-analyze = msemu.cli.commands:analyze",

@@ -130,15 +130,18 @@ class MotionTrackingEnv(VecEnv):
         """Say what terms of plug-ins have done wrong so far, one line each; this waits for the device."""
         return [line for terms in self._terms for line in terms.not_finite()]
 
-    def restart(self, frame: torch.Tensor | None = None, qpos: torch.Tensor | None = None) -> TensorDict:
-        """Start a new episode everywhere, at frames [E] or random ones, and return the observations.
+    def restart(
+        self, frame: torch.Tensor | None = None, qpos: torch.Tensor | None = None, where: torch.Tensor | None = None
+    ) -> TensorDict:
+        """Start new episodes everywhere or ``where``, [E], bool, at frames [E] or random ones; return the observations.
 
         Positions [E, nq] take the place of the reference's; velocities and activations stay those of the frame.
         """
-        everywhere = torch.ones(self.num_envs, dtype=torch.bool, device=self.device)
-        self._reset(everywhere, frame)
+        if where is None:
+            where = torch.ones(self.num_envs, dtype=torch.bool, device=self.device)
+        self._reset(where, frame)
         if qpos is not None:
-            self.sim.reset(everywhere, qpos, self.sim.qvel.clone(), self.sim.act.clone())
+            self.sim.reset(where, qpos, self.sim.qvel.clone(), self.sim.act.clone())
         self.transition = self._transition(self._excitation)
         self._observations = self._grouped(self._observe(self.transition))
         return self._observations

@@ -39,7 +39,7 @@ WORDS = {
     "level",
 }
 WORDS |= {"device", "engine", "agent", "paths", "strength_set", "runs_dir", "run_name", "muscles", "host"}
-WORDS |= {"loss", "observations"}
+WORDS |= {"loss", "observations", "led"}
 """Options of text that name no file; ``clip`` in those of a policy is the name of a clip of its run."""
 
 

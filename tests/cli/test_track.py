@@ -97,7 +97,9 @@ def test_a_body_that_is_too_weak_is_told_so_and_what_is_found_is_kept(clip: str)
 
 def test_a_search_whose_time_is_over_says_so_and_goes_on(clip: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("msemu.cli.track.time", SimpleNamespace(monotonic=chain([0.0] * 2, repeat(61.0)).__next__))
+        patch.setattr(
+            "msemu.cli.tracking.track.time", SimpleNamespace(monotonic=chain([0.0] * 2, repeat(61.0)).__next__)
+        )
         code, out, err = run("track", clip, *SMALL, "--minutes", "1", "--json", "a.json")
     assert code == 0 and "was stopped at frame 5 of 10 (0.10 s); the same command with --resume goes on" in out, out
     assert json.loads(Path("a.json").read_text())["completed"] == 0.5
@@ -105,7 +107,7 @@ def test_a_search_whose_time_is_over_says_so_and_goes_on(clip: str, monkeypatch:
     code, out, err = run("track", clip, *SMALL, "--resume")
     assert code == 0 and "stopped" not in out, out + err
     with monkeypatch.context() as patch:
-        patch.setattr("msemu.cli.track.time", SimpleNamespace(monotonic=chain([0.0], repeat(61.0)).__next__))
+        patch.setattr("msemu.cli.tracking.track.time", SimpleNamespace(monotonic=chain([0.0], repeat(61.0)).__next__))
         assert_one_clear_line(run("track", clip, *SMALL, "--minutes", "1"), "stopped before a body")
 
 

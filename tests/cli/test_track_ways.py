@@ -45,8 +45,8 @@ def fail_from(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_errors_and_the_time_that_is_left_are_shown(clip: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("msemu.cli.track_progress._LINE_EVERY_S", -1.0)
-    monkeypatch.setattr("msemu.cli.track_progress._ERRORS_EVERY_S", -1.0)
+    monkeypatch.setattr("msemu.cli.tracking.progress._LINE_EVERY_S", -1.0)
+    monkeypatch.setattr("msemu.cli.tracking.progress._ERRORS_EVERY_S", -1.0)
     monkeypatch.setattr("msemu.tracking.climb.climb.smooth", lambda particles, path, cfg: (path, []))
     code, out, err = run("track", clip, *SMALL, "--json", "a.json")
     assert code == 0, out + err

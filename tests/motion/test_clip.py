@@ -8,6 +8,7 @@ import pytest
 
 from msemu.errors import MsemuError
 from msemu.motion.clip import MotionClip, Simulated
+from msemu.motion.feedback import Feedback
 from msemu.motion.recording import Recording
 
 JOINTS = ("hip", "knee")
@@ -194,3 +195,46 @@ def test_a_clip_that_would_take_much_memory_is_refused_before_it_does(tmp_path, 
         assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
     finally:
         tracemalloc.stop()
+
+
+def feedback(**changes) -> Feedback:
+    """A feedback of one joint on five frames, two at a time."""
+    values = {"joint_names": ("knee",), "held_frames": 2, "gain": np.ones((3, 7, 14)), "greatest": np.arange(7.0)}
+    return Feedback(**(values | changes))
+
+
+def test_a_feedback_is_kept_beside_a_clip(tmp_path):
+    own = make_clip(qpos=moving(), qvel=np.zeros((5, 8)), feedback=feedback())
+    own.save(tmp_path / "clip.npz")
+    found = MotionClip.load(tmp_path / "clip.npz").feedback
+    assert (found.joint_names, found.held_frames) == (("knee",), 2)
+    assert np.array_equal(found.gain, own.feedback.gain) and np.array_equal(found.greatest, own.feedback.greatest)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"joint_names": ("elbow",)}, "joint elbow, which the clip does not have"),
+        ({"held_frames": 0}, "held for 0 frames"),
+        ({"held_frames": 3}, r"of shapes \(3, 7, 14\) and \(7,\), not \(2, 7, 14\) and"),
+        ({"gain": np.full((3, 7, 14), np.nan)}, "values of feedback_gain are not finite"),
+        ({"gain": np.full((3, 7, 14), 1e6)}, "beyond 100000"),
+        ({"greatest": -np.ones(7)}, "below 0"),
+        ({"joint_names": ("knee", "knee")}, "on 2 joints"),
+    ],
+)
+def test_a_feedback_that_is_none_of_the_clip_is_refused(tmp_path, changes, words):
+    make_clip(qpos=moving(), qvel=np.zeros((5, 8)), feedback=feedback(**changes)).save(tmp_path / "clip.npz")
+    with pytest.raises(MsemuError, match=words) as error:
+        MotionClip.load(tmp_path / "clip.npz")
+    assert "\n" not in str(error.value)
+
+
+def test_half_a_feedback_is_refused(tmp_path):
+    own = make_clip(qpos=moving(), qvel=np.zeros((5, 8)), feedback=feedback())
+    own.save(tmp_path / "clip.npz")
+    arrays = dict(np.load(tmp_path / "clip.npz"))
+    for missing in ("feedback_gain", "feedback_greatest"):
+        np.savez(tmp_path / "half.npz", **{key: value for key, value in arrays.items() if key != missing})
+        with pytest.raises(MsemuError, match="damaged clip"):
+            MotionClip.load(tmp_path / "half.npz")

@@ -28,6 +28,7 @@ class Command(NamedTuple):
 _BENCH, _ANALYZE = "msemu.bench.options", "msemu.cli.analyze.options"
 _MECHANICS = "msemu.cli.analyze.mechanics_options"
 _STUDY = "msemu.cli.analyze.study_options"
+_TRACKING = "msemu.cli.tracking"
 _MOTION, _MODEL = "msemu.cli.motion.options", "msemu.cli.model.options"
 _RUN = "run pretrained checkpoint clip"
 
@@ -41,10 +42,11 @@ COMMANDS = {
     ),
     "export": Command("msemu.cli.options:ExportPolicyCfg", "msemu.cli.policy.export:export_policy"),
     "track": Command(
-        "msemu.cli.options:TrackCfg",
-        "msemu.cli.track:track",
+        f"{_TRACKING}.options:TrackCfg",
+        f"{_TRACKING}.track:track",
         "clip body out resume seconds particles passes minutes strength begin_strength strength_set json",
     ),
+    "stabilize": Command(f"{_TRACKING}.options:StabilizeCfg", f"{_TRACKING}.stabilize:stabilize"),
     "motion fetch": Command(f"{_MOTION}:FetchCfg", "msemu.cli.motion.fetch:fetch"),
     "motion import": Command(
         f"{_MOTION}:ImportCfg",

@@ -11,8 +11,8 @@ from msemu.cli.named_options import PARTS, choose_parts, named_values, take_opti
 from msemu.cli.parsing import HELP, HELP_ALL, VERSION, parse_options, version
 from msemu.config import cfg_names
 from msemu.errors import MsemuError, command
-from msemu.registry import get_task
-from msemu.schema import TrainCfg
+from msemu.registry import TaskSpec, get_task
+from msemu.schema import JointCfg, TrainCfg
 
 USAGE = """usage: msemu-train TASK [options]
 
@@ -72,11 +72,11 @@ def parse(task: str, arguments: list[str]) -> TrainCfg:
     initial, arguments = take_option(arguments, "init", "a run folder, a task, or a policy that comes with msemu")
     if _is_given(arguments, "from-track"):
         _require_alone(arguments, resumed, initial)
-        agent = agent or "ppo_prior"
-        arguments = arguments if _is_given(arguments, "env.action") else [*arguments, "--env.action", "joint"]
+        if agent is not None or not CHOOSING.isdisjoint(check_once(arguments)) or not _leads_joints(task, arguments):
+            agent = agent or "ppo_prior"
+            arguments = arguments if _is_given(arguments, "env.action") else [*arguments, "--env.action", "joint"]
     if resumed is None:
-        body, _ = take_option(arguments, "body", "a body's name or recipe")
-        spec = get_task(task, body or "")
+        spec = _spec(task, arguments)
         if agent is not None:
             spec = replace(spec, agent=Path(agent) if agent.endswith((".yaml", ".yml")) else agent)
         is_chosen = agent is not None or initial is not None
@@ -105,6 +105,16 @@ def parse(task: str, arguments: list[str]) -> TrainCfg:
     if cfg.motion != own.motion:
         raise MsemuError("a run keeps the clips that it was started with; leave --motion out to resume it")
     return cfg
+
+
+def _spec(task: str, arguments: list[str]) -> TaskSpec:
+    body, _ = take_option(arguments, "body", "a body's name or recipe")
+    return get_task(task, body or "")
+
+
+def _leads_joints(task: str, arguments: list[str]) -> bool:
+    """Say whether what works best for a task leads joints, so that what was found is followed with its values."""
+    return isinstance(_spec(task, arguments).load_training().env.action, JointCfg)
 
 
 def _is_given(arguments: list[str], option: str) -> bool:

@@ -11,11 +11,14 @@ from scipy.spatial.transform import Rotation
 from msemu import config
 from msemu.errors import MsemuError
 from msemu.files import MAX_FRAMES, MIN_FRAMES, RATE_HZ, array_names, printable, read_arrays, write_arrays
+from msemu.motion.feedback import GAIN, GREATEST, Feedback
 
 FORMAT_VERSION = 1
 _ARRAYS = ("qpos", "qvel", "cycle_displacement")
 _CENTERS = "joint_centers"
 _SIMULATED = ("activation", "wanted_acceleration", "recorded_qpos")
+_FEEDBACK = {GAIN: "gain", GREATEST: "greatest"}
+"""Arrays of a feedback in a file, and the fields they are of."""
 _EARLIER_NAMES = {"licence": "license", "joint_centre_names": "joint_center_names", "joint_centres": _CENTERS}
 """Keys that clips of earlier releases have, and today's."""
 
@@ -23,7 +26,7 @@ _MOST_TEXT = 2**20
 """Longest header, and longest text in it, that is read [characters]."""
 
 _BOUNDS = {"qpos": 1e4, "qvel": 1e3, "cycle_displacement": 1e4, _CENTERS: 1e4}
-_BOUNDS |= {"activation": 1.0, "wanted_acceleration": 1e6, "recorded_qpos": 1e4}
+_BOUNDS |= {"activation": 1.0, "wanted_acceleration": 1e6, "recorded_qpos": 1e4, GAIN: 1e5, GREATEST: 1e3}
 """Largest magnitudes of arrays: positions within 10 km, speeds below 1 km/s and 1000 rad/s."""
 
 _MOST_ANGLE = 100.0
@@ -82,6 +85,7 @@ class MotionClip:
         joint_center_names: Joint centers that followed the recorded movement; empty for joint angles that were read.
         joint_centers: Where that movement has them, in the body's proportions [m], shape [T, C, 3], or None.
         simulated: What a movement that muscles made holds beside, or None.
+        feedback: What brings a body back to it, or None.
     """
 
     body: str
@@ -99,6 +103,7 @@ class MotionClip:
     joint_center_names: tuple[str, ...] = ()
     joint_centers: np.ndarray | None = None
     simulated: Simulated | None = None
+    feedback: Feedback | None = None
 
     def __post_init__(self) -> None:
         """Let no text of a file reach a terminal with what moves its cursor."""
@@ -130,6 +135,8 @@ class MotionClip:
         arrays = {key: header.pop(key) for key in (*_ARRAYS, _CENTERS)}
         if header["simulated"]:
             arrays |= {key: header["simulated"].pop(key) for key in _SIMULATED}
+        if header["feedback"]:
+            arrays |= {key: header["feedback"].pop(name) for key, name in _FEEDBACK.items()}
         header |= {"format_version": FORMAT_VERSION, "units": "m, rad, s"}
         given = {key: array for key, array in arrays.items() if array is not None}
         write_arrays(path, {"header": json.dumps(header)} | given, remedy)
@@ -146,7 +153,7 @@ class MotionClip:
                 f"no clip at {path}; `msemu-motion prepare` makes one of the catalogue's, `import` one of your own"
             )
         try:
-            optional = (_CENTERS, *_SIMULATED)
+            optional = (_CENTERS, *_SIMULATED, *_FEEDBACK)
             further = [key for key in sorted(array_names(path)) if _EARLIER_NAMES.get(key, key) in optional]
             found = _with_todays_names(read_arrays(path, ("header", *_ARRAYS, *further)))
             header = _parse_header(str(found.pop("header")))
@@ -156,6 +163,8 @@ class MotionClip:
             simulated = {key: arrays.pop(key) for key in _SIMULATED if key in arrays}
             if simulated:
                 arrays["simulated"] = dict(header.pop("simulated", None) or {}) | simulated
+            if feedback := {name: arrays.pop(key) for key, name in _FEEDBACK.items() if key in arrays}:
+                arrays["feedback"] = dict(header.pop("feedback", None) or {}) | feedback
         except (MsemuError, ValueError, TypeError, RecursionError) as error:
             remedy = "make one with: msemu-motion import FILE --body BODY --out clip.npz"
             raise MsemuError(f"{path} is not an msemu clip ({printable(str(error), 200)}); {remedy}") from error
@@ -187,7 +196,7 @@ class MotionClip:
         if (self.joint_centers is not None or centers) and shape != (frames, centers, 3):
             raise ValueError(f"joint centers of shape {shape} for {centers} names")
         names = _ARRAYS if self.joint_centers is None else (*_ARRAYS, _CENTERS)
-        for key, array in ({name: getattr(self, name) for name in names} | self._simulated_arrays()).items():
+        for key, array in ({name: getattr(self, name) for name in names} | self._further_arrays()).items():
             _refuse(~np.isfinite(array), f"values of {key} are not finite")
             _refuse(np.abs(array) > _BOUNDS[key], f"values of {key} are beyond {_BOUNDS[key]:g}")
         _refuse(np.abs(self.qpos[:, 7:]) > _MOST_ANGLE, f"joint coordinates are beyond {_MOST_ANGLE:g} rad or m")
@@ -202,16 +211,20 @@ class MotionClip:
         wrong = apart > tolerance
         _refuse(wrong, f"velocities are not those of the poses at {self.fps:g} frames per second", first_frame=1)
 
-    def _simulated_arrays(self) -> dict[str, np.ndarray]:
-        """Return what a simulated clip holds beside; its shapes must be those of the clip."""
+    def _further_arrays(self) -> dict[str, np.ndarray]:
+        """Return what a clip holds beside; its shapes must be those of the clip."""
+        further = {}
+        if self.feedback is not None:
+            self.feedback.check(self.num_frames, self.joint_names)
+            further = {key: getattr(self.feedback, name) for key, name in _FEEDBACK.items()}
         if self.simulated is None:
-            return {}
+            return further
         shapes = {"activation": (self.num_frames, len(self.simulated.muscle_names))}
         shapes |= {"wanted_acceleration": self.qvel.shape, "recorded_qpos": self.qpos.shape}
         for key, shape in shapes.items():
             if getattr(self.simulated, key).shape != shape:
                 raise ValueError(f"{key} of shape {getattr(self.simulated, key).shape}, not {shape}")
-        return {key: getattr(self.simulated, key) for key in shapes}
+        return further | {key: getattr(self.simulated, key) for key in shapes}
 
     def check_matches(self, body_name: str, joint_names: tuple[str, ...]) -> None:
         """Refuse the clip for a body with other joints.

@@ -99,6 +99,8 @@ class ControllerCfg:
     feedforward: bool = False
     """Follow clips that msemu-track found as they were simulated, with the accelerations that were wanted there: no
     smoothing, no lookahead."""
+    feedback: bool = False
+    """Bring bodies that are off clips back to them, by what msemu-stabilize has learned of these."""
     lookahead: Annotated[int, Range(0, 1000)] = 1
     """Control steps between the present frame of the reference and the one whose acceleration is wanted."""
     ahead: Annotated[float, Range(0, 100)] = 1.0

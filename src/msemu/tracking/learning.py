@@ -22,7 +22,7 @@ def with_track(cfg: TrainCfg) -> TrainCfg:
     """
     if cfg.from_track is None:
         return cfg
-    path = _clip_file(cfg.from_track)
+    path = clip_of_track(cfg.from_track)
     clip = MotionClip.load(path)
     if clip.simulated is None:
         raise MsemuError(f"{path} is a clip that nobody simulated; find a simulation of it with msemu-track")
@@ -31,7 +31,7 @@ def with_track(cfg: TrainCfg) -> TrainCfg:
         note_once(
             f"{path} goes through {100 * share:.0f} % of the clip; a policy that follows it learns no more of that"
         )
-    action = _fed_forward(cfg.env.action)
+    action = _fed_forward(cfg.env.action, clip.feedback is not None)
     if action == cfg.env.action:
         note_once(f"the action space '{action.kind}' takes no wanted accelerations: it gets the states of {path} alone")
     muscle = replace(cfg.sim.muscle, strength_set=clip.simulated.strength_set)
@@ -39,7 +39,7 @@ def with_track(cfg: TrainCfg) -> TrainCfg:
     return replace(cfg, motion=str(path), env=env, sim=sim, from_track=None)
 
 
-def _clip_file(path: Path) -> Path:
+def clip_of_track(path: Path) -> Path:
     """Return the clip that lies beside a rollout, or the clip itself."""
     if not path.is_file():
         raise MsemuError(f"there is no file {path} for --from-track; msemu-track CLIP --body BODY writes one")
@@ -69,13 +69,13 @@ def _require_same(cfg: TrainCfg, path: Path, clip: MotionClip, found: Simulated)
         )
 
 
-def _fed_forward(action: ActionCfg) -> ActionCfg:
-    """Return the values of an action space that takes wanted accelerations or activations, where it can."""
+def _fed_forward(action: ActionCfg, feedback: bool) -> ActionCfg:
+    """Return the values of an action space that takes wanted accelerations, feedback or activations, where it can."""
+    values = {"feedforward": True, "feedback": feedback, **ONE_DECODING}
     if isinstance(action, JointCfg):
-        return replace(action, controller=replace(action.controller, feedforward=True, **ONE_DECODING))
+        return replace(action, controller=replace(action.controller, **values))
     if isinstance(action, ResidualCfg) and isinstance(action.prior, ControllerPriorCfg):
-        controller = replace(action.prior.controller, feedforward=True, **ONE_DECODING)
-        return replace(action, prior=replace(action.prior, controller=controller))
+        return replace(action, prior=replace(action.prior, controller=replace(action.prior.controller, **values)))
     if isinstance(action, ExcitationCfg):
         note_once("the found activations are the start of the action space 'excitation'; it takes no accelerations")
         return replace(action, start="reference")

@@ -12,6 +12,7 @@ from msemu.control.tracking.center_of_mass import CenterOfMass
 from msemu.control.tracking.contact_schedule import ContactSchedule
 from msemu.control.tracking.correction import corrections_along
 from msemu.control.tracking.decoder import Decoded, MuscleDecoder
+from msemu.control.tracking.feedback import LinearFeedback
 from msemu.control.tracking.flight import released
 from msemu.control.tracking.foot_placement import FootPlacement
 from msemu.control.tracking.parts import part_at, parts_of
@@ -59,7 +60,8 @@ class TrackingController:
         activations, shape [E, M], that suit the reference at frames, shape [E], for `ControllerCfg.preview_s`.
 
         Raises:
-            MsemuError: The body has no such contact regions, or a clip is shorter than what it looks ahead.
+            MsemuError: The body has no such contact regions, a clip is shorter than what it looks ahead, or there is no
+                feedback where one is asked for.
         """
         self._sim, self._reference, self._cfg = sim, reference, cfg
         self._smoothed = SmoothedReference(body, reference, cfg.smoothing_s, cfg.feedforward)
@@ -85,6 +87,7 @@ class TrackingController:
         regions = self._dynamics.points.regions
         self._schedule = ContactSchedule(reference, along, regions, contact, landing, sim.num_envs)
         self.correction = corrections_along(body, reference, Path(cfg.correction)) if cfg.correction else None
+        self._feedback = LinearFeedback(reference, self.dofs, sim) if cfg.feedback else None
         self._load = [sim.contact_regions.index(foot) for foot in FEET]
         self._per_weight = 1.0 / body.weight
         self._joints = self.dofs.index[ROOT_DOFS:]
@@ -114,6 +117,9 @@ class TrackingController:
         place = target.qpos[:, :3]
         contacts, mass = self._dynamics.read_contacts(), self._dynamics.read_mass()
         load = sim.contact_force[:, self._load, 2] * self._per_weight
+        if self._feedback:
+            more, turn = self._feedback.action(frame)
+            offset, push = offset + more, push + turn
         deviation = self._feet.positions(contacts) - (place.unsqueeze(1) + now.look_up(self._along.feet))
         if self.correction is not None:
             change = now.look_up(self.correction)
@@ -165,15 +171,20 @@ class TrackingController:
         """Forget the last solution and contacts of some bodies, shape [E], bool."""
         self.decoder.reset(mask)
         self._schedule.reset(mask)
+        if self._feedback:
+            self._feedback.reset(mask)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Everything that the next call depends on beside the simulation."""
-        return {"solution": self.decoder.solution.clone()} | self._schedule.state_dict()
+        own = {"solution": self.decoder.solution.clone()} | self._schedule.state_dict()
+        return own | (self._feedback.state_dict() if self._feedback else {})
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Continue from a `state_dict`."""
         self.decoder.solution = state["solution"].clone()
         self._schedule.load_state_dict(state)
+        if self._feedback:
+            self._feedback.load_state_dict(state)
 
 
 def _frames_of(what: str, duration_s: float, reference: ReferenceMotion, frequency_hz: float) -> int:

@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 
 from msemu.analysis.evaluation import tabulate
-from msemu.cli.options import TrackCfg
-from msemu.cli.track_progress import display
+from msemu.cli.tracking.options import TrackCfg
+from msemu.cli.tracking.progress import display
 from msemu.console import progress, write_json
 from msemu.models import Body, load_body
 from msemu.motion.clip import MotionClip

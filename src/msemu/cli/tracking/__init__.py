@@ -1,0 +1,1 @@
+"""``msemu-track`` and ``msemu-stabilize``."""

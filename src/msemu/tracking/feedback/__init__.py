@@ -1,0 +1,1 @@
+"""Learning a linear feedback about a clip from many disturbed bodies."""
