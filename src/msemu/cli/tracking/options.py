@@ -98,7 +98,7 @@ class StabilizeCfg:
     bodies: Annotated[int, Range(16, 4096)] = 256
     """Bodies that try at a time."""
     rounds: Annotated[int, Range(1, 100)] = 3
-    """Times that samples are taken; in the first one twice as many."""
+    """Times that samples are taken: in the first as many as the joints ask for, then one of each body."""
     minutes: Positive | None = None
     """Time after which no round begins [min]."""
     threads: Threads = 0

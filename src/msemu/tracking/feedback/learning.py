@@ -1,5 +1,6 @@
 """Learning a feedback about what ``msemu-track`` found: samples, linear models, a regulator, and a trial of it."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -25,8 +26,6 @@ from msemu.tracking.space import GuidedCfg
 
 _TRIALS = 64
 """Bodies of a trial."""
-_FIRST_SWEEPS = 2
-"""Sweeps of the first round."""
 
 Advance = Callable[[int, int], None]
 
@@ -91,12 +90,8 @@ class FeedbackLearner:
         self.joint_names = matching(led or cfg.env.action.led or ["*"], independent_joint_names(body))
         controller = replace(cfg.env.action.controller, feedback=False)
         env = self._environment(bodies, GuidedCfg(controller=controller), self._clip)
-        unknowns = len(self._settings.scale.along(joints := len(self.joint_names))) + joints + ROOT_DOFS + 1
-        if _FIRST_SWEEPS * bodies < 2 * unknowns:
-            raise MsemuError(
-                f"{bodies} bodies are too few to learn {unknowns} slopes of each deviation from; take at least"
-                f" {2 * unknowns // _FIRST_SWEEPS + 1}, or lead fewer joints"
-            )
+        slopes = len(self._settings.scale.along(joints := len(self.joint_names))) + joints + ROOT_DOFS
+        self._first_sweeps = math.ceil(self._settings.samples_a_slope * slopes / bodies)
         self._sampler = Sampler(env, self.joint_names, noise_deg, self._settings, seed)
 
     def trial(self, feedback: Feedback | None, advance: Advance = _silent) -> Evaluation:
@@ -114,12 +109,12 @@ class FeedbackLearner:
     def rounds(self, number: int, advance: Advance = _silent) -> Iterator[Round]:
         """Go through so many rounds.
 
-        The first has two sweeps without a feedback, each later one a sweep with the last.
+        The first takes samples without a feedback, each later one in a sweep with the last.
         """
         samples: list[Samples] = []
         feedback, sweeps = None, 0
         for index in range(number):
-            for _ in range(_FIRST_SWEEPS if index == 0 else 1):
+            for _ in range(self._first_sweeps if index == 0 else 1):
                 found = self._sampler.sweep(feedback, advance)
                 sweeps += 1
                 samples = [own.and_others(others) for own, others in zip(samples, found, strict=bool(samples))] or found

@@ -58,6 +58,8 @@ class FeedbackCfg:
     """Weight of the squares of slopes beside the squared errors of all samples [-]."""
     outlier: Positive = 8.0
     """Samples with a scaled value beyond this are left out [-]."""
+    samples_a_slope: Positive = 8.0
+    """Samples of the first round over the slopes that are fitted to them for each deviation [-]."""
     fresh_share: NotNegative = 0.35
     """Share of the bodies that begins each window on the clip, disturbed, in place of going on [-]."""
     lost_m: Positive = 0.15
