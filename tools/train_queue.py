@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Work through a list of policies: find a trajectory, train, distill, measure, publish; stop and go on at any time.
+"""Work through a list of policies: track, stabilize, train, distill, measure, publish; stop and go on at any time.
 
     python tools/train_queue.py tools/repertoire.yaml --out runs/repertoire --minutes 120 --page docs/results.md
     python tools/train_queue.py tools/repertoire.yaml --out runs/repertoire --show
@@ -10,6 +10,7 @@ Each job of the file has a task and steps, of which only those that it names are
       task: Msemu-Walk-MyoLegs-v0
       seeds: [1, 2]                                # a job for each; 1 by default
       track: {minutes: 20}                         # msemu-track; training follows what it finds to the clip's end
+      stabilize: {rounds: 3}                       # msemu-stabilize about what was found
       train: {iterations: 300, agent: ppo_prior, env.action: joint}
       distill: {iterations: 500}                   # msemu-distill; what comes after is about the native policy
       eval: {episodes: 63, timestep-s: 0.002}
@@ -70,6 +71,7 @@ class Job:
     task: str
     seeds: tuple[int, ...] = (1,)
     track: dict[str, Any] | None = None
+    stabilize: dict[str, Any] | None = None
     train: dict[str, Any] = field(default_factory=dict)
     distill: dict[str, Any] | None = None
     eval: dict[str, Any] = field(default_factory=dict)
@@ -91,19 +93,23 @@ class Work:
 
     def steps(self, left: Callable[[], float | None]) -> Iterator[tuple[str, str, list[str]]]:
         """Yield the name, the command and the arguments of each step that is not done; ``left`` says minutes [min]."""
-        job, trajectory = self.job, self.folder / "track.npz"
+        job, searched = self.job, self.folder / "track.npz"
         if job.track is not None and not self.tracked():
             cfg = get_task(job.task).load_config()
-            found = {"body": cfg.body, "out": trajectory, "json": self.folder / SEARCHED, "seed": self.seed}
-            going_on = ["--resume"] if trajectory.with_suffix(".search.npz").is_file() else []
+            found = {"body": cfg.body, "out": searched, "json": self.folder / SEARCHED, "seed": self.seed}
+            going_on = ["--resume"] if searched.with_suffix(".search.npz").is_file() else []
             yield "track", "track", [str(cfg.motion), *words(found | job.track | self._less(left())), *going_on]
+        trajectory = self.trajectory()
+        if job.stabilize is not None and trajectory not in (None, self._stable) and not self.run("train"):
+            about = {"out": self._stable, "json": self.folder / "stabilize.json", "seed": self.seed}
+            yield "stabilize", "stabilize", [str(trajectory), *words(about | job.stabilize | bound(left()))]
         options = {key: value for key, value in job.train.items() if key != "iterations"}
         if (rest := job.train["iterations"] - self.done("train")) > 0:
             if run := self.run("train"):
                 again = {"resume": run.path, "iterations": rest}
             else:
                 again = {"iterations": rest, "seed": self.seed, **options, **self._place("train")}
-                again |= {"from-track": trajectory} if self.tracked().get("completed") == 1.0 else {}
+                again |= {"from-track": trajectory} if (trajectory := self.trajectory()) else {}
             yield "train", "train", [job.task, *words(again | bound(left()))]
         if job.distill is not None and (rest := job.distill["iterations"] - self.done("distill")) > 0:
             if run := self.run("distill"):
@@ -114,6 +120,16 @@ class Work:
         result = self.result()
         if not (self.folder / "eval.json").is_file():
             yield "eval", "eval", [str(result.path), *words({**job.eval, "json": self.folder / "eval.json"})]
+
+    @property
+    def _stable(self) -> Path:
+        return self.folder / "track.stable.npz"
+
+    def trajectory(self) -> Path | None:
+        """Return what was found to the end of the clip, with its feedback where there is one."""
+        if self._stable.is_file():
+            return self._stable
+        return self.folder / "track.npz" if self.tracked().get("completed") == 1.0 else None
 
     def run(self, step: str) -> RunFolder | None:
         """Return the run that a step has begun, if it has a checkpoint."""

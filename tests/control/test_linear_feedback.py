@@ -12,7 +12,7 @@ from msemu.errors import MsemuError
 from msemu.models import Body
 from msemu.models.simulated import simulate
 from msemu.motion import rotation
-from msemu.motion.clip import MotionClip
+from msemu.motion.clip import MotionClip, Simulated
 from msemu.motion.feedback import Feedback
 from msemu.motion.reference import ReferenceMotion
 from msemu.schema import SimCfg
@@ -33,10 +33,17 @@ def feedback() -> Feedback:
     return Feedback(LED, HELD, gain, np.array([0.3, 0.2, *[1.0] * 3, *[2.0] * 3]))
 
 
+def simulated(clip: MotionClip, feedback: Feedback | None) -> MotionClip:
+    """The clip as if muscles had made it."""
+    nothing = np.zeros((clip.num_frames, 0))
+    made = Simulated((), "", "own", clip.name, nothing, np.zeros_like(clip.qvel), clip.qpos, feedback)
+    return replace(clip, simulated=made)
+
+
 @pytest.fixture
 def scene(legs: Body, march_once: MotionClip, feedback: Feedback) -> tuple[LinearFeedback, ReferenceMotion, Simulation]:
     sim = simulate(legs, 2, SimCfg(device="cpu", engine="mujoco", num_threads=1), 1)
-    reference = ReferenceMotion(replace(march_once, feedback=feedback), legs, march_once.fps, torch.device("cpu"))
+    reference = ReferenceMotion(simulated(march_once, feedback), legs, march_once.fps, torch.device("cpu"))
     return LinearFeedback(reference, IndependentDofs(legs), sim), reference, sim
 
 
@@ -97,6 +104,7 @@ def test_a_deviation_is_that_of_the_body_from_the_clip(scene, legs: Body) -> Non
 
 
 def test_a_clip_without_a_feedback_is_refused(legs: Body, march_once: MotionClip, scene) -> None:
-    reference = ReferenceMotion(march_once, legs, march_once.fps, torch.device("cpu"))
+    with_none = simulated(march_once, None)
+    reference = ReferenceMotion([march_once, with_none], legs, march_once.fps, torch.device("cpu"))
     with pytest.raises(MsemuError, match=r"'march' comes without a feedback.*msemu-stabilize"):
         LinearFeedback(reference, IndependentDofs(legs), scene[2])

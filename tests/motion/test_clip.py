@@ -203,12 +203,18 @@ def feedback(**changes) -> Feedback:
     return Feedback(**(values | changes))
 
 
+def made_with(feedback: Feedback) -> MotionClip:
+    """Five frames that muscles made."""
+    qpos, qvel = moving(), np.zeros((5, 8))
+    simulated = Simulated((), "", "own", "walk", np.zeros((5, 0)), qvel, qpos, feedback)
+    return make_clip(qpos=qpos, qvel=qvel, simulated=simulated)
+
+
 def test_a_feedback_is_kept_beside_a_clip(tmp_path):
-    own = make_clip(qpos=moving(), qvel=np.zeros((5, 8)), feedback=feedback())
-    own.save(tmp_path / "clip.npz")
-    found = MotionClip.load(tmp_path / "clip.npz").feedback
+    made_with(feedback()).save(tmp_path / "clip.npz")
+    found = MotionClip.load(tmp_path / "clip.npz").simulated.feedback
     assert (found.joint_names, found.held_frames) == (("knee",), 2)
-    assert np.array_equal(found.gain, own.feedback.gain) and np.array_equal(found.greatest, own.feedback.greatest)
+    assert np.array_equal(found.gain, feedback().gain) and np.array_equal(found.greatest, feedback().greatest)
 
 
 @pytest.mark.parametrize(
@@ -224,15 +230,14 @@ def test_a_feedback_is_kept_beside_a_clip(tmp_path):
     ],
 )
 def test_a_feedback_that_is_none_of_the_clip_is_refused(tmp_path, changes, words):
-    make_clip(qpos=moving(), qvel=np.zeros((5, 8)), feedback=feedback(**changes)).save(tmp_path / "clip.npz")
+    made_with(feedback(**changes)).save(tmp_path / "clip.npz")
     with pytest.raises(MsemuError, match=words) as error:
         MotionClip.load(tmp_path / "clip.npz")
     assert "\n" not in str(error.value)
 
 
 def test_half_a_feedback_is_refused(tmp_path):
-    own = make_clip(qpos=moving(), qvel=np.zeros((5, 8)), feedback=feedback())
-    own.save(tmp_path / "clip.npz")
+    made_with(feedback()).save(tmp_path / "clip.npz")
     arrays = dict(np.load(tmp_path / "clip.npz"))
     for missing in ("feedback_gain", "feedback_greatest"):
         np.savez(tmp_path / "half.npz", **{key: value for key, value in arrays.items() if key != missing})

@@ -279,3 +279,14 @@ def test_a_plugins_body_is_listed_and_its_task_runs(installed_plugin: Path, legs
     )
     result = run(code, installed_plugin)
     assert result.stdout.strip() == "ran", result.stderr
+
+
+def test_what_was_found_is_followed_in_the_way_that_works_best_for_the_task_unless_told_otherwise() -> None:
+    task, found = "Msemu-Jump-MyoFullBody-v0", ["--from-track", "jump.npz"]
+    own = parse(task, found)
+    assert own.env.action.controller.decoder.contact.height_m == 0.01 and "hip_*" in own.env.action.led
+    assert own.env == parse(task, []).env and own.agent == parse(task, []).agent
+    for more in (["--agent", "ppo_prior"], ["--env.action", "joint"], ["--sim.device", "cpu"]):
+        plain = parse(task, [*found, *more])
+        assert plain.env.action.kind == "joint" and not plain.env.action.led
+    assert parse(task, [*found, "--env.action", "excitation"]).env.action.kind == "excitation"

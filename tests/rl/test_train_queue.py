@@ -43,6 +43,9 @@ class Commands:
         if word == "track":
             write_text(Path(options["json"]), json.dumps({"completed": self.tracked}))
             return
+        if word == "stabilize":
+            write_text(Path(options["out"]), "")
+            return
         if word == "eval":
             write_text(Path(options["json"]), '{"survival": 0.75, "joint_angle_error_deg": 2.5, "turned_deg": null}')
             return
@@ -79,6 +82,21 @@ def test_each_step_follows_the_one_before_and_none_is_done_twice(tmp_path: Path)
     assert len(commands.calls) == 4
     assert "| legs | " + TASK + " | 5 of 5, 2 of 2 |" in (tmp_path / "out" / "queue.md").read_text()
     assert "| 75 |" in table(works)
+
+
+def test_what_was_found_is_stabilized_before_it_is_followed(tmp_path: Path) -> None:
+    job, commands = {**JOB, "stabilize": {"rounds": 2}}, Commands()
+    works = queue(tmp_path, legs=job)
+    work_through(works, tmp_path / "out", None, commands)
+    assert commands.words() == ["track", "stabilize", "train", "distill", "eval"]
+    _, options, found = commands.calls[1]
+    assert found == commands.calls[0][1]["out"] and options["rounds"] == "2"
+    assert commands.calls[2][1]["from-track"] == options["out"]
+    work_through(works, tmp_path / "out", None, commands)
+    assert len(commands.calls) == 5
+    short = Commands(tracked=0.7)
+    work_through(queue(tmp_path, other=job), tmp_path / "out", None, short)
+    assert short.words() == ["track", "train", "distill", "eval"], "half a movement is not stabilized"
 
 
 def test_a_stopped_training_goes_on_with_what_is_left(tmp_path: Path) -> None:

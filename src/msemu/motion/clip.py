@@ -53,6 +53,7 @@ class Simulated:
         wanted_acceleration: Acceleration that the controller asked for in MuJoCo's convention [m/s^2, rad/s^2], zero
             for joints that follow others, shape [T, 6 + J].
         recorded_qpos: Pose of the clip that was followed, shape [T, 7 + J].
+        feedback: What brings a body back to the movement, or None.
     """
 
     muscle_names: tuple[str, ...]
@@ -62,6 +63,7 @@ class Simulated:
     activation: np.ndarray
     wanted_acceleration: np.ndarray
     recorded_qpos: np.ndarray
+    feedback: Feedback | None = None
 
 
 @dataclass
@@ -85,7 +87,6 @@ class MotionClip:
         joint_center_names: Joint centers that followed the recorded movement; empty for joint angles that were read.
         joint_centers: Where that movement has them, in the body's proportions [m], shape [T, C, 3], or None.
         simulated: What a movement that muscles made holds beside, or None.
-        feedback: What brings a body back to it, or None.
     """
 
     body: str
@@ -103,7 +104,6 @@ class MotionClip:
     joint_center_names: tuple[str, ...] = ()
     joint_centers: np.ndarray | None = None
     simulated: Simulated | None = None
-    feedback: Feedback | None = None
 
     def __post_init__(self) -> None:
         """Let no text of a file reach a terminal with what moves its cursor."""
@@ -133,10 +133,10 @@ class MotionClip:
         """
         header = asdict(self)
         arrays = {key: header.pop(key) for key in (*_ARRAYS, _CENTERS)}
-        if header["simulated"]:
-            arrays |= {key: header["simulated"].pop(key) for key in _SIMULATED}
-        if header["feedback"]:
-            arrays |= {key: header["feedback"].pop(name) for key, name in _FEEDBACK.items()}
+        if simulated := header["simulated"]:
+            arrays |= {key: simulated.pop(key) for key in _SIMULATED}
+            if simulated["feedback"]:
+                arrays |= {key: simulated["feedback"].pop(name) for key, name in _FEEDBACK.items()}
         header |= {"format_version": FORMAT_VERSION, "units": "m, rad, s"}
         given = {key: array for key, array in arrays.items() if array is not None}
         write_arrays(path, {"header": json.dumps(header)} | given, remedy)
@@ -161,10 +161,11 @@ class MotionClip:
                 key: array.astype(np.float64, casting="same_kind") for key, array in found.items()
             }
             simulated = {key: arrays.pop(key) for key in _SIMULATED if key in arrays}
+            feedback = {name: arrays.pop(key) for key, name in _FEEDBACK.items() if key in arrays}
             if simulated:
                 arrays["simulated"] = dict(header.pop("simulated", None) or {}) | simulated
-            if feedback := {name: arrays.pop(key) for key, name in _FEEDBACK.items() if key in arrays}:
-                arrays["feedback"] = dict(header.pop("feedback", None) or {}) | feedback
+                if feedback:
+                    arrays["simulated"]["feedback"] = dict(arrays["simulated"].get("feedback") or {}) | feedback
         except (MsemuError, ValueError, TypeError, RecursionError) as error:
             remedy = "make one with: msemu-motion import FILE --body BODY --out clip.npz"
             raise MsemuError(f"{path} is not an msemu clip ({printable(str(error), 200)}); {remedy}") from error
@@ -196,7 +197,7 @@ class MotionClip:
         if (self.joint_centers is not None or centers) and shape != (frames, centers, 3):
             raise ValueError(f"joint centers of shape {shape} for {centers} names")
         names = _ARRAYS if self.joint_centers is None else (*_ARRAYS, _CENTERS)
-        for key, array in ({name: getattr(self, name) for name in names} | self._further_arrays()).items():
+        for key, array in ({name: getattr(self, name) for name in names} | self._simulated_arrays()).items():
             _refuse(~np.isfinite(array), f"values of {key} are not finite")
             _refuse(np.abs(array) > _BOUNDS[key], f"values of {key} are beyond {_BOUNDS[key]:g}")
         _refuse(np.abs(self.qpos[:, 7:]) > _MOST_ANGLE, f"joint coordinates are beyond {_MOST_ANGLE:g} rad or m")
@@ -211,14 +212,14 @@ class MotionClip:
         wrong = apart > tolerance
         _refuse(wrong, f"velocities are not those of the poses at {self.fps:g} frames per second", first_frame=1)
 
-    def _further_arrays(self) -> dict[str, np.ndarray]:
-        """Return what a clip holds beside; its shapes must be those of the clip."""
-        further = {}
-        if self.feedback is not None:
-            self.feedback.check(self.num_frames, self.joint_names)
-            further = {key: getattr(self.feedback, name) for key, name in _FEEDBACK.items()}
+    def _simulated_arrays(self) -> dict[str, np.ndarray]:
+        """Return what a simulated clip holds beside; its shapes must be those of the clip."""
         if self.simulated is None:
-            return further
+            return {}
+        further = {}
+        if feedback := self.simulated.feedback:
+            feedback.check(self.num_frames, self.joint_names)
+            further = {key: getattr(feedback, name) for key, name in _FEEDBACK.items()}
         shapes = {"activation": (self.num_frames, len(self.simulated.muscle_names))}
         shapes |= {"wanted_acceleration": self.qvel.shape, "recorded_qpos": self.qpos.shape}
         for key, shape in shapes.items():

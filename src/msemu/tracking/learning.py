@@ -31,7 +31,7 @@ def with_track(cfg: TrainCfg) -> TrainCfg:
         note_once(
             f"{path} goes through {100 * share:.0f} % of the clip; a policy that follows it learns no more of that"
         )
-    action = _fed_forward(cfg.env.action, clip.feedback is not None)
+    action = _fed_forward(cfg.env.action, clip.simulated.feedback is not None)
     if action == cfg.env.action:
         note_once(f"the action space '{action.kind}' takes no wanted accelerations: it gets the states of {path} alone")
     muscle = replace(cfg.sim.muscle, strength_set=clip.simulated.strength_set)

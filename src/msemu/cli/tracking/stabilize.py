@@ -15,7 +15,7 @@ from msemu.motion.clip import MotionClip
 from msemu.registry import find_body
 from msemu.schema import JointCfg, TrainCfg
 from msemu.tracking.environment import tracking_task
-from msemu.tracking.feedback.learning import FeedbackLearner, Round
+from msemu.tracking.feedback.learning import FeedbackLearner, Round, with_feedback
 from msemu.tracking.learning import clip_of_track, with_track
 
 SUFFIX = ".stable.npz"
@@ -38,7 +38,7 @@ def stabilize(args: StabilizeCfg) -> None:
     finally:
         if rounds:
             number, best = max(enumerate(rounds, 1), key=lambda each: each[1].rank)
-            replace(clip, feedback=best.feedback).save(out)
+            with_feedback(clip, best.feedback).save(out)
             title = f"{len(learner.joint_names)} joints led, starts up to {args.noise_deg:g} deg off"
             console.print(tabulate(trials, _FIGURES, "feedback", title))
             console.print(f"clip: {out}, with the feedback of round {number}", soft_wrap=True)

@@ -37,7 +37,8 @@ class LinearFeedback:
         Raises:
             MsemuError: No clip has one.
         """
-        if not any(clip.feedback for clip in reference.clips):
+        feedbacks = [clip.simulated.feedback if clip.simulated else None for clip in reference.clips]
+        if not any(feedbacks):
             raise MsemuError(
                 f"the clip '{reference.names[0]}' comes without a feedback, which controller.feedback takes; learn one"
                 " with msemu-stabilize, or leave it out"
@@ -47,16 +48,16 @@ class LinearFeedback:
         gains: list[np.ndarray] = []
         bounds: list[np.ndarray] = []
         windows: list[np.ndarray] = []
-        for clip in reference.clips:
+        for clip, feedback in zip(reference.clips, feedbacks, strict=True):
             gain, greatest = np.zeros((1, joints + ROOT_DOFS, ROOT_STATES + 2 * joints)), np.zeros(joints + ROOT_DOFS)
             held = clip.num_frames
-            if clip.feedback:
-                place = np.array([names.index(name) for name in clip.feedback.joint_names], dtype=int)
+            if feedback:
+                place = np.array([names.index(name) for name in feedback.joint_names], dtype=int)
                 rows = np.concatenate((place, joints + np.arange(ROOT_DOFS)))
                 columns = np.concatenate((np.arange(ROOT_STATES), ROOT_STATES + place, ROOT_STATES + joints + place))
-                gain = np.zeros((len(clip.feedback.gain), *gain.shape[1:]))
-                gain[:, rows[:, None], columns] = clip.feedback.gain
-                greatest[rows], held = clip.feedback.greatest, clip.feedback.held_frames
+                gain = np.zeros((len(feedback.gain), *gain.shape[1:]))
+                gain[:, rows[:, None], columns] = feedback.gain
+                greatest[rows], held = feedback.greatest, feedback.held_frames
             windows.append(sum(len(each) for each in gains) + np.arange(clip.num_frames) // held)
             gains.append(gain)
             bounds.append(np.broadcast_to(greatest, (len(gain), len(greatest))))

@@ -85,7 +85,7 @@ class FeedbackLearner:
         if clip.cyclic:
             raise MsemuError(f"the clip '{clip.name}' repeats; a feedback is learned about one that ends")
         self._settings = settings or FeedbackCfg()
-        self._cfg, self._body, self._clip, self._seed = cfg, body, replace(clip, feedback=None), seed
+        self._cfg, self._body, self._clip, self._seed = cfg, body, with_feedback(clip, None), seed
         self._starts = Starts(from_first=True, noise_deg=noise_deg, seed=seed + 1)
         self.joint_names = matching(led or cfg.env.action.led or ["*"], independent_joint_names(body))
         controller = replace(cfg.env.action.controller, feedback=False)
@@ -99,7 +99,7 @@ class FeedbackLearner:
         action = self._cfg.env.action
         assert isinstance(action, JointCfg)
         controller = replace(action.controller, feedback=feedback is not None)
-        clip = replace(self._clip, feedback=feedback)
+        clip = with_feedback(self._clip, feedback)
         env = self._environment(_TRIALS, replace(action, controller=controller), clip)
         zero = env.sim.qpos.new_zeros(_TRIALS, env.num_actions).float()
         frequency = self._cfg.env.control_frequency_hz
@@ -141,3 +141,9 @@ class FeedbackLearner:
         )
         sim = replace(self._cfg.sim, engine="mujoco", device="cpu")
         return MotionTrackingEnv(replace(self._cfg, num_envs=number, env=env, sim=sim), self._body, clip, self._seed)
+
+
+def with_feedback(clip: MotionClip, feedback: Feedback | None) -> MotionClip:
+    """Return a simulated clip with a feedback."""
+    assert clip.simulated
+    return replace(clip, simulated=replace(clip.simulated, feedback=feedback))
