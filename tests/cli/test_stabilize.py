@@ -47,6 +47,7 @@ def test_what_cannot_be_stabilized_is_said_in_a_line(found: str) -> None:
         ((found, *FEW[3:], "--led", "hop_*"), ("hop_*",)),
         (("b.npz",), ("b.npz",)),
         ((found, *FEW, "--out", found), ("is read as",)),
+        ((found, *FEW, "--out", "a.clip.npz"), ("a.clip.npz is read as",)),
     ):
         assert_one_clear_line(run("stabilize", *arguments), *words)
     assert not Path("a.stable.npz").exists()

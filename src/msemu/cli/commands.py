@@ -182,6 +182,7 @@ def train() -> None:
     resolve_name("msemu.cli.train:main")()
 
 
-play, evaluate, distill, export, track = map(program, ("play", "eval", "distill", "export", "track"))
+play, evaluate, distill, export = map(program, ("play", "eval", "distill", "export"))
+track, stabilize = map(program, ("track", "stabilize"))
 report, motion, model, analyze = map(program, ("report", "motion", "model", "analyze"))
 study, bench = map(program, ("study", "bench"))

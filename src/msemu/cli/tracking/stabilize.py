@@ -26,7 +26,10 @@ def stabilize(args: StabilizeCfg) -> None:
     """Learn in rounds, write the clip with the best feedback, and show trials before and after."""
     began = time.monotonic()
     cfg, body, clip = _subject(args)
-    out = args.out or args.found.with_name(args.found.name.split(".")[0] + SUFFIX)
+    name = args.found.name.removesuffix(".npz").removesuffix(".clip")
+    out = args.out or args.found.with_name(name + SUFFIX)
+    if out.resolve() == clip_of_track(args.found).resolve():
+        raise MsemuError(f"--out {out} is read as what was found; give another file")
     learner = FeedbackLearner(cfg, body, clip, args.led, args.bodies, args.noise_deg, args.seed)
     console = Console()
     trials: dict[str, Evaluation] = {}
