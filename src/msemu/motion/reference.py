@@ -10,10 +10,10 @@ import torch
 
 from msemu.errors import MsemuError
 from msemu.models.body import Body
+from msemu.motion.checks.verdict import refuse_impossible
 from msemu.motion.clip import MotionClip
 from msemu.motion.kinematics import Kinematics, LandmarkModel
 from msemu.motion.quality import pose_figures
-from msemu.motion.verdict import refuse_impossible
 
 CLIP_SPACING = 2**40
 """A frame number says the clip, too: those of clip c lie around ``c * CLIP_SPACING``, that of its first frame."""

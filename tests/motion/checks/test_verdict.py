@@ -11,11 +11,11 @@ from motion_files import gait_angles, storage_text
 
 from msemu.errors import MsemuError
 from msemu.models import Body
+from msemu.motion.checks.verdict import JUDGMENTS, judge, refuse_impossible, remedies
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import floating_height
 from msemu.motion.quality import pose_figures
 from msemu.motion.reference import ReferenceMotion
-from msemu.motion.verdict import JUDGMENTS, judge, refuse_impossible, remedies
 
 
 def test_every_judgment_says_what_to_try_and_leaves_room_between_good_and_impossible() -> None:

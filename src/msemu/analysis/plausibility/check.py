@@ -11,12 +11,12 @@ from msemu.errors import MsemuError
 from msemu.findings import Finding, Severity, worst_first
 from msemu.models.body import Body
 from msemu.models.poses import posed
+from msemu.motion.checks.verdict import JUDGMENTS
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import Flight, FlightFigures, find_flights, flight_figures, unrolled
 from msemu.motion.geometry import find_feet, region_heights
 from msemu.motion.quality import clip_errors, limit_excess
 from msemu.motion.support import SUSTAINED_S, Stance, Support, find_stances, support_along
-from msemu.motion.verdict import JUDGMENTS
 
 STANDING_M = 0.003
 """Heel or ball stands when it is less than this above its height in standing [m]."""

@@ -11,8 +11,8 @@ import numpy as np
 from msemu.analysis.plausibility.check import Plausibility
 from msemu.files import save_figure, write_text
 from msemu.findings import COLORS, summary
+from msemu.motion.checks.verdict import JUDGMENTS, remedies
 from msemu.motion.flight import GRAVITY
-from msemu.motion.verdict import JUDGMENTS, remedies
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -26,13 +26,13 @@ from msemu.control.static_optimization import find_floor
 from msemu.findings import count, summary
 from msemu.models import Body, load_body
 from msemu.models.strength.sets import with_strength
+from msemu.motion.checks.verdict import remedies
 from msemu.motion.clip import MotionClip
 from msemu.motion.library.obtain import before_repair
 from msemu.motion.repair.repair import Repair
 from msemu.motion.repair.repair import repair as repair_clip
 from msemu.motion.repair.stance.stances import RepairedStance, compare_stances
 from msemu.motion.support import Stance
-from msemu.motion.verdict import remedies
 from msemu.tracking.reference.within_strength import measure
 
 _ROWS = 12

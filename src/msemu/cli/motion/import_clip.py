@@ -11,6 +11,7 @@ from msemu.cli.motion.show import facts, show_clip
 from msemu.console import progress, write_json
 from msemu.errors import MsemuError, suggestion
 from msemu.models import Body, load_body
+from msemu.motion.checks.verdict import refuse_impossible
 from msemu.motion.clip import MotionClip
 from msemu.motion.formats.read import CLIP_FORMATS, ReadOptions, detect_format, read_clip, read_source
 from msemu.motion.library.catalogue import catalogue
@@ -18,7 +19,6 @@ from msemu.motion.library.obtain import describe, load_source
 from msemu.motion.retargeting.retarget import RetargetCfg, retarget
 from msemu.motion.retargeting.treadmill import overground
 from msemu.motion.source import SourceMotion
-from msemu.motion.verdict import refuse_impossible
 
 
 def import_motion(args: ImportCfg) -> None:

@@ -13,12 +13,12 @@ from msemu.console import progress, write_json
 from msemu.errors import MsemuError
 from msemu.findings import COLORS
 from msemu.models import load_body
+from msemu.motion.checks.verdict import JUDGMENTS, judge
 from msemu.motion.clip import MotionClip
 from msemu.motion.library import fetch
 from msemu.motion.library.catalogue import find_entries, find_entry
 from msemu.motion.library.obtain import obtain_clip
 from msemu.motion.retargeting.angle_errors import JOINTS, PELVIS, figure_of
-from msemu.motion.verdict import JUDGMENTS, judge
 from msemu.schema import RepairKind
 
 _WIDTH = 180

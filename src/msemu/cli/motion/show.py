@@ -14,10 +14,10 @@ from msemu.errors import MsemuError
 from msemu.files import printable, save_image
 from msemu.findings import COLORS, Finding, worst_first
 from msemu.models import load_body
+from msemu.motion.checks.verdict import judge, remedies
 from msemu.motion.clip import MotionClip
 from msemu.motion.quality import pose_figures
 from msemu.motion.recording import Recording
-from msemu.motion.verdict import judge, remedies
 from msemu.viewer.drawing.heatmap import draw_heatmap
 from msemu.viewer.drawing.video import write_video
 from msemu.viewer.serving import serve

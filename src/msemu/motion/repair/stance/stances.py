@@ -7,6 +7,7 @@ import numpy as np
 from scipy.ndimage import maximum_filter1d
 
 from msemu.models.body import Body
+from msemu.motion.checks.verdict import JUDGMENTS
 from msemu.motion.clip import MotionClip
 from msemu.motion.flight import flight_figures
 from msemu.motion.repair.flight.flights import free_flights
@@ -14,7 +15,6 @@ from msemu.motion.repair.paths import MOST_CHANGE_CM, along, landmark_distance
 from msemu.motion.repair.stance.optimization import StanceOptimization
 from msemu.motion.retargeting.inverse_kinematics import InverseKinematics
 from msemu.motion.support import Stance, find_stances, support_along
-from msemu.motion.verdict import JUDGMENTS
 
 STANCE_MEDIAN, STANCE_MOST = JUDGMENTS["stance"].good, 0.3
 """What contacts leave of a stance in the median frame and in the worst one, up to which it is good [body weights]."""
